@@ -1,0 +1,48 @@
+"""Architectures, by the names that RPM, the OCI and QEMU each give them."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+
+from bootimg.errors import BootimgError, ExitCode
+
+
+class Arch(StrEnum):
+    """An architecture, by its RPM name."""
+
+    X86_64 = "x86_64"
+    AARCH64 = "aarch64"
+    PPC64LE = "ppc64le"
+    S390X = "s390x"
+
+    @property
+    def oci(self) -> str:
+        """The name that OCI image indexes and Go programs use (GOARCH)."""
+        return _OCI[self]
+
+    @classmethod
+    def of_machine(cls) -> Arch:
+        """The architecture of the machine this runs on."""
+        return cls.parse(os.uname().machine)
+
+    @classmethod
+    def parse(cls, name: str) -> Arch:
+        """Take an RPM or an OCI name."""
+        for arch in cls:
+            if name in (arch.value, arch.oci):
+                return arch
+        raise BootimgError(
+            "arch-unknown",
+            f"{name} is not an architecture bootimg knows",
+            hint=f"use one of {', '.join(cls)}",
+            exit_code=ExitCode.USAGE,
+        )
+
+
+_OCI = {
+    Arch.X86_64: "amd64",
+    Arch.AARCH64: "arm64",
+    Arch.PPC64LE: "ppc64le",
+    Arch.S390X: "s390x",
+}

@@ -1,0 +1,43 @@
+"""The cache: where what is slow to make is kept, by content.
+
+Everything in it can be deleted at any time between runs; `bootimg cache gc` does.  Two runs may
+share it: what is made appears by rename, and `locked` serialises the making of one thing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def default_root() -> Path:
+    """$BOOTIMG_CACHE, else bootimg's folder in the XDG cache."""
+    if root := os.environ.get("BOOTIMG_CACHE"):
+        return Path(root)
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path("~/.cache").expanduser()) / "bootimg"
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The folders of the cache; each is made when it is first asked for."""
+
+    root: Path
+
+    def folder(self, name: str) -> Path:
+        """The folder of one kind of thing: `blobs`, `tars`, `index`, `repo`, `bases`, `probe` …"""
+        path = self.root / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @contextmanager
+    def locked(self, name: str) -> Iterator[None]:
+        """Hold the lock `name` (a file of the `locks` folder) while the body runs."""
+        path = self.folder("locks") / name.replace("/", "_").replace(":", "-")
+        with path.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield

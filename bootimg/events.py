@@ -1,0 +1,126 @@
+"""Steps and their progress, as events; what is done with them is a sink's business.
+
+The parts of the program call `Events.step` and `Events.message`; `bootimg.cli` chooses the sinks
+(rich bars, plain lines, NDJSON).  An event is small: consumers break on long lines.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    """A step began; `total` is in `unit`, or None where it is not known."""
+
+    step: str
+    title: str
+    total: int | None = None
+    unit: str = "bytes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgress:
+    """`done` of the step's total so far."""
+
+    step: str
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished:
+    """A step ended; `cached` if there was nothing to do, `failed` if an error left it."""
+
+    step: str
+    seconds: float
+    text: str = ""
+    cached: bool = False
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """Something to say that belongs to no step's progress."""
+
+    level: Literal["debug", "info", "warning"]
+    text: str
+
+
+Event = StepStarted | StepProgress | StepFinished | Message
+
+
+class Sink(Protocol):
+    """Takes events; called from any thread, one call at a time."""
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+
+
+@dataclass
+class Step:
+    """A running step, handed out by `Events.step`."""
+
+    name: str
+    total: int | None
+    _events: Events
+    done: int = 0
+    text: str = ""
+    cached: bool = False
+    _last: float = 0.0
+
+    def advance(self, amount: int) -> None:
+        """Count `amount` more as done."""
+        self.done += amount
+        now = time.monotonic()
+        if now - self._last >= 0.1 or self.done == self.total:
+            self._last = now
+            self._events.emit(StepProgress(step=self.name, done=self.done, total=self.total))
+
+    def result(self, text: str, *, cached: bool = False) -> None:
+        """What the step has to say when it ends."""
+        self.text, self.cached = text, cached
+
+
+@dataclass
+class Events:
+    """Where events go."""
+
+    sinks: Sequence[Sink] = ()
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def emit(self, event: Event) -> None:
+        """Hand one event to every sink."""
+        with self._lock:
+            for sink in self.sinks:
+                sink(event)
+
+    def message(self, text: str, level: Literal["debug", "info", "warning"] = "info") -> None:
+        """Say something outside of any step's progress."""
+        self.emit(Message(level=level, text=text))
+
+    @contextmanager
+    def step(self, name: str, title: str, *, total: int | None = None, unit: str = "bytes") -> Iterator[Step]:
+        """Run the body as the step `name`; its end, good or bad, is an event with the seconds."""
+        started = time.monotonic()
+        step = Step(name, total, self)
+        self.emit(StepStarted(step=name, title=title, total=total, unit=unit))
+        failed = True
+        try:
+            yield step
+            failed = False
+        finally:
+            self.emit(
+                StepFinished(
+                    step=name,
+                    seconds=time.monotonic() - started,
+                    text=step.text,
+                    cached=step.cached,
+                    failed=failed,
+                )
+            )

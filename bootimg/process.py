@@ -1,0 +1,169 @@
+"""The one place that starts a program.
+
+Programs get an argument list and an explicit environment, never a shell.  A failure tells apart a
+program that is missing, one that a signal ended, one that took too long and one that said no.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from bootimg.errors import BootimgError, ExitCode
+
+Argument = str | os.PathLike[str]
+
+_KEPT = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME",
+         "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+         "SSL_CERT_FILE", "SSL_CERT_DIR", "REGISTRY_AUTH_FILE")  # fmt: skip
+_SYSTEM_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A program that ended."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment programs get: what they need of ours, and `extra`."""
+    env = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    env["PATH"] = search_path()
+    env["LC_ALL"] = "C.UTF-8"
+    env.update(extra or {})
+    return env
+
+
+def search_path() -> str:
+    """PATH with the system folders that an ordinary user's PATH lacks (mkfs, debugfs)."""
+    path = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(path + [folder for folder in _SYSTEM_PATH if folder not in path])
+
+
+def find(program: str) -> Path | None:
+    """Where a program is, or None."""
+    found = shutil.which(program, path=search_path())
+    return Path(found) if found else None
+
+
+def require(program: str, *, packages: str) -> Path:
+    """Where a program is; `packages` says what to install where it is missing."""
+    found = find(program)
+    if found is None:
+        raise BootimgError(
+            "program-missing",
+            f"{program} is not installed",
+            hint=f"install {packages}; `bootimg doctor` lists all that is needed",
+            exit_code=ExitCode.ENVIRONMENT,
+        )
+    return found
+
+
+def run(
+    argv: Sequence[Argument],
+    *,
+    input: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float | None = None,
+    check: bool = True,
+    stdout: int | IO[bytes] = subprocess.PIPE,
+) -> Completed:
+    """Run a program to its end.
+
+    `timeout` is in seconds; the whole process group is killed when it is over.  With `check` a
+    non-zero exit is the error `program-failed` with the last lines of its stderr.
+    """
+    words = tuple(os.fspath(word) for word in argv)
+    with spawn(words, stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
+               stdout=stdout, stderr=subprocess.PIPE, env=env, cwd=cwd) as child:  # fmt: skip
+        try:
+            out, err = child.communicate(input, timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise BootimgError(
+                "program-timeout",
+                f"{words[0]} did not end within {timeout:.0f} s and was killed",
+                context=[" ".join(words)],
+            ) from None
+    done = Completed(words, child.returncode, out or b"", err or b"")
+    if check and done.returncode:
+        raise failure(done)
+    return done
+
+
+def failure(done: Completed) -> BootimgError:
+    """The error that tells how a program failed."""
+    tail = done.stderr.decode(errors="replace").strip().splitlines()[-8:]
+    context = [" ".join(done.argv)[:400], *tail]
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        return BootimgError("program-killed", f"{done.argv[0]} was ended by {name}", context=context)
+    return BootimgError("program-failed", f"{done.argv[0]} exited with {done.returncode}", context=context)
+
+
+@contextmanager
+def spawn(
+    argv: Sequence[Argument],
+    *,
+    stdin: int | IO[bytes] | None = subprocess.DEVNULL,
+    stdout: int | IO[bytes] | None = subprocess.PIPE,
+    stderr: int | IO[bytes] | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A running program in a process group of its own, killed when the body ends before it does."""
+    words = [os.fspath(word) for word in argv]
+    try:
+        child = subprocess.Popen(
+            words,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=environment(env),
+            cwd=cwd,
+            pass_fds=pass_fds,
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise BootimgError(
+            "program-missing",
+            f"{words[0]} is not installed",
+            hint="`bootimg doctor` lists all that is needed and the packages that have it",
+            exit_code=ExitCode.ENVIRONMENT,
+        ) from None
+    try:
+        yield child
+    finally:
+        kill_group(child)
+        for pipe in (child.stdin, child.stdout, child.stderr):
+            if pipe is not None and not pipe.closed:
+                pipe.close()
+
+
+def kill_group(child: subprocess.Popen[bytes], grace: float = 2.0) -> None:
+    """End a child's process group: ask, wait `grace` seconds, then kill."""
+    if child.poll() is not None:
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(child.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            child.wait(grace)
+            break
+        except subprocess.TimeoutExpired:
+            continue
+    child.wait()
