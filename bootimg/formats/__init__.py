@@ -1,0 +1,47 @@
+"""Disk formats: each a streaming writer that reads a source once and digests what it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from bootimg.disk.extents import Source
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.events import Step
+from bootimg.formats.qcow2 import write_qcow2
+from bootimg.formats.raw import write_raw
+from bootimg.formats.written import Written, data_length
+
+__all__ = ["WRITERS", "Written", "data_length", "write"]
+
+
+class Writer(Protocol):
+    """Writes `source` to `out`, whole or not at all."""
+
+    def __call__(
+        self, source: Source, out: Path, options: Mapping[str, str | bool], step: Step | None
+    ) -> Written:
+        """`step` is advanced by bytes of the source's data, `data_length(source)` in all."""
+
+
+WRITERS: Mapping[str, Writer] = {"qcow2": write_qcow2, "raw": write_raw}
+
+
+def write(
+    disk_format: str,
+    source: Source,
+    out: Path,
+    options: Mapping[str, str | bool],
+    step: Step | None = None,
+) -> Written:
+    """Write a disk in a platform's `disk_format` with its `format_options`."""
+    writer = WRITERS.get(disk_format)
+    if writer is None:
+        raise BootimgError(
+            "disk-format-unsupported",
+            f"{disk_format} is not a disk format bootimg writes",
+            hint=f"it writes {', '.join(WRITERS)}",
+            exit_code=ExitCode.USAGE,
+        )
+    return writer(source, out, options, step)

@@ -1,0 +1,100 @@
+"""The worker process and the JSON lines that go to it and come back.
+
+The worker leads a process group of its own that QEMU belongs to as well: killing the group leaves
+nothing behind.  Should this process vanish (kill -9), the worker sees its stdin end and kills the group.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+from bootimg import process
+
+WORKER = Path(__file__).with_name("worker.py")
+PASSED = ("LIBGUESTFS_PATH", "LIBGUESTFS_HV")
+
+
+class WorkerTimeoutError(Exception):
+    """No answer before the deadline."""
+
+
+class WorkerGoneError(Exception):
+    """The worker ended without an answer."""
+
+
+class Channel:
+    """A running worker; `kill` ends it, and all that it started, in any state."""
+
+    def __init__(self, python: Path, scratch: Path, log: Path, environment: Mapping[str, str]) -> None:
+        self._resources = ExitStack()
+        self._buffer = b""
+        passed = {name: os.environ[name] for name in PASSED if name in os.environ}
+        try:
+            stderr = self._resources.enter_context(log.open("ab"))
+            self._child: subprocess.Popen[bytes] = self._resources.enter_context(
+                process.spawn(
+                    [python, "-I", WORKER, scratch],
+                    stdin=subprocess.PIPE,
+                    stderr=stderr,
+                    env={**passed, **environment},
+                )
+            )
+        except BaseException:
+            self._resources.close()
+            raise
+
+    def call(self, name: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Send one request and wait at most `timeout` seconds for its answer."""
+        assert self._child.stdin
+        line = json.dumps({"call": name, **arguments}) + "\n"
+        try:
+            self._child.stdin.write(line.encode())
+            self._child.stdin.flush()
+        except BrokenPipeError:
+            raise WorkerGoneError from None
+        answer = json.loads(self._read_line(time.monotonic() + timeout))
+        assert isinstance(answer, dict)
+        return answer
+
+    def _read_line(self, deadline: float) -> bytes:
+        assert self._child.stdout
+        descriptor = self._child.stdout.fileno()
+        while b"\n" not in self._buffer:
+            ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise WorkerTimeoutError
+            data = os.read(descriptor, 65536)
+            if not data:
+                raise WorkerGoneError
+            self._buffer += data
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line
+
+    def kill(self) -> None:
+        """Kill the worker's process group and wait until no process of it is left."""
+        group = self._child.pid
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+        self._child.wait()
+        # QEMU is not our child: init reaps it, which takes a moment.
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline and _group_exists(group):
+            time.sleep(0.02)
+        self._resources.close()
+
+
+def _group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,113 @@
+"""Artifacts of a build: the layer's archive, and one disk image a platform."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from bootimg.build.bases import BaseDisk
+from bootimg.build.prepare import Layer
+from bootimg.build.request import Artifact
+from bootimg.builds.build import BuildDir
+from bootimg.builds.layout import artifact_name, oci_manifest_name, ociarchive_name
+from bootimg.builds.meta import image_entry
+from bootimg.cache import Cache
+from bootimg.disk.bootpatch import Patch, make_patch, platform_edits
+from bootimg.disk.composite import Composite
+from bootimg.disk.extents import FileSource
+from bootimg.disk.gpt import read_gpt
+from bootimg.events import Events
+from bootimg.formats import data_length, write
+from bootimg.formats.written import Written
+from bootimg.layer.archive import write_ociarchive
+from bootimg.manifest.recipe import PlatformDisk
+from bootimg.platform import Console, Platform
+
+BOOT_PARTITION = 3
+
+
+def archive_layer(build: BuildDir, layer: Layer, cache: Cache, events: Events, *, force: bool) -> Artifact:
+    """Put the image itself, digest preserved, beside what is made from it, with its manifest."""
+    if not force and build.has("ostree"):
+        return existing(build, "ostree")
+    started = time.monotonic()
+    name = ociarchive_name(layer.facts.osname, build.id, build.arch)
+    with events.step("archive", "archiving the layer", total=layer.image.size):
+        temporary = build.scratch / name
+        sha256, size = write_ociarchive(layer.image, cache, temporary)
+        path = build.publish(temporary, name)
+    manifest = oci_manifest_name(layer.facts.osname, build.id, build.arch)
+    temporary = build.scratch / manifest
+    temporary.write_bytes(layer.image.manifest)
+    build.publish(temporary, manifest)
+    build.meta.merge(
+        {
+            "images": {
+                "ostree": image_entry(Written(path, size, sha256), skip_compression=True),
+                "oci-manifest": {
+                    "path": manifest,
+                    "sha256": layer.image.digest.removeprefix("sha256:"),
+                    "size": len(layer.image.manifest),
+                    "skip-compression": True,
+                },
+            }
+        }
+    )
+    return Artifact(
+        key="ostree", path=path, size=size, sha256=sha256, seconds=time.monotonic() - started, cached=False
+    )
+
+
+def existing(build: BuildDir, key: str) -> Artifact:
+    """An artifact that the build has already."""
+    entry = build.meta.read()["images"][key]
+    path = build.file(entry["path"])
+    return Artifact(key=key, path=path, size=entry["size"], sha256=entry["sha256"], seconds=0, cached=True)
+
+
+def make_image(
+    build: BuildDir, platform: Platform, disk: PlatformDisk, base: BaseDisk, layer: Layer, events: Events
+) -> Artifact:
+    """Make one platform's disk image: a patch of /boot over the base disk, converted as it is read."""
+    started = time.monotonic()
+    name = artifact_name(layer.facts.osname, build.id, platform.name, build.arch, platform.suffix)
+    patch = platform_patch(base.path, platform, disk, layer, build.scratch)
+    temporary = build.scratch / name
+    with (
+        Composite(base.path, patch, disk.size) as source,
+        events.step(platform.name, name, total=data_length(source)) as step,
+    ):
+        written = write(disk.format, source, temporary, disk.format_options, step)
+    path = build.publish(temporary, name)
+    written = Written(path, written.size, written.sha256)
+    build.meta.merge({"images": {platform.image_key: image_entry(written)}})
+    return Artifact(
+        key=platform.image_key,
+        path=path,
+        size=written.size,
+        sha256=written.sha256,
+        seconds=time.monotonic() - started,
+        cached=False,
+    )
+
+
+def platform_patch(base: Path, platform: Platform, disk: PlatformDisk, layer: Layer, scratch: Path) -> Patch:
+    """What the platform changes on /boot: kernel arguments, GRUB's console, the table of platforms."""
+    platforms_json = None
+    if layer.tree.exists("usr/share/coreos-assembler/platforms.json"):
+        platforms_json = layer.tree.read("usr/share/coreos-assembler/platforms.json")
+    edits = platform_edits(disk.platform_id, console_of(platform, layer), platforms_json=platforms_json)
+    with FileSource(base) as source:
+        start, length = read_gpt(source).span(BOOT_PARTITION)
+        return make_patch(source, start, length, edits, scratch=scratch)
+
+
+def console_of(platform: Platform, layer: Layer) -> Console:
+    """The platform's console settings: the layer's own table, and ours where it says nothing."""
+    table = layer.facts.platforms
+    if platform.name in table:
+        entry = table[platform.name]
+        return Console(tuple(entry.get("grub_commands", ())), tuple(entry.get("kernel_arguments", ())))
+    if table:
+        return Console()
+    return platform.consoles.get(layer.image.arch, Console())

@@ -1,0 +1,118 @@
+"""Base disks, kept by what they are made from.
+
+A base disk is made in a folder of its own that takes its name once the disk is sealed: read-only,
+with its digest recorded.  What an interrupted run left is removed by the next that holds the lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bootimg.atomic import PARTIAL, refusing_full_disk, sync, write_whole
+from bootimg.cache import Cache
+from bootimg.disk.base import BaseInputs, make_base_disk
+from bootimg.disk.extents import FileSource
+from bootimg.events import Events
+from bootimg.manifest.recipe import Recipe
+from bootimg.vm.probe import Accelerator
+
+# Raise it when the same inputs give another disk than before.
+BUILDER = 1
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class BaseDisk:
+    """A sealed base disk; `digest` is that of `seal_digest`."""
+
+    path: Path
+    digest: str
+    commit: str
+
+
+def base_key(recipe: Recipe, layer_digest: str, tools_digest: str) -> str:
+    """The content key: everything of the recipe that the base disk depends on, the layer, the tools."""
+    fields = asdict(recipe)
+    for platform_only in ("platforms", "source"):
+        del fields[platform_only]
+    inputs = {"builder": BUILDER, "recipe": fields, "layer": layer_digest, "tools": tools_digest}
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+def find_base(cache: Cache, key: str) -> BaseDisk | None:
+    """The sealed base disk of this key, if it is there and was not touched since it was sealed."""
+    folder = cache.folder("bases") / key
+    try:
+        seal = json.loads((folder / "seal.json").read_bytes())
+        status = (folder / "disk.raw").stat()
+    except FileNotFoundError:
+        return None
+    if seal["mtime_ns"] != status.st_mtime_ns or seal["size"] != status.st_size:
+        return None
+    return BaseDisk(folder / "disk.raw", seal["digest"], seal["commit"])
+
+
+def make_base(
+    cache: Cache, key: str, inputs: BaseInputs, accelerator: Accelerator, events: Events
+) -> BaseDisk:
+    """Make and seal the base disk of this key; the caller holds the lock `base-<key>`."""
+    bases = cache.folder("bases")
+    for leftover in bases.glob(f"{PARTIAL}{key}-*"):
+        shutil.rmtree(leftover)
+    partial = bases / f"{PARTIAL}{key}-{os.getpid()}"
+    log = cache.folder("logs") / f"appliance-{key}.log"
+    log.unlink(missing_ok=True)
+    with refusing_full_disk(bases):
+        partial.mkdir()
+        with _removed_on_failure(partial):
+            disk = partial / "disk.raw"
+            make_base_disk(inputs, disk, log=log, accelerator=accelerator, cache=cache, events=events)
+            _seal(partial, disk, inputs.commit.checksum)
+            shutil.rmtree(bases / key, ignore_errors=True)
+            partial.rename(bases / key)
+            sync(bases)
+    base = find_base(cache, key)
+    assert base is not None
+    return base
+
+
+@contextmanager
+def _removed_on_failure(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _seal(folder: Path, disk: Path, commit: str) -> None:
+    disk.chmod(0o444)
+    sync(disk)
+    status = disk.stat()
+    seal = {
+        "digest": seal_digest(disk),
+        "size": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+        "commit": commit,
+    }
+    write_whole(folder / "seal.json", json.dumps(seal, indent=1).encode())
+
+
+def seal_digest(disk: Path) -> str:
+    """sha256 over the disk's data extents, each preceded by its offset and length: holes cost nothing."""
+    digest = hashlib.sha256()
+    with FileSource(disk) as source:
+        for extent in source.extents():
+            if not extent.data:
+                continue
+            digest.update(b"%d+%d\n" % (extent.offset, extent.length))
+            for offset in range(extent.offset, extent.offset + extent.length, _CHUNK):
+                digest.update(source.read(offset, min(_CHUNK, extent.offset + extent.length - offset)))
+    return digest.hexdigest()

@@ -1,0 +1,137 @@
+"""The main job: a layer becomes boot images.
+
+Each step looks for what it would make before it makes it, so a run that was cut off is continued by
+the same command, and a second run does nothing twice.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from bootimg.build.artifacts import archive_layer, existing, make_image
+from bootimg.build.bases import BaseDisk, base_key, find_base, make_base
+from bootimg.build.journal import NAME, Journal
+from bootimg.build.prepare import Layer, make_recipe, open_layer
+from bootimg.build.request import Artifact, Outcome, Request
+from bootimg.build.tools import tool_tree_image
+from bootimg.builds.build import BuildDir, open_build
+from bootimg.builds.meta import LayerIdentity, layer_meta
+from bootimg.cache import Cache
+from bootimg.disk.base import BaseInputs
+from bootimg.events import Events
+from bootimg.layer.imagejson import PATH as IMAGE_JSON
+from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_image
+from bootimg.manifest.recipe import Recipe
+from bootimg.vm.probe import choose_accelerator
+
+
+def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
+    """Make what the request asks for and return what the build has then."""
+    layer = open_layer(request, cache, events)
+    recipe = make_recipe(request, layer)
+    with open_build(request.builds, layer.facts.version, request.arch) as build:
+        journal = Journal(build.file(NAME))
+        if step := journal.interrupted():
+            events.message(f"an earlier run was cut off in the step {step}; continuing")
+        return _run(request, layer, recipe, build, journal, cache, events)
+
+
+def _run(
+    request: Request,
+    layer: Layer,
+    recipe: Recipe,
+    build: BuildDir,
+    journal: Journal,
+    cache: Cache,
+    events: Events,
+) -> Outcome:
+    started = time.monotonic()
+    with journal.step("import"):
+        commit = _import(request, layer, recipe, cache, events)
+        build.meta.merge(layer_meta(_identity(layer, commit)))
+    with journal.step("archive"):
+        artifacts = [archive_layer(build, layer, cache, events, force=request.force)]
+    wanted = [p for p in request.platforms if request.force or not build.has(p.image_key)]
+    base = None
+    if wanted:
+        with journal.step("base"):
+            base = base_disk(request, layer, recipe, commit, cache, events)
+    for platform in request.platforms:
+        if base is None or platform not in wanted:
+            artifacts.append(existing(build, platform.image_key))
+            continue
+        with journal.step(platform.name):
+            disk = recipe.platforms[platform.name]
+            artifacts.append(make_image(build, platform, disk, base, layer, events))
+    build.finish()
+    journal.record("build", "done")
+    return Outcome(
+        build_id=build.id,
+        arch=build.arch,
+        path=build.path,
+        artifacts=tuple(artifacts),
+        statistics=_statistics(commit, artifacts, time.monotonic() - started),
+    )
+
+
+def _statistics(commit: ImportedCommit, artifacts: list[Artifact], seconds: float) -> dict[str, object]:
+    return {
+        "seconds": round(seconds, 3),
+        "objects": commit.objects,
+        "new-objects": commit.new_objects,
+        "import-seconds": round(commit.seconds, 3),
+        "cached-artifacts": sum(artifact.cached for artifact in artifacts),
+    }
+
+
+def _import(request: Request, layer: Layer, recipe: Recipe, cache: Cache, events: Events) -> ImportedCommit:
+    imgref = recipe.sysroot.deploy.target_imgref
+    return import_layer(
+        layer.image, layer.tree, repo=cache.folder("repo"), cache=cache, events=events, imgref=imgref
+    )
+
+
+def _identity(layer: Layer, commit: ImportedCommit) -> LayerIdentity:
+    return LayerIdentity(
+        name=layer.facts.osname,
+        build_id=layer.facts.version,
+        version=layer.facts.version,
+        arch=layer.image.arch,
+        commit=commit.checksum,
+        created=datetime.fromtimestamp(layer.image.created, UTC),
+        labels=layer.image.labels,
+        image_json=layer.tree.read(IMAGE_JSON),
+        inputs=(layer.image.digest,),
+    )
+
+
+def base_disk(
+    request: Request, layer: Layer, recipe: Recipe, commit: ImportedCommit, cache: Cache, events: Events
+) -> BaseDisk:
+    """The sealed base disk of the layer and recipe, made now unless it is kept."""
+    # Natively the tool tree is the layer itself; a foreign layer will bring another one here.
+    tools = layer.tree
+    key = base_key(recipe, layer.image.digest, tools.digest)
+    with cache.locked(f"base-{key}"), events.step("base", "base disk") as step:
+        if base := find_base(cache, key):
+            step.result("kept", cached=True)
+            return base
+        accelerator = choose_accelerator(request.accelerator, cache, events)
+        events.message(f"accelerator: {accelerator.name} ({accelerator.reason})")
+        tool_tree = tool_tree_image(tools, cache, events)
+        repo_image = cache.folder("bases") / f".partial-repo-{key}.squashfs"
+        try:
+            write_repo_image(cache.folder("repo"), commit, repo_image)
+            inputs = BaseInputs(
+                recipe=recipe,
+                image=layer.image,
+                tree=layer.tree,
+                commit=commit,
+                tools=tools,
+                tool_tree=tool_tree,
+                repo_image=repo_image,
+            )
+            return make_base(cache, key, inputs, accelerator, events)
+        finally:
+            repo_image.unlink(missing_ok=True)

@@ -1,0 +1,73 @@
+"""What a build is asked for, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootimg.arch import Arch
+from bootimg.layer.fetch import RegistryOptions
+from bootimg.platform import Platform
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One build: a layer, an architecture, the platforms, and where the artifacts go.
+
+    `size` is the virtual size of platform disks in bytes, over image.json's.  `accelerator` is
+    `auto`, `kvm` or `tcg`.  With `force` artifacts that exist are made again.
+    """
+
+    reference: str
+    arch: Arch
+    platforms: tuple[Platform, ...]
+    builds: Path
+    registry: RegistryOptions = field(default_factory=RegistryOptions)
+    target_imgref: str | None = None
+    size: int | None = None
+    accelerator: str = "auto"
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file of the build: `cached` where an earlier run had made it already."""
+
+    key: str
+    path: Path
+    size: int
+    sha256: str
+    seconds: float
+    cached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a build made."""
+
+    build_id: str
+    arch: Arch
+    path: Path
+    artifacts: tuple[Artifact, ...]
+    statistics: Mapping[str, object]
+
+    def as_dict(self) -> dict[str, object]:
+        """The outcome as `bootimg build --json` prints it."""
+        return {
+            "build": self.build_id,
+            "arch": str(self.arch),
+            "path": str(self.path),
+            "artifacts": [
+                {
+                    "key": artifact.key,
+                    "path": str(artifact.path),
+                    "size": artifact.size,
+                    "sha256": artifact.sha256,
+                    "seconds": round(artifact.seconds, 3),
+                    "cached": artifact.cached,
+                }
+                for artifact in self.artifacts
+            ],
+            "statistics": dict(self.statistics),
+        }

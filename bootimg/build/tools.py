@@ -1,0 +1,24 @@
+"""What the appliance is given beside the disk: the tool tree and the layer's commit, as images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bootimg.atomic import appearing
+from bootimg.cache import Cache
+from bootimg.events import Events
+from bootimg.layer.tooltree import write_tool_tree
+from bootimg.layer.tree import Tree
+
+
+def tool_tree_image(tools: Tree, cache: Cache, events: Events) -> Path:
+    """The tool tree as a read-only file system image, kept by the tree's digest."""
+    image = cache.folder("tooltrees") / f"{tools.digest.removeprefix('sha256:')}.squashfs"
+    with cache.locked(f"tooltree-{image.stem}"), events.step("tools", "preparing the tool tree") as step:
+        if image.exists():
+            step.result("kept", cached=True)
+        else:
+            with appearing(image, mode=0o444) as partial:
+                partial.unlink()
+                write_tool_tree(tools, partial)
+    return image

@@ -1,0 +1,101 @@
+"""One build's folder while artifacts are put into it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootimg.arch import Arch
+from bootimg.builds.find import Build, digest_of
+from bootimg.builds.index import insert_build
+from bootimg.builds.layout import META, build_folder
+from bootimg.builds.locks import build_lock
+from bootimg.builds.meta import MetaFile
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.formats.whole import enough_space, sync_folder
+
+
+@dataclass(frozen=True, slots=True)
+class BuildDir:
+    """`builds/<id>/<arch>`, held by this process."""
+
+    builds: Path
+    id: str
+    arch: Arch
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return build_folder(self.builds, self.id, self.arch)
+
+    @property
+    def scratch(self) -> Path:
+        """A folder on the same filesystem, empty when the build is opened, gone when it is closed."""
+        folder = self.path / ".scratch"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @property
+    def meta(self) -> MetaFile:
+        """Its meta.json."""
+        return MetaFile(self.path / META)
+
+    def file(self, name: str) -> Path:
+        """Where an artifact of that name goes."""
+        return self.path / name
+
+    def publish(self, temp: Path, name: str) -> Path:
+        """Give a finished file its name: made durable and read-only, then renamed, replacing another."""
+        final = self.file(name)
+        with enough_space(self.path):
+            fd = os.open(temp, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fchmod(fd, os.fstat(fd).st_mode & ~0o222)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            temp.replace(final)
+            sync_folder(self.path)
+        return final
+
+    def has(self, key: str) -> bool:
+        """Whether meta.json lists the artifact `key` and its file is there with the size it says."""
+        build = Build(self.id, self.arch, self.path, self.meta.read())
+        entry = build.images.get(key)
+        if entry is None:
+            return False
+        path = self.path / str(entry["path"])
+        return path.is_file() and entry.get("size") in (None, path.stat().st_size)
+
+    def intact(self, key: str) -> bool:
+        """Whether it is there and its content has the digest that meta.json says; reads all of it."""
+        if not self.has(key):
+            return False
+        entry = self.meta.read()["images"][key]
+        sha256: str = entry["sha256"]
+        return digest_of(self.path / str(entry["path"])) == sha256
+
+    def finish(self) -> None:
+        """List the build in builds.json and point `latest` at the newest."""
+        insert_build(self.builds, self.id, self.arch)
+
+
+@contextmanager
+def open_build(builds: Path, build_id: str, arch: Arch) -> Iterator[BuildDir]:
+    """Make or reopen a build's folder and hold it: `build-running` if another process does."""
+    if not build_id or "/" in build_id or build_id.startswith(".") or build_id == "latest":
+        raise BootimgError(
+            "build-id-invalid", f"{build_id!r} cannot be a build's id", exit_code=ExitCode.USAGE
+        )
+    build = BuildDir(builds, build_id, arch)
+    build.path.mkdir(parents=True, exist_ok=True)
+    with build_lock(build.path):
+        shutil.rmtree(build.path / ".scratch", ignore_errors=True)
+        try:
+            yield build
+        finally:
+            shutil.rmtree(build.path / ".scratch", ignore_errors=True)

@@ -1,0 +1,97 @@
+"""Builds that exist: found by id, as `latest`, or by path."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootimg.arch import Arch
+from bootimg.builds.index import read_index
+from bootimg.builds.layout import LATEST, META
+from bootimg.builds.meta import read_json
+from bootimg.errors import BootimgError, ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build of one architecture and what its meta.json says."""
+
+    id: str
+    arch: Arch
+    path: Path
+    meta: Mapping[str, Any]
+
+    @property
+    def images(self) -> Mapping[str, Mapping[str, Any]]:
+        """Its artifacts' entries by their keys."""
+        return dict(self.meta.get("images", {}))
+
+    def artifact(self, key: str) -> Path:
+        """The file of the artifact `key`: `artifact-missing` if there is none."""
+        entry = self.images.get(key)
+        path = self.path / str(entry["path"]) if entry else None
+        if path is None or not path.is_file():
+            raise BootimgError(
+                "artifact-missing",
+                f"build {self.id} ({self.arch}) has no {key} image",
+                context=[f"in {self.path}", f"it has: {', '.join(self.images) or 'none'}"],
+                hint=f"`bootimg build --from {self.id} -p {key}` makes it",
+                exit_code=ExitCode.USAGE,
+            )
+        return path
+
+
+def find_build(builds: Path, which: str = LATEST, arch: Arch | None = None) -> Build:
+    """The build `which`: `latest`, an id, or the path of its folder (with or without arch) or meta.json.
+
+    Without `arch` it is this machine's, or the only one there is.  `build-not-found` otherwise.
+    """
+    as_path = Path(which)
+    if "/" in which or which in (".", "..") or as_path.name == META:
+        folder = as_path.parent if as_path.name == META else as_path
+        if (folder / META).is_file():
+            return _read(folder.resolve())
+        return _of_arch(folder.resolve(), arch)
+    return _of_arch(builds / (_newest(builds) if which == LATEST else which), arch)
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _newest(builds: Path) -> str:
+    entries = read_index(builds)["builds"]
+    if not entries:
+        raise _missing(f"{builds} holds no builds")
+    return str(entries[0]["id"])
+
+
+def _of_arch(folder: Path, arch: Arch | None) -> Build:
+    there = [each for each in Arch if (folder / each.value / META).is_file()]
+    if arch is None and Arch.of_machine() not in there and len(there) == 1:
+        arch = there[0]
+    wanted = arch or Arch.of_machine()
+    if wanted not in there:
+        found = ", ".join(there) or "nothing"
+        raise _missing(f"there is no build for {wanted} in {folder} (found: {found})")
+    return _read(folder / wanted.value)
+
+
+def _read(folder: Path) -> Build:
+    meta = read_json(folder / META)
+    arch = Arch.parse(str(meta.get("coreos-assembler.basearch", folder.name)))
+    return Build(str(meta.get("buildid", folder.parent.name)), arch, folder, meta)
+
+
+def _missing(message: str) -> BootimgError:
+    return BootimgError(
+        "build-not-found",
+        message,
+        hint="name a build's id, `latest` or a path; `-o` says where builds are",
+        exit_code=ExitCode.USAGE,
+    )

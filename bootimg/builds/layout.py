@@ -1,0 +1,32 @@
+"""The names of the builds tree, as coreos-assembler and everything that reads its output have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bootimg.arch import Arch
+
+META = "meta.json"
+BUILDS = "builds.json"
+LATEST = "latest"
+
+
+def build_folder(builds: Path, build_id: str, arch: Arch) -> Path:
+    """The folder of one build of one architecture."""
+    return builds / build_id / arch.value
+
+
+def artifact_name(name: str, build_id: str, platform: str, arch: Arch, suffix: str) -> str:
+    """The file name of a platform's artifact; `suffix` without its dot, empty for a live kernel."""
+    stem = f"{name}-{build_id}-{platform}.{arch.value}"
+    return f"{stem}.{suffix}" if suffix else stem
+
+
+def ociarchive_name(name: str, build_id: str, arch: Arch) -> str:
+    """The file name of the layer itself, `images.ostree`."""
+    return artifact_name(name, build_id, "ostree", arch, "ociarchive")
+
+
+def oci_manifest_name(name: str, build_id: str, arch: Arch) -> str:
+    """The file name of the layer's manifest, `images.oci-manifest`."""
+    return f"{name}-{build_id}-ostree.{arch.value}-manifest.json"

@@ -1,0 +1,149 @@
+"""Locks of the builds tree: flock among bootimg's own processes, flufl.lock beside coreos-assembler.
+
+coreos-assembler takes a lock file (`.meta.json.lock`, `.builds.json.lock`) by hard-linking a claim
+file to it; the claim's text is its own path, `<lock>|<host>|<pid>|<random>`, and the lock file's
+mtime is when it expires.  Its own last a year, so a crashed holder blocks until someone deletes it.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from bootimg.errors import BootimgError
+
+# How long flufl.lock lets a clock be wrong before it breaks an expired lock.
+_SLOP = 10.0
+_LIFETIME = 60.0
+_OURS = "bootimg@"
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK)
+
+
+@contextmanager
+def build_lock(folder: Path) -> Iterator[None]:
+    """Hold a build for as long as the body runs; it goes with the process, however that ends.
+
+    Another process that has it is the error `build-running`, which names it.
+    """
+    path = folder / ".build.lock"
+    with path.open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            handle.seek(0)
+            raise BootimgError(
+                "build-running",
+                f"another process is at work in {folder}",
+                context=[line for line in (handle.read().strip(),) if line],
+                hint="wait until it is done, or end it",
+            ) from None
+        handle.truncate(0)
+        owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())}
+        handle.write(json.dumps(owner) + "\n")
+        handle.flush()
+        yield
+
+
+@contextmanager
+def file_lock(path: Path, *, wait: float = 30.0) -> Iterator[None]:
+    """Hold the lock of the JSON file `path` against bootimg and coreos-assembler alike.
+
+    `wait` is in seconds; a lock that is still held then is the error `build-locked`.
+    """
+    deadline = time.monotonic() + wait
+    lock = path.with_name(f".{path.name}.lock")
+    with path.with_name(f".{path.name}.flock").open("w") as handle:
+        while not _try_flock(handle.fileno()):
+            _wait(deadline, lock, "another bootimg process has it")
+        with _claim(lock, deadline):
+            yield
+
+
+def _try_flock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _claim(lock: Path, deadline: float) -> Iterator[None]:
+    host = f"{_OURS}{socket.gethostname()}"
+    claim = Path(f"{lock.absolute()}|{host}|{os.getpid()}|{secrets.randbits(62)}")
+    claim.write_text(str(claim))
+    expires = time.time() + _LIFETIME
+    os.utime(claim, (expires, expires))
+    try:
+        linked = _link(claim, lock, deadline)
+        try:
+            yield
+        finally:
+            if linked:
+                with suppress(FileNotFoundError):
+                    lock.unlink()
+    finally:
+        claim.unlink(missing_ok=True)
+
+
+def _link(claim: Path, lock: Path, deadline: float) -> bool:
+    """Take the lock; False where the filesystem has no hard links, and so no such locks either."""
+    while True:
+        try:
+            os.link(claim, lock)
+            return True
+        except FileExistsError:
+            holder = _holder(lock)
+            if holder is None:
+                _break(lock)
+            else:
+                _wait(deadline, lock, holder)
+        except OSError as error:
+            if error.errno in _NO_LINKS:
+                return False
+            raise
+
+
+def _holder(lock: Path) -> str | None:
+    """Who has the lock; None if it has expired, or is left over from a bootimg that was killed.
+
+    Every bootimg holds the flock while it has this lock, so that one seen by the flock's holder has
+    lost its owner (unless the flock does not reach as far as the file: another host's is believed).
+    """
+    try:
+        text = lock.read_text(errors="replace").strip()
+        expires = lock.stat().st_mtime
+    except FileNotFoundError:
+        return None
+    fields = text.split("|")
+    host, pid = (fields[-3], fields[-2]) if len(fields) >= 4 else ("unknown host", "?")
+    if expires + _SLOP < time.time() or host == f"{_OURS}{socket.gethostname()}":
+        return None
+    return f"process {pid} on {host.removeprefix(_OURS)}"
+
+
+def _break(lock: Path) -> None:
+    with suppress(OSError):
+        claim = Path(lock.read_text().strip())
+        if claim.name.startswith(f"{lock.name}|"):
+            lock.with_name(claim.name).unlink()
+    lock.unlink(missing_ok=True)
+
+
+def _wait(deadline: float, lock: Path, holder: str) -> None:
+    if time.monotonic() > deadline:
+        raise BootimgError(
+            "build-locked",
+            f"{lock} is held",
+            context=[f"by {holder}"],
+            hint=f"if no process is using it any more, delete {lock}",
+        )
+    time.sleep(0.05)

@@ -1,0 +1,167 @@
+"""meta.json: what it says of a build, and how it changes.
+
+The schema is coreos-assembler's v1.  The file is written whole, after everything that it names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bootimg.arch import Arch
+from bootimg.builds.locks import file_lock
+from bootimg.errors import BootimgError
+from bootimg.formats.whole import whole_file
+from bootimg.formats.written import Written
+
+_PREFIX = "coreos-assembler"
+STAMP = f"{_PREFIX}.meta-stamp"
+# What coreos-assembler refuses to merge when it differs.
+_FIXED = ("buildid", "name", "ostree-commit", "ostree-content-checksum",
+          f"{_PREFIX}.basearch", f"{_PREFIX}.image-config-checksum")  # fmt: skip
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerIdentity:
+    """What meta.json says of the layer a build is made from.
+
+    `commit` and `content_checksum` are of the ostree commit that is deployed, `created` is the
+    image's own time stamp, `image_json` the layer's image.json as it is, `inputs` whatever else
+    decides what the images will be (manifest digest, recipe, options).
+    """
+
+    name: str
+    build_id: str
+    version: str
+    arch: Arch
+    commit: str
+    created: datetime
+    labels: Mapping[str, str] = field(default_factory=dict)
+    content_checksum: str | None = None
+    image_json: bytes | None = None
+    inputs: tuple[str, ...] = ()
+
+
+def layer_meta(layer: LayerIdentity) -> Json:
+    """The part of meta.json that a layer decides; `images` comes with the artifacts."""
+    created = rfc3339(layer.created)
+    meta: Json = {
+        "buildid": layer.build_id,
+        "name": layer.name,
+        "ostree-commit": layer.commit,
+        "ostree-version": layer.version,
+        "ostree-timestamp": created,
+        f"{_PREFIX}.basearch": layer.arch.value,
+        f"{_PREFIX}.build-timestamp": created,
+        f"{_PREFIX}.code-source": "container",
+        f"{_PREFIX}.image-genver": 0,
+        f"{_PREFIX}.oci-imported": True,
+        f"{_PREFIX}.oci-imported-labels": dict(layer.labels),
+    }
+    if layer.content_checksum is not None:
+        meta["ostree-content-checksum"] = layer.content_checksum
+    if layer.image_json is not None:
+        config = hashlib.sha256(layer.image_json).hexdigest()
+        meta[f"{_PREFIX}.image-config-checksum"] = config
+        text = "\n".join((layer.commit, config, *layer.inputs))
+        meta[f"{_PREFIX}.image-input-checksum"] = hashlib.sha256(text.encode()).hexdigest()
+    return meta | _source(layer.labels)
+
+
+def _source(labels: Mapping[str, str]) -> Json:
+    """What the layer's labels tell of where it came from, under the keys `cosa import` uses."""
+    found: Json = {}
+    origin = labels.get("org.opencontainers.image.source")
+    commit = labels.get("org.opencontainers.image.revision")
+    if origin and commit:
+        found[f"{_PREFIX}.container-config-git"] = {"origin": origin, "commit": commit}
+    if summary := labels.get("org.opencontainers.image.description"):
+        found["summary"] = summary
+    return found
+
+
+def image_entry(written: Written, *, skip_compression: bool = False) -> Json:
+    """An artifact's entry under `images`."""
+    entry: Json = {"path": written.path.name, "sha256": written.sha256, "size": written.size}
+    return entry | {"skip-compression": True} if skip_compression else entry
+
+
+def rfc3339(moment: datetime) -> str:
+    """A time stamp as all of the ecosystem's JSON has it."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True)
+class MetaFile:
+    """A meta.json, which need not exist yet."""
+
+    path: Path
+
+    def read(self) -> Json:
+        """Its content; empty if there is none, `build-meta-malformed` if it is no JSON object."""
+        return read_json(self.path)
+
+    def merge(self, changes: Mapping[str, Any]) -> Json:
+        """Merge into what is there now, objects deeply, all else replaced, and return the result.
+
+        A change of what must not change within a build (the commit, the name) is `build-conflict`.
+        Nothing is written where nothing changes.
+        """
+        with file_lock(self.path):
+            before = self.read()
+            for key in _FIXED:
+                if before.get(key, changes.get(key)) != changes.get(key, before.get(key)):
+                    raise _conflict(self.path, key, before[key], changes[key])
+            after = _merged(before, changes)
+            if after == before:
+                return before
+            after[STAMP] = time.time_ns()
+            write_json(self.path, after)
+            return after
+
+
+def read_json(path: Path) -> Json:
+    """A JSON object of the builds tree; empty if the file is missing."""
+    try:
+        data = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise _malformed(path, str(error)) from None
+    if not isinstance(data, dict):
+        raise _malformed(path, "it is not an object")
+    return data
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write a JSON file of the builds tree, indented by four as coreos-assembler does, whole or not."""
+    with whole_file(path) as handle:
+        handle.write(json.dumps(data, indent=4).encode() + b"\n")
+
+
+def _merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> Json:
+    merged = dict(before)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _conflict(path: Path, key: str, before: object, after: object) -> BootimgError:
+    return BootimgError(
+        "build-conflict",
+        f"{path.parent} holds another build under the same id: its {key} differs",
+        context=[f"there: {before}", f"here:  {after}"],
+        hint="choose another output directory with -o, or remove the old build",
+    )
+
+
+def _malformed(path: Path, why: str) -> BootimgError:
+    return BootimgError("build-meta-malformed", f"{path} cannot be read: {why}")

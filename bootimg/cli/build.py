@@ -1,0 +1,100 @@
+"""`bootimg build`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bootimg.arch import Arch
+from bootimg.cli.app import App
+from bootimg.cli.options import (
+    accel_option,
+    arch_option,
+    builds_option,
+    chosen_platforms,
+    common,
+    force_option,
+    platform_option,
+    registry_options,
+    size_type,
+)
+
+if TYPE_CHECKING:
+    from bootimg.build.request import Outcome
+    from bootimg.layer.fetch import RegistryOptions
+
+target_imgref_option = click.option(
+    "--target-imgref",
+    metavar="IMGREF",
+    envvar="BOOTIMG_TARGET_IMGREF",
+    show_envvar=True,
+    help="Where the machines will take their updates from, as ostree writes it.",
+)
+size_option = click.option(
+    "--size", type=size_type, envvar="BOOTIMG_SIZE", show_envvar=True, help="Virtual size of the disks."
+)
+
+
+@click.command(
+    epilog="""\
+\b
+Examples:
+  bootimg build quay.io/fedora/fedora-coreos:stable
+  bootimg build layer.ociarchive -p qemu -o builds --json"""
+)
+@common
+@click.argument("image")
+@platform_option
+@arch_option
+@builds_option
+@size_option
+@target_imgref_option
+@accel_option
+@force_option
+@registry_options
+def command(
+    app: App,
+    image: str,
+    platforms: tuple[str, ...],
+    arch: Arch,
+    builds: Path,
+    size: int | None,
+    target_imgref: str | None,
+    force: bool,
+    registry: RegistryOptions,
+) -> None:
+    """Make boot images from the layer IMAGE: whatever skopeo takes, or a path to an OCI archive or layout."""
+    from bootimg.build.build import run_build
+    from bootimg.build.request import Request
+
+    request = Request(
+        reference=image,
+        arch=arch,
+        platforms=tuple(chosen_platforms(platforms, arch)),
+        builds=builds,
+        registry=registry,
+        target_imgref=target_imgref,
+        size=size,
+        accelerator=app.accel,
+        force=force,
+    )
+    outcome = run_build(request, app.cache, app.events)
+    app.result(outcome.as_dict(), artifact_table(outcome))
+
+
+def artifact_table(outcome: Outcome) -> str:
+    """The artifacts a person can act on: file, size, digest, time; and what to do next."""
+    from bootimg.sizes import format_size
+
+    rows = [("FILE", "SIZE", "SHA256", "TIME")]
+    for artifact in outcome.artifacts:
+        took = "kept" if artifact.cached else f"{artifact.seconds:.1f} s"
+        rows.append((artifact.path.name, format_size(artifact.size), artifact.sha256[:16], took))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+    following = f"next: bootimg run -o {outcome.path.parent.parent}"
+    return "\n".join([*lines, "", f"in {outcome.path}", following])

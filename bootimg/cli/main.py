@@ -1,0 +1,116 @@
+"""The command `bootimg`: a table of verbs, each imported only when it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+import click
+from click.shell_completion import CompletionItem
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb of the command line: the module that has it as `command`, and its line in the help."""
+
+    module: str
+    section: str
+    summary: str
+
+
+IMAGES, MACHINE = "Make and boot images", "This machine and bootimg itself"
+
+VERBS: Mapping[str, Verb] = {
+    "build": Verb("bootimg.cli.build", IMAGES, "Make boot images from a layer."),
+    "plan": Verb("bootimg.cli.plan", IMAGES, "Show what build would do; touch nothing."),
+    "run": Verb("bootimg.cli.run", IMAGES, "Boot an image in QEMU."),
+    "manifest": Verb("bootimg.cli.manifest", IMAGES, "Print the osbuild manifest of an image."),
+    "platforms": Verb("bootimg.cli.platforms", IMAGES, "List the platforms images are made for."),
+    "doctor": Verb("bootimg.cli.doctor", MACHINE, "Say what this machine has and lacks."),
+    "cache": Verb("bootimg.cli.cache", MACHINE, "List and clean what is kept between builds."),
+    "completion": Verb("bootimg.cli.completion", MACHINE, "Print a shell's completion script."),
+}
+
+EPILOG = """\
+\b
+Examples:
+  bootimg build quay.io/fedora/fedora-coreos:stable
+  bootimg run"""
+
+
+class LazyGroup(click.Group):
+    """A group whose help and completion come from the table of verbs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, in the order of the help."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the verb's module, or None where there is no such verb."""
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return None
+        command = import_module(verb.module).command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{verb.module}.command is not a click command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; a word that is none is a usage error that names near ones."""
+        word = args[0]
+        if word not in VERBS and not word.startswith("-"):
+            raise click.UsageError(f"there is no command {word}{_suggestion(word)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs, section by section."""
+        for section in dict.fromkeys(verb.section for verb in VERBS.values()):
+            with formatter.section(section):
+                rows = [(name, verb.summary) for name, verb in VERBS.items() if verb.section == section]
+                formatter.write_dl(rows, col_spacing=4)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a verb without importing any."""
+        found = [
+            CompletionItem(name, help=verb.summary)
+            for name, verb in VERBS.items()
+            if name.startswith(incomplete)
+        ]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
+
+
+def _suggestion(word: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, VERBS)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from importlib.metadata import version
+
+    click.echo(f"bootimg {version('bootimg')}")
+    ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EPILOG,
+    subcommand_metavar="COMMAND …",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version.",
+)
+def bootimg() -> None:
+    """Boot images from a bootable OCI container image (the CoreOS layer)."""

@@ -1,0 +1,199 @@
+"""A base disk: the one disk of a layer that every platform's disk is a patch of.
+
+What it is made of comes from the rendered manifest (`Recipe`) and the layer; the order of the steps
+is fixed (labels last, then trim, unmount, check).  All that needs a kernel happens in one launch of
+the appliance; the GPT and the BIOS boot code are written by ourselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from bootimg.appliance import Appliance, Drive
+from bootimg.cache import Cache
+from bootimg.disk import bootloader, filesystems, labels, ostree_deploy
+from bootimg.disk.aleph import ALEPH, COREOS_ALEPH, aleph_json
+from bootimg.disk.biosgrub import install_bios_grub
+from bootimg.disk.gpt import Attribute, Gpt, Partition, partition_guid, write_gpt
+from bootimg.disk.ostree_deploy import SYSROOT, Deployment
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.events import Events
+from bootimg.layer.image import Image
+from bootimg.layer.importer import ImportedCommit
+from bootimg.layer.tree import Tree
+from bootimg.manifest.recipe import Bootupd, Disk, Ignition, Mount, Recipe
+from bootimg.vm.probe import Accelerator
+
+_DISK, _TOOLS, _REPO = "disk", "tools", "repo"
+BIOS_BOOT = UUID("21686148-6449-6E6F-744E-656564454649")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseInputs:
+    """What a base disk is made from: the recipe, the layer and, apart from it, the tool tree.
+
+    `tool_tree` (this machine's architecture) and `repo_image` are read-only file system images.
+    """
+
+    recipe: Recipe
+    image: Image
+    tree: Tree
+    commit: ImportedCommit
+    tools: Tree
+    tool_tree: Path
+    repo_image: Path
+
+
+def disk_gpt(disk: Disk, layer_digest: str) -> Gpt:
+    """The partition table of the recipe; GUIDs it leaves open follow from the layer and the role."""
+    partitions = []
+    for part in disk.partitions:
+        role = part.name or f"partition-{part.number}"
+        bits = Attribute(sum(1 << bit for bit in part.attrs))
+        if part.bootable:
+            bits |= Attribute.LEGACY_BIOS_BOOTABLE
+        guid = UUID(part.uuid) if part.uuid else partition_guid(layer_digest, role)
+        partitions.append(
+            Partition(part.number, part.name or "", UUID(part.type), guid, part.start, part.size, bits)
+        )
+    sectors = disk.size // disk.sector_size
+    return Gpt(UUID(disk.uuid), sectors, tuple(partitions), disk.sector_size)
+
+
+def make_base_disk(
+    inputs: BaseInputs,
+    output: Path,
+    *,
+    log: Path,
+    accelerator: Accelerator,
+    cache: Cache,
+    events: Events,
+) -> Gpt:
+    """Write the base disk to `output` (a new sparse file) and return its partition table."""
+    refuse_unrealised(inputs.recipe)
+    gpt = disk_gpt(inputs.recipe.disk, inputs.image.digest)
+    write_gpt(output, gpt)
+    drives = [
+        Drive(_DISK, output),
+        Drive(_TOOLS, inputs.tool_tree, readonly=True),
+        Drive(_REPO, inputs.repo_image, readonly=True),
+    ]
+    with Appliance.start(
+        drives, tool_tree=_TOOLS, log=log, accelerator=accelerator, cache=cache, events=events
+    ) as vm:
+        bios = _populate(vm, inputs, events)
+    if bios is not None:
+        boot_image, core_image = bios
+        number = next(part.number for part in gpt.partitions if part.type_guid == BIOS_BOOT)
+        start, length = gpt.span(number)
+        install_bios_grub(output, boot_image=boot_image, core_image=core_image, start=start, length=length)
+    return gpt
+
+
+def refuse_unrealised(recipe: Recipe) -> None:
+    """Refuse what a manifest may ask for and this builder does not do: nothing is silently ignored."""
+    bios = recipe.bootloader.bios if recipe.bootloader else None
+    unrealised = {
+        f"org.osbuild.sfdisk: label {recipe.disk.label}": recipe.disk.label != "gpt",
+        "org.osbuild.ostree.deploy.container: mounts": bool(recipe.sysroot.deploy.mounts),
+        "org.osbuild.bootupd: bios.partition": bios is not None and bios.partition is not None,
+        "org.osbuild.bootupd: bios without static-configs": bios is not None
+        and not (recipe.bootloader and recipe.bootloader.static_configs),
+    }
+    for what, present in unrealised.items():
+        if present:
+            raise BootimgError(
+                "manifest-stage-unsupported",
+                "the guestfs builder does not do what the manifest asks for",
+                context=[what],
+                hint="remove the option from the manifest, or build with osbuild",
+                exit_code=ExitCode.USAGE,
+            )
+
+
+def _populate(vm: Appliance, inputs: BaseInputs, events: Events) -> tuple[bytes, bytes] | None:
+    recipe = inputs.recipe
+    with events.step("filesystems", "making file systems"):
+        filesystems.make_filesystems(vm, recipe, _DISK)
+        _prepare_empty(vm, recipe)
+        filesystems.mount(vm, recipe, _DISK, recipe.mounts)
+    with events.step("deploy", "deploying the layer"):
+        deployment = _deploy(vm, inputs)
+    with events.step("bootloader", "installing the bootloader"):
+        bios = _bootloader(vm, recipe.bootloader, inputs.tools)
+    with events.step("finish", "labelling, trimming and checking"):
+        _finish(vm, recipe, deployment)
+    return bios
+
+
+def _prepare_empty(vm: Appliance, recipe: Recipe) -> None:
+    """Make the recipe's directories on the empty file systems and label them, each as it says."""
+    for directory in recipe.directories:
+        alone = Mount(directory.partition, "/")
+        filesystems.mount(vm, recipe, _DISK, [alone])
+        _mkdir(vm, directory.path, directory.mode, parents=directory.parents, exist_ok=directory.exist_ok)
+        filesystems.unmount(vm, [alone], trim=False)
+    for entry in recipe.labels:
+        mounts = [mount for mount in recipe.mounts if mount.partition in entry.mounted]
+        filesystems.mount(vm, recipe, _DISK, mounts)
+        labels.label_empty(vm, entry)
+        filesystems.unmount(vm, mounts, trim=False)
+
+
+def _mkdir(vm: Appliance, path: str, mode: int, *, parents: bool, exist_ok: bool) -> None:
+    target = f"{SYSROOT}/{path.strip('/')}"
+    flags = ["-p"] if parents or exist_ok else []
+    vm.run(["mkdir", *flags, target], timeout=60)
+    vm.run(["chmod", f"{mode:04o}", target], timeout=60)
+
+
+def _deploy(vm: Appliance, inputs: BaseInputs) -> Deployment:
+    sysroot = inputs.recipe.sysroot
+    ostree_deploy.init_sysroot(vm, sysroot.osname)
+    ostree_deploy.configure_repo(vm, sysroot.repo_config)
+    for directory in sysroot.directories:
+        _mkdir(vm, directory.path, directory.mode, parents=directory.parents, exist_ok=True)
+    ostree_deploy.pull(vm, vm.device(_REPO), inputs.commit)
+    deployment = ostree_deploy.deploy(vm, sysroot.osname, inputs.commit.checksum, sysroot.deploy)
+    for attribute in sysroot.deployment_attributes:
+        ostree_deploy.set_attribute(vm, deployment, attribute)
+    ostree_deploy.configure_repo(vm, sysroot.repo_config_after)
+    _stamp_ignition(vm, sysroot.ignition)
+    _write_aleph(vm, inputs.image, sysroot.deploy.target_imgref, compat=sysroot.aleph.coreos_compat)
+    return deployment
+
+
+def _stamp_ignition(vm: Appliance, ignition: Ignition) -> None:
+    """The stamp that makes the first boot run Ignition; empty unless it sets the network."""
+    words = " ".join(ignition.network)
+    text = f"set ignition_network_kcmdline='{words}'\n" if words else ""
+    vm.put(f"{SYSROOT}/{ignition.directory.strip('/')}/ignition.firstboot", text.encode())
+
+
+def _write_aleph(vm: Appliance, image: Image, imgref: str, *, compat: bool) -> None:
+    labels_of: Mapping[str, str] = image.labels
+    vm.put(f"{SYSROOT}/{ALEPH}", aleph_json(imgref, image.config_digest, labels_of))
+    if compat:
+        vm.run(["ln", "-s", ALEPH, f"{SYSROOT}/{COREOS_ALEPH}"], timeout=60)
+
+
+def _bootloader(vm: Appliance, options: Bootupd | None, tools: Tree) -> tuple[bytes, bytes] | None:
+    if options is None:
+        return None
+    bootloader.install_esp(vm, tools, static_config=options.static_configs)
+    if options.static_configs:
+        bootloader.install_static_config(vm)
+    return bootloader.make_bios_core(vm, tools) if options.bios else None
+
+
+def _finish(vm: Appliance, recipe: Recipe, deployment: Deployment) -> None:
+    if recipe.sysroot.label_deployment and recipe.labels:
+        esp = [filesystems.mount_point(mount) for mount in recipe.mounts if mount.target == "/boot/efi"]
+        labels.label_disk(vm, recipe.labels[-1], deployment, esp)
+    for attribute in recipe.attributes:
+        ostree_deploy.set_attribute(vm, deployment, attribute)
+    filesystems.unmount(vm, recipe.mounts, trim=True)
+    filesystems.check_filesystems(vm, recipe, _DISK)

@@ -1,0 +1,198 @@
+"""Edits of an ext4 filesystem that no kernel has mounted, by debugfs, each one read back.
+
+debugfs exits 0 when its command failed, so nothing it says is trusted: after a batch of edits the
+caller's expectations (content, mode, owner, label) are compared with what is in the filesystem.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootimg import process
+from bootimg.errors import BootimgError
+
+_SELINUX = "security.selinux"
+_SUPERBLOCK = 1024
+_MAGIC = 0xEF53
+_NEEDS_RECOVERY = 0x4
+_FILE, _DIRECTORY = 0o100000, 0o040000
+_KIND = 0o170000
+
+
+@dataclass(frozen=True, slots=True)
+class Inode:
+    """What a directory listing says of a file; `mode` with the type bits."""
+
+    mode: int
+    uid: int
+    gid: int
+    size: int
+
+    @property
+    def is_directory(self) -> bool:
+        """Whether it is a directory."""
+        return self.mode & _KIND == _DIRECTORY
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a regular file."""
+        return self.mode & _KIND == _FILE
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """A regular file as it shall be: root's, with mode 0644.  `label` None: no security.selinux."""
+
+    path: str
+    content: bytes
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryEdit:
+    """A directory to make: root's, with mode 0755."""
+
+    path: str
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ext4Image:
+    """A filesystem image in a file; `scratch` is an existing folder for debugfs' own files."""
+
+    path: Path
+    scratch: Path
+
+    def check_usable(self) -> None:
+        """Refuse what is no ext4 filesystem, or one whose journal has yet to be replayed."""
+        block = self._superblock()
+        (magic,) = struct.unpack_from("<H", block, 0x38)
+        (incompat,) = struct.unpack_from("<I", block, 0x60)
+        if magic != _MAGIC:
+            raise BootimgError("boot-partition-unreadable", "the boot partition holds no ext4 filesystem")
+        if incompat & _NEEDS_RECOVERY:
+            raise _damaged("its journal has not been replayed", "")
+
+    def listing(self, folder: str) -> Mapping[str, Inode]:
+        """The names in a folder; empty where there is no such folder."""
+        found: dict[str, Inode] = {}
+        for line in self._read(f"ls -p {_quoted(folder)}").decode(errors="replace").splitlines():
+            fields = line.split("/")
+            if len(fields) == 8 and fields[5] not in (".", ".."):
+                _, _, mode, uid, gid, name, size, _ = fields
+                found[name] = Inode(int(mode, 8), int(uid), int(gid), int(size or 0))
+        return found
+
+    def inode(self, path: str) -> Inode | None:
+        """What is at `path`, links in its folder's path followed; None if nothing is."""
+        folder, _, name = path.rpartition("/")
+        return self.listing(folder or "/").get(name)
+
+    def content(self, path: str) -> bytes | None:
+        """A regular file's content; None where there is none."""
+        inode = self.inode(path)
+        if inode is None or not inode.is_file:
+            return None
+        data = self._read(f"cat {_quoted(path)}")
+        if len(data) != inode.size:
+            raise _damaged(f"{path} has {inode.size} bytes, {len(data)} can be read", "")
+        return data
+
+    def label(self, path: str) -> str | None:
+        """The SELinux label of what is at `path`, without the NUL that ends it on disk."""
+        output = self.scratch / "label"
+        output.unlink(missing_ok=True)
+        self._read(f"ea_get -f {_quoted(str(output))} {_quoted(path)} {_SELINUX}")
+        value = output.read_bytes() if output.exists() else b""
+        return value.rstrip(b"\0").decode() or None
+
+    def apply(self, edits: Sequence[FileEdit | DirectoryEdit]) -> None:
+        """Make the edits in one go, then read each of them back: `boot-edit-failed`.
+
+        Time stamps are that of the filesystem's last write, so that the result depends on nothing else.
+        """
+        commands: list[str] = []
+        for number, edit in enumerate(edits):
+            commands += self._commands(number, edit)
+        script = self.scratch / "commands"
+        script.write_text("".join(f"{command}\n" for command in commands))
+        # Newer e2fsprogs know both names, older ones only the first.
+        (written,) = struct.unpack_from("<I", self._superblock(), 0x30)
+        env = {"E2FSPROGS_FAKE_TIME": str(written), "SOURCE_DATE_EPOCH": str(written)}
+        done = process.run(["debugfs", "-w", "-f", script, self.path], env=env, timeout=120)
+        for edit in edits:
+            self._read_back(edit, done.stderr)
+
+    def check_clean(self) -> None:
+        """e2fsck must find nothing to say: `boot-filesystem-damaged`."""
+        done = process.run(["e2fsck", "-fn", self.path], check=False, timeout=300)
+        if done.returncode:
+            raise _damaged("e2fsck finds faults in it", done.stdout.decode(errors="replace"))
+
+    def _commands(self, number: int, edit: FileEdit | DirectoryEdit) -> list[str]:
+        folder, _, name = edit.path.rpartition("/")
+        quoted = _quoted(name)
+        # `write` takes a name in the current folder only, and refuses one that exists.
+        commands = [f"cd {_quoted(folder or '/')}"]
+        if isinstance(edit, DirectoryEdit):
+            mode = _DIRECTORY | 0o755
+            commands.append(f"mkdir {quoted}")
+        else:
+            mode = _FILE | 0o644
+            source = self.scratch / f"content-{number}"
+            source.write_bytes(edit.content)
+            if self.inode(edit.path) is not None:
+                commands.append(f"rm {quoted}")
+            commands.append(f"write {_quoted(str(source))} {quoted}")
+        fields = (("mode", f"0{mode:o}"), ("uid", "0"), ("gid", "0"))
+        commands += [f"set_inode_field {quoted} {key} {value}" for key, value in fields]
+        if edit.label is not None:
+            value = self.scratch / f"label-{number}"
+            value.write_bytes(edit.label.encode() + b"\0")
+            commands.append(f"ea_set -f {_quoted(str(value))} {quoted} {_SELINUX}")
+        return commands
+
+    def _read_back(self, edit: FileEdit | DirectoryEdit, stderr: bytes) -> None:
+        mode = _FILE | 0o644 if isinstance(edit, FileEdit) else _DIRECTORY | 0o755
+        inode = self.inode(edit.path)
+        wrong = []
+        if inode is None or (inode.mode, inode.uid, inode.gid) != (mode, 0, 0):
+            wrong.append(f"mode and owner: {inode}")
+        if isinstance(edit, FileEdit) and self.content(edit.path) != edit.content:
+            wrong.append("content")
+        if self.label(edit.path) != edit.label:
+            wrong.append("label")
+        if wrong:
+            said = stderr.decode(errors="replace").strip().splitlines()[-8:]
+            raise BootimgError(
+                "boot-edit-failed",
+                f"/boot{edit.path} is not as it was written ({', '.join(wrong)})",
+                context=said,
+                hint="the boot partition may be full; the base disk itself is unchanged",
+            )
+
+    def _superblock(self) -> bytes:
+        with self.path.open("rb") as image:
+            image.seek(_SUPERBLOCK)
+            return image.read(1024).ljust(1024, b"\0")
+
+    def _read(self, command: str) -> bytes:
+        return process.run(["debugfs", "-R", command, self.path], timeout=120).stdout
+
+
+def _quoted(word: str) -> str:
+    if '"' in word or "\n" in word:
+        raise BootimgError("boot-edit-failed", f"the name {word!r} cannot be given to debugfs")
+    return f'"{word}"'
+
+
+def _damaged(what: str, output: str) -> BootimgError:
+    return BootimgError(
+        "boot-filesystem-damaged",
+        f"the boot filesystem is damaged: {what}",
+        context=output.strip().splitlines()[-12:],
+        hint="build the base disk anew with --force",
+    )

@@ -1,0 +1,245 @@
+"""GUID partition tables: written to and read from a disk file, without a device or a tool.
+
+The format is that of the UEFI specification, chapter 5 ("GUID Partition Table (GPT) Disk Layout").
+Offsets and lengths of partitions are in the disk's sectors, as in the table itself; `Gpt.span` gives
+bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from dataclasses import dataclass, field
+from enum import IntFlag
+from pathlib import Path
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from bootimg.disk.extents import FileSource, Source, write_fully
+from bootimg.errors import BootimgError
+from bootimg.sizes import MIB
+
+_HEADER = struct.Struct("<8sIIIIQQQQ16sQIII")
+_ENTRY = struct.Struct("<16s16sQQQ72s")
+_MBR_ENTRY = struct.Struct("<B3sB3sII")
+_SIGNATURE = b"EFI PART"
+_REVISION = 0x00010000
+_ENTRIES = 128
+_TABLE_SIZE = _ENTRIES * _ENTRY.size
+_MBR_PARTITIONS = 446
+_NAMESPACE = uuid5(NAMESPACE_URL, "urn:bootimg:partition")
+SECTOR_SIZES = (512, 4096)
+
+
+class Attribute(IntFlag):
+    """Attribute bits of a partition; the higher ones belong to its type."""
+
+    REQUIRED = 1
+    NO_BLOCK_IO = 2
+    LEGACY_BIOS_BOOTABLE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One entry of the table; `number` counts from 1, `start` and `sectors` are in sectors."""
+
+    number: int
+    name: str
+    type_guid: UUID
+    guid: UUID
+    start: int
+    sectors: int
+    attributes: int = 0
+
+    @property
+    def last(self) -> int:
+        """The last sector that belongs to it."""
+        return self.start + self.sectors - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Gpt:
+    """A whole table of a disk of `sectors` sectors; a layout that cannot be is `gpt-layout-invalid`.
+
+    `first_usable` is what the header gives as first usable sector; None is the one at 1 MiB, as
+    sfdisk writes it, or the first partition's if that is before it.
+    """
+
+    disk_guid: UUID
+    sectors: int
+    partitions: tuple[Partition, ...]
+    sector_size: int = 512
+    first_usable: int | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        problem = _problem(self)
+        if problem:
+            raise BootimgError("gpt-layout-invalid", f"the partition table cannot be: {problem}")
+
+    @property
+    def size(self) -> int:
+        """The disk's size in bytes."""
+        return self.sectors * self.sector_size
+
+    @property
+    def table_sectors(self) -> int:
+        """How many sectors the array of 128 entries takes."""
+        return _TABLE_SIZE // self.sector_size
+
+    @property
+    def first_lba(self) -> int:
+        """The header's first usable sector."""
+        if self.first_usable is not None:
+            return self.first_usable
+        starts = [partition.start for partition in self.partitions]
+        return min([MIB // self.sector_size, *starts])
+
+    @property
+    def last_lba(self) -> int:
+        """The header's last usable sector: the backup table and its header follow."""
+        return self.sectors - self.table_sectors - 2
+
+    def partition(self, number: int) -> Partition:
+        """The partition with that number, else KeyError."""
+        for partition in self.partitions:
+            if partition.number == number:
+                return partition
+        raise KeyError(number)
+
+    def span(self, number: int) -> tuple[int, int]:
+        """Offset and length of a partition in bytes."""
+        partition = self.partition(number)
+        return partition.start * self.sector_size, partition.sectors * self.sector_size
+
+
+def partition_guid(layer_digest: str, role: str) -> UUID:
+    """The GUID of the partition `role` (its name) in every disk made from one layer."""
+    return uuid5(_NAMESPACE, f"{layer_digest}/{role}")
+
+
+def write_gpt(disk: Path, gpt: Gpt) -> None:
+    """Write the protective MBR, both headers and both tables; a missing file is made, sparse.
+
+    The boot code in front of the MBR's partition table and what lies in partitions is left alone.
+    """
+    fd = os.open(disk, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        if os.fstat(fd).st_size != gpt.size:
+            os.ftruncate(fd, gpt.size)
+        sector = gpt.sector_size
+        backup_table = gpt.sectors - 1 - gpt.table_sectors
+        table = _table(gpt)
+        write_fully(fd, _protective_mbr(gpt), _MBR_PARTITIONS)
+        write_fully(fd, _header(gpt, table, here=1, other=gpt.sectors - 1, table_at=2), sector)
+        write_fully(fd, table, 2 * sector)
+        write_fully(fd, table, backup_table * sector)
+        backup = _header(gpt, table, here=gpt.sectors - 1, other=1, table_at=backup_table)
+        write_fully(fd, backup, (gpt.sectors - 1) * sector)
+    finally:
+        os.close(fd)
+
+
+def read_gpt(source: Source, sector_size: int | None = None) -> Gpt:
+    """Read a disk's table; both copies and their checksums must agree, else `gpt-damaged`.
+
+    Without `sector_size` it is found out.  The disk may be longer than its table says (an image made
+    bigger afterwards); `Gpt.sectors` is what the table says.
+    """
+    for size in SECTOR_SIZES if sector_size is None else (sector_size,):
+        if source.size >= 3 * size and source.read(size, len(_SIGNATURE)) == _SIGNATURE:
+            break
+    else:
+        raise _damaged("no GPT header where one belongs")
+    if source.read(510, 2) != b"\x55\xaa" or source.read(_MBR_PARTITIONS, 16)[4] != 0xEE:
+        raise _damaged("no protective MBR")
+    primary, other = _read_copy(source, size, 1)
+    if (other + 1) * size > source.size:
+        raise _damaged(f"the backup table lies behind the disk's end (sector {other})")
+    backup, _ = _read_copy(source, size, other)
+    if primary != backup:
+        raise _damaged("the backup table differs from the primary one")
+    return primary
+
+
+def _read_copy(source: Source, size: int, lba: int) -> tuple[Gpt, int]:
+    fields = _HEADER.unpack(source.read(lba * size, _HEADER.size))
+    signature, _, length, checksum, _, here, other, first, _, guid, table_at, count, width, table_crc = fields
+    where = "primary" if lba == 1 else "backup"
+    header = bytearray(source.read(lba * size, length if _HEADER.size <= length <= size else _HEADER.size))
+    header[16:20] = bytes(4)
+    if signature != _SIGNATURE or here != lba or zlib.crc32(header) != checksum:
+        raise _damaged(f"the {where} header's checksum is wrong")
+    if width != _ENTRY.size or count > 4096 or table_at * size + count * width > source.size:
+        raise _damaged(f"the {where} table has {count} entries of {width} bytes at sector {table_at}")
+    table = source.read(table_at * size, count * width)
+    if zlib.crc32(table) != table_crc:
+        raise _damaged(f"the {where} table's checksum is wrong")
+    used = [index for index in range(count) if any(table[index * width : index * width + 16])]
+    partitions = tuple(_unpack(table, index) for index in used)
+    sectors = (other if lba == 1 else here) + 1
+    try:
+        return Gpt(UUID(bytes_le=guid), sectors, partitions, size, first), other
+    except BootimgError as error:
+        raise _damaged(error.message) from None
+
+
+def _unpack(table: bytes, index: int) -> Partition:
+    kind, guid, first, last, attributes, name = _ENTRY.unpack_from(table, index * _ENTRY.size)
+    text = name.decode("utf-16-le", errors="replace").split("\0", 1)[0]
+    return Partition(
+        index + 1, text, UUID(bytes_le=kind), UUID(bytes_le=guid), first, last - first + 1, attributes
+    )
+
+
+def _table(gpt: Gpt) -> bytes:
+    table = bytearray(_TABLE_SIZE)
+    for part in gpt.partitions:
+        name = part.name.encode("utf-16-le")
+        entry = (part.type_guid.bytes_le, part.guid.bytes_le, part.start, part.last, part.attributes, name)
+        _ENTRY.pack_into(table, (part.number - 1) * _ENTRY.size, *entry)
+    return bytes(table)
+
+
+def _header(gpt: Gpt, table: bytes, *, here: int, other: int, table_at: int) -> bytes:
+    def packed(checksum: int) -> bytes:
+        return _HEADER.pack(
+            _SIGNATURE, _REVISION, _HEADER.size, checksum, 0, here, other, gpt.first_lba, gpt.last_lba,
+            gpt.disk_guid.bytes_le, table_at, _ENTRIES, _ENTRY.size, zlib.crc32(table),
+        )  # fmt: skip
+
+    return packed(zlib.crc32(packed(0))).ljust(gpt.sector_size, b"\0")
+
+
+def _protective_mbr(gpt: Gpt) -> bytes:
+    length = min(gpt.sectors - 1, 0xFFFFFFFF)
+    entry = _MBR_ENTRY.pack(0, b"\x00\x02\x00", 0xEE, b"\xff\xff\xff", 1, length)
+    return entry + bytes(48) + b"\x55\xaa"
+
+
+def _problem(gpt: Gpt) -> str | None:
+    if gpt.sector_size not in SECTOR_SIZES:
+        return f"sectors of {gpt.sector_size} bytes"
+    numbers = [partition.number for partition in gpt.partitions]
+    if len(set(numbers)) != len(numbers) or any(not 1 <= number <= _ENTRIES for number in numbers):
+        return f"partition numbers {numbers}"
+    end = 2 + gpt.table_sectors
+    for partition in sorted(gpt.partitions, key=lambda each: each.start):
+        label = f"partition {partition.number} ({partition.name})"
+        if len(partition.name.encode("utf-16-le")) > 72:
+            return f"the name of {label} is longer than 36 characters"
+        if partition.sectors < 1 or partition.start < end:
+            return f"{label} is empty, or overlaps what is in front of it"
+        end = partition.start + partition.sectors
+    if end > gpt.last_lba + 1:
+        return f"{end - gpt.last_lba - 1} sectors too few on a disk of {gpt.sectors}"
+    return None
+
+
+def _damaged(what: str) -> BootimgError:
+    return BootimgError("gpt-damaged", f"the disk's partition table is damaged: {what}")
+
+
+def read_gpt_file(disk: Path, sector_size: int | None = None) -> Gpt:
+    """`read_gpt` of a raw disk file."""
+    with FileSource(disk) as source:
+        return read_gpt(source, sector_size)

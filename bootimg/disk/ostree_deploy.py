@@ -1,0 +1,84 @@
+"""The ostree half of a base disk: sysroot, repository, deployment.  Runs inside the appliance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bootimg.appliance import Appliance
+from bootimg.errors import BootimgError
+from bootimg.layer.importer import ImportedCommit
+from bootimg.manifest.recipe import Attribute, Deploy
+
+SYSROOT = "/sysroot"
+REPO = f"{SYSROOT}/ostree/repo"
+_SOURCE = "/run/bootimg-repo"
+_ORIGIN = "/run/bootimg.origin"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """Where a deployment and its stateroot lie, as paths in the appliance."""
+
+    root: str
+    stateroot: str
+
+
+def init_sysroot(vm: Appliance, osname: str) -> None:
+    """Make an empty sysroot with one stateroot."""
+    vm.run(["ostree", "admin", "init-fs", "--modern", SYSROOT], timeout=120)
+    vm.run(["ostree", "admin", "os-init", osname, f"--sysroot={SYSROOT}"], timeout=120)
+
+
+def configure_repo(vm: Appliance, config: Mapping[str, str]) -> None:
+    """Set keys such as `sysroot.readonly` in the sysroot's repository."""
+    for key, value in config.items():
+        vm.run(["ostree", f"--repo={REPO}", "config", "set", key, value], timeout=60)
+
+
+def pull(vm: Appliance, device: str, commit: ImportedCommit) -> None:
+    """Copy the commit from the repository image on `device` and give it its refs."""
+    vm.run(["mkdir", "-p", _SOURCE], timeout=60)
+    vm.run(["mount", "-o", "ro", device, _SOURCE], timeout=60)
+    vm.run(
+        ["ostree", f"--repo={REPO}", "pull-local", "--disable-fsync", _SOURCE, commit.checksum], timeout=1200
+    )
+    vm.run(["umount", _SOURCE], timeout=60)
+    for ref, checksum in sorted(commit.refs.items()):
+        vm.run(["ostree", f"--repo={REPO}", "refs", f"--create={ref}", checksum], timeout=60)
+
+
+def deploy(vm: Appliance, osname: str, commit: str, options: Deploy) -> Deployment:
+    """Deploy the commit with exactly these kernel arguments and the origin that updates follow."""
+    vm.put(_ORIGIN, f"[origin]\ncontainer-image-reference={options.target_imgref}\n".encode())
+    arguments = [f"--karg-append={argument}" for argument in options.kernel_opts]
+    vm.run(
+        [
+            "ostree",
+            "admin",
+            "deploy",
+            f"--sysroot={SYSROOT}",
+            f"--os={osname}",
+            f"--origin-file={_ORIGIN}",
+            "--karg-none",
+            *arguments,
+            commit,
+        ],
+        timeout=900,
+    )
+    stateroot = f"{SYSROOT}/ostree/deploy/{osname}"
+    deployment = Deployment(f"{stateroot}/deploy/{commit}.0", stateroot)
+    found = vm.run(["find", f"{stateroot}/deploy", "-maxdepth", "1"], timeout=60).decode().splitlines()
+    if deployment.root not in found:
+        raise BootimgError(
+            "deployment-missing",
+            "ostree reported success, but the deployment is not where it belongs",
+            context=[f"expected {deployment.root}", f"console log: {vm.log}"],
+        )
+    return deployment
+
+
+def set_attribute(vm: Appliance, deployment: Deployment, attribute: Attribute) -> None:
+    """Set or clear the immutable flag of a path of the deployment."""
+    path = f"{deployment.root}/{attribute.path.strip('/')}".rstrip("/")
+    vm.run(["chattr", "+i" if attribute.immutable else "-i", path], timeout=60)

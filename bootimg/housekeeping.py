@@ -1,0 +1,132 @@
+"""Looking after the cache: what is in it, since when unused, and cleaning it out.
+
+Each folder of the cache is a kind of thing, each name in it one thing that goes or stays whole; an
+ostree repo is one thing.  Every run that uses the cache holds a shared lock on it, cleaning an
+exclusive one, so nothing is taken from under a build.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootimg.cache import Cache
+from bootimg.errors import BootimgError, ExitCode
+
+TAG = "CACHEDIR.TAG"
+_SIGNATURE = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n# A cache of bootimg, see https://bford.info/cachedir/\n"
+)
+_LOCKS, _TRASH, _IN_USE = "locks", "trash", "in-use"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One thing in the cache: bytes it takes on the disk and the time of its last use (epoch seconds)."""
+
+    kind: str
+    path: Path
+    size: int
+    used: float
+
+    def age(self) -> float:
+        """Seconds since the last use."""
+        return max(time.time() - self.used, 0.0)
+
+
+@contextmanager
+def in_use(cache: Cache) -> Iterator[None]:
+    """Keep the cache from being cleaned while the body runs; a read-only one cannot be, and is let be."""
+    try:
+        _tag(cache)
+        handle = (cache.folder(_LOCKS) / _IN_USE).open("w")
+    except PermissionError:
+        yield
+        return
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+
+
+def kept(cache: Cache) -> list[Kept]:
+    """Everything in the cache, by kind, the longest unused first."""
+    if not cache.root.is_dir():
+        return []
+    folders = [path for path in cache.root.iterdir() if path.is_dir() and path.name not in (_LOCKS, _TRASH)]
+    found = [_measure(folder.name, path) for folder in folders for path in _things(folder)]
+    return sorted(found, key=lambda each: (each.kind, each.used))
+
+
+def old(cache: Cache, seconds: float) -> list[Kept]:
+    """What has not been used for `seconds`."""
+    return [each for each in kept(cache) if each.age() >= seconds]
+
+
+def remove(cache: Cache, things: list[Kept]) -> None:
+    """Delete these things; raises `cache-in-use` or, for a folder bootimg never made, `cache-foreign`."""
+    if not cache.root.exists():
+        return
+    if not (cache.root / TAG).exists():
+        raise BootimgError(
+            "cache-foreign",
+            f"{cache.root} was not made by bootimg: it has no {TAG}",
+            hint="give the folder that builds used with --cache",
+            exit_code=ExitCode.USAGE,
+        )
+    with _exclusive(cache):
+        trash = cache.folder(_TRASH)
+        for number, thing in enumerate(things):
+            thing.path.rename(trash / f"{time.time_ns()}-{number}")
+        shutil.rmtree(trash)
+
+
+@contextmanager
+def _exclusive(cache: Cache) -> Iterator[None]:
+    with (cache.folder(_LOCKS) / _IN_USE).open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BootimgError(
+                "cache-in-use",
+                f"another bootimg is using {cache.root}",
+                hint="clean the cache when it has ended",
+            ) from None
+        yield
+
+
+def _tag(cache: Cache) -> None:
+    """Mark a folder as a cache, unless it already held something that is not ours."""
+    tag = cache.root / TAG
+    cache.root.mkdir(parents=True, exist_ok=True)
+    if not any(cache.root.iterdir()):
+        tag.write_text(_SIGNATURE)
+
+
+def _things(folder: Path) -> list[Path]:
+    """The folder itself if it is an ostree repo, else what is in it."""
+    return [folder] if (folder / "objects").is_dir() else list(folder.iterdir())
+
+
+def _measure(kind: str, path: Path) -> Kept:
+    near = [path, *path.iterdir()] if path.is_dir() and not path.is_symlink() else [path]
+    return Kept(kind, path, _disk_usage(path), max(_last_use(each) for each in near))
+
+
+def _last_use(path: Path) -> float:
+    """A folder's reading time says nothing: whoever measures it reads it."""
+    status = path.lstat()
+    return status.st_mtime if path.is_dir() else max(status.st_mtime, status.st_atime)
+
+
+def _disk_usage(path: Path) -> int:
+    """Bytes on the disk, a file with several names counted once."""
+    inodes: dict[int, int] = {}
+    for each in [path, *path.rglob("*")]:
+        status = each.lstat()
+        inodes[status.st_ino] = 512 * status.st_blocks
+    return sum(inodes.values())

@@ -1,0 +1,91 @@
+"""What a layer's tar and the merged tree are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bootimg.errors import BootimgError
+
+MAX_PATH, MAX_NAME, MAX_DEPTH = 4095, 255, 256
+"""Linux's PATH_MAX and NAME_MAX in bytes, and a depth no real tree comes near."""
+
+
+class Kind(StrEnum):
+    """The types of files that a bootable image may hold; devices and fifos are refused earlier."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    SYMLINK = "symlink"
+    HARDLINK = "hardlink"
+    """Only in a layer's own list; in a merged tree it has become the FILE it names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of a layer or of the merged tree.
+
+    `path` has no leading slash and is empty for the root.  `mode` is the 12 permission bits.
+    `mtime` is in whole seconds.  `target` is a symlink's text, or the path a hardlink names.
+    A file's content is `size` bytes at `offset` of the tar of layer number `layer`; files that are
+    hardlinks of each other have the same `link_key`.
+    """
+
+    path: str
+    kind: Kind
+    mode: int
+    uid: int
+    gid: int
+    size: int = 0
+    mtime: int = 0
+    xattrs: tuple[tuple[str, bytes], ...] = ()
+    target: str = ""
+    layer: int = 0
+    offset: int = 0
+
+    @property
+    def link_key(self) -> tuple[int, int]:
+        """Which content this is; the offset of a header is unique within its layer."""
+        return self.layer, self.offset
+
+    @property
+    def name(self) -> str:
+        """The last component of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def parent(self) -> str:
+        """The path of the directory it is in."""
+        return self.path.rpartition("/")[0]
+
+
+def clean_path(raw: str) -> str:
+    """A tar member's path without `./` and double slashes; the root is the empty path.
+
+    Absolute paths and `..` are refused: nothing an image needs, all an attack does.
+    """
+    parts = [part for part in raw.split("/") if part not in ("", ".")]
+    if raw.startswith("/"):
+        raise unsafe_path(raw, "is absolute")
+    if ".." in parts:
+        raise unsafe_path(raw, "has `..` in it")
+    path = "/".join(parts)
+    check_length(path)
+    return path
+
+
+def check_length(path: str) -> None:
+    """Refuse what no file system takes, and trees so deep that tools overflow."""
+    if len(path) > MAX_PATH or path.count("/") >= MAX_DEPTH or any(
+        len(part.encode()) > MAX_NAME for part in path.split("/")
+    ):  # fmt: skip
+        raise unsafe_path(path, "is longer or deeper than a file system allows")
+
+
+def unsafe_path(path: str, why: str) -> BootimgError:
+    """The error for a path that no honest layer has."""
+    return BootimgError(
+        "layer-path-unsafe",
+        f"the layer's path {path[:200]!r} {why}",
+        hint="the image is damaged or made to do harm; nothing of it was written",
+    )

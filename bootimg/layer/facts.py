@@ -1,0 +1,163 @@
+"""What a build needs to know of a layer, read from its labels and its tree; refuses what can't be built."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bootimg.errors import BootimgError
+from bootimg.layer import imagejson
+from bootimg.layer.image import VERSION_LABEL, Image
+from bootimg.layer.imagejson import ImageJson, parse_image_json
+from bootimg.layer.tree import Tree
+
+PLATFORMS = "usr/share/coreos-assembler/platforms.json"
+_MODULES = "usr/lib/modules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerFacts:
+    """`platforms` is platforms.json ({} where there is none); `selinux_policy` the policy's name or None."""
+
+    version: str
+    osname: str
+    stream: str
+    kernel_version: str
+    image_json: ImageJson
+    platforms: Mapping[str, Any]
+    os_release: Mapping[str, str]
+    selinux_policy: str | None
+    has_bootupd: bool
+
+
+def read_facts(image: Image, tree: Tree) -> LayerFacts:
+    """The facts, or the error that says why no disk can be made of this layer."""
+    if tree.exists("sysroot/ostree/repo"):
+        raise encapsulated("its layers hold an ostree repository (/sysroot/ostree/repo)")
+    image_json = _image_json(tree)
+    version = image.version
+    if not version:
+        raise BootimgError(
+            "layer-version-missing",
+            f"{image.reference} carries no label {VERSION_LABEL}",
+            hint="the version names the build and its files: set the label where the layer is made",
+        )
+    return LayerFacts(
+        version=version,
+        osname=image.labels.get("com.coreos.osname") or "custom",
+        stream=image.labels.get("com.coreos.stream", ""),
+        kernel_version=kernel_version(tree),
+        image_json=image_json,
+        platforms=_platforms(tree),
+        os_release=parse_os_release(_text(tree, "etc/os-release") or _text(tree, "usr/lib/os-release")),
+        selinux_policy=selinux_policy(tree),
+        has_bootupd=tree.exists("usr/bin/bootupctl"),
+    )
+
+
+def kernel_version(tree: Tree) -> str:
+    """The version of the one kernel of a tree."""
+    kernels = [name for name in tree.listdir(_MODULES) if tree.exists(f"{_MODULES}/{name}/vmlinuz")]
+    if not kernels:
+        raise BootimgError(
+            "kernel-missing",
+            f"the image has no kernel: no /{_MODULES}/<version>/vmlinuz",
+            context=[f"/{_MODULES} holds: {', '.join(tree.listdir(_MODULES)) or 'nothing'}"],
+            hint="a bootable layer has exactly one kernel there",
+        )
+    if len(kernels) > 1:
+        raise BootimgError(
+            "kernel-ambiguous",
+            f"the image has {len(kernels)} kernels: {', '.join(kernels)}",
+            hint="a bootable layer has exactly one: remove the others where the layer is made",
+        )
+    if not tree.exists(f"{_MODULES}/{kernels[0]}/initramfs.img"):
+        raise BootimgError(
+            "initramfs-missing",
+            f"the kernel {kernels[0]} has no initramfs.img beside it",
+            hint=f"dracut writes it: /{_MODULES}/{kernels[0]}/initramfs.img",
+        )
+    return kernels[0]
+
+
+def _image_json(tree: Tree) -> ImageJson:
+    if not tree.exists(imagejson.PATH):
+        raise BootimgError(
+            "image-json-missing",
+            f"the image has no /{imagejson.PATH}",
+            note="it says how large the disk is and which kernel arguments it boots with",
+            hint='write coreos-assembler\'s image.yaml there as JSON, at least {"size": 10}',
+        )
+    document = parse_image_json(tree.read(imagejson.PATH))
+    if document.bootc_install_to_fs:
+        raise BootimgError(
+            "install-path-unsupported",
+            "the layer asks to be installed by bootc (`bootc-install-to-fs: true` in image.json)",
+            hint="bootimg deploys with ostree for now: set it to false where the layer's tools allow that",
+        )
+    return document
+
+
+def _platforms(tree: Tree) -> Mapping[str, Any]:
+    # Absent on architectures that have no console settings (s390x).
+    if not tree.exists(PLATFORMS):
+        return {}
+    try:
+        document = json.loads(tree.read(PLATFORMS))
+    except (ValueError, RecursionError) as error:
+        raise _platforms_malformed(f"it is not JSON ({error})") from None
+    if not isinstance(document, dict) or not all(isinstance(value, dict) for value in document.values()):
+        raise _platforms_malformed("it is no object of objects, one a platform")
+    return document
+
+
+def _platforms_malformed(what: str) -> BootimgError:
+    return BootimgError(
+        "platforms-json-malformed",
+        f"/{PLATFORMS} of the image is not what it should be: {what}",
+        hint="coreos-assembler's platforms.yaml of this architecture, as JSON, is what belongs there",
+    )
+
+
+def selinux_policy(tree: Tree) -> str | None:
+    """SELINUXTYPE of the tree's config, if the tree has that policy's file contexts."""
+    for line in _text(tree, "etc/selinux/config").splitlines():
+        key, _, value = line.partition("=")
+        name = value.strip()
+        if key.strip() == "SELINUXTYPE" and name and "/" not in name:
+            return name if tree.exists(f"etc/selinux/{name}/contexts/files/file_contexts") else None
+    return None
+
+
+def parse_os_release(text: str) -> dict[str, str]:
+    """The assignments of an os-release file (os-release(5)), unquoted; other lines are passed over."""
+    found = {}
+    for line in text.splitlines():
+        key, equals, value = line.strip().partition("=")
+        if equals and key.isidentifier():
+            try:
+                found[key] = "".join(shlex.split(value))
+            except ValueError:
+                found[key] = value
+    return found
+
+
+def _text(tree: Tree, path: str) -> str:
+    # A layer in ostree's own layout has its /etc in /usr/etc.
+    for candidate in (path, f"usr/{path}"):
+        if tree.exists(candidate):
+            return tree.read(candidate).decode(errors="replace")
+    return ""
+
+
+def encapsulated(why: str) -> BootimgError:
+    """The error for images in the ostree-encapsulated form."""
+    return BootimgError(
+        "layer-form-unsupported",
+        "this is an ostree-encapsulated image, a form bootimg does not read yet",
+        context=[why],
+        hint="give the plain OCI form of the layer (its root file system in the layers, no ostree.* labels)",
+    )

@@ -1,0 +1,162 @@
+"""A fetched OCI image: what its manifest and its config say, and the digests that were verified."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from bootimg.arch import Arch
+from bootimg.errors import BootimgError, ExitCode
+
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+INDEXES = (OCI_INDEX, DOCKER_LIST)
+MANIFESTS = (OCI_MANIFEST, DOCKER_MANIFEST)
+
+VERSION_LABEL = "org.opencontainers.image.version"
+CREATED = "org.opencontainers.image.created"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One layer: `digest` and `size` are of the blob as stored, `diff_id` is of the tar in it."""
+
+    digest: str
+    size: int
+    media_type: str
+    diff_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image whose blobs are in the cache.
+
+    Digests are written `sha256:<hex>`.  `manifest` and `config` are the bytes their digests are of.
+    """
+
+    reference: str
+    digest: str
+    config_digest: str
+    arch: Arch
+    labels: Mapping[str, str]
+    layers: tuple[Blob, ...]
+    manifest: bytes
+    config: bytes
+    media_type: str
+
+    @property
+    def version(self) -> str | None:
+        """The version label, by its OCI name or the older plain one."""
+        return self.labels.get(VERSION_LABEL) or self.labels.get("version")
+
+    @property
+    def size(self) -> int:
+        """Bytes of all layers as stored."""
+        return sum(blob.size for blob in self.layers)
+
+    @property
+    def created(self) -> int:
+        """Seconds since 1970: the manifest's annotation, else the config's stamp, else 0."""
+        annotations = json.loads(self.manifest).get("annotations") or {}
+        stamp = annotations.get(CREATED) or json.loads(self.config).get("created")
+        try:
+            return max(0, int(datetime.fromisoformat(_microseconds(str(stamp))).timestamp()))
+        except ValueError:
+            return 0
+
+
+def _microseconds(stamp: str) -> str:
+    # RFC 3339 allows nanoseconds, which fromisoformat refuses.
+    seconds, dot, rest = stamp.partition(".")
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    return f"{seconds}.{digits[:6]}{rest[len(digits) :]}" if dot else stamp
+
+
+def digest_of(data: bytes) -> str:
+    """The digest of some bytes, as the OCI writes it."""
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def hex_of(digest: object) -> str:
+    """The hexadecimal part of a sha256 digest; any other text is refused as `layer-malformed`."""
+    algorithm, _, value = str(digest).partition(":")
+    if algorithm != "sha256" or len(value) != 64 or value.strip("0123456789abcdef"):
+        raise malformed(f"{str(digest)[:80]!r} is not a sha256 digest")
+    return value
+
+
+def malformed(what: str) -> BootimgError:
+    """The error for JSON documents of an image that are not what the OCI specification says."""
+    return BootimgError(
+        "layer-malformed",
+        f"the image is not a well-formed OCI image: {what}",
+        hint="copy the image again from where it was made (`skopeo copy --preserve-digests`)",
+    )
+
+
+def parse_json(data: bytes, what: str) -> dict[str, Any]:
+    """A JSON object, or `layer-malformed`."""
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        raise malformed(f"its {what} is not JSON") from None
+    if not isinstance(document, dict):
+        raise malformed(f"its {what} is not a JSON object")
+    return document
+
+
+def config_digest_of(manifest: bytes) -> str:
+    """The digest of the config that a manifest names."""
+    config = parse_json(manifest, "manifest").get("config")
+    return f"sha256:{hex_of(config.get('digest') if isinstance(config, dict) else None)}"
+
+
+def build_image(reference: str, manifest: bytes, config: bytes, arch: Arch) -> Image:
+    """The image that a manifest and a config describe (both verified); it must be for `arch`."""
+    document = parse_json(manifest, "manifest")
+    settings = parse_json(config, "config")
+    try:
+        diff_ids = settings["rootfs"]["diff_ids"]
+        descriptors = document["layers"]
+        if len(diff_ids) != len(descriptors):
+            raise malformed(f"{len(descriptors)} layers but {len(diff_ids)} diff ids")
+        layers = tuple(
+            Blob(f"sha256:{hex_of(item['digest'])}", int(item["size"]), str(item.get("mediaType", "")),
+                 f"sha256:{hex_of(diff_id)}")
+            for item, diff_id in zip(descriptors, diff_ids, strict=True)
+        )  # fmt: skip
+        labels = (settings.get("config") or {}).get("Labels") or {}
+        labels = {str(name): str(value) for name, value in labels.items()}
+        architecture = str(settings["architecture"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise malformed(f"{type(error).__name__}: {error}") from None
+    if architecture != arch.oci:
+        raise arch_mismatch(reference, arch, [architecture])
+    return Image(
+        reference=reference,
+        digest=digest_of(manifest),
+        config_digest=config_digest_of(manifest),
+        arch=arch,
+        labels=labels,
+        layers=layers,
+        manifest=manifest,
+        config=config,
+        media_type=str(document.get("mediaType") or OCI_MANIFEST),
+    )
+
+
+def arch_mismatch(reference: str, arch: Arch, found: Sequence[str]) -> BootimgError:
+    """The error for an image that is not of the architecture asked for."""
+    return BootimgError(
+        "layer-arch-mismatch",
+        f"{reference} is not for {arch} ({arch.oci})",
+        context=[f"it is for {', '.join(found) or 'nothing that runs Linux'}"],
+        hint="choose the image of that architecture, or another one with --arch",
+        exit_code=ExitCode.USAGE,
+    )

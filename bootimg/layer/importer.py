@@ -1,0 +1,170 @@
+"""Importing a layer into an ostree repository, object by object and only what is not there yet.
+
+The commit is the merge commit that ostree-rs-ext would make: its keys are read by bootc, rpm-ostree and
+`ostree container image list` on the running system, and so are the refs of the image and of its layers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootimg.cache import Cache
+from bootimg.events import Events
+from bootimg.layer.blobs import replacing
+from bootimg.layer.checksums import LayerChecksums
+from bootimg.layer.facts import kernel_version, selinux_policy
+from bootimg.layer.image import Image
+from bootimg.layer.libostree import Libostree, libostree
+from bootimg.layer.merge import Merged
+from bootimg.layer.ostreelayout import OstreeTree, to_ostree
+from bootimg.layer.refs import image_ref, layer_ref
+from bootimg.layer.repoimage import write_repo_image
+from bootimg.layer.repository import ObjectWriter, is_loose, open_repository, ref_of
+from bootimg.layer.selabels import Key, label_key, labels
+from bootimg.layer.tree import Tree
+
+__all__ = ["ImportedCommit", "import_layer", "write_repo_image"]
+
+_FORMAT = 1
+"""Counted up when the same image would give another commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedCommit:
+    """A layer in a repository.
+
+    `ref` names the merge commit `checksum`; `refs` has it and a ref for each layer of the image.
+    `objects` and `bytes` are what all of these need, `new_objects` and `new_bytes` what was written.
+    `files` are the loose files below the repository's `objects`, with their content's sizes.
+    """
+
+    checksum: str
+    ref: str
+    refs: Mapping[str, str]
+    objects: int
+    new_objects: int
+    bytes: int
+    new_bytes: int
+    seconds: float
+    files: Mapping[str, int] = field(repr=False)
+
+
+def import_layer(
+    image: Image, tree: Tree, *, repo: Path, cache: Cache, events: Events, imgref: str | None = None
+) -> ImportedCommit:
+    """Import the merged tree (and each layer for itself) and set the refs.
+
+    `imgref` is what the ref is named after, `image.reference` if it is not given.  The commit does not
+    depend on it: the same image always gives the same checksum.
+    """
+    started = time.monotonic()
+    ref = image_ref(imgref or image.reference)
+    name = hashlib.sha256(os.fsencode(repo.absolute())).hexdigest()[:16]
+    with events.step("import", "Importing the layer", total=tree.size) as step, cache.locked(f"repo-{name}"):
+        record = cache.folder("imports") / f"{image.digest.partition(':')[2]}-{name}.json"
+        imported = _recorded(record, repo)
+        new = new_bytes = 0
+        if imported is None or not _has_refs(repo, {**imported[1], ref: imported[0]}):
+            with libostree(cache.folder("logs") / "ostree.log") as worker:
+                mode = open_repository(repo, worker)
+                writer, checksum, refs = _write(image, tree, repo, mode, ref, cache, worker)
+            imported = checksum, refs, writer.files
+            new, new_bytes = writer.new, writer.new_bytes
+            _record(record, imported)
+        checksum, refs, files = imported
+        step.advance(tree.size)
+        step.result(f"{len(files)} objects, {new} new", cached=not new)
+    return ImportedCommit(
+        checksum=checksum,
+        ref=ref,
+        refs={**refs, ref: checksum},
+        objects=len(files),
+        new_objects=new,
+        bytes=sum(files.values()),
+        new_bytes=new_bytes,
+        seconds=time.monotonic() - started,
+        files=files,
+    )
+
+
+def _has_refs(repo: Path, refs: Mapping[str, str]) -> bool:
+    return all(ref_of(repo, ref) == checksum for ref, checksum in refs.items())
+
+
+_Imported = tuple[str, dict[str, str], dict[str, int]]
+
+
+def _recorded(record: Path, repo: Path) -> _Imported | None:
+    if not record.exists():
+        return None
+    version, checksum, refs, files = json.loads(record.read_bytes())
+    return (checksum, refs, files) if version == _FORMAT and is_loose(repo, files) else None
+
+
+def _record(record: Path, imported: _Imported) -> None:
+    with replacing(record) as output:
+        output.write(json.dumps([_FORMAT, *imported], separators=(",", ":")).encode())
+
+
+def _write(
+    image: Image, tree: Tree, repo: Path, mode: str, ref: str, cache: Cache, worker: Libostree
+) -> tuple[ObjectWriter, str, dict[str, str]]:
+    merged = to_ostree(tree.entries.values(), tree.root)
+    layers = layer_trees(tree)
+    found = _labels(tree, [merged, *layers], cache, worker)
+    sums = {number: LayerChecksums(layer.diff_id, cache) for number, layer in enumerate(tree.layers)}
+    worker.call("begin", [os.fspath(layer.path) for layer in tree.layers])
+    writer = ObjectWriter(repo, mode, worker, tree, sums)
+    refs = {}
+    for blob, layer in zip(image.layers, layers, strict=True):
+        root = writer.write(layer, found)
+        refs[layer_ref(blob.digest)] = worker.call("commit", *root, 0, {}, {}, None)
+    root = writer.write(merged, found)
+    filtered = {
+        blob.digest: layer.filtered
+        for blob, layer in zip(image.layers, layers, strict=True)
+        if layer.filtered
+    }
+    flags = {"ostree.bootable": True}
+    checksum = worker.call("commit", *root, image.created, _strings(image, tree), flags, filtered)
+    worker.call("finish", {**refs, ref: checksum})
+    for known in sums.values():
+        known.save()
+    for commit in {checksum, *refs.values()}:
+        writer.files[f"{commit[:2]}/{commit[2:]}.commit"] = 0
+    return writer, checksum, refs
+
+
+def layer_trees(tree: Tree) -> list[OstreeTree]:
+    """Each layer for itself, whiteouts as the files they are, as ostree-rs-ext keeps layers."""
+    merged, found = Merged(), []
+    for layer in tree.layers:
+        alone = Merged()
+        alone.lay(merged.apply(layer.entries))
+        root = alone.entries.pop("")
+        found.append(to_ostree(alone.entries.values(), root, whole=False))
+    return found
+
+
+def _labels(tree: Tree, trees: list[OstreeTree], cache: Cache, worker: Libostree) -> Mapping[Key, str]:
+    policy = selinux_policy(tree)
+    if policy is None:
+        return {}
+    keys = {label_key(path, entry) for each in trees for path, entry in each.entries.items()}
+    return labels(tree, policy, keys, cache, worker)
+
+
+def _strings(image: Image, tree: Tree) -> dict[str, str]:
+    return {
+        "ostree.manifest-digest": image.digest,
+        "ostree.manifest": image.manifest.decode(),
+        "ostree.container.image-config": image.config.decode(),
+        "ostree.linux": kernel_version(tree),
+        "version": image.version or "",
+    }

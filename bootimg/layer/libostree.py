@@ -1,0 +1,98 @@
+"""libostree, spoken to through a worker in the system's Python (its binding is not on PyPI)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from bootimg import process
+from bootimg.errors import BootimgError, ExitCode
+
+WORKER = Path(__file__).with_name("ostree_worker.py")
+PACKAGES = "python3-gi and gir1.2-ostree-1.0 (apt), python3-gobject and ostree-libs (dnf)"
+_IMPORT = "import gi; gi.require_version('OSTree', '1.0'); from gi.repository import OSTree"
+
+
+def interpreter(candidates: Sequence[Path] | None = None) -> Path:
+    """The first Python on this machine that can import libostree's binding."""
+    tried = [Path("/usr/bin/python3"), process.find("python3"), Path("/usr/libexec/platform-python")]
+    found = candidates if candidates is not None else [path for path in tried if path and path.exists()]
+    for python in dict.fromkeys(found):
+        if process.run([python, "-I", "-c", _IMPORT], check=False, timeout=60).returncode == 0:
+            return python
+    raise BootimgError(
+        "libostree-missing",
+        "no Python on this machine has the libostree binding",
+        context=[f"tried {python}" for python in found],
+        note="layers are imported into an ostree repository by libostree itself",
+        hint=f"install {PACKAGES}",
+        exit_code=ExitCode.ENVIRONMENT,
+    )
+
+
+class Libostree:
+    """A running worker; `send` does not wait, `call` returns the answer."""
+
+    def __init__(self, child: subprocess.Popen[bytes], log: Path) -> None:
+        self._child = child
+        self._log = log
+
+    def send(self, name: str, *arguments: Any) -> None:  # noqa: ANN401
+        """Ask for something that has no answer."""
+        assert self._child.stdin
+        try:
+            self._child.stdin.write(json.dumps([name, *arguments]).encode() + b"\n")
+        except BrokenPipeError:
+            self._answer()
+
+    def call(self, name: str, *arguments: Any) -> Any:  # noqa: ANN401
+        """Ask and wait for the answer, which comes after all that was sent before."""
+        assert self._child.stdin
+        self.send(name, *arguments)
+        # A worker that has ended left its reason to be read.
+        with suppress(BrokenPipeError):
+            self._child.stdin.flush()
+        return self._answer()["ok"]
+
+    def _answer(self) -> Mapping[str, Any]:
+        assert self._child.stdout
+        line = self._child.stdout.readline()
+        ended = f"it ended without an answer; its last words are in {self._log}"
+        answer = json.loads(line) if line else {"error": ended}
+        assert isinstance(answer, dict)
+        if "error" in answer:
+            raise _failure(str(answer["error"]))
+        return answer
+
+
+def _failure(text: str) -> BootimgError:
+    if "No space left" in text or "min-free-space" in text:
+        return BootimgError(
+            "no-space-left",
+            "there is no room left for the layer in the ostree repository",
+            context=[text[:400]],
+            hint="`bootimg cache gc` frees what older layers left, or set BOOTIMG_CACHE to a larger disk",
+            exit_code=ExitCode.ENVIRONMENT,
+        )
+    return BootimgError("ostree-failed", "libostree refused the layer", context=[text[:400]])
+
+
+@contextmanager
+def libostree(log: Path) -> Iterator[Libostree]:
+    """A worker that lives as long as the body; what it says on stderr goes to `log`."""
+    with (
+        log.open("ab") as stderr,
+        process.spawn([interpreter(), "-I", WORKER], stdin=subprocess.PIPE, stderr=stderr) as child,
+    ):
+        assert child.stdin
+        try:
+            yield Libostree(child, log)
+        finally:
+            process.kill_group(child, grace=0.1)
+            # What was not sent any more has nobody to take it.
+            with suppress(BrokenPipeError):
+                child.stdin.close()

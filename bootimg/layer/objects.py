@@ -1,0 +1,88 @@
+"""ostree's objects in bytes: headers, directory metadata, directory trees, and their checksums.
+
+Formats: libostree's ostree-core.h (`OSTREE_FILE_HEADER_GVARIANT_FORMAT` and its neighbours), serialised
+as the GVariant specification says.  All integers of ostree's metadata are big-endian.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import struct
+from collections.abc import Iterable, Sequence
+
+Xattrs = Sequence[tuple[str, bytes]]
+
+
+def file_header(uid: int, gid: int, mode: int, target: str, xattrs: Xattrs) -> bytes:
+    """The header that a content object's checksum begins with; `mode` has the file type's bits.
+
+    It is a big-endian length, padding to eight bytes, and the variant `(uuuusa(ayay))`.
+    """
+    fixed = struct.pack(">IIII", uid, gid, mode, 0)
+    text = target.encode() + b"\0"
+    variant = _framed(fixed + text + _xattrs(xattrs), [len(fixed) + len(text)])
+    return struct.pack(">II", len(variant), 0) + variant
+
+
+def content_checksum(header: bytes, content: Iterable[bytes] = ()) -> str:
+    """The checksum (hexadecimal) of a content object."""
+    check = hashlib.sha256(header)
+    for chunk in content:
+        check.update(chunk)
+    return check.hexdigest()
+
+
+def directory_metadata(uid: int, gid: int, mode: int, xattrs: Xattrs) -> bytes:
+    """A dirmeta object, the variant `(uuua(ayay))`; `mode` is the permission bits."""
+    return struct.pack(">III", uid, gid, stat.S_IFDIR | mode) + _xattrs(xattrs)
+
+
+def directory_tree(files: Sequence[tuple[str, str]], folders: Sequence[tuple[str, str, str]]) -> bytes:
+    """A dirtree object, the variant `(a(say)a(sayay))`.
+
+    `files` are names and checksums, `folders` names with the checksums of dirtree and dirmeta; both
+    must be sorted by name.
+    """
+    first = _array(
+        [_framed(name := text.encode() + b"\0", [len(name)], bytes.fromhex(sha)) for text, sha in files]
+    )
+    second = _array(
+        [
+            _framed(
+                name := text.encode() + b"\0",
+                [len(name) + 32, len(name)],
+                bytes.fromhex(tree) + bytes.fromhex(meta),
+            )
+            for text, tree, meta in folders
+        ]
+    )
+    return _framed(first, [len(first)], second)
+
+
+def _xattrs(xattrs: Xattrs) -> bytes:
+    pairs = []
+    for name, value in sorted(xattrs):
+        key = name.encode() + b"\0"
+        pairs.append(_framed(key + value, [len(key)]))
+    return _array(pairs)
+
+
+def _array(items: Sequence[bytes]) -> bytes:
+    # An array of variable-sized items: the items, then where each ends.
+    if not items:
+        return b""
+    ends, position = [], 0
+    for item in items:
+        position += len(item)
+        ends.append(position)
+    return _framed(b"".join(items), ends)
+
+
+def _framed(body: bytes, offsets: Sequence[int], rest: bytes = b"") -> bytes:
+    # Framing offsets are as wide as the whole container's size needs.
+    body += rest
+    for width in (1, 2, 4):
+        if len(body) + width * len(offsets) < 1 << (8 * width):
+            break
+    return body + b"".join(offset.to_bytes(width, "little") for offset in offsets)

@@ -1,0 +1,123 @@
+"""Runs in the system's Python: libostree's binding and the standard library are all it imports.
+
+It reads JSON lines and answers some of them with one line: `{"ok": …}`, or `{"error": text}` after
+which it ends.  Objects are written without answers, so that the sender need not wait for each.
+"""
+
+# ruff: noqa: ANN001, ANN201, ANN204, D102, D103
+# mypy: ignore-errors
+
+import base64
+import json
+import sys
+
+import gi
+
+gi.require_version("OSTree", "1.0")
+from gi.repository import Gio, GLib, OSTree  # noqa: E402
+
+_MODES = {"bare-user": OSTree.RepoMode.BARE_USER, "archive": OSTree.RepoMode.ARCHIVE}
+_TYPES = {
+    "dirtree": (OSTree.ObjectType.DIR_TREE, "(a(say)a(sayay))"),
+    "dirmeta": (OSTree.ObjectType.DIR_META, "(uuua(ayay))"),
+}
+
+
+class Worker:
+    """One repository, one transaction at a time."""
+
+    def __init__(self):
+        self.repo = None
+        self.tars = []
+
+    def version(self):
+        return OSTree.VERSION_S
+
+    def open(self, path, mode):
+        self.repo = OSTree.Repo.new(Gio.File.new_for_path(path))
+        if mode:
+            self.repo.create(_MODES[mode], None)
+        self.repo.open(None)
+        return {value: key for key, value in _MODES.items()}.get(self.repo.get_mode(), "other")
+
+    def labels(self, root, items):
+        """SELinux labels by the policy in `root`; `items` are paths and modes."""
+        policy = OSTree.SePolicy.new(Gio.File.new_for_path(root), None)
+        if not policy.get_name():
+            raise RuntimeError("libostree finds no SELinux policy in the tree")
+        return [policy.get_label(path, mode, None)[1] for path, mode in items]
+
+    def begin(self, tars):
+        self.tars = []
+        for path in tars:
+            mapped = GLib.MappedFile.new(path, False)
+            self.tars.append(mapped.get_bytes())
+        self.repo.prepare_transaction(None)
+
+    def file(self, checksum, tar, offset, size, uid, gid, mode, target, xattrs):
+        info = Gio.FileInfo()
+        info.set_attribute_uint32("unix::uid", uid)
+        info.set_attribute_uint32("unix::gid", gid)
+        info.set_attribute_uint32("unix::mode", mode)
+        if target:
+            info.set_file_type(Gio.FileType.SYMBOLIC_LINK)
+            info.set_is_symlink(True)
+            info.set_symlink_target(target)
+            info.set_size(0)
+        else:
+            info.set_file_type(Gio.FileType.REGULAR)
+            info.set_size(size)
+        # A slice of the mapped tar: no content passes through Python.
+        data = self.tars[tar].new_from_bytes(offset, size) if size else GLib.Bytes.new(b"")
+        content = Gio.MemoryInputStream.new_from_bytes(data)
+        pairs = [(name.encode() + b"\0", base64.b64decode(value)) for name, value in xattrs]
+        attributes = GLib.Variant("a(ayay)", pairs)
+        _, stream, length = OSTree.raw_file_to_content_stream(content, info, attributes, None)
+        self.repo.write_content(checksum, stream, length, None)
+
+    def metadata(self, kind, checksum, data):
+        object_type, signature = _TYPES[kind]
+        content = GLib.Bytes.new(base64.b64decode(data))
+        variant = GLib.Variant.new_from_bytes(GLib.VariantType.new(signature), content, False)
+        self.repo.write_metadata(object_type, checksum, variant, None)
+
+    def commit(self, tree, meta, timestamp, strings, flags, filtered):
+        """A commit of a dirtree and its dirmeta; answers its checksum."""
+        mutable = OSTree.MutableTree.new()
+        mutable.set_contents_checksum(tree)
+        mutable.set_metadata_checksum(meta)
+        _, root = self.repo.write_mtree(mutable, None)
+        values = {key: GLib.Variant("s", value) for key, value in sorted(strings.items())}
+        values.update({key: GLib.Variant("b", value) for key, value in sorted(flags.items())})
+        if filtered is not None:
+            values["ostree.tar-filtered"] = GLib.Variant("a{sa{su}}", filtered)
+        metadata = GLib.Variant("a{sv}", values) if values else None
+        _, checksum = self.repo.write_commit_with_time(None, None, None, metadata, root, timestamp, None)
+        return checksum
+
+    def finish(self, refs):
+        for ref, checksum in sorted(refs.items()):
+            self.repo.transaction_set_ref(None, ref, checksum)
+        self.repo.commit_transaction(None)
+
+
+_SILENT = ("file", "metadata")
+
+
+def main():
+    worker = Worker()
+    for line in sys.stdin.buffer:
+        name, *arguments = json.loads(line)
+        answer = getattr(worker, name)(*arguments)
+        if name not in _SILENT:
+            sys.stdout.write(json.dumps({"ok": answer}) + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (GLib.Error, OSError, RuntimeError) as error:
+        sys.stdout.write(json.dumps({"error": getattr(error, "message", None) or str(error)}) + "\n")
+        sys.stdout.flush()
+        sys.exit(1)

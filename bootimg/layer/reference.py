@@ -1,0 +1,112 @@
+"""Image references: whatever skopeo takes, registry names without transport, and plain paths."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from bootimg.errors import BootimgError, ExitCode
+
+_OTHER = ("dir", "docker-archive", "docker-daemon", "ostree", "sif", "tarball", "atomic")
+_USERINFO = re.compile(r"[^/@]*:[^/@]*@[^/]*/|[^/@]+@[^/:]+(:\d+)?/")
+
+
+class Transport(StrEnum):
+    """Where an image is read from, by skopeo's name."""
+
+    REGISTRY = "docker"
+    STORAGE = "containers-storage"
+    DIRECTORY = "oci"
+    ARCHIVE = "oci-archive"
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A transport and a name in it; for local layouts the name is a path and `tag` may pick an image."""
+
+    transport: Transport
+    name: str
+    tag: str | None = None
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        slashes = "//" if self.transport is Transport.REGISTRY else ""
+        return f"{self.transport}:{slashes}{self.name}{tag}"
+
+    @property
+    def repository(self) -> str:
+        """A registry name without tag and digest."""
+        name = self.name.partition("@")[0]
+        head, slash, last = name.rpartition("/")
+        return head + slash + last.partition(":")[0]
+
+
+def parse_reference(text: str) -> Reference:
+    """What `text` refers to; paths win over registry names when they exist."""
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme in ("docker", "containers-storage", "oci", "oci-archive"):
+        return _with_transport(Transport(scheme), rest, text)
+    if colon and scheme in _OTHER:
+        raise BootimgError(
+            "layer-transport-unsupported",
+            f"images are not read from {scheme}:",
+            hint="copy it first, for example: skopeo copy --preserve-digests … oci-archive:layer.ociarchive",
+            exit_code=ExitCode.USAGE,
+        )
+    path, _, tag = text.partition(":")
+    for name, chosen in ((text, None), (path, tag or None)):
+        if name and Path(name).exists():
+            return Reference(_kind_of(Path(name)), name, chosen)
+    if text.startswith((".", "/", "~")) or not text:
+        raise not_found(text, "there is no such file or directory")
+    return _registry(text)
+
+
+def _with_transport(transport: Transport, rest: str, text: str) -> Reference:
+    if transport is Transport.REGISTRY:
+        if not rest.startswith("//") or len(rest) == 2:
+            raise _invalid("a registry reference is written docker://host/name:tag")
+        return _registry(rest[2:])
+    if not rest:
+        raise _invalid(f"{text} names no image")
+    if transport is Transport.STORAGE:
+        return Reference(transport, rest)
+    path, _, tag = rest.partition(":")
+    if not Path(path).exists():
+        raise not_found(path, "there is no such file or directory")
+    return Reference(transport, path, tag or None)
+
+
+def _registry(name: str) -> Reference:
+    if _USERINFO.match(name):
+        # Not repeated in the message: it would put a password into logs.
+        raise _invalid("it has a user name or password in it; log in with `skopeo login` or use --authfile")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]*", name):
+        raise _invalid(f"{name[:200]!r} is no registry name, and no such path exists")
+    return Reference(Transport.REGISTRY, name)
+
+
+def _kind_of(path: Path) -> Transport:
+    return Transport.DIRECTORY if path.is_dir() else Transport.ARCHIVE
+
+
+def _invalid(why: str) -> BootimgError:
+    return BootimgError(
+        "layer-reference-invalid",
+        f"the image reference cannot be used: {why}",
+        hint="write quay.io/name:tag, docker://…, containers-storage:…, oci:DIR, oci-archive:FILE or a path",
+        exit_code=ExitCode.USAGE,
+    )
+
+
+def not_found(reference: str, why: str) -> BootimgError:
+    """The error for an image that is not where the reference says."""
+    return BootimgError(
+        "layer-not-found",
+        f"there is no image {reference}",
+        context=[why] if why else (),
+        hint="check the name and the tag; `skopeo list-tags docker://…` lists a repository's tags",
+        exit_code=ExitCode.USAGE,
+    )

@@ -1,0 +1,60 @@
+"""A read-only file system image with a repository that holds what one import needs, and no more."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from bootimg import process
+
+PACKAGES = "squashfs-tools (apt, dnf)"
+_TIMEOUT = 1800.0
+
+
+class Commit(Protocol):
+    """The parts of an `ImportedCommit` that matter here."""
+
+    @property
+    def refs(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def files(self) -> Mapping[str, int]: ...  # noqa: D102
+
+
+def write_repo_image(repo: Path, commit: Commit, output: Path) -> None:
+    """Write a squashfs image whose root is an ostree repository with the commit's objects and refs.
+
+    Its mode is the repository's own; in a bare-user one owners, modes and xattrs are in user.ostreemeta,
+    which the image keeps, so that root can `ostree pull-local` from it.
+    """
+    program = process.require("mksquashfs", packages=PACKAGES)
+    # On the repository's own file system, for the objects are hardlinks.
+    folder = Path(tempfile.mkdtemp(prefix="repo-image-", dir=repo.parent))
+    try:
+        link_repository(repo, commit, folder / "repo")
+        partial = output.with_name(f".{output.name}.partial")
+        partial.unlink(missing_ok=True)
+        process.run([program, folder / "repo", partial, "-noappend", "-no-progress", "-quiet", "-all-root",
+                     "-noI", "-noD", "-noF", "-noX", "-no-exports", "-all-time", "0", "-mkfs-time", "0"],
+                    timeout=_TIMEOUT)  # fmt: skip
+        partial.replace(output)
+    finally:
+        shutil.rmtree(folder)
+
+
+def link_repository(repo: Path, commit: Commit, target: Path) -> None:
+    """A repository beside `repo` that shares the files of one import with it."""
+    for name in ("objects", "refs/heads", "refs/remotes", "refs/mirrors", "state", "tmp", "extensions"):
+        (target / name).mkdir(parents=True)
+    shutil.copyfile(repo / "config", target / "config")
+    for name in sorted({name[:2] for name in commit.files}):
+        (target / "objects" / name).mkdir()
+    for name in commit.files:
+        os.link(repo / "objects" / name, target / "objects" / name)
+    for ref, checksum in commit.refs.items():
+        path = target / "refs" / "heads" / ref
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(checksum + "\n")

@@ -1,0 +1,124 @@
+"""Running skopeo: its version, its options for registries, and what its failures mean."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootimg import process
+from bootimg.cache import Cache
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.layer.blobs import BlobStore
+from bootimg.layer.image import Image, hex_of
+from bootimg.layer.reference import not_found
+
+MINIMUM = (1, 6)
+"""The first version with `copy --preserve-digests`."""
+PACKAGES = "skopeo (apt install skopeo, dnf install skopeo)"
+
+_NOT_FOUND = ("manifest unknown", "name unknown", "404", "identifier is not an image",
+              "does not resolve to an image", "not found", "no such image")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryOptions:
+    """How to talk to a registry; paths as skopeo takes them. No secret is ever an argument."""
+
+    authfile: Path | None = None
+    cert_dir: Path | None = None
+    tls_verify: bool = True
+
+    def arguments(self, prefix: str = "") -> list[str]:
+        """skopeo's options; `prefix` is `src-` for copies."""
+        words = []
+        if self.authfile:
+            words += [f"--{prefix}authfile", str(self.authfile)]
+        if self.cert_dir:
+            words += [f"--{prefix}cert-dir", str(self.cert_dir)]
+        if not self.tls_verify:
+            words += [f"--{prefix}tls-verify=false"]
+        return words
+
+
+def check_version() -> None:
+    """`program-missing` or `program-too-old` unless skopeo can preserve digests."""
+    program = process.require("skopeo", packages=PACKAGES)
+    text = process.run([program, "--version"]).stdout.decode(errors="replace")
+    match = re.search(r"(\d+)\.(\d+)", text)
+    if not match or (int(match[1]), int(match[2])) < MINIMUM:
+        raise BootimgError(
+            "program-too-old",
+            f"skopeo {'.'.join(map(str, MINIMUM))} or newer is needed",
+            context=[f"{program} says: {text.strip()[:100]}"],
+            hint=f"install a newer {PACKAGES}",
+            exit_code=ExitCode.ENVIRONMENT,
+        )
+
+
+def skopeo(arguments: Sequence[str], reference: str, *, scratch: Path, timeout: float) -> bytes:
+    """Run skopeo and return its stdout; temporary files go below `scratch`."""
+    done = process.run(["skopeo", *arguments], env={"TMPDIR": str(scratch)}, timeout=timeout, check=False)
+    if done.returncode:
+        raise explain(done, reference)
+    return done.stdout
+
+
+def explain(done: process.Completed, reference: str) -> BootimgError:
+    """The error that skopeo's last lines stand for."""
+    text = done.stderr.decode(errors="replace")
+    tail = _message(text)
+    low = text.lower()
+    if any(mark in low for mark in _NOT_FOUND):
+        return not_found(reference, tail)
+    if any(mark in low for mark in ("unauthorized", "authentication required", "denied", "401", "403")):
+        return BootimgError(
+            "layer-unauthorized",
+            f"the registry does not let us read {reference}",
+            context=[tail],
+            hint="log in with `skopeo login HOST`, or give the credentials file with --authfile",
+        )
+    if any(mark in low for mark in ("x509", "certificate", "http response to https client")):
+        return BootimgError(
+            "registry-untrusted",
+            f"the registry of {reference} does not prove who it is",
+            context=[tail],
+            hint="give its CA with --cert-dir; --tls-verify=false only on networks you trust",
+        )
+    if any(mark in low for mark in ("no such host", "connection refused", "timeout", "unreachable", "eof")):
+        return BootimgError(
+            "registry-unreachable",
+            f"the registry of {reference} cannot be reached",
+            context=[tail],
+            hint="check the name, the network and the proxy settings (HTTPS_PROXY)",
+        )
+    return process.failure(done)
+
+
+def _message(text: str) -> str:
+    lines = text.strip().splitlines() or [""]
+    match = re.search(r'msg="((?:[^"\\]|\\.)*)"', lines[-1])
+    return (match[1].replace('\\"', '"') if match else lines[-1])[:500]
+
+
+def take(folder: Path, image: Image, store: BlobStore) -> None:
+    """Move the blobs of a skopeo `dir:` into the store; skopeo has checked their digests."""
+    for blob in image.layers:
+        path = folder / hex_of(blob.digest)
+        if path.exists():
+            path.chmod(0o644)
+            path.replace(store.path(blob.digest))
+
+
+@contextmanager
+def scratch(cache: Cache) -> Iterator[Path]:
+    """A temporary folder on the cache's own filesystem."""
+    folder = Path(tempfile.mkdtemp(prefix="fetch-", dir=cache.folder("tmp")))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,109 @@
+"""The image's merged tree, read straight from the layers' tars."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from bootimg.cache import Cache
+from bootimg.errors import BootimgError
+from bootimg.events import Events
+from bootimg.layer.blobs import CHUNK
+from bootimg.layer.entry import Entry, Kind
+from bootimg.layer.image import Image
+from bootimg.layer.merge import Merged, resolve, walk
+from bootimg.layer.tarformat import truncated
+from bootimg.layer.tars import LayerTar, check_count, open_layer
+
+_MAX_READ = 64 << 20
+"""Bytes that `read` takes into memory; larger files are for `chunks`."""
+
+
+class Tree:
+    """The merged files of an image.
+
+    `entries` has every path but the root's, without leading slash; `root` is the root directory.
+    `layers` are the tars, bottom first; an entry's `layer` and `offset` say where its content is.
+    """
+
+    def __init__(self, layers: Sequence[LayerTar]) -> None:
+        merged = Merged()
+        for layer in layers:
+            merged.apply(layer.entries)
+        self.layers = tuple(layers)
+        self.root = merged.entries.pop("")
+        self.entries: Mapping[str, Entry] = merged.entries
+        self._by_path = {**merged.entries, "": self.root}
+        self._children = merged.children
+
+    @property
+    def digest(self) -> str:
+        """What identifies the tree: sha256 (hexadecimal) over the diff ids of its layers."""
+        return hashlib.sha256("\n".join(layer.diff_id for layer in self.layers).encode()).hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Bytes of all regular files, files linked to each other counted once."""
+        return sum({entry.link_key: entry.size for entry in self.entries.values()}.values())
+
+    def resolve(self, path: str) -> str | None:
+        """The path that `path` leads to inside the tree, or None if nothing is there."""
+        return resolve(self._by_path, path)
+
+    def exists(self, path: str) -> bool:
+        """Whether something is there, symlinks followed inside the tree."""
+        return self.resolve(path) is not None
+
+    def listdir(self, path: str) -> list[str]:
+        """The sorted names in a directory; empty if it is none."""
+        found = self.resolve(path)
+        return sorted(self._children.get(found, ())) if found is not None else []
+
+    def walk(self, path: str = "") -> Iterator[Entry]:
+        """Every entry below a directory, each directory before what is in it."""
+        for inner in walk(self._children, path):
+            yield self.entries[inner]
+
+    def read(self, path: str) -> bytes:
+        """The content of a file of at most 64 MiB, symlinks followed inside the tree."""
+        found = self.resolve(path)
+        entry = self._by_path[found] if found is not None else None
+        if entry is None or entry.kind is not Kind.FILE:
+            raise BootimgError("layer-file-missing", f"the image has no file /{path.lstrip('/')}")
+        if entry.size > _MAX_READ:
+            raise BootimgError(
+                "layer-file-too-large",
+                f"/{entry.path} has {entry.size} bytes, too many for what it is",
+            )
+        return b"".join(self.chunks(entry))
+
+    def chunks(self, entry: Entry) -> Iterator[bytes]:
+        """The content of a file, a piece at a time."""
+        with self.layers[entry.layer].path.open("rb") as handle:
+            offset, end = entry.offset, entry.offset + entry.size
+            while offset < end:
+                data = os.pread(handle.fileno(), min(CHUNK, end - offset), offset)
+                if not data:
+                    raise truncated()
+                offset += len(data)
+                yield data
+
+    def tar_of(self, entry: Entry) -> Path:
+        """The file that has the entry's content at its offset."""
+        return self.layers[entry.layer].path
+
+
+def open_tree(image: Image, cache: Cache, events: Events) -> Tree:
+    """Decompress and list what layers are not yet in the cache, and merge them all."""
+    layers = []
+    with events.step("layers", "Reading the layers", total=image.size) as step:
+        count = 0
+        for number, blob in enumerate(image.layers):
+            layers.append(open_layer(blob, number, cache, step))
+            count += len(layers[-1].entries)
+            check_count(count)
+        tree = Tree(layers)
+        step.result(f"{len(tree.entries)} files in {len(layers)} layers")
+    return tree

@@ -1,0 +1,49 @@
+"""A serial console's log file, read as it grows."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+
+# Colours and cursor movements (ECMA-48 control sequences), other escapes, carriage returns.
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\^_=>c]|\r|\x00")
+_UNFINISHED = re.compile(r"\x1b(\[[0-?]*[ -/]*)?$")
+
+
+class Console:
+    """The text of a console, without colours and cursor movements; searched from where the last match ended."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.text = ""
+        self._offset = 0
+        self._pending = ""
+        self._searched = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def poll(self) -> bool:
+        """Read what was added to the log; whether there was anything."""
+        try:
+            with self.log.open("rb") as handle:
+                handle.seek(self._offset)
+                data = handle.read()
+        except FileNotFoundError:
+            return False
+        self._offset += len(data)
+        raw = self._pending + self._decoder.decode(data)
+        cut = match.start() if (match := _UNFINISHED.search(raw)) else len(raw)
+        self._pending = raw[cut:]
+        self.text += _CONTROL.sub("", raw[:cut])
+        return bool(data)
+
+    def search(self, pattern: str) -> re.Match[str] | None:
+        """The next match (multi-line mode), which later searches start behind."""
+        match = re.compile(pattern, re.MULTILINE).search(self.text, self._searched)
+        if match:
+            self._searched = match.end()
+        return match
+
+    def tail(self, count: int = 8) -> list[str]:
+        """The last lines that are not empty."""
+        return [line for line in self.text[-16384:].splitlines() if line.strip()][-count:]

@@ -1,0 +1,132 @@
+"""A running guest: boots a machine, reads its console, types on it, ends it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bootimg import process
+from bootimg.errors import BootimgError
+from bootimg.vm.console import Console
+from bootimg.vm.machine import Machine
+from bootimg.vm.qemu import Program, require_system
+
+POLL = 0.1
+
+
+class Guest:
+    """A context manager: QEMU runs while the body does, and never longer.
+
+    The machine's console must be a log file.  Errors carry its path and its last lines.
+    """
+
+    def __init__(self, machine: Machine, *, qemu: Program | None = None) -> None:
+        if machine.console == "stdio":
+            raise ValueError("the console of a Guest is a log file")
+        self.machine = machine
+        self.log: Path = machine.console
+        self.console = Console(self.log)
+        self._qemu = qemu
+        self._resources = ExitStack()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        qemu = self._qemu or require_system(self.machine.arch)
+        self.log.write_bytes(b"")
+        with ExitStack() as stack:
+            errors = stack.enter_context(self._error_log.open("wb"))
+            self._child = stack.enter_context(
+                process.spawn(
+                    self.machine.argv(qemu.path),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=errors,
+                )
+            )
+            self._resources = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def running(self) -> bool:
+        """Whether QEMU has not ended."""
+        return self._child is not None and self._child.poll() is None
+
+    def wait_for(self, pattern: str, timeout: float) -> re.Match[str]:
+        """Wait until the console says something that matches, after what matched before.
+
+        `pattern` is a regular expression in multi-line mode, applied to text without colours.
+        `guest-timeout` after `timeout` seconds; `guest-died` if QEMU ends without having said it.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            running = self.running  # asked first: what it says at its end is still read
+            self.console.poll()
+            if match := self.console.search(pattern):
+                return match
+            if not running:
+                raise self._error_died(f"waited for {pattern!r}")
+            if time.monotonic() > deadline:
+                raise BootimgError(
+                    "guest-timeout",
+                    f"the guest did not say {pattern!r} within {timeout:.0f} s",
+                    context=[f"console: {self.log}", *self.console.tail()],
+                )
+            time.sleep(POLL)
+
+    def wait_off(self, timeout: float) -> None:
+        """Wait until the guest has powered off; `guest-timeout` otherwise, `guest-died` if QEMU failed."""
+        assert self._child
+        try:
+            code = self._child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.console.poll()
+            raise BootimgError(
+                "guest-timeout",
+                f"the guest did not power off within {timeout:.0f} s",
+                context=[f"console: {self.log}", *self.console.tail()],
+            ) from None
+        self.console.poll()
+        if code:
+            raise self._error_died(f"QEMU exited with {code}")
+
+    def send(self, text: str) -> None:
+        """Type on the console; a line ends with a newline, as the Enter key."""
+        assert self._child and self._child.stdin
+        try:
+            self._child.stdin.write(text.encode())
+            self._child.stdin.flush()
+        except BrokenPipeError:
+            raise self._error_died("typed on its console") from None
+
+    def stop(self) -> None:
+        """End the machine at once, as pulling the plug does."""
+        self._resources.close()
+        self.console.poll()
+
+    def check(self) -> None:
+        """`guest-died` if QEMU has ended."""
+        if not self.running:
+            self.console.poll()
+            raise self._error_died("it should be running")
+
+    @property
+    def _error_log(self) -> Path:
+        return self.log.with_name(self.log.name + ".qemu")
+
+    def _error_died(self, what: str) -> BootimgError:
+        said = self._error_log.read_text(errors="replace").splitlines()[-4:]
+        return BootimgError(
+            "guest-died",
+            "the virtual machine has ended",
+            context=[what, *said, f"console: {self.log}", *self.console.tail()],
+        )

@@ -1,0 +1,146 @@
+"""Ignition configs: what bootimg itself wants from the guest, and the user's own, merged by Ignition."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from bootimg import process
+from bootimg.errors import BootimgError, ExitCode
+
+# The oldest version of spec 3: every Ignition 2 takes it, and merges configs of newer ones into it.
+VERSION = "3.0.0"
+BUTANE_SUFFIXES = (".bu", ".butane", ".yaml", ".yml")
+AUTOLOGIN = """[Service]
+ExecStart=
+ExecStart=-/sbin/agetty --autologin core --noclear --keep-baud 115200,38400,9600 %I $TERM
+"""
+MOUNT = """[Unit]
+Description=Folder of the host on {path}
+Before=local-fs.target
+
+[Mount]
+What={tag}
+Where={path}
+Type=9p
+Options=ro,trans=virtio,version=9p2000.L,msize=262144
+
+[Install]
+WantedBy=local-fs.target
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A 9p tag and where the guest mounts it."""
+
+    tag: str
+    path: PurePosixPath
+
+
+def read_config(path: Path) -> bytes:
+    """An Ignition config, or a Butane config (by its suffix) as `butane` converts it.
+
+    Errors: `ignition-config-invalid`, `butane-missing`, `butane-failed`.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise _invalid(path, f"cannot be read: {error.strerror}") from None
+    if path.suffix in BUTANE_SUFFIXES:
+        data = _butane(path, data)
+    _check(path, data)
+    return data
+
+
+def guest_config(
+    *,
+    user: bytes | None = None,
+    console: str | None = None,
+    ssh_keys: Sequence[str] = (),
+    mounts: Sequence[Mount] = (),
+) -> bytes:
+    """A config with what is asked for, which merges `user`, if any, into itself.
+
+    `console` is the serial port (such as ttyS0) where `core` is logged in; `ssh_keys` are core's.
+    """
+    ignition: dict[str, Any] = {"version": VERSION}
+    if user is not None:
+        source = "data:;base64," + base64.b64encode(user).decode()
+        ignition["config"] = {"merge": [{"source": source}]}
+    config: dict[str, Any] = {"ignition": ignition}
+    if console or ssh_keys:
+        core: dict[str, Any] = {"name": "core"}
+        config["passwd"] = {"users": [core | {"sshAuthorizedKeys": list(ssh_keys)} if ssh_keys else core]}
+    units = [_mount_unit(mount) for mount in mounts]
+    if console:
+        dropin = {"name": "autologin-core.conf", "contents": AUTOLOGIN}
+        units.append({"name": f"serial-getty@{console}.service", "dropins": [dropin]})
+    if units:
+        config["systemd"] = {"units": units}
+    return json.dumps(config).encode()
+
+
+def _mount_unit(mount: Mount) -> dict[str, Any]:
+    contents = MOUNT.format(path=mount.path, tag=mount.tag)
+    return {"name": escape_path(mount.path) + ".mount", "enabled": True, "contents": contents}
+
+
+def escape_path(path: PurePosixPath) -> str:
+    """A path as a systemd unit's name (systemd.unit(5), "String Escaping for Inclusion in Unit Names")."""
+    text = str(path).strip("/")
+    escaped = []
+    for index, char in enumerate(text):
+        if char == "/":
+            escaped.append("-")
+        elif (char.isascii() and char.isalnum()) or char in ":_" or (char == "." and index):
+            escaped.append(char)
+        else:
+            escaped += [f"\\x{byte:02x}" for byte in char.encode()]
+    return "".join(escaped) or "-"
+
+
+def _butane(path: Path, data: bytes) -> bytes:
+    butane = process.find("butane")
+    if butane is None:
+        raise BootimgError(
+            "butane-missing",
+            f"{path} is a Butane config, and butane is not installed",
+            hint="install butane (`dnf install butane`, or a binary of https://github.com/coreos/butane/releases), "
+            "or give an Ignition config",
+            exit_code=ExitCode.ENVIRONMENT,
+        )
+    done = process.run([butane, "--strict"], input=data, check=False, timeout=60)
+    if done.returncode:
+        raise BootimgError(
+            "butane-failed",
+            f"butane refuses {path}",
+            context=done.stderr.decode(errors="replace").strip().splitlines()[-8:],
+            exit_code=ExitCode.USAGE,
+        )
+    return done.stdout
+
+
+def _check(path: Path, data: bytes) -> None:
+    try:
+        config = json.loads(data)
+    except ValueError as error:
+        raise _invalid(path, f"is not JSON: {error}") from None
+    version = config.get("ignition", {}).get("version") if isinstance(config, dict) else None
+    if not isinstance(version, str):
+        raise _invalid(path, "has no ignition.version")
+    if not version.startswith("3."):
+        raise _invalid(path, f"has version {version}; CoreOS takes 3.x")
+
+
+def _invalid(path: Path, why: str) -> BootimgError:
+    return BootimgError(
+        "ignition-config-invalid",
+        f"{path} {why}",
+        hint=f"a Butane config is recognised by its suffix: {', '.join(BUTANE_SUFFIXES)}",
+        exit_code=ExitCode.USAGE,
+    )

@@ -1,0 +1,174 @@
+"""The virtual machine that boots an image, as QEMU's command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from bootimg.arch import Arch
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.firmware import Firmware
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What differs from one architecture to the next.
+
+    `console` is the kernel's name of the serial port; `ignition` is how the qemu platform of Ignition
+    takes its config there: by the firmware's fw_cfg, or from a block device of this serial number.
+    """
+
+    machine: str
+    tcg_cpu: str
+    bus: Literal["pci", "ccw"]
+    console: str
+    firmwares: tuple[Firmware, ...]
+    ignition: Literal["fw_cfg", "block"]
+    tcg_machine_options: str = ""
+
+
+ROWS = {
+    Arch.X86_64: Row("q35", "max", "pci", "ttyS0", (Firmware.BIOS, Firmware.UEFI), "fw_cfg"),
+    Arch.AARCH64: Row("virt", "max,pauth-impdef=on", "pci", "ttyAMA0", (Firmware.UEFI,), "fw_cfg"),
+    Arch.PPC64LE: Row(
+        "pseries", "power9", "pci", "hvc0", (Firmware.NATIVE,), "block",
+        # What TCG cannot mitigate and the machine otherwise demands.
+        ",cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off",
+    ),
+    Arch.S390X: Row("s390-ccw-virtio", "max", "ccw", "ttysclp0", (Firmware.NATIVE,), "block"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A folder of this machine that the guest sees, read-only, under a 9p mount tag."""
+
+    tag: str
+    source: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """UEFI's two flash images: the code is shared, `variables` is this run's own copy."""
+
+    code: Path
+    variables: Path
+    format: str = "raw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A machine to boot `disk` (of QEMU's format `disk_format`) with.
+
+    Without `write` the disk stays as it is: what the guest writes goes to a temporary overlay.
+    `console` is where the serial port goes: `stdio` for an interactive terminal, or a log file (what
+    is written to QEMU's stdin is typed there then).  `ssh_port` on 127.0.0.1 leads to the guest's 22.
+    """
+
+    arch: Arch
+    accelerator: Accelerator
+    disk: Path
+    disk_format: str
+    console: Path | Literal["stdio"]
+    flash: Flash | None = None
+    memory_mib: int = 2048
+    cpus: int = 2
+    write: bool = False
+    ignition: Path | None = None
+    ssh_port: int | None = None
+    binds: Sequence[Bind] = field(default_factory=tuple)
+    reboot: bool = True
+
+    @property
+    def row(self) -> Row:
+        """The architecture's row of the table."""
+        return ROWS[self.arch]
+
+    def argv(self, qemu: Path) -> list[str]:
+        """The command line."""
+        return [
+            str(qemu),
+            *self._base(),
+            *self._firmware(),
+            *self._disk(),
+            *self._ignition(),
+            *self._console(),
+            *self._network(),
+            *self._binds(),
+            *("-device", f"virtio-rng-{self.row.bus}"),
+        ]
+
+    def _base(self) -> list[str]:
+        row, kvm = self.row, self.accelerator.name == "kvm"
+        words = ["-machine", row.machine + ("" if kvm else row.tcg_machine_options)]
+        words += ["-accel", "kvm" if kvm else "tcg,thread=multi", "-cpu", "host" if kvm else row.tcg_cpu]
+        words += ["-smp", str(self.cpus), "-m", str(self.memory_mib)]
+        words += ["-nodefaults", "-display", "none", "-name", "bootimg"]
+        return words if self.reboot else [*words, "-no-reboot"]
+
+    def _firmware(self) -> list[str]:
+        if self.flash is None:
+            return []
+        code, variables, kind = _escaped(self.flash.code), _escaped(self.flash.variables), self.flash.format
+        return [
+            *("-drive", f"if=pflash,unit=0,format={kind},readonly=on,file={code}"),
+            *("-drive", f"if=pflash,unit=1,format={kind},file={variables}"),
+        ]
+
+    def _disk(self) -> list[str]:
+        overlay = "snapshot=off" if self.write else "snapshot=on"
+        return [
+            "-drive",
+            f"if=none,id=disk,format={self.disk_format},{overlay},file={_escaped(self.disk)}",
+            *("-device", f"virtio-blk-{self.row.bus},drive=disk,bootindex=1"),
+        ]
+
+    def _ignition(self) -> list[str]:
+        if self.ignition is None:
+            return []
+        if self.row.ignition == "fw_cfg":
+            return ["-fw_cfg", f"name=opt/com.coreos/config,file={_escaped(self.ignition)}"]
+        return [
+            *("-drive", f"if=none,id=ignition,format=raw,readonly=on,file={_escaped(self.ignition)}"),
+            *("-device", f"virtio-blk-{self.row.bus},serial=ignition,drive=ignition"),
+        ]
+
+    def _console(self) -> list[str]:
+        if self.console == "stdio":
+            return ["-serial", "mon:stdio"]
+        log = f"stdio,id=console,signal=off,logfile={_escaped(self.console)},logappend=off"
+        return ["-monitor", "none", "-chardev", log, "-serial", "chardev:console"]
+
+    def _network(self) -> list[str]:
+        forward = f",hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22" if self.ssh_port else ""
+        return ["-netdev", f"user,id=net{forward}", "-device", f"virtio-net-{self.row.bus},netdev=net"]
+
+    def _binds(self) -> list[str]:
+        options = "security_model=none,readonly=on,multidevs=remap"
+        words: list[str] = []
+        for bind in self.binds:
+            words += ["-virtfs", f"local,path={_escaped(bind.source)},mount_tag={bind.tag},{options}"]
+        return words
+
+
+def check_firmware(arch: Arch, firmware: Firmware | None) -> Firmware:
+    """The firmware asked for, or the architecture's first; `firmware-unsupported` if it has no such one."""
+    known = ROWS[arch].firmwares
+    if firmware is None:
+        return known[0]
+    if firmware not in known:
+        raise BootimgError(
+            "firmware-unsupported",
+            f"{arch} machines do not start with {firmware}",
+            hint=f"{arch} has {', '.join(known)}",
+            exit_code=ExitCode.USAGE,
+        )
+    return firmware
+
+
+def _escaped(path: Path) -> str:
+    """A path as a value in QEMU's option lists, where a comma is written twice."""
+    return str(path.absolute()).replace(",", ",,")

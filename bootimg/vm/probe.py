@@ -1,0 +1,153 @@
+"""Which accelerator to trust.
+
+/dev/kvm may open, make a VM and even run a BIOS to its end while a Linux guest stops for ever in its
+first instructions.  So KVM counts only after a Linux kernel (the appliance's own) has come as far as
+looking for its root under it.  The verdict is kept until the machine reboots or kernel or QEMU change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import select
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from bootimg import process
+from bootimg.arch import Arch
+from bootimg.cache import Cache
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.events import Events
+from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.kernel import Kernel, find_kernel
+from bootimg.vm.machine import ROWS
+from bootimg.vm.qemu import Program, require_system
+
+__all__ = ["Accelerator", "choose_accelerator", "kernel_fault"]
+
+KVM = Path("/dev/kvm")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+DEADLINE = 8.0
+BEGUN = re.compile(rb"Linux version ")
+# With an empty initramfs and no disk this is as far as any kernel comes.
+REACHED = re.compile(rb"Unable to mount root|No working init found|Run /init|Cannot open root device")
+# An empty newc archive: its trailer alone (Documentation/driver-api/early-userspace/buffer-format.rst).
+EMPTY_INITRAMFS = (b"070701" + b"0" * 8 * 11 + b"0000000B" + b"0" * 8 + b"TRAILER!!!\0").ljust(512, b"\0")
+
+
+def choose_accelerator(
+    choice: str, cache: Cache, events: Events | None = None, arch: Arch | None = None
+) -> Accelerator:
+    """The accelerator for guests of `arch` (this machine's by default); `choice` is auto, kvm or tcg.
+
+    Takes seconds the first time, where /dev/kvm opens.  `kvm-unusable` where kvm is asked for and does
+    not run a Linux guest; `accelerator-unknown` for another choice.
+    """
+    if choice not in ("auto", "kvm", "tcg"):
+        raise BootimgError(
+            "accelerator-unknown",
+            f"{choice} is not an accelerator",
+            hint="use auto, kvm or tcg",
+            exit_code=ExitCode.USAGE,
+        )
+    if choice == "tcg":
+        return Accelerator("tcg", "asked for")
+    fault = _kvm_fault(cache, events or Events(), arch or Arch.of_machine(), wanted=choice == "kvm")
+    if fault is None:
+        return Accelerator("kvm", "a Linux guest runs")
+    if choice == "kvm":
+        raise BootimgError(
+            "kvm-unusable",
+            f"KVM cannot be used: {fault}",
+            hint="leave --accel away, or use --accel tcg (slower, needs no KVM)",
+            exit_code=ExitCode.ENVIRONMENT,
+        )
+    return Accelerator("tcg", fault)
+
+
+def _kvm_fault(cache: Cache, events: Events, arch: Arch, *, wanted: bool) -> str | None:
+    if arch is not Arch.of_machine():
+        return f"{arch} is not this machine's architecture"
+    if not KVM.exists():
+        return f"there is no {KVM}"
+    try:
+        os.close(os.open(KVM, os.O_RDWR | os.O_CLOEXEC))
+    except OSError as error:
+        return f"{KVM} does not open: {error.strerror}"
+    qemu = require_system(arch)
+    try:
+        kernel = find_kernel()
+    except BootimgError:
+        if wanted:
+            raise
+        return "there is no kernel to test kvm with"
+    return _tested(cache, events, qemu, kernel)
+
+
+def _tested(cache: Cache, events: Events, qemu: Program, kernel: Kernel) -> str | None:
+    stat = KVM.stat()
+    facts = [
+        kernel.identity,
+        str(qemu.path),
+        qemu.raw,
+        stat.st_ino,
+        stat.st_rdev,
+        BOOT_ID.read_text().strip(),
+    ]
+    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    verdict = cache.folder("probe") / f"{key}.json"
+    with cache.locked("probe"):
+        if verdict.exists():
+            fault = json.loads(verdict.read_text())["fault"]
+        else:
+            with events.step("kvm", "test KVM with a Linux guest") as step:
+                fault = kernel_fault("kvm", qemu, kernel, DEADLINE)
+                step.result(fault or "works")
+            beside = verdict.with_suffix(".new")
+            beside.write_text(json.dumps({"fault": fault, "facts": facts}))
+            beside.rename(verdict)
+    return f"kvm opens but a guest does not run: {fault}" if fault else None
+
+
+def kernel_fault(accel: str, qemu: Program, kernel: Kernel, deadline: float) -> str | None:
+    """Boot the kernel with an empty initramfs; None if it looks for its root within `deadline` seconds."""
+    with tempfile.TemporaryDirectory(prefix="bootimg-probe-") as folder:
+        initramfs = Path(folder, "initramfs")
+        initramfs.write_bytes(EMPTY_INITRAMFS)
+        argv = _probe_argv(accel, qemu, kernel, initramfs)
+        with process.spawn(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
+            assert child.stdout
+            return _fault(child.stdout.fileno(), deadline)
+
+
+def _probe_argv(accel: str, qemu: Program, kernel: Kernel, initramfs: Path) -> list[str]:
+    row = ROWS[Arch.of_machine()]
+    console = f"console={row.console} panic=-1 rdinit=/none"
+    return [
+        str(qemu.path),
+        *("-machine", row.machine, "-accel", accel, "-cpu", "host" if accel == "kvm" else row.tcg_cpu),
+        *("-m", "512", "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot"),
+        *("-serial", "stdio", "-kernel", str(kernel.path), "-initrd", str(initramfs), "-append", console),
+    ]
+
+
+def _fault(descriptor: int, deadline: float) -> str | None:
+    said, over = b"", time.monotonic() + deadline
+    while not (BEGUN.search(said) and REACHED.search(said)):
+        if not select.select([descriptor], [], [], max(0.0, over - time.monotonic()))[0]:
+            begun = "begins and stops" if BEGUN.search(said) else "says nothing"
+            return f"a kernel {begun} within {deadline:.0f} s"
+        data = os.read(descriptor, 65536)
+        if not data:
+            return "QEMU ended" + "".join(f": {line}" for line in _complaints(said)[:1])
+        said += data
+    return None
+
+
+def _complaints(said: bytes) -> list[str]:
+    lines = said.decode(errors="replace").splitlines()
+    return [line.partition(": ")[2].removeprefix("error: ") for line in lines if line.startswith("qemu-")]

@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+# What script/demo and script/test share: packages of the distribution, and the venv in .venv.
+
+say() { printf '\n== %s\n' "$*" >&2; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 3; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else fail "not root and no sudo: run as root once: $*"
+    fi
+}
+
+# Prints the packages of the sets given (run, layer, test), for apt or dnf.
+packages() {
+    local arch
+    for name in "$@"; do
+        case $family:$name in
+        apt:run)
+            arch=$(dpkg --print-architecture)
+            echo "qemu-system-x86 qemu-utils ovmf python3-guestfs libguestfs-xfs linux-image-$arch skopeo" \
+                 "python3-gi gir1.2-ostree-1.0 squashfs-tools mtools dosfstools e2fsprogs" \
+                 "xfsprogs fdisk openssh-client python3 python3-venv ca-certificates" ;;
+        apt:layer) echo "mmdebstrap debian-archive-keyring arch-test rpm zstd" ;;
+        apt:test) echo "umoci docker-registry erofs-utils gdisk ostree policycoreutils shellcheck" \
+                       "bsdutils git" ;;
+        dnf:run)
+            echo "qemu-system-x86-core qemu-img edk2-ovmf python3-libguestfs libguestfs-xfs kernel-core" \
+                 "skopeo python3-gobject-base ostree-libs squashfs-tools mtools dosfstools e2fsprogs" \
+                 "xfsprogs util-linux openssh-clients python3 ca-certificates" ;;
+        dnf:layer) echo "mmdebstrap debian-keyring arch-test rpm zstd" ;;
+        dnf:test) echo "umoci docker-distribution erofs-utils gdisk ostree policycoreutils ShellCheck" \
+                       "util-linux-script git" ;;
+        esac
+    done
+}
+
+package_family() {
+    if command -v apt-get >/dev/null; then echo apt
+    elif command -v dnf >/dev/null; then echo dnf
+    else fail "neither apt nor dnf is here: install what script/lib.sh lists by hand"
+    fi
+}
+
+is_installed() {
+    case $family in
+    apt) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
+    dnf) rpm -q --whatprovides "$1" >/dev/null 2>&1 ;;
+    esac
+}
+
+# Installs what is missing of the sets given; asks nothing, and touches nothing if all is there.
+install_packages() {
+    local missing=()
+    family=$(package_family)
+    for package in $(packages "$@"); do
+        is_installed "$package" || missing+=("$package")
+    done
+    if [ ${#missing[@]} = 0 ]; then say "packages: all installed"; return; fi
+    say "packages: installing ${missing[*]}"
+    case $family in
+    apt)
+        as_root apt-get update -q
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" ;;
+    dnf) as_root dnf install -y --setopt=install_weak_deps=False "${missing[@]}" ;;
+    esac >&2 </dev/null
+}
+
+is_new_enough() { "$1" -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+
+choose_python() {
+    for python in python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do
+        if is_new_enough "$python"; then echo "$python"; return; fi
+    done
+    fail "bootimg needs Python 3.11 or newer with venv; python3 here is $(python3 --version 2>&1)"
+}
+
+# Makes .venv with bootimg in it, or brings it up to date when pyproject.toml changed.
+# $1: what to install, as pip takes it; $2…: more packages.
+make_venv() {
+    local stamp python
+    is_new_enough .venv/bin/python || {
+        python=$(choose_python) || exit
+        say "venv: making .venv with $("$python" --version)"
+        "$python" -m venv --clear .venv
+    }
+    stamp=.venv/installed-$(printf '%s ' "$@" "$PWD" | cat - pyproject.toml | sha256sum | cut -c1-16)
+    if [ -e "$stamp" ]; then say "venv: .venv is current"; return; fi
+    say "venv: installing $*"
+    .venv/bin/python -m pip install -q --disable-pip-version-check -e "$@" >&2
+    touch "$stamp"
+}

@@ -1,0 +1,191 @@
+"""The package tree becomes the tree of a CoreOS layer: `python -m tests.layer.convert IN.tar OUT.tar`.
+
+Runs as root of a mount namespace (see sandbox.py): programs of the tree run in a chroot.  What depends
+on the version asked for (os-release, image.json, the RPM database) is not done here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+from tests.layer.recipe import ROOTFS, SOURCE_DATE_EPOCH, Recipe, read_recipe
+
+_TAR = ("tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--format=posix")
+# The key is not a secret: it is the one RHEL's kernel package uses, and libkcapi and fipscheck after it.
+_HMAC_KEY = b"orboDeJITITejsirpADONivirpUkvarP"
+
+
+def main() -> None:
+    """Convert the tar file of the first argument into that of the second."""
+    source, output = map(Path, sys.argv[1:3])
+    root = Path(mkdtemp(prefix="tree.", dir=output.parent))
+    try:
+        _run(*_TAR, "--extract", "--exclude=./dev/*", "--file", source, "--directory", root)
+        convert(root, read_recipe())
+        epoch = f"--mtime=@{SOURCE_DATE_EPOCH}"
+        sort = ("--sort=name", "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime")
+        _run(*_TAR, "--create", *sort, epoch, "--clamp-mtime", "--file", output, "--directory", root, ".")
+    finally:
+        # Not shutil.rmtree: what is mounted below must survive even when an unmounting failed.
+        _run("rm", "--recursive", "--force", "--one-file-system", root)
+
+
+def convert(root: Path, recipe: Recipe) -> None:
+    """Do all that turns Debian's tree into the layer's, in place."""
+    kernel = place_kernel(root)
+    (root / "etc/dracut.conf.d/ostree.conf").unlink()
+    copy_rootfs(root)
+    mask(root, recipe)
+    move_selinux_store(root)
+    place_efi(root, recipe)
+    name_grub_programs(root)
+    make_initramfs(root, kernel)
+    lay_out(root, recipe)
+
+
+def place_kernel(root: Path) -> str:
+    """The kernel goes beside its modules, its checksum with it; returns its version."""
+    (folder,) = (root / "usr/lib/modules").iterdir()
+    version = folder.name
+    for source, target in (("vmlinuz", "vmlinuz"), ("config", "config"), ("System.map", "System.map")):
+        shutil.move(root / f"boot/{source}-{version}", folder / target)
+    digest = hmac.new(_HMAC_KEY, (folder / "vmlinuz").read_bytes(), hashlib.sha512).hexdigest()
+    (folder / ".vmlinuz.hmac").write_text(f"{digest}  vmlinuz-{version}\n")
+    return version
+
+
+def copy_rootfs(root: Path) -> None:
+    """Lay our own files over the tree; a checkout's modes are only good for the executable bit."""
+    for source in sorted(ROOTFS.rglob("*")):
+        target = root / source.relative_to(ROOTFS)
+        if source.is_dir() and not source.is_symlink():
+            target.mkdir(exist_ok=True)
+            continue
+        target.unlink(missing_ok=True)
+        shutil.copyfile(source, target, follow_symlinks=False)
+        if not target.is_symlink():
+            target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
+
+
+def mask(root: Path, recipe: Recipe) -> None:
+    """Mask units and generators."""
+    for folder, names in (("system", recipe.masked_units), ("system-generators", recipe.masked_generators)):
+        parent = root / "etc/systemd" / folder
+        parent.mkdir(exist_ok=True)
+        for name in names:
+            (parent / name).unlink(missing_ok=True)
+            (parent / name).symlink_to("/dev/null")
+
+
+def move_selinux_store(root: Path) -> None:
+    """The module store moves out of /var, to where RHEL's CoreOS has it."""
+    store = root / "var/lib/selinux/default"
+    shutil.copytree(store, root / "etc/selinux/default", symlinks=True, dirs_exist_ok=True)
+    with (root / "etc/selinux/semanage.conf").open("a") as config:
+        config.write("store-root = /etc/selinux\n")
+
+
+def place_efi(root: Path, recipe: Recipe) -> None:
+    """What goes onto the ESP: shim as Debian signed it, and a GRUB that knows blscfg, unsigned."""
+    vendor = recipe.vendor
+    shim = root / "usr/lib/efi/shim" / _version(root, "shim-signed") / "EFI"
+    grub = Path("usr/lib/efi/grub2") / _version(root, "grub-efi-amd64-bin") / "EFI" / vendor
+    for folder in (shim / "BOOT", shim / vendor, root / grub):
+        folder.mkdir(parents=True)
+    signed = root / "usr/lib/shim"
+    shutil.copy(signed / "shimx64.efi.signed", shim / "BOOT/BOOTX64.EFI")
+    shutil.copy(signed / "fbx64.efi.signed", shim / "BOOT/fbx64.efi")
+    shutil.copy(signed / "shimx64.efi.signed", shim / vendor / "shimx64.efi")
+    shutil.copy(signed / "mmx64.efi.signed", shim / vendor / "mmx64.efi")
+    entry = f"shimx64.efi,{vendor},,Boot entry of {vendor}\n"
+    (shim / vendor / "BOOTX64.CSV").write_bytes(b"\xff\xfe" + entry.encode("utf-16-le"))
+    with chroot_mounts(root):
+        _chroot(root, "grub-mkimage", "--format=x86_64-efi", f"--prefix=/EFI/{vendor}",
+                f"--output=/{grub}/grubx64.efi", *recipe.efi_modules)  # fmt: skip
+
+
+def _version(root: Path, package: str) -> str:
+    shown = _chroot(root, "dpkg-query", "--show", "--showformat=${Version}", package)
+    return shown.decode().rpartition(":")[2]
+
+
+def name_grub_programs(root: Path) -> None:
+    """Give GRUB's programs the names that Fedora and RHEL give them too."""
+    for folder in ("usr/bin", "usr/sbin"):
+        for program in sorted((root / folder).glob("grub-*")):
+            (program.parent / f"grub2-{program.name.removeprefix('grub-')}").symlink_to(program.name)
+
+
+def make_initramfs(root: Path, kernel: str) -> None:
+    """Run dracut in the tree."""
+    output = f"/usr/lib/modules/{kernel}/initramfs.img"
+    with chroot_mounts(root):
+        _chroot(root, "env", "TMPDIR=/tmp", "SYSTEMD_IGNORE_CHROOT=1", "dracut", "--force", "--kver", kernel, output)
+    if not (root / output[1:]).stat().st_size:
+        raise SystemExit("dracut made an empty initramfs")
+
+
+def lay_out(root: Path, recipe: Recipe) -> None:
+    """The root directory as ostree wants it."""
+    shutil.move(root / "var/lib/dpkg", root / "usr/share/dpkg-db")
+    for name in recipe.removed:
+        _remove(root / name)
+    for pattern in recipe.removed_patterns:
+        for path in root.glob(pattern):
+            _remove(path)
+    for name, target in recipe.links.items():
+        _remove(root / name)
+        (root / name).symlink_to(target)
+    for name in recipe.emptied:
+        _remove(root / name)
+        (root / name).mkdir()
+        (root / name).chmod(0o1777 if name == "tmp" else 0o755)
+    for name, target in recipe.hardlinks.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).hardlink_to(root / target)
+    (root / "etc/fstab").write_text("")
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path)
+
+
+@contextmanager
+def chroot_mounts(root: Path) -> Iterator[None]:
+    """The file systems that programs expect, while the body runs; the namespace ends with us anyway."""
+    mounts = (("--types=proc", "proc", "proc"), ("--rbind", "/dev", "dev"), ("--rbind", "/sys", "sys"))
+    for how, source, target in mounts:
+        _run("mount", how, source, root / target)
+    try:
+        yield
+    finally:
+        for _, _, target in reversed(mounts):
+            _run("umount", "--recursive", "--lazy", root / target)
+
+
+def _chroot(root: Path, *argv: str) -> bytes:
+    return _run("chroot", root, *argv)
+
+
+def _run(*argv: str | Path) -> bytes:
+    done = subprocess.run(argv, capture_output=True, check=False)
+    if done.returncode:
+        tail = (done.stdout + done.stderr).decode(errors="replace").splitlines()[-20:]
+        raise SystemExit("\n".join([f"{argv[0]} … exited with {done.returncode}", *tail]))
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()

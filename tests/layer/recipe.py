@@ -1,0 +1,141 @@
+"""What can be asked of the stand-in layer, and the recipe file that says what it is made of."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOTFS = HERE / "rootfs"
+
+# The date is fixed so that the archive's content, and with it the cache, does not change by the day.
+DEFAULT_VERSION = "9.6.20261101-0"
+CHANGED_VERSION = "9.6.20261108-0"
+# Timestamp of all that is made: 2026-11-01T00:00:00Z.
+SOURCE_DATE_EPOCH = 1793491200
+
+_VERSION = re.compile(r"(\d+\.\d+)\.\d{8}-\d+")
+
+
+class Flavour(StrEnum):
+    """Whose programs are inside."""
+
+    DEBIAN = "debian"
+    COREOS = "coreos"
+
+
+class Form(StrEnum):
+    """How the tree is packed: plain OCI layers, or as ostree's container export packs it."""
+
+    PLAIN = "plain"
+    ENCAPSULATED = "encapsulated"
+    DERIVED = "derived"
+
+
+class Variant(StrEnum):
+    """`changed` is the next version of `base`: one small package is another, in a layer of its own."""
+
+    BASE = "base"
+    CHANGED = "changed"
+
+
+class UnsupportedError(Exception):
+    """What was asked for is not made yet, or cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One stand-in layer, as asked for."""
+
+    flavour: Flavour = Flavour.DEBIAN
+    form: Form = Form.PLAIN
+    variant: Variant = Variant.BASE
+    version: str = ""
+
+    @property
+    def full_version(self) -> str:
+        """The version asked for, else the variant's own."""
+        return self.version or (CHANGED_VERSION if self.variant is Variant.CHANGED else DEFAULT_VERSION)
+
+    @property
+    def rhel_version(self) -> str:
+        """X.Y of the version X.Y.<date>-<n>."""
+        match = _VERSION.fullmatch(self.full_version)
+        if match is None:
+            raise UnsupportedError(f"{self.full_version} is not of the form X.Y.YYYYMMDD-N")
+        return match[1]
+
+    @property
+    def file_name(self) -> str:
+        """The archive's name, as CoreOS builds name theirs."""
+        return f"rhcos-{self.full_version}-ostree.x86_64.ociarchive"
+
+    def check(self) -> None:
+        """Refuse what this recipe cannot make."""
+        if self.flavour is not Flavour.DEBIAN:
+            raise UnsupportedError(f"flavour {self.flavour} is not made yet; there is only {Flavour.DEBIAN}")
+        if self.form is not Form.PLAIN:
+            raise UnsupportedError(f"form {self.form} is not made yet; there is only {Form.PLAIN}")
+        if not self.rhel_version:
+            raise UnsupportedError("no version")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """recipe.toml, typed."""
+
+    suite: str
+    grub_suite: str
+    grub_minimum: str
+    grub_pin: str
+    keyring: Path
+    packages: tuple[str, ...]
+    excluded: tuple[str, ...]
+    included: tuple[str, ...]
+    links: Mapping[str, str]
+    hardlinks: Mapping[str, str]
+    removed: tuple[str, ...]
+    removed_patterns: tuple[str, ...]
+    emptied: tuple[str, ...]
+    masked_units: tuple[str, ...]
+    masked_generators: tuple[str, ...]
+    vendor: str
+    efi_modules: tuple[str, ...]
+    rpms: Mapping[str, str]
+
+
+@cache
+def read_recipe() -> Recipe:
+    """Read recipe.toml."""
+    table = tomllib.loads((HERE / "recipe.toml").read_text())
+    debian = table["debian"]
+    return Recipe(
+        suite=debian["suite"],
+        grub_suite=debian["grub_suite"],
+        grub_minimum=debian["grub_minimum"],
+        grub_pin=debian["grub_pin"],
+        keyring=Path(debian["keyring"]),
+        packages=tuple(name for group in table["packages"].values() for name in group),
+        excluded=_patterns(table["exclude"]),
+        included=_patterns(table["include"]),
+        links=table["links"],
+        hardlinks=table["hardlinks"],
+        removed=tuple(table["remove"]["paths"]),
+        removed_patterns=tuple(table["remove"]["patterns"]),
+        emptied=tuple(table["remove"]["directories"]),
+        masked_units=tuple(table["mask"]["units"]),
+        masked_generators=tuple(table["mask"]["generators"]),
+        vendor=table["grub"]["vendor"],
+        efi_modules=tuple(table["grub"]["efi_modules"]),
+        rpms=table["rpms"],
+    )
+
+
+def _patterns(table: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    modules = (f"/usr/lib/modules/*/kernel/{pattern}" for pattern in table["modules"])
+    return (*table["files"], *modules)

@@ -1,0 +1,79 @@
+"""Where the stand-in layer is kept once made: $BOOTIMG_TEST_CACHE/layers."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.layer.recipe import HERE
+
+
+def test_cache() -> Path:
+    """$BOOTIMG_TEST_CACHE, else bootimg-tests in the user's cache."""
+    root = os.environ.get("BOOTIMG_TEST_CACHE")
+    return Path(root) if root else Path("~/.cache/bootimg-tests").expanduser()
+
+
+def layers() -> Path:
+    """The folder of the layers, made if missing."""
+    folder = test_cache() / "layers"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """One maker at a time."""
+    with (layers() / "lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def key(*parts: object) -> str:
+    """16 hex digits that change when any part does; parts are JSON values or files and folders."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(_bytes_of(part) + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _bytes_of(part: object) -> bytes:
+    if not isinstance(part, Path):
+        return json.dumps(part, sort_keys=True).encode()
+    if not part.is_dir():
+        return part.read_bytes()
+    files = sorted(path for path in part.rglob("*") if path.is_symlink() or path.is_file())
+    return b"\0".join(_entry(path, part) for path in files)
+
+
+def _entry(path: Path, root: Path) -> bytes:
+    content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+    executable = not path.is_symlink() and os.access(path, os.X_OK)
+    return f"{path.relative_to(root)} {executable} ".encode() + content
+
+
+def source(*names: str) -> list[str]:
+    """Digests of modules of this package: what they do is part of the recipe."""
+    return [hashlib.sha256((HERE / name).read_bytes()).hexdigest() for name in names]
+
+
+def made(path: Path, make: Callable[[Path], None]) -> Path:
+    """`path`, made by `make(temporary path)` if it is not there yet; it appears whole or not at all."""
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    try:
+        make(temporary)
+        with temporary.open("rb") as handle:
+            os.fsync(handle.fileno())
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,167 @@
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootimg.cli import sinks
+from bootimg.cli.sinks import MAX_LINE, NdjsonSink, PlainSink, bounded_line, clock, open_events
+from bootimg.errors import BootimgError
+from bootimg.events import Events
+
+
+def work(events: Events) -> None:
+    with events.step("import", "Importing the layer", total=2 << 20) as step:
+        step.advance(1 << 20)
+        step.advance(1 << 20)
+        step.result("14651 objects")
+    with events.step("fetch", "Fetching") as step:
+        step.result("here already", cached=True)
+    events.message("odd", "warning")
+    events.message("chatter", "debug")
+    with pytest.raises(ValueError, match="no"), events.step("seal", "Sealing"):
+        raise ValueError("no")
+
+
+def test_plain_sink_writes_one_timed_line_per_event() -> None:
+    stream = io.StringIO()
+    work(Events([PlainSink(stream)]))
+    lines = stream.getvalue().splitlines()
+    assert all(re.match(r" +\d+:\d\d  \S", line) for line in lines)
+    assert [line.split(None, 1)[1] for line in lines] == [
+        "import         Importing the layer …",
+        "import         done in 0:00  14651 objects",
+        "fetch          Fetching …",
+        "fetch          cached in 0:00  here already",
+        "warning: odd",
+        "seal           Sealing …",
+        "seal           failed in 0:00",
+    ]
+
+
+def test_plain_sink_says_how_far_a_long_step_is() -> None:
+    stream = io.StringIO()
+    work(Events([PlainSink(stream, every=0.0)]))
+    assert "import         100 %  2.0 MiB" in stream.getvalue()
+
+
+def test_quiet_leaves_only_warnings_and_verbose_adds_the_chatter() -> None:
+    quiet, verbose = io.StringIO(), io.StringIO()
+    work(Events([PlainSink(quiet, "warning"), PlainSink(verbose, "debug")]))
+    assert [line.split(None, 1)[1] for line in quiet.getvalue().splitlines()] == ["warning: odd"]
+    assert "chatter" in verbose.getvalue()
+
+
+def test_ndjson_has_an_object_a_line_with_every_field() -> None:
+    stream = io.StringIO()
+    work(Events([NdjsonSink(stream)]))
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert events[0] == {
+        "event": "step-started", "elapsed": events[0]["elapsed"], "step": "import",
+        "title": "Importing the layer", "total": 2 << 20, "unit": "bytes",
+    }  # fmt: skip
+    names = [event["event"] for event in events]
+    assert names.count("step-finished") == 3
+    assert {"step-progress", "message"} <= set(names)
+    assert [event["failed"] for event in events if event["event"] == "step-finished"] == [False, False, True]
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "☃" * 100_000, '"\n' * 50_000])
+def test_lines_are_bounded_and_stay_json(text: str) -> None:
+    line = bounded_line({"event": "error", "context": [text] * 50, "message": text, "exit-code": 1})
+    assert len(line.encode()) <= MAX_LINE
+    assert line.count("\n") == 1
+    parsed = json.loads(line)
+    assert parsed["exit-code"] == 1
+    assert parsed["message"].endswith("…")
+
+
+def test_short_lines_are_not_touched() -> None:
+    assert json.loads(bounded_line({"message": "a" * 2000})) == {"message": "a" * 2000}
+
+
+def test_ndjson_reader_that_leaves_ends_the_output_not_the_work() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with pytest.raises(BrokenPipeError), os.fdopen(writing, "w") as stream:
+        sink = NdjsonSink(stream)
+        work(Events([sink]))
+        assert sink._gone
+        stream.write("what the test itself cannot write either")
+
+
+@pytest.mark.parametrize(
+    ("end", "event", "id"),
+    [
+        (BootimgError("disk-full", "no space"), "error", "disk-full"),
+        (KeyboardInterrupt(), "interrupted", None),
+    ],
+)
+def test_what_ends_the_verb_is_the_last_event(
+    end: BaseException, event: str, id: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "events"
+    with (
+        path.open("w") as handle,
+        pytest.raises(type(end)),
+        open_events(machine=True, fd=handle.fileno(), quiet=True, verbose=0, color=None) as events,
+    ):
+        events.message("before")
+        raise end
+    first, last = [json.loads(line) for line in path.read_text().splitlines()]
+    assert first["text"] == "before"
+    assert (last["event"], last.get("id")) == (event, id)
+
+
+def test_clock() -> None:
+    assert [clock(seconds) for seconds in (7, 754, 3723)] == ["0:07", "12:34", "1:02:03"]
+
+
+@pytest.mark.parametrize(
+    ("tty", "environment", "live"),
+    [(True, {"TERM": "xterm"}, True), (True, {"TERM": "dumb"}, False),
+     (True, {"TERM": "xterm", "CI": "true"}, False), (False, {"TERM": "xterm"}, False)],
+)  # fmt: skip
+def test_bars_are_for_terminals_only(
+    tty: bool, environment: dict[str, str], live: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: tty, raising=False)
+    assert sinks._is_live() is live
+
+
+BARS = """
+import sys, time
+from bootimg.cli.sinks import open_events
+with open_events(machine=False, fd=None, quiet=False, verbose=0, color=None) as events:
+    with events.step("aws", "vmdk [not markup]", total=4 << 20) as step:
+        for _ in range(4):
+            step.advance(1 << 20)
+            time.sleep(0.15)
+        step.result("4 MiB [done]")
+    sys.stderr.write("FREE\\n")
+"""
+
+
+def test_bars_on_a_real_terminal(tmp_path: Path) -> None:
+    """`script` of util-linux gives the program a terminal."""
+    log = tmp_path / "log"
+    program = tmp_path / "bars.py"
+    program.write_text(BARS)
+    environment = {key: value for key, value in os.environ.items() if key != "CI"}
+    subprocess.run(
+        ["script", "-qec", f"{sys.executable} {program}", str(log)], check=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, env={**environment, "TERM": "xterm", "COLUMNS": "120"}, timeout=60,
+    )  # fmt: skip
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", log.read_text())
+    assert "vmdk [not markup]" in text
+    assert "MiB/s" in text
+    assert " %  " in text
+    assert "✔ aws            4 MiB [done]" in text
+    assert text.index("✔ aws") < text.index("FREE")
