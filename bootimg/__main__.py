@@ -31,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(_of_usage(error), session)
     except (KeyboardInterrupt, click.Abort):
         if not session.machine_stderr:
-            click.echo("\nstopped; what was finished is kept, and the same command goes on from there", err=True)
+            click.echo(
+                "\nstopped; what was finished is kept, and the same command goes on from there", err=True
+            )
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
         return _reader_gone()

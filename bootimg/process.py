@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -149,7 +149,8 @@ def spawn(
         kill_group(child)
         for pipe in (child.stdin, child.stdout, child.stderr):
             if pipe is not None and not pipe.closed:
-                pipe.close()
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
 
 def kill_group(child: subprocess.Popen[bytes], grace: float = 2.0) -> None:

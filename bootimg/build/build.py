@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from bootimg.build.artifacts import archive_layer, existing, make_image
 from bootimg.build.bases import BaseDisk, base_key, find_base, make_base
 from bootimg.build.journal import NAME, Journal
-from bootimg.build.prepare import Layer, make_recipe, open_layer
+from bootimg.build.prepare import Layer, open_layer, render_manifest
 from bootimg.build.request import Artifact, Outcome, Request
 from bootimg.build.tools import tool_tree_image
+from bootimg.build.variables import target_imgref
 from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.meta import LayerIdentity, layer_meta
 from bootimg.cache import Cache
@@ -22,6 +23,8 @@ from bootimg.disk.base import BaseInputs
 from bootimg.events import Events
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
 from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_image
+from bootimg.manifest.model import Manifest
+from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.recipe import Recipe
 from bootimg.vm.probe import choose_accelerator
 
@@ -29,18 +32,16 @@ from bootimg.vm.probe import choose_accelerator
 def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
     """Make what the request asks for and return what the build has then."""
     layer = open_layer(request, cache, events)
-    recipe = make_recipe(request, layer)
     with open_build(request.builds, layer.facts.version, request.arch) as build:
         journal = Journal(build.file(NAME))
         if step := journal.interrupted():
             events.message(f"an earlier run was cut off in the step {step}; continuing")
-        return _run(request, layer, recipe, build, journal, cache, events)
+        return _run(request, layer, build, journal, cache, events)
 
 
 def _run(
     request: Request,
     layer: Layer,
-    recipe: Recipe,
     build: BuildDir,
     journal: Journal,
     cache: Cache,
@@ -48,10 +49,12 @@ def _run(
 ) -> Outcome:
     started = time.monotonic()
     with journal.step("import"):
-        commit = _import(request, layer, recipe, cache, events)
+        commit = _import(request, layer, cache, events)
         build.meta.merge(layer_meta(_identity(layer, commit)))
     with journal.step("archive"):
         artifacts = [archive_layer(build, layer, cache, events, force=request.force)]
+    archive = artifacts[0]
+    recipe = read_recipe(Manifest.from_json(render_manifest(request, layer, archive.path, archive.sha256)))
     wanted = [p for p in request.platforms if request.force or not build.has(p.image_key)]
     base = None
     if wanted:
@@ -85,8 +88,8 @@ def _statistics(commit: ImportedCommit, artifacts: list[Artifact], seconds: floa
     }
 
 
-def _import(request: Request, layer: Layer, recipe: Recipe, cache: Cache, events: Events) -> ImportedCommit:
-    imgref = recipe.sysroot.deploy.target_imgref
+def _import(request: Request, layer: Layer, cache: Cache, events: Events) -> ImportedCommit:
+    imgref = target_imgref(request, layer.image, layer.facts)
     return import_layer(
         layer.image, layer.tree, repo=cache.folder("repo"), cache=cache, events=events, imgref=imgref
     )

@@ -1,25 +1,20 @@
-"""From a reference to what a build is made of: the image, its tree, its facts, the recipe."""
+"""From a reference to what a build is made of: the image, its tree, its facts, the manifest."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bootimg.build.request import Request
-from bootimg.build.variables import make_variables
+from bootimg.build.variables import disk_sizes_mib, make_variables, target_imgref
 from bootimg.cache import Cache
-from bootimg.disk.gpt import Gpt
-from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.layer.facts import LayerFacts, read_facts
 from bootimg.layer.fetch import fetch
 from bootimg.layer.image import Image
 from bootimg.layer.tree import Tree, open_tree
-from bootimg.manifest.model import Manifest
-from bootimg.manifest.recipe import Recipe, read_recipe
+from bootimg.manifest.model import Json
 from bootimg.manifest.render import render
-from bootimg.sizes import format_size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +27,18 @@ class Layer:
 
 
 def open_layer(request: Request, cache: Cache, events: Events) -> Layer:
-    """Fetch the image, open its tree and read what it says of itself."""
+    """Fetch the image, open its tree, read what it says of itself; refuse what can't be built of it."""
     image = fetch(request.reference, arch=request.arch, cache=cache, events=events, registry=request.registry)
     tree = open_tree(image, cache, events)
-    return Layer(image=image, tree=tree, facts=read_facts(image, tree))
+    facts = read_facts(image, tree)
+    target_imgref(request, image, facts)
+    disk_sizes_mib(request, tree, facts)
+    return Layer(image=image, tree=tree, facts=facts)
+
+
+def render_manifest(request: Request, layer: Layer, archive: Path, sha256: str) -> Json:
+    """The manifest that osbuild would run, with the layer taken from its archive."""
+    variables = make_variables(
+        request, layer.image, layer.tree, layer.facts, ociarchive=str(archive.absolute()), sha256=sha256
+    )
+    return render(variables)

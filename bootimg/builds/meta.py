@@ -80,7 +80,8 @@ def _source(labels: Mapping[str, str]) -> Json:
     found: Json = {}
     origin = labels.get("org.opencontainers.image.source")
     commit = labels.get("org.opencontainers.image.revision")
-    if origin and commit:
+    # The schema wants at least five characters; a label may hold anything.
+    if origin and commit and len(commit) >= 5:
         found[f"{_PREFIX}.container-config-git"] = {"origin": origin, "commit": commit}
     if summary := labels.get("org.opencontainers.image.description"):
         found["summary"] = summary

@@ -19,12 +19,12 @@ from bootimg.disk.aleph import ALEPH, COREOS_ALEPH, aleph_json
 from bootimg.disk.biosgrub import install_bios_grub
 from bootimg.disk.gpt import Attribute, Gpt, Partition, partition_guid, write_gpt
 from bootimg.disk.ostree_deploy import SYSROOT, Deployment
-from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.layer.image import Image
 from bootimg.layer.importer import ImportedCommit
 from bootimg.layer.tree import Tree
 from bootimg.manifest.recipe import Bootupd, Disk, Ignition, Mount, Recipe
+from bootimg.manifest.taken import unsupported
 from bootimg.vm.probe import Accelerator
 
 _DISK, _TOOLS, _REPO = "disk", "tools", "repo"
@@ -96,22 +96,17 @@ def make_base_disk(
 def refuse_unrealised(recipe: Recipe) -> None:
     """Refuse what a manifest may ask for and this builder does not do: nothing is silently ignored."""
     bios = recipe.bootloader.bios if recipe.bootloader else None
+    boot_mounts = tuple(mount.target for mount in recipe.mounts if mount.target != "/")
     unrealised = {
         f"org.osbuild.sfdisk: label {recipe.disk.label}": recipe.disk.label != "gpt",
-        "org.osbuild.ostree.deploy.container: mounts": bool(recipe.sysroot.deploy.mounts),
+        "org.osbuild.ostree.deploy.container: mounts": recipe.sysroot.deploy.mounts != boot_mounts,
         "org.osbuild.bootupd: bios.partition": bios is not None and bios.partition is not None,
         "org.osbuild.bootupd: bios without static-configs": bios is not None
         and not (recipe.bootloader and recipe.bootloader.static_configs),
     }
     for what, present in unrealised.items():
         if present:
-            raise BootimgError(
-                "manifest-stage-unsupported",
-                "the guestfs builder does not do what the manifest asks for",
-                context=[what],
-                hint="remove the option from the manifest, or build with osbuild",
-                exit_code=ExitCode.USAGE,
-            )
+            raise unsupported("the recipe", what)
 
 
 def _populate(vm: Appliance, inputs: BaseInputs, events: Events) -> tuple[bytes, bytes] | None:
@@ -132,12 +127,15 @@ def _populate(vm: Appliance, inputs: BaseInputs, events: Events) -> tuple[bytes,
 def _prepare_empty(vm: Appliance, recipe: Recipe) -> None:
     """Make the recipe's directories on the empty file systems and label them, each as it says."""
     for directory in recipe.directories:
+        assert directory.partition is not None
         alone = Mount(directory.partition, "/")
         filesystems.mount(vm, recipe, _DISK, [alone])
         _mkdir(vm, directory.path, directory.mode, parents=directory.parents, exist_ok=directory.exist_ok)
         filesystems.unmount(vm, [alone], trim=False)
-    for entry in recipe.labels:
-        mounts = [mount for mount in recipe.mounts if mount.partition in entry.mounted]
+    own = (recipe.sysroot.labels,) if recipe.sysroot.labels else ()
+    for entry in (*own, *recipe.labels):
+        partitions = entry.mounted or (recipe.mounts[0].partition,)
+        mounts = [mount for mount in recipe.mounts if mount.partition in partitions]
         filesystems.mount(vm, recipe, _DISK, mounts)
         labels.label_empty(vm, entry)
         filesystems.unmount(vm, mounts, trim=False)

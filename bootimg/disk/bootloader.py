@@ -6,6 +6,8 @@ static grub.cfg that reads the BLS entries.
 
 from __future__ import annotations
 
+from os import fspath
+
 from bootimg.appliance import Appliance
 from bootimg.disk.grub import early_config, esp_stub, grub_cfg, mkimage_argv
 from bootimg.disk.ostree_deploy import SYSROOT
@@ -69,15 +71,14 @@ def make_bios_core(vm: Appliance, tree: Tree) -> tuple[bytes, bytes]:
             "bootloader-missing",
             "the layer has no GRUB for the BIOS",
             context=[f"looked for usr/bin/grub2-mkimage, usr/bin/grub-mkimage and {_BIOS_MODULES}/boot.img"],
-            hint="install grub2-pc and grub2-tools (Fedora) or grub-pc-bin and grub-common (Debian) in the layer",
+            hint="install grub2-pc and grub2-tools (Fedora), or grub-pc-bin and grub-common (Debian), there",
             exit_code=ExitCode.USAGE,
         )
     names = tree.listdir(_BIOS_MODULES)
     modules = {name.removesuffix(".mod") for name in names if name.endswith(".mod")}
     vm.put("/run/early.cfg", early_config().encode())
-    vm.run(
-        mkimage_argv(program, f"/{_BIOS_MODULES}", "/run/early.cfg", "/run/core.img", modules), timeout=120
-    )
+    argv = mkimage_argv(program, f"/{_BIOS_MODULES}", "/run/early.cfg", "/run/core.img", modules)
+    vm.run([fspath(word) for word in argv], timeout=120)
     _copy_modules(vm, names)
     return tree.read(f"{_BIOS_MODULES}/boot.img"), vm.get("/run/core.img")
 

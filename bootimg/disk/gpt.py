@@ -139,11 +139,12 @@ def write_gpt(disk: Path, gpt: Gpt) -> None:
         os.close(fd)
 
 
-def read_gpt(source: Source, sector_size: int | None = None) -> Gpt:
+def read_gpt(source: Source, sector_size: int | None = None, *, backup: bool = True) -> Gpt:
     """Read a disk's table; both copies and their checksums must agree, else `gpt-damaged`.
 
     Without `sector_size` it is found out.  The disk may be longer than its table says (an image made
-    bigger afterwards); `Gpt.sectors` is what the table says.
+    bigger afterwards); `Gpt.sectors` is what the table says.  `backup=False` reads the primary copy
+    alone, for a view of a disk that has nothing else.
     """
     for size in SECTOR_SIZES if sector_size is None else (sector_size,):
         if source.size >= 3 * size and source.read(size, len(_SIGNATURE)) == _SIGNATURE:
@@ -153,10 +154,12 @@ def read_gpt(source: Source, sector_size: int | None = None) -> Gpt:
     if source.read(510, 2) != b"\x55\xaa" or source.read(_MBR_PARTITIONS, 16)[4] != 0xEE:
         raise _damaged("no protective MBR")
     primary, other = _read_copy(source, size, 1)
+    if not backup:
+        return primary
     if (other + 1) * size > source.size:
         raise _damaged(f"the backup table lies behind the disk's end (sector {other})")
-    backup, _ = _read_copy(source, size, other)
-    if primary != backup:
+    second, _ = _read_copy(source, size, other)
+    if primary != second:
         raise _damaged("the backup table differs from the primary one")
     return primary
 

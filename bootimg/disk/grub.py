@@ -28,7 +28,6 @@ _GRUB_CFG = """\
 
 set timeout=1
 set timeout_style=menu
-set pager=1
 
 # Old GRUBs look for the entries on $boot, newer ones on $root.
 set boot="${root}"

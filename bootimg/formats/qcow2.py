@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootimg.disk.extents import Source, is_zero
-from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
 from bootimg.formats.whole import whole_file
-from bootimg.formats.written import DigestingFile, Progress, Written, data_length
+from bootimg.formats.written import DigestingFile, Progress, Written, data_length, refuse_options
 from bootimg.sizes import align_up
 
 CLUSTER_BITS = 16
@@ -60,13 +59,7 @@ def write_qcow2(source: Source, out: Path, options: Mapping[str, str | bool], st
     `options` are osbuild's for qcow2: `compat` 1.1 and no `compression`; others are refused as
     `format-option-unsupported`.
     """
-    for name, value in options.items():
-        if value not in _OPTIONS.get(name, ()):
-            raise BootimgError(
-                "format-option-unsupported",
-                f"qcow2 cannot be written with {name}={value}",
-                exit_code=ExitCode.USAGE,
-            )
+    refuse_options("qcow2", options, _OPTIONS)
     layout = plan(source.size, list(_used_clusters(source)))
     return _write(source, layout, out, Progress(step, data_length(source)))
 

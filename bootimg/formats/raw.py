@@ -8,14 +8,15 @@ from pathlib import Path
 from bootimg.disk.extents import Source, is_zero
 from bootimg.events import Step
 from bootimg.formats.whole import whole_file
-from bootimg.formats.written import DigestingFile, Progress, Written, data_length
+from bootimg.formats.written import DigestingFile, Progress, Written, data_length, refuse_options
 from bootimg.sizes import MIB
 
 _ZEROS = bytes(MIB)
 
 
 def write_raw(source: Source, out: Path, options: Mapping[str, str | bool], step: Step | None) -> Written:
-    """Write a sparse raw file; `options` has nothing for this format."""
+    """Write a sparse raw file; there are no options: any is `format-option-unsupported`."""
+    refuse_options("raw", options, {})
     total = data_length(source)
     progress = Progress(step, total)
     with whole_file(out, need=total) as handle, DigestingFile(handle) as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from bootimg.disk.extents import Source
+from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
 
 _PENDING = 4
@@ -88,3 +90,17 @@ class Progress:
 def data_length(source: Source) -> int:
     """Bytes of a source that are not in holes: the total of a writer's progress."""
     return sum(extent.length for extent in source.extents() if extent.data)
+
+
+def refuse_options(
+    disk_format: str, options: Mapping[str, str | bool], known: Mapping[str, Sequence[str | bool]]
+) -> None:
+    """Refuse what a writer cannot honour: `format-option-unsupported`."""
+    for name, value in options.items():
+        if value not in known.get(name, ()):
+            raise BootimgError(
+                "format-option-unsupported",
+                f"{disk_format} cannot be written with {name}={value}",
+                hint="the platform's format options must be ones its format's writer knows",
+                exit_code=ExitCode.USAGE,
+            )

@@ -86,3 +86,32 @@ def _framed(body: bytes, offsets: Sequence[int], rest: bytes = b"") -> bytes:
         if len(body) + width * len(offsets) < 1 << (8 * width):
             break
     return body + b"".join(offset.to_bytes(width, "little") for offset in offsets)
+
+
+def parse_file_metadata(data: bytes) -> tuple[int, int, int, tuple[tuple[str, bytes], ...]]:
+    """uid, gid, mode and xattrs of a content object, from a bare-user repository's user.ostreemeta.
+
+    It is the variant `(uuua(ayay))`, as `directory_metadata` writes it.
+    """
+    uid, gid, mode = struct.unpack_from(">III", data)
+    pairs = []
+    for item in _items(data[12:]):
+        size = _offset_size(len(item))
+        end = int.from_bytes(item[-size:], "little")
+        pairs.append((item[: end - 1].decode(), item[end:-size]))
+    return uid, gid, mode, tuple(pairs)
+
+
+def _items(array: bytes) -> list[bytes]:
+    if not array:
+        return []
+    size = _offset_size(len(array))
+    table = int.from_bytes(array[-size:], "little")
+    ends = [int.from_bytes(array[at : at + size], "little") for at in range(table, len(array), size)]
+    starts = [0, *ends[:-1]]
+    return [array[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+def _offset_size(length: int) -> int:
+    """How wide the framing offsets of a container of `length` bytes are."""
+    return next(size for size in (1, 2, 4, 8) if length < 1 << 8 * size)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from bootimg import process
+from bootimg.layer.bareimage import bare_repository
+from bootimg.layer.squashfs import write_squashfs
 
 PACKAGES = "squashfs-tools (apt, dnf)"
 _TIMEOUT = 1800.0
@@ -27,9 +29,12 @@ class Commit(Protocol):
 def write_repo_image(repo: Path, commit: Commit, output: Path) -> None:
     """Write a squashfs image whose root is an ostree repository with the commit's objects and refs.
 
-    Its mode is the repository's own; in a bare-user one owners, modes and xattrs are in user.ostreemeta,
-    which the image keeps, so that root can `ostree pull-local` from it.
+    From a bare-user repository the image is a bare one, which is the fastest to pull from; else it has
+    the repository's own mode.
     """
+    if b"mode=bare-user" in (repo / "config").read_bytes():
+        write_squashfs(bare_repository(repo, commit.files, commit.refs), output)
+        return
     program = process.require("mksquashfs", packages=PACKAGES)
     # On the repository's own file system, for the objects are hardlinks.
     folder = Path(tempfile.mkdtemp(prefix="repo-image-", dir=repo.parent))

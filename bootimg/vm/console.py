@@ -12,7 +12,7 @@ _UNFINISHED = re.compile(r"\x1b(\[[0-?]*[ -/]*)?$")
 
 
 class Console:
-    """The text of a console, without colours and cursor movements; searched from where the last match ended."""
+    """The text of a console, without colours; each search starts where the last match ended."""
 
     def __init__(self, log: Path) -> None:
         self.log = log

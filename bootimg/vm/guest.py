@@ -83,8 +83,11 @@ class Guest:
                 )
             time.sleep(POLL)
 
-    def wait_off(self, timeout: float) -> None:
-        """Wait until the guest has powered off; `guest-timeout` otherwise, `guest-died` if QEMU failed."""
+    def wait_off(self, timeout: float | None) -> None:
+        """Wait until the guest has powered off; `guest-timeout` otherwise, `guest-died` if QEMU failed.
+
+        None waits for ever.
+        """
         assert self._child
         try:
             code = self._child.wait(timeout)
@@ -92,7 +95,7 @@ class Guest:
             self.console.poll()
             raise BootimgError(
                 "guest-timeout",
-                f"the guest did not power off within {timeout:.0f} s",
+                f"the guest did not power off within {timeout} s",
                 context=[f"console: {self.log}", *self.console.tail()],
             ) from None
         self.console.poll()

@@ -110,7 +110,7 @@ def _butane(path: Path, data: bytes) -> bytes:
         raise BootimgError(
             "butane-missing",
             f"{path} is a Butane config, and butane is not installed",
-            hint="install butane (`dnf install butane`, or a binary of https://github.com/coreos/butane/releases), "
+            hint="install it (`dnf install butane`, or from https://github.com/coreos/butane/releases), "
             "or give an Ignition config",
             exit_code=ExitCode.ENVIRONMENT,
         )

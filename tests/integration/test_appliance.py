@@ -87,7 +87,9 @@ def running(tool_tree: Path, folder: Path, cache: Cache, accelerator: Accelerato
 
 def test_a_program_gets_arguments_input_and_environment_and_gives_its_output(running: Appliance) -> None:
     script = 'printf "%s|%s|" "$1" "$WORD"; cat'
-    out = running.run(["sh", "-c", script, "sh", "a 'b' $c"], timeout=30, env={"WORD": "x y"}, input=b"\0in\n")
+    out = running.run(
+        ["sh", "-c", script, "sh", "a 'b' $c"], timeout=30, env={"WORD": "x y"}, input=b"\0in\n"
+    )
     assert out == b"a 'b' $c|x y|\0in\n"
 
 
@@ -100,7 +102,10 @@ def test_what_is_put_comes_back(running: Appliance, size: int) -> None:
     data = (bytes(range(251)) * (size // 251 + 1))[:size]
     running.put("/tmp/file", data, 0o751)
     assert running.get("/tmp/file") == data
-    assert running.run(["stat", "-c", "%a %s", "/tmp/file"], timeout=30).split() == [b"751", str(size).encode()]
+    assert running.run(["stat", "-c", "%a %s", "/tmp/file"], timeout=30).split() == [
+        b"751",
+        str(size).encode(),
+    ]
 
 
 def test_a_failing_program_is_an_error_with_its_words(running: Appliance) -> None:

@@ -11,7 +11,12 @@ __all__ = ["Flavour", "Form", "Request", "UnsupportedError", "Variant", "stand_i
 
 
 def stand_in(
-    flavour: str = "debian", form: str = "plain", version: str = "", variant: str = "base", *, refresh: bool = False
+    flavour: str = "debian",
+    form: str = "plain",
+    version: str = "",
+    variant: str = "base",
+    *,
+    refresh: bool = False,
 ) -> Path:
     """The OCI archive of a stand-in layer; made, in minutes, if the test cache does not have it."""
     request = Request(Flavour(flavour), Form(form), Variant(variant), version)

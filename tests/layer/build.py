@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tarfile
 import time
@@ -56,7 +57,8 @@ def _packages(recipe: Recipe, refresh: bool) -> Path:
     with _timed(f"{len(versions)} packages, GRUB {versions['grub-pc-bin']}"):
         store.made(path, lambda output: debian.bootstrap(recipe, mirror, output))
     known.unlink(missing_ok=True)
-    return path if store.made(known, lambda output: _write_json(output, versions)) else path
+    store.made(known, lambda output: _write_json(output, versions))
+    return path
 
 
 def _packages_path(stages: Path, asked: str, versions: Mapping[str, str]) -> Path:
@@ -88,18 +90,19 @@ def _archive(request: Request, recipe: Recipe, packages: Path, tree: Path) -> Pa
     if path.exists():
         return path
     with _timed(request.file_name):
-        return store.made(path, lambda output: _write(request, recipe, packages, tree, name, output))
+        return store.made(path, lambda output: _write(request, recipe, packages, tree, output))
 
 
-def _write(request: Request, recipe: Recipe, packages: Path, tree: Path, name: str, output: Path) -> None:
+def _write(request: Request, recipe: Recipe, packages: Path, tree: Path, output: Path) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="layers.", dir=store.layers())))
         lower = read_tree(stack.enter_context(tarfile.open(packages)), _in_base_layer)
         upper = read_tree(stack.enter_context(tarfile.open(tree)), lambda path: True)
         layers = _layers(request, recipe, lower, upper, folder)
         kernel = _kernel(upper)
+        input_hash = hashlib.sha256(tree.name.encode()).hexdigest()
         created = datetime.fromtimestamp(SOURCE_DATE_EPOCH, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        write_archive(layers, contract.labels(request, kernel, name), created, folder, output)
+        write_archive(layers, contract.labels(request, kernel, input_hash), created, folder, output)
 
 
 def _in_base_layer(path: str) -> bool:

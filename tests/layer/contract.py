@@ -50,11 +50,16 @@ def os_release(request: Request) -> str:
     return "".join(f"{name}={value}\n" for name, value in fields.items())
 
 
+# The policy is there without being enforced.  The rest is how RHEL's kernel is set without being told, or
+# what a boot without KVM gains most by: clearing huge pages took 30 s of it, loading BPF programs 10 s.
+_EXTRA_KARGS = ["selinux=0", "lsm=lockdown,yama", "init_on_alloc=0", "transparent_hugepage=madvise"]
+
+
 def image_json() -> dict[str, object]:
-    """RHEL CoreOS's values, but for a disk of 4 GiB, and the SELinux policy is there without being enforced."""
+    """RHEL CoreOS's values, but for a disk of 4 GiB and kernel arguments of our own."""
     return {
         "size": 4,
-        "extra-kargs": ["selinux=0"],
+        "extra-kargs": _EXTRA_KARGS,
         "vmware-hw-version": 15,
         "vmware-os-type": "rhel8_64Guest",
         "vmware-secure-boot": False,
@@ -71,7 +76,9 @@ def platforms_json() -> dict[str, dict[str, list[str]]]:
         return ({"grub_commands": grub} if grub else {}) | {"kernel_arguments": kernel}
 
     table = {name: settings(_SERIAL_LAST, _SERIAL) for name in ("aws", "gcp", "ibmcloud", "qemu")}
-    table |= {name: settings(_SCREEN_LAST, _SERIAL) for name in ("kubevirt", "openstack", "virtualbox", "vmware")}
+    table |= {
+        name: settings(_SCREEN_LAST, _SERIAL) for name in ("kubevirt", "openstack", "virtualbox", "vmware")
+    }
     table["azure"] = settings(_SERIAL_LAST)
     table["packet"] = settings(["console=ttyS1,115200n8"], _SERIAL_1)
     return dict(sorted(table.items()))

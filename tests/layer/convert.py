@@ -129,7 +129,17 @@ def make_initramfs(root: Path, kernel: str) -> None:
     """Run dracut in the tree."""
     output = f"/usr/lib/modules/{kernel}/initramfs.img"
     with chroot_mounts(root):
-        _chroot(root, "env", "TMPDIR=/tmp", "SYSTEMD_IGNORE_CHROOT=1", "dracut", "--force", "--kver", kernel, output)
+        _chroot(
+            root,
+            "env",
+            "TMPDIR=/tmp",
+            "SYSTEMD_IGNORE_CHROOT=1",
+            "dracut",
+            "--force",
+            "--kver",
+            kernel,
+            output,
+        )
     if not (root / output[1:]).stat().st_size:
         raise SystemExit("dracut made an empty initramfs")
 

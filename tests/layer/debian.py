@@ -12,7 +12,10 @@ from tempfile import TemporaryDirectory
 from bootimg import process
 from tests.layer.recipe import SOURCE_DATE_EPOCH, Recipe, UnsupportedError
 
-_FALLBACK = {"Debian": "http://deb.debian.org/debian", "Debian-Security": "http://deb.debian.org/debian-security"}
+_FALLBACK = {
+    "Debian": "http://deb.debian.org/debian",
+    "Debian-Security": "http://deb.debian.org/debian-security",
+}
 _INSTALLED = re.compile(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) ", re.MULTILINE)
 
 
@@ -42,7 +45,9 @@ def find_mirror() -> Mirror:
     """The mirror of the machine's apt configuration, else Debian's own name."""
     sites = dict(_FALLBACK)
     if process.find("apt-get"):
-        listed = process.run(["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"])
+        listed = process.run(
+            ["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"]
+        )
         for line in listed.stdout.decode().splitlines():
             label, _, address = line.partition(" ")
             if label in sites:
@@ -106,7 +111,9 @@ def _private_apt(root: Path, recipe: Recipe, mirror: Mirror) -> Path:
     }
     config = root / "apt.conf"
     lines = [f'{name} "{value}";' for name, value in options.items()]
-    config.write_text("\n".join([*lines, "#clear APT::Update::Post-Invoke;", *(f"{p};" for p in proxy_options())]))
+    config.write_text(
+        "\n".join([*lines, "#clear APT::Update::Post-Invoke;", *(f"{p};" for p in proxy_options())])
+    )
     return config
 
 
@@ -151,7 +158,8 @@ def _dpkg_options(recipe: Recipe) -> Iterable[str]:
 def _hooks(pins: Path) -> Iterable[str]:
     # dracut runs once, in the finished tree; its package insists on having a kernel hook to call.
     hook = "etc/kernel/postinst.d/dracut"
-    yield f'--setup-hook=mkdir -p "$1/etc/kernel/postinst.d" "$1/etc/apt/preferences.d" && cp {pins} "$1/etc/apt/preferences.d/grub"'
+    yield f'--setup-hook=mkdir -p "$1/etc/apt/preferences.d" && cp {pins} "$1/etc/apt/preferences.d/grub"'
+    yield '--setup-hook=mkdir -p "$1/etc/kernel/postinst.d"'
     yield f'--setup-hook=printf "#!/bin/sh\\nexit 0\\n" > "$1/{hook}" && chmod 755 "$1/{hook}"'
 
 

@@ -90,8 +90,10 @@ def write_layer(change: Change, compression: Compression, blobs: Path, comment: 
     return Blob(f"sha256:{digest}", size, media_type, f"sha256:{writer.plain.hexdigest()}", comment)
 
 
-def write_archive(layers: Sequence[Blob], labels: Mapping[str, str], created: str, blobs: Path, output: Path) -> None:
-    """Write config and manifest beside the layers, then all of them as an OCI archive; `created` is RFC 3339."""
+def write_archive(
+    layers: Sequence[Blob], labels: Mapping[str, str], created: str, blobs: Path, output: Path
+) -> None:
+    """Write config and manifest beside the layers, then all as an OCI archive; `created` is RFC 3339."""
     config = {
         "architecture": "amd64",
         "os": "linux",

@@ -35,7 +35,9 @@ class Evr:
 
 def installed_versions(status: str) -> dict[str, str]:
     """Debian's versions by package, out of dpkg's status file."""
-    stanzas = (dict(_field(line) for line in part.splitlines() if line[:1].strip()) for part in status.split("\n\n"))
+    stanzas = (
+        dict(_field(line) for line in part.splitlines() if line[:1].strip()) for part in status.split("\n\n")
+    )
     return {stanza["Package"]: stanza["Version"] for stanza in stanzas if "Version" in stanza}
 
 
@@ -60,11 +62,15 @@ def make_rpmdb(packages: Mapping[str, Evr]) -> bytes:
             "debug_package": "%{nil}",
         }
         define = [word for key, value in defines.items() for word in ("--define", f"{key} {value}")]
-        process.run(["rpmbuild", "-bb", "--target=x86_64-linux", *define, str(folder / "stand-in.spec")], env=env)
+        process.run(
+            ["rpmbuild", "-bb", "--target=x86_64-linux", *define, str(folder / "stand-in.spec")], env=env
+        )
         rpms = sorted(folder.glob("rpms/**/*.rpm"))
         database = ["rpm", f"--dbpath={folder}/db", "--define", "_db_backend sqlite"]
         process.run([*database, "--initdb"], env=env)
-        process.run([*database, "--install", "--justdb", "--nodeps", "--nosignature", "--ignorearch", *rpms], env=env)
+        process.run(
+            [*database, "--install", "--justdb", "--nodeps", "--nosignature", "--ignorearch", *rpms], env=env
+        )
         return _one_file(folder / "db/rpmdb.sqlite")
 
 
@@ -78,7 +84,8 @@ def _one_file(path: Path) -> bytes:
 
 def spec(packages: Mapping[str, Evr]) -> str:
     """One spec file that has every package as a subpackage."""
-    head = "Name: stand-in\nVersion: 1\nRelease: 1\nSummary: Stand-in\nLicense: Apache-2.0\n%description\nStand-in\n"
+    tags = ("Name: stand-in", "Version: 1", "Release: 1", "Summary: Stand-in", "License: Apache-2.0")
+    head = "\n".join([*tags, "%description", "Stand-in", ""])
     return head + "".join(_subpackage(name, evr) for name, evr in sorted(packages.items()))
 
 

@@ -52,7 +52,7 @@ def _bytes_of(part: object) -> bytes:
 
 
 def _entry(path: Path, root: Path) -> bytes:
-    content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+    content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
     executable = not path.is_symlink() and os.access(path, os.X_OK)
     return f"{path.relative_to(root)} {executable} ".encode() + content
 

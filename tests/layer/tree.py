@@ -78,7 +78,9 @@ def _node(archive: tarfile.TarFile, info: tarfile.TarInfo, names: tuple[str, ...
     )
 
 
-def file_node(path: str, content: bytes, *, mode: int = 0o644, xattrs: Mapping[str, str] | None = None) -> Node:
+def file_node(
+    path: str, content: bytes, *, mode: int = 0o644, xattrs: Mapping[str, str] | None = None
+) -> Node:
     """A file of root's; `xattrs` by their full names (`user.…`)."""
     named = {_XATTR + key: value for key, value in (xattrs or {}).items()}
     return Node(tarfile.REGTYPE, mode, 0, 0, xattrs=named, read=lambda: content, names=(path,))

@@ -1,10 +1,10 @@
 import json
 import os
-import shutil
 import struct
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -163,25 +163,18 @@ def test_the_base_disk_is_only_read_and_the_patch_is_the_same_again(disk: Disk) 
     assert list(disk.scratch.iterdir()) == []
 
 
-def test_all_entries_get_the_arguments_in_order(disk: Disk, tmp_path: Path) -> None:
-    tree = tmp_path / "two"
-    (tree / "loader.1/entries").mkdir(parents=True)
-    (tree / "loader.1/entries/ostree-2-standin.conf").write_text("options only\nlinux /x\n")
-    shutil.rmtree(tree / "loader.1")
-    folder = tmp_path / "second"
-    folder.mkdir()
-    two = make_disk(folder, tree, entry=ENTRY)
+def test_all_entries_get_the_arguments_in_order(disk: Disk) -> None:
     extra = disk.scratch / "extra.conf"
     extra.write_text("title b\noptions  only\tone \nlinux /x\n")
-    image = two.partition()
+    image = disk.partition()
     commands = f"cd /loader/entries\nwrite {extra} ostree-2-standin.conf\nwrite {extra} notes.txt\n"
     process.run(["debugfs", "-w", "-f", "-", image.path], input=commands.encode())
-    with two.path.open("r+b") as file:
+    with disk.path.open("r+b") as file:
         file.seek(START)
         file.write(image.path.read_bytes())
-    patched = two.patched(BootEdits(("a=1", "b")))
+    patched = disk.patched(BootEdits(("a=1", "b")))
     with FileSource(patched.path) as source:
-        files = read_boot_files(source, START, LENGTH, scratch=two.scratch)
+        files = read_boot_files(source, START, LENGTH, scratch=disk.scratch)
     options = [line for text in files.entries.values() for line in text.splitlines() if "options" in line]
     assert [line.split()[-2:] for line in options] == [["a=1", "b"], ["a=1", "b"]]
     assert patched.partition().content("/loader/entries/notes.txt") == extra.read_bytes()
@@ -259,13 +252,12 @@ def test_no_entry_to_edit_is_an_error(tmp_path: Path) -> None:
     assert caught.value.id == "boot-entry-missing"
 
 
-@pytest.fixture
-def mounted(disk: Disk, tmp_path: Path) -> Iterator[Path]:
-    """The partition mounted by the kernel, for writing."""
-    point = tmp_path / "mnt"
+@contextmanager
+def mounted(disk: Path, point: Path, options: str = "rw") -> Iterator[Path]:
+    """The partition mounted by the kernel."""
     point.mkdir()
-    options = f"loop,offset={START},sizelimit={LENGTH}"
-    done = subprocess.run(["mount", "-o", options, disk.path, point], capture_output=True)
+    where = f"loop,{options},offset={START},sizelimit={LENGTH}"
+    done = subprocess.run(["mount", "-o", where, disk, point], capture_output=True)
     if done.returncode:
         pytest.skip(f"loop mounts do not work here: {done.stderr.decode().strip()}")
     try:
@@ -286,23 +278,16 @@ def listing(root: Path) -> dict[str, tuple[object, ...]]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount")
-def test_the_offline_edit_equals_one_made_on_the_mounted_filesystem(
-    disk: Disk, mounted: Path, tmp_path: Path
-) -> None:
+def test_the_offline_edit_equals_one_made_on_the_mounted_filesystem(disk: Disk, tmp_path: Path) -> None:
     offline = disk.patched(QEMU)
-    entry = mounted / "loader/entries/ostree-1-standin.conf"
-    entry.write_text(append_options(entry.read_text(), QEMU.kernel_arguments))
-    (mounted / "grub2/console.cfg").write_text(console_cfg(CONSOLE.grub_commands))
-    (mounted / "coreos").mkdir(mode=0o755)
-    (mounted / "coreos/platforms.json").write_bytes(PLATFORMS)
-    for name in ("grub2/console.cfg", "coreos", "coreos/platforms.json"):
-        os.setxattr(mounted / name, "security.selinux", BOOT_T.encode() + b"\0")
-    by_kernel = listing(mounted)
-    other = tmp_path / "other"
-    other.mkdir()
-    options = f"loop,ro,offset={START},sizelimit={LENGTH}"
-    subprocess.run(["mount", "-o", options, offline.path, other], check=True)
-    try:
-        assert listing(other) == by_kernel
-    finally:
-        subprocess.run(["umount", other], check=True)
+    with mounted(disk.path, tmp_path / "kernel") as boot:
+        entry = boot / "loader/entries/ostree-1-standin.conf"
+        entry.write_text(append_options(entry.read_text(), QEMU.kernel_arguments))
+        (boot / "grub2/console.cfg").write_text(console_cfg(CONSOLE.grub_commands))
+        (boot / "coreos").mkdir(mode=0o755)
+        (boot / "coreos/platforms.json").write_bytes(PLATFORMS)
+        for name in ("grub2/console.cfg", "coreos", "coreos/platforms.json"):
+            os.setxattr(boot / name, "security.selinux", BOOT_T.encode() + b"\0")
+        by_kernel = listing(boot)
+    with mounted(offline.path, tmp_path / "offline", "ro") as boot:
+        assert listing(boot) == by_kernel

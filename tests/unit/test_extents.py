@@ -5,7 +5,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-
 from bootimg.disk.extents import Extent, FileSource, copy_sparse, is_zero
 from bootimg.sizes import MIB
 

@@ -156,6 +156,8 @@ def test_no_table_and_a_cut_disk_are_damaged(tmp_path: Path) -> None:
         with FileSource(tmp_path / name) as source, pytest.raises(BootimgError) as caught:
             read_gpt(source)
         assert caught.value.id == "gpt-damaged"
+    with FileSource(tmp_path / "cut") as source:
+        assert read_gpt(source, backup=False) == coreos()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,78 @@
+"""The values the disk recipes are rendered with, from the layer and what the user asked for."""
+
+from __future__ import annotations
+
+import re
+
+from bootimg.build.request import Request
+from bootimg.disk.size import metal_size_mib
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.layer.facts import LayerFacts
+from bootimg.layer.image import Image
+from bootimg.layer.tree import Tree
+from bootimg.manifest.render import Variables
+from bootimg.sizes import GIB, MIB, align_up, format_size
+
+# What osbuild's stage org.osbuild.ostree.deploy.container takes.
+_IMGREF = re.compile(
+    "(ostree-remote-registry|ostree-remote-image|ostree-image-signed"
+    "|ostree-unverified-registry|ostree-unverified-image):.+"
+)
+
+
+def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
+    """Where the machines take updates from: what was asked for, else the layer's word, else the source."""
+    wanted = request.target_imgref or facts.image_json.container_imgref
+    if wanted is None:
+        transport, _, name = image.reference.partition("://")
+        if transport == "docker":
+            return f"ostree-unverified-registry:{name}"
+        return f"ostree-unverified-image:{image.reference}"
+    if not _IMGREF.fullmatch(wanted):
+        raise BootimgError(
+            "imgref-malformed",
+            f"{wanted} is not an ostree image reference",
+            hint="write it as ostree-unverified-registry:quay.io/example/os:latest or ostree-image-signed:docker://…",
+            exit_code=ExitCode.USAGE,
+        )
+    return wanted
+
+
+def disk_sizes_mib(request: Request, tree: Tree, facts: LayerFacts) -> tuple[int, int]:
+    """MiB of the base disk and of the platforms' disks; `disk-too-small` where the tree does not fit."""
+    metal = metal_size_mib(tree, request.arch)
+    if request.size is not None:
+        cloud = align_up(request.size, MIB) // MIB
+    elif facts.image_json.size is not None:
+        cloud = facts.image_json.size * GIB // MIB
+    else:
+        cloud = metal
+    if cloud < metal:
+        raise BootimgError(
+            "disk-too-small",
+            f"a disk of {format_size(cloud * MIB)} is too small for the layer",
+            context=[f"its files need {format_size(metal * MIB)}, boot partitions and margin included"],
+            hint=f"ask for more with --size, or raise `size` in image.json to {-(-metal * MIB // GIB)}",
+            exit_code=ExitCode.USAGE,
+        )
+    return metal, cloud
+
+
+def make_variables(
+    request: Request, image: Image, tree: Tree, facts: LayerFacts, *, ociarchive: str, sha256: str
+) -> Variables:
+    """The variables for a layer whose archive is the file `ociarchive`."""
+    metal, cloud = disk_sizes_mib(request, tree, facts)
+    return Variables(
+        arch=request.arch,
+        osname=facts.osname,
+        artifact_name_prefix=f"{facts.osname}-{facts.version}",
+        container_imgref=target_imgref(request, image, facts),
+        selinux_policy=facts.selinux_policy,
+        metal_image_size_mb=metal,
+        cloud_image_size_mb=cloud,
+        extra_kargs=facts.image_json.extra_kargs,
+        ociarchive=ociarchive,
+        ociarchive_sha256=sha256,
+        platforms=request.platforms,
+    )

@@ -1,0 +1,211 @@
+"""What a manifest asks of the builder, as plain values: the whole of it, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """`start` and `size` in sectors; `attrs` are GPT attribute bits; without `uuid` the builder chooses."""
+
+    number: int
+    name: str
+    type: str
+    start: int
+    size: int
+    bootable: bool
+    attrs: tuple[int, ...]
+    uuid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """`sector_size` and `size` in bytes."""
+
+    label: str
+    uuid: str
+    sector_size: int
+    size: int
+    partitions: tuple[Partition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fat:
+    """mkfs.fat's options; `geometry` is heads and sectors per track."""
+
+    partition: int
+    volid: str
+    label: str | None = None
+    fat_size: int | None = None
+    geometry: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ext4:
+    """mkfs.ext4's options; None leaves a feature to mkfs."""
+
+    partition: int
+    uuid: str
+    label: str | None = None
+    lazy_init: bool | None = None
+    metadata_csum_seed: bool | None = None
+    orphan_file: bool | None = None
+    verity: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Xfs:
+    """mkfs.xfs's options."""
+
+    partition: int
+    uuid: str
+    label: str | None = None
+    agcount: int | None = None
+
+
+Filesystem = Fat | Ext4 | Xfs
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A partition's file system and where it is mounted."""
+
+    partition: int
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory to make; `partition` is None for one of the tree as it is mounted."""
+
+    partition: int | None
+    path: str
+    mode: int
+    parents: bool = False
+    exist_ok: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """SELinux labels for `target`, by a path of the layer, while `mounted` partitions are mounted."""
+
+    target: str
+    mounted: tuple[int, ...]
+    file_contexts: str
+    exclude_paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """The deployment's origin and kernel arguments; `mounts` of the sysroot are mounted meanwhile."""
+
+    target_imgref: str
+    kernel_opts: tuple[str, ...]
+    mounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """The immutable flag of a path of the deployment."""
+
+    path: str
+    immutable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ignition:
+    """Where ignition.firstboot goes, and the network arguments in it."""
+
+    directory: str
+    network: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aleph:
+    """Whether the aleph has its old name too."""
+
+    coreos_compat: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sysroot:
+    """What osbuild's pipeline `tree` makes.  `repo_config` is set before the deployment."""
+
+    source_epoch: int | None
+    labels: Labels | None
+    osname: str
+    repo_config: Mapping[str, str]
+    directories: tuple[Directory, ...]
+    ignition: Ignition
+    deploy: Deploy
+    deployment_attributes: tuple[Attribute, ...]
+    repo_config_after: Mapping[str, str]
+    aleph: Aleph
+    label_deployment: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BiosTarget:
+    """Where GRUB for the BIOS goes: the whole disk, or a partition."""
+
+    partition: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bootupd:
+    """How the bootloader is installed."""
+
+    static_configs: bool
+    bios: BiosTarget | None
+
+
+@dataclass(frozen=True, slots=True)
+class Zipl:
+    """s390x's boot record; `location` in sectors."""
+
+    kernel: str
+    kernel_opts_append: tuple[str, ...]
+    location: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformDisk:
+    """A platform's disk image: `size` in bytes to grow to (None: the base's), then the artifact."""
+
+    name: str
+    platform_id: str
+    size: int | None
+    zipl: Zipl | None
+    filename: str
+    format: str
+    format_options: Mapping[str, str | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSource:
+    """Where osbuild takes the image from: the digest of an archive or image, and its name."""
+
+    digest: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The manifest's content.
+
+    `filesystems` in the order to make them; `mounts` in the order to mount them; `directories` and
+    `labels` apply, in order, to the still empty file systems.
+    """
+
+    disk: Disk
+    filesystems: tuple[Filesystem, ...]
+    mounts: tuple[Mount, ...]
+    directories: tuple[Directory, ...]
+    labels: tuple[Labels, ...]
+    sysroot: Sysroot
+    bootloader: Bootupd | None
+    attributes: tuple[Attribute, ...]
+    platforms: Mapping[str, PlatformDisk]
+    source: ContainerSource

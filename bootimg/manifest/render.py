@@ -1,0 +1,95 @@
+"""From the values of a layer and its platforms to the manifest that osbuild would run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+from bootimg.arch import Arch
+from bootimg.manifest.model import Json
+from bootimg.manifest.mpp import Renderer
+from bootimg.platform import Platform
+
+RECIPES = "bootimg_manifests"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerImage:
+    """An image that osbuild fetches by itself: its name, the manifest's and the config's digest."""
+
+    name: str
+    digest: str
+    image_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variables:
+    """What the recipes are rendered with (osbuild-mpp's -D).
+
+    The layer comes from `ociarchive`, a path whose file has the sha256 `ociarchive_sha256` (computed
+    where it is empty), or, where that is None, from `container`.  Sizes are in MiB.
+    """
+
+    arch: Arch
+    osname: str
+    artifact_name_prefix: str
+    container_imgref: str
+    selinux_policy: str | None
+    metal_image_size_mb: int
+    cloud_image_size_mb: int
+    extra_kargs: tuple[str, ...] = ()
+    ociarchive: str | None = None
+    ociarchive_sha256: str = ""
+    container: ContainerImage | None = None
+    platforms: tuple[Platform, ...] = field(default_factory=tuple)
+
+
+def render(variables: Variables) -> Json:
+    """The manifest: the base pipelines of the architecture, then two pipelines a platform."""
+    folder = files(RECIPES)
+    given = _given(variables)
+    url = f"file://{variables.ociarchive}" if variables.ociarchive else ""
+    digests = {url: variables.ociarchive_sha256} if variables.ociarchive_sha256 else {}
+    name = f"coreos.osbuild.{variables.arch}.mpp.yaml"
+    document = Renderer(folder, given, digests).render(name)
+    for platform in variables.platforms:
+        own = Renderer(folder, given | _of_platform(platform)).render(name, pipelines="platform.ipp.yaml")
+        document["pipelines"] += own["pipelines"]
+    return document
+
+
+def canonical_json(document: Mapping[str, Any]) -> str:
+    """The manifest as text: the same manifest is the same text."""
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _given(variables: Variables) -> Json:
+    container = variables.container or ContainerImage(name="", digest="", image_id="")
+    return {
+        "arch": str(variables.arch),
+        "osname": variables.osname,
+        "artifact_name_prefix": variables.artifact_name_prefix,
+        "container_imgref": variables.container_imgref,
+        "container_name": container.name,
+        "container_digest": container.digest,
+        "container_image_id": container.image_id,
+        "selinux_policy": variables.selinux_policy or "",
+        "metal_image_size_mb": variables.metal_image_size_mb,
+        "cloud_image_size_mb": variables.cloud_image_size_mb,
+        "extra_kargs": list(variables.extra_kargs),
+        "ociarchive": variables.ociarchive or "",
+    }
+
+
+def _of_platform(platform: Platform) -> Json:
+    return {
+        "platform": platform.name,
+        "platform_id": platform.ignition_id,
+        "suffix": platform.suffix,
+        "disk_format": platform.disk_format,
+        "image_reference": {f"name:raw-{platform.name}-image": {"file": "disk.img"}},
+        "format_options": {"type": platform.disk_format, **platform.format_options},
+    }

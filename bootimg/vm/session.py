@@ -1,0 +1,146 @@
+"""One run of an image for a person: on the terminal, into a log, or over ssh."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import termios
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from bootimg import process
+from bootimg.arch import Arch
+from bootimg.events import Events
+from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.firmware import Firmware, find_uefi
+from bootimg.vm.guest import Guest
+from bootimg.vm.ignition import Mount, guest_config
+from bootimg.vm.machine import ROWS, Bind, Flash, Machine, check_firmware
+from bootimg.vm.qemu import require_system
+from bootimg.vm.ssh import SshKey, free_port, make_key, ssh_argv, wait_for_sshd
+
+SSH_DEADLINE = 1200.0
+POWEROFF_DEADLINE = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A folder of this machine and where the guest sees it, read-only."""
+
+    source: Path
+    path: PurePosixPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What to boot and how.
+
+    `config` is the user's Ignition config.  `console` is a log file, or None for the terminal (with
+    `ssh`, a file is needed).  `ssh` is None for no login, "" for a shell, else a command for core.
+    """
+
+    disk: Path
+    disk_format: str
+    arch: Arch
+    accelerator: Accelerator
+    firmware: Firmware | None = None
+    config: bytes | None = None
+    memory_mib: int = 2048
+    cpus: int = 2
+    shares: Sequence[Share] = ()
+    ssh: str | None = None
+    console: Path | None = None
+    write: bool = False
+
+    def run(self, folder: Path, events: Events) -> int:
+        """Boot, with files of this run in `folder`; the exit code is the command's, or 0.
+
+        Errors: those of the firmware, QEMU and the guest; `ssh-timeout`.
+        """
+        if self.ssh is not None:
+            return self._over_ssh(folder, events)
+        machine = self.machine(folder)
+        if self.console is None:
+            return _on_terminal(machine)
+        events.message(f"the console is written to {self.console}; ^C ends the machine")
+        with Guest(machine) as guest:
+            guest.wait_off(None)
+        return 0
+
+    def machine(self, folder: Path, key: SshKey | None = None, port: int | None = None) -> Machine:
+        """The machine, with its flash and its Ignition config made in `folder`."""
+        ignition = folder / "config.ign"
+        ignition.write_bytes(self._config(key))
+        ignition.chmod(0o600)
+        return Machine(
+            arch=self.arch,
+            accelerator=self.accelerator,
+            disk=self.disk,
+            disk_format=self.disk_format,
+            console=self.console or "stdio",
+            flash=self._flash(folder),
+            memory_mib=self.memory_mib,
+            cpus=self.cpus,
+            write=self.write,
+            ignition=ignition,
+            ssh_port=port,
+            binds=[Bind(f"bind{number}", share.source) for number, share in enumerate(self.shares)],
+        )
+
+    def _config(self, key: SshKey | None) -> bytes:
+        if self.config is not None and key is None and not self.shares:
+            return self.config
+        return guest_config(
+            user=self.config,
+            console=ROWS[self.arch].console if self.config is None else None,
+            ssh_keys=[key.public] if key else [],
+            mounts=[Mount(f"bind{number}", share.path) for number, share in enumerate(self.shares)],
+        )
+
+    def _flash(self, folder: Path) -> Flash | None:
+        if check_firmware(self.arch, self.firmware) is not Firmware.UEFI:
+            return None
+        found = find_uefi(self.arch)
+        variables = folder / ("variables" + found.variables.suffix)
+        shutil.copyfile(found.variables, variables)  # the copy's mode is ours: the template may be read-only
+        return Flash(found.code, variables, found.format)
+
+    def _over_ssh(self, folder: Path, events: Events) -> int:
+        key, port = make_key(folder), free_port()
+        machine = self.machine(folder, key, port)
+        with Guest(machine) as guest:
+            with events.step("boot", "boot and wait for ssh"):
+                wait_for_sshd(port, SSH_DEADLINE, guest.check)
+            code = _foreground(ssh_argv(port, key, self.ssh))
+            if self.write:
+                # Pulling the plug would lose what the guest has not written yet.
+                process.run(ssh_argv(port, key, "sudo systemctl poweroff"), check=False, timeout=60)
+                guest.wait_off(POWEROFF_DEADLINE)
+        return code
+
+
+def _on_terminal(machine: Machine) -> int:
+    qemu = require_system(machine.arch)
+    with _terminal_kept():
+        return _foreground(machine.argv(qemu.path))
+
+
+def _foreground(argv: Sequence[str]) -> int:
+    """Run a program on our own stdin, stdout and stderr; its exit code."""
+    with process.spawn(argv, stdin=None, stdout=None, stderr=None) as child:
+        return child.wait()
+
+
+@contextmanager
+def _terminal_kept() -> Iterator[None]:
+    """Give the terminal its settings back, however QEMU leaves it."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)

@@ -1,0 +1,1 @@
+"""The disk recipes, as osbuild manifests in the mpp dialect."""

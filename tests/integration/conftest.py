@@ -1,0 +1,77 @@
+"""The one real build that the integration tests read and boot."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.layer import stand_in
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A cache and a tree of builds of the test run's own."""
+
+    cache: Path
+    builds: Path
+
+    def bootimg(
+        self, *arguments: str | Path, check: bool = True, **environment: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run the program as a user would."""
+        argv = [sys.executable, "-m", "bootimg", *map(str, arguments)]
+        env = os.environ | {"BOOTIMG_CACHE": str(self.cache), "BOOTIMG_BUILDS": str(self.builds)} | environment
+        done = subprocess.run(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        if check and done.returncode:
+            pytest.fail(f"{' '.join(argv)} exited with {done.returncode}\n{done.stderr.decode()}")
+        return done
+
+
+@dataclass(frozen=True)
+class Built:
+    """What `bootimg build --json` said."""
+
+    workspace: Workspace
+    document: dict[str, Any]
+
+    @property
+    def path(self) -> Path:
+        return Path(self.document["path"])
+
+    def artifact(self, key: str) -> Path:
+        return next(Path(each["path"]) for each in self.document["artifacts"] if each["key"] == key)
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        return dict(json.loads((self.path / "meta.json").read_bytes()))
+
+    @property
+    def base(self) -> Path:
+        """The sealed base disk."""
+        return next(self.workspace.cache.glob("bases/*/disk.raw"))
+
+
+@pytest.fixture(scope="session")
+def layer() -> Path:
+    """The stand-in CoreOS layer's OCI archive."""
+    return stand_in()
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    root = tmp_path_factory.mktemp("workspace")
+    return Workspace(root / "cache", root / "builds")
+
+
+@pytest.fixture(scope="session")
+def built(workspace: Workspace, layer: Path) -> Built:
+    """The stand-in layer, built for qemu."""
+    done = workspace.bootimg("build", layer, "-p", "qemu", "--json")
+    return Built(workspace, json.loads(done.stdout))

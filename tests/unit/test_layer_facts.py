@@ -1,0 +1,103 @@
+"""What a build reads of a layer, and the layers no disk is made of."""
+
+from pathlib import Path
+
+import pytest
+
+from bootimg.arch import Arch
+from bootimg.cache import Cache
+from bootimg.errors import BootimgError
+from bootimg.events import Events
+from bootimg.layer.facts import LayerFacts, parse_os_release, read_facts
+from bootimg.layer.fetch import fetch
+from bootimg.layer.imagejson import parse_image_json
+from bootimg.layer.tree import open_tree
+
+from . import oci
+
+
+def facts(folder: Path, layer: bytes, labels: dict[str, str] = oci.LABELS) -> LayerFacts:
+    layout, cache = oci.Layout(folder / "image"), Cache(folder / "cache")
+    layout.add([layer], labels=labels)
+    image = fetch(str(layout.path), arch=Arch.X86_64, cache=cache, events=Events())
+    return read_facts(image, open_tree(image, cache, Events()))
+
+
+def refused(folder: Path, layer: bytes, labels: dict[str, str] = oci.LABELS) -> str:
+    with pytest.raises(BootimgError) as error:
+        facts(folder, layer, labels)
+    return error.value.id
+
+
+def test_facts(tmp_path: Path) -> None:
+    found = facts(
+        tmp_path,
+        oci.bootable(
+            oci.file("usr/bin/bootupctl"),
+            oci.file("usr/share/coreos-assembler/platforms.json", b'{"qemu": {"kernel_arguments": ["a"]}}'),
+            oci.file("etc/selinux/config", b"# x\nSELINUX=enforcing\nSELINUXTYPE=targeted\n"),
+            oci.file("etc/selinux/targeted/contexts/files/file_contexts", b""),
+        ),
+    )
+    assert (found.version, found.osname, found.stream) == ("9.6.20261101-0", "rhcos", "rhel-9.6")
+    assert (found.kernel_version, found.selinux_policy, found.has_bootupd) == (oci.KERNEL, "targeted", True)
+    assert found.platforms["qemu"]["kernel_arguments"] == ["a"]
+    assert found.os_release == {"NAME": "Stand-in", "VERSION_ID": "9.6", "VARIANT_ID": "coreos"}
+
+
+def test_what_is_optional_may_be_missing(tmp_path: Path) -> None:
+    labels = {k: v for k, v in oci.LABELS.items() if not k.startswith("com.coreos")}
+    found = facts(tmp_path, oci.bootable(oci.file("etc/selinux/config", b"SELINUXTYPE=targeted\n")), labels)
+    assert (found.platforms, found.selinux_policy, found.has_bootupd) == ({}, None, False)
+    assert (found.osname, found.stream) == ("custom", "")
+
+
+@pytest.mark.parametrize(
+    ("layer", "id"),
+    [
+        (oci.bootable(kernels=[]), "kernel-missing"),
+        (oci.bootable(kernels=["6.1", "6.2"]), "kernel-ambiguous"),
+        (oci.bootable(oci.file("usr/lib/modules/6.1/vmlinuz"), kernels=[]), "initramfs-missing"),
+        (oci.tar(oci.file("usr/lib/modules/6.1/vmlinuz")), "image-json-missing"),
+        (oci.bootable(image_json=b"{"), "image-json-malformed"),
+        (oci.bootable(image_json=b'{"size": 4, "bootc-install-to-fs": true}'), "install-path-unsupported"),
+        (oci.bootable(oci.folder("sysroot/ostree/repo")), "layer-form-unsupported"),
+        (
+            oci.bootable(oci.file("usr/share/coreos-assembler/platforms.json", b"[]")),
+            "platforms-json-malformed",
+        ),
+    ],
+)
+def test_refusals(layer: bytes, id: str, tmp_path: Path) -> None:
+    assert refused(tmp_path, layer) == id
+
+
+def test_a_version_is_needed(tmp_path: Path) -> None:
+    assert refused(tmp_path, oci.bootable(), {"ostree.bootable": "1"}) == "layer-version-missing"
+
+
+def test_image_json_is_typed_and_keeps_the_rest() -> None:
+    found = parse_image_json(
+        b'{"size": 16, "extra-kargs": ["a=b"], "compressor": "xz", "platform-compressor": {"aws": "gzip"},'
+        b' "container-imgref": "ostree-image-signed:docker://x", "vmware-hw-version": 15}'
+    )
+    assert (found.size, found.extra_kargs, found.compressor) == (16, ("a=b",), "xz")
+    assert found.platform_compressor == {"aws": "gzip"}
+    assert found.container_imgref == "ostree-image-signed:docker://x"
+    assert found.others == {"vmware-hw-version": 15}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"[]", b'{"size": "16"}', b'{"size": true}', b'{"size": 0}', b'{"extra-kargs": "x"}', b"\xff",
+     b'{"extra-kargs": [1]}', b'{"bootc-install-to-fs": "yes"}', b"[" * 100_000],
+)  # fmt: skip
+def test_image_json_that_is_malformed(data: bytes) -> None:
+    with pytest.raises(BootimgError) as error:
+        parse_image_json(data)
+    assert error.value.id == "image-json-malformed"
+
+
+def test_os_release_quotes() -> None:
+    assert parse_os_release("A=\"x y\"\n# c\nB='z'\nC=\nbad line\nD=\"open\n") == {
+        "A": "x y", "B": "z", "C": "", "D": '"open'}  # fmt: skip
