@@ -112,6 +112,7 @@ def refuse_unrealised(recipe: Recipe) -> None:
 def _populate(vm: Appliance, inputs: BaseInputs, events: Events) -> tuple[bytes, bytes] | None:
     recipe = inputs.recipe
     with events.step("filesystems", "making file systems"):
+        filesystems.limit_dirty_pages(vm)
         filesystems.make_filesystems(vm, recipe, _DISK)
         _prepare_empty(vm, recipe)
         filesystems.mount(vm, recipe, _DISK, recipe.mounts)

@@ -8,6 +8,7 @@ from bootimg.appliance import Appliance
 from bootimg.disk.ostree_deploy import SYSROOT
 from bootimg.manifest.recipe import Ext4, Fat, Filesystem, Mount, Recipe, Xfs
 
+_DIRTY = 32 << 20
 _KINDS = {Ext4: "ext4", Fat: "vfat", Xfs: "xfs"}
 
 
@@ -73,6 +74,15 @@ def make_filesystems(vm: Appliance, recipe: Recipe, disk: str) -> None:
     env = {"SOURCE_DATE_EPOCH": epoch, "E2FSPROGS_FAKE_TIME": epoch}
     for filesystem in recipe.filesystems:
         vm.run(mkfs_argv(filesystem, vm.device(disk, filesystem.partition)), timeout=300, env=env)
+
+
+def limit_dirty_pages(vm: Appliance) -> None:
+    """Have what is written go to the disk early.
+
+    XFS reserves the worst case for every file that it has not allocated yet: with thousands of them
+    in memory a file system that is large enough reports that it is full.
+    """
+    vm.run(["sh", "-c", f"echo {_DIRTY} > /proc/sys/vm/dirty_bytes"], timeout=60)
 
 
 def mount_point(mount: Mount) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from bootimg.atomic import appearing
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.layer.image import hex_of
@@ -83,18 +82,8 @@ def digest_mismatch(digest: str, found: str) -> BootimgError:
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A new file that takes the place of `path` when the body ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as output:
-            yield output
-            output.flush()
-            os.fsync(output.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with appearing(path) as partial, partial.open("wb") as output:
+        yield output
 
 
 def file_chunks(handle: IO[bytes], size: int | None = None) -> Iterator[bytes]:

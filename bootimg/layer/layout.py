@@ -82,9 +82,14 @@ def open_layout(reference: Reference) -> Iterator[Layout]:
         yield DirectoryLayout(path)
         return
     with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if reference.transport is Transport.DIRECTORY or data[257:262] not in (b"ustar", b"\0" * 5):
+        if reference.transport is Transport.DIRECTORY:
             raise _not_oci(path)
-        layout = ArchiveLayout(data)
+        try:
+            layout = ArchiveLayout(data)
+        except BootimgError as error:
+            if error.id == "layer-tar-malformed":
+                raise _not_oci(path) from None
+            raise
         if layout.size("index.json") is None:
             raise _not_oci(path)
         yield layout

@@ -75,8 +75,7 @@ def _failure(text: str) -> BootimgError:
             "no-space-left",
             "there is no room left for the layer in the ostree repository",
             context=[text[:400]],
-            hint="`bootimg cache gc` frees what older layers left, or set BOOTIMG_CACHE to a larger disk",
-            exit_code=ExitCode.ENVIRONMENT,
+            hint="`bootimg cache gc` frees what older layers left, or name a larger disk with --cache",
         )
     return BootimgError("ostree-failed", "libostree refused the layer", context=[text[:400]])
 

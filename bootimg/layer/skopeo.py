@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootimg import process
+from bootimg.atomic import no_space
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.blobs import BlobStore
@@ -64,6 +65,8 @@ def skopeo(arguments: Sequence[str], reference: str, *, scratch: Path, timeout: 
     """Run skopeo and return its stdout; temporary files go below `scratch`."""
     done = process.run(["skopeo", *arguments], env={"TMPDIR": str(scratch)}, timeout=timeout, check=False)
     if done.returncode:
+        if b"no space left" in done.stderr:
+            raise no_space(scratch)
         raise explain(done, reference)
     return done.stdout
 

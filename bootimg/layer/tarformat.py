@@ -74,6 +74,8 @@ def read_entries(data: mmap.mmap | bytes, layer: int = 0) -> Iterator[Entry]:
 
 
 def _header(data: mmap.mmap | bytes, position: int) -> bytes | None:
+    if position > len(data):
+        raise truncated()
     header = data[position : position + BLOCK]
     if not header.strip(b"\0"):
         # Two zero blocks end an archive; some writers leave both out.

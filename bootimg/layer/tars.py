@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import zstandard
-from isal import igzip
+from isal import igzip, igzip_lib
 
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
@@ -35,6 +35,13 @@ MAX_RATIO = 100
 """How much larger than its blob a tar may be, once it is above `FREE_TAR` bytes."""
 FREE_TAR = 1 << 30
 _INDEX_FORMAT = 1
+_BROKEN: tuple[type[Exception], ...] = (
+    zlib.error,
+    igzip_lib.IsalError,  # type: ignore[assignment]
+    zstandard.ZstdError,
+    OSError,
+    EOFError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,7 @@ def _decompress(blob: Blob, tar: Path, store: BlobStore, step: Step | None) -> N
                 check.update(chunk)
                 output.write(chunk)
             source.drain()
-        except (zlib.error, zstandard.ZstdError, OSError, EOFError) as error:
+        except _BROKEN as error:
             # Which of the two it is, the blob's own digest tells: a blob that is whole was made so.
             source.drain()
             store.check(blob.digest, source.digest.hexdigest())

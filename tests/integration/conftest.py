@@ -27,8 +27,10 @@ class Workspace:
     ) -> subprocess.CompletedProcess[bytes]:
         """Run the program as a user would."""
         argv = [sys.executable, "-m", "bootimg", *map(str, arguments)]
-        env = os.environ | {"BOOTIMG_CACHE": str(self.cache), "BOOTIMG_BUILDS": str(self.builds)} | environment
-        done = subprocess.run(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        env = (
+            os.environ | {"BOOTIMG_CACHE": str(self.cache), "BOOTIMG_BUILDS": str(self.builds)} | environment
+        )
+        done = subprocess.run(argv, env=env, capture_output=True)
         if check and done.returncode:
             pytest.fail(f"{' '.join(argv)} exited with {done.returncode}\n{done.stderr.decode()}")
         return done

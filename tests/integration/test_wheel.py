@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bootimg.platform import platforms
+from tests.unit import oci
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,3 +88,11 @@ def test_installed_program_finds_its_recipes(installed: Path, tmp_path: Path) ->
     code = "from importlib.resources import files; print(*files('bootimg_manifests').iterdir(), sep='\\n')"
     names = run(str(installed / "python"), "-c", code, cwd=tmp_path).splitlines()
     assert any(name.endswith(".yaml") for name in names)
+
+
+def test_installed_program_renders_the_manifest_of_an_image(installed: Path, tmp_path: Path) -> None:
+    oci.Layout(tmp_path / "image").add([oci.bootable()])
+    words = ["manifest", str(tmp_path / "image"), "--arch", "x86_64", "--cache", str(tmp_path / "cache")]
+    document = json.loads(run(str(installed / "bootimg"), *words, cwd=tmp_path))
+    assert document["version"] == "2"
+    assert "raw-image" in {pipeline["name"] for pipeline in document["pipelines"]}

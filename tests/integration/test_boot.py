@@ -1,0 +1,162 @@
+"""The qcow2 boots: Ignition runs once, the stamps are replaced, the root grows."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import uuid
+from pathlib import Path
+
+import pytest
+
+from bootimg.arch import Arch
+from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.firmware import Firmware, find_uefi
+from bootimg.vm.guest import Guest
+from bootimg.vm.machine import Flash, Machine
+
+from .conftest import Built
+
+BOOT_STAMP = "96d15588-3596-4b3c-adca-a2ff7279ea63"
+ROOT_STAMP = "910678ff-f77e-4a7d-8d53-86f2ac47a823"
+DISK_STAMP = "00000000-0000-4000-A000-000000000001"
+# Generous: a boot under TCG takes three times as long on a busy machine.
+DEADLINE = 900
+
+# The shell computes what is waited for: the journal echoes the config, which holds the script's text.
+SCRIPT = """
+say() { echo "REPORT-$((6*7)) $1"; }
+say "file=$(cat /etc/written-by-ignition)"
+say "boot=$(findmnt -no UUID /boot)"
+say "root=$(findmnt -no UUID /sysroot)"
+say "disk=$(sfdisk --disk-id /dev/vda)"
+say "size=$(df -B1 --output=size /sysroot | tail -n 1 | tr -d ' ')"
+say "firstboot=$(test -e /boot/ignition.firstboot && echo there || echo gone)"
+say "failed=[$(systemctl --failed --no-legend --plain | cut -d' ' -f1 | tr '\\n' ' ')]"
+say "cmdline=$(cat /proc/cmdline)"
+say "table=$(sgdisk -v /dev/vda | grep -i problem)"
+say "end=end"
+"""
+UNIT = """[Unit]
+After=multi-user.target ignition-firstboot-complete.service
+[Service]
+Type=oneshot
+StandardOutput=journal+console
+ExecStart=/bin/bash /etc/report.sh
+ExecStartPost=/bin/systemctl --no-block poweroff
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def ignition(word: str) -> bytes:
+    from base64 import b64encode
+
+    script = "data:;base64," + b64encode(SCRIPT.encode()).decode()
+    config = {
+        "ignition": {"version": "3.0.0"},
+        "storage": {
+            "files": [
+                {"path": "/etc/written-by-ignition", "mode": 0o644, "contents": {"source": f"data:,{word}"}},
+                {"path": "/etc/report.sh", "mode": 0o755, "contents": {"source": script}},
+            ]
+        },
+        "systemd": {"units": [{"name": "report.service", "enabled": True, "contents": UNIT}]},
+    }
+    return json.dumps(config).encode()
+
+
+def boot(disk: Path, log: Path, config: Path | None, firmware: Firmware) -> dict[str, str]:
+    """Boot until the guest powers itself off; what its unit reported."""
+    machine = Machine(
+        arch=Arch.X86_64,
+        accelerator=Accelerator("tcg", "the tests' choice"),
+        disk=disk,
+        disk_format="qcow2",
+        console=log,
+        flash=flash(firmware, log.parent),
+        ignition=config,
+        write=True,
+        reboot=False,
+    )
+    with Guest(machine) as guest:
+        guest.wait_for(r"REPORT-42 end=end", DEADLINE)
+        guest.wait_off(DEADLINE)
+        text = guest.console.text
+    return dict(re.findall(r"REPORT-42 (\w+)=(.*?)$", text, re.MULTILINE))
+
+
+def flash(firmware: Firmware, folder: Path) -> Flash | None:
+    """UEFI's flash images, with variables of this boot's own."""
+    if firmware is Firmware.BIOS:
+        return None
+    found = find_uefi(Arch.X86_64)
+    return Flash(found.code, Path(shutil.copy(found.variables, folder / "variables.fd")), found.format)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    word = uuid.uuid4().hex
+    path = tmp_path_factory.mktemp("config") / "config.ign"
+    path.write_bytes(ignition(word))
+    return path, word
+
+
+@pytest.fixture(scope="module")
+def disk(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy that the guest may write to."""
+    copy = tmp_path_factory.mktemp("disk") / "disk.qcow2"
+    shutil.copyfile(built.artifact("qemu"), copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def first(disk: Path, config: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return boot(disk, tmp_path_factory.mktemp("first") / "console.log", config[0], Firmware.BIOS)
+
+
+@pytest.mark.boot
+def test_ignition_runs_on_the_first_boot(first: dict[str, str], config: tuple[Path, str]) -> None:
+    assert first["file"] == config[1]
+    assert "ignition.firstboot" in first["cmdline"]
+    assert first["firstboot"] == "gone"
+    assert first["failed"] == "[]"
+
+
+@pytest.mark.boot
+def test_the_platform_and_its_consoles_are_on_the_command_line(first: dict[str, str]) -> None:
+    arguments = first["cmdline"].split()
+    tail = ["ignition.platform.id=qemu", "console=tty0", "console=ttyS0,115200n8"]
+    assert arguments[-3:] == tail
+    assert not [each for each in arguments if each.startswith(("root=", "boot="))]
+
+
+@pytest.mark.boot
+def test_the_stamps_are_replaced_and_the_root_has_grown(first: dict[str, str]) -> None:
+    assert uuid.UUID(first["boot"]) != uuid.UUID(BOOT_STAMP)
+    assert uuid.UUID(first["root"]) != uuid.UUID(ROOT_STAMP)
+    assert uuid.UUID(first["disk"]) != uuid.UUID(DISK_STAMP)
+    assert int(first["size"]) > 3 << 30
+    assert "No problems found" in first["table"]
+
+
+@pytest.mark.boot
+def test_the_second_boot_runs_no_ignition(
+    first: dict[str, str], disk: Path, tmp_path: Path, config: tuple[Path, str]
+) -> None:
+    other = tmp_path / "other.ign"
+    other.write_bytes(ignition("written-again"))
+    second = boot(disk, tmp_path / "console.log", other, Firmware.BIOS)
+    assert second["file"] == config[1]
+    assert "ignition.firstboot" not in second["cmdline"]
+    assert (second["boot"], second["root"], second["disk"]) == (first["boot"], first["root"], first["disk"])
+
+
+@pytest.mark.boot
+def test_it_boots_with_uefi(built: Built, tmp_path: Path, config: tuple[Path, str]) -> None:
+    copy = tmp_path / "disk.qcow2"
+    shutil.copyfile(built.artifact("qemu"), copy)
+    found = boot(copy, tmp_path / "console.log", config[0], Firmware.UEFI)
+    assert found["file"] == config[1]
+    assert found["failed"] == "[]"
