@@ -37,12 +37,11 @@ def configure_repo(vm: Appliance, config: Mapping[str, str]) -> None:
 
 
 def pull(vm: Appliance, device: str, commit: ImportedCommit) -> None:
-    """Copy the commit from the repository image on `device` and give it its refs."""
+    """Copy the commit and its layers' from the repository image on `device`, and their refs."""
     vm.run(["mkdir", "-p", _SOURCE], timeout=60)
     vm.run(["mount", "-o", "ro", device, _SOURCE], timeout=60)
-    vm.run(
-        ["ostree", f"--repo={REPO}", "pull-local", "--disable-fsync", _SOURCE, commit.checksum], timeout=1200
-    )
+    commits = sorted({commit.checksum, *commit.refs.values()})
+    vm.run(["ostree", f"--repo={REPO}", "pull-local", "--disable-fsync", _SOURCE, *commits], timeout=1200)
     vm.run(["umount", _SOURCE], timeout=60)
     for ref, checksum in sorted(commit.refs.items()):
         vm.run(["ostree", f"--repo={REPO}", "refs", f"--create={ref}", checksum], timeout=60)

@@ -45,7 +45,11 @@ class Manifest:
         _only(document, {"version", "pipelines", "sources"}, "the manifest")
         if document.get("version") != "2":
             raise malformed("it is not an osbuild manifest of version 2")
-        return cls(tuple(_pipeline(each) for each in document["pipelines"]), document.get("sources", {}))
+        pipelines = tuple(_pipeline(each) for each in _member(document, "pipelines", list, "the manifest"))
+        names = [pipeline.name for pipeline in pipelines]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise malformed(f"it has more than one pipeline {', '.join(twice)}")
+        return cls(pipelines, _member(document, "sources", dict, "the manifest", {}))
 
     def pipeline(self, name: str) -> Pipeline:
         """The pipeline of that name."""
@@ -56,24 +60,45 @@ class Manifest:
 
 
 def _pipeline(document: Json) -> Pipeline:
-    name = str(document.get("name", ""))
-    _only(document, {"name", "build", "source-epoch", "stages"}, f"pipeline {name}")
-    stages = tuple(_stage(each, name) for each in document["stages"])
-    return Pipeline(name, document.get("build"), document.get("source-epoch"), stages)
-
-
-def _stage(document: Json, pipeline: str) -> Stage:
-    _only(document, {"type", "options", "devices", "inputs", "mounts"}, f"a stage of {pipeline}")
-    return Stage(
-        str(document["type"]),
-        document.get("options", {}),
-        document.get("devices", {}),
-        document.get("inputs", {}),
-        document.get("mounts", ()),
+    _only(document, {"name", "build", "source-epoch", "stages"}, "a pipeline")
+    name = _member(document, "name", str, "a pipeline")
+    where = f"pipeline {name}"
+    return Pipeline(
+        name,
+        _member(document, "build", str, where, None),
+        _member(document, "source-epoch", int, where, None),
+        tuple(_stage(each, name) for each in _member(document, "stages", list, where)),
     )
 
 
-def _only(document: Json, known: set[str], where: str) -> None:
+def _stage(document: Json, pipeline: str) -> Stage:
+    where = f"a stage of {pipeline}"
+    _only(document, {"type", "options", "devices", "inputs", "mounts"}, where)
+    return Stage(
+        _member(document, "type", str, where),
+        _member(document, "options", dict, where, {}),
+        _member(document, "devices", dict, where, {}),
+        _member(document, "inputs", dict, where, {}),
+        _member(document, "mounts", list, where, []),
+    )
+
+
+_REQUIRED = object()
+
+
+def _member(document: Json, key: str, kind: type, where: str, default: object = _REQUIRED) -> Any:  # noqa: ANN401
+    """The value of a key, of exactly that type; the default stands for a key that is absent."""
+    if key not in document and default is not _REQUIRED:
+        return default
+    value = document.get(key)
+    if type(value) is not kind:
+        raise malformed(f"{key} of {where} is {value!r}")
+    return value
+
+
+def _only(document: object, known: set[str], where: str) -> None:
+    if not isinstance(document, dict):
+        raise malformed(f"{where} is {document!r}")
     if unknown := sorted(set(document) - known):
         raise malformed(f"{where} has keys that osbuild does not know: {', '.join(unknown)}")
 

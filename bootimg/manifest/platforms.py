@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from bootimg.manifest.model import Pipeline
 from bootimg.manifest.recipe import Disk, Filesystem, Mount, PlatformDisk, Zipl
 from bootimg.manifest.stages import (
-    DEPLOYMENT,
     IMAGE_FILE,
     check_mounts,
     take_mounts,
+    take_size,
     take_tree,
     take_whole_disk,
 )
-from bootimg.manifest.taken import TakenStage, taking, unsupported
+from bootimg.manifest.taken import Taken, TakenStage, check_build, check_order, taking, unsupported
+
+_ORDER = ("copy", "truncate", "coreos.platform", "zipl.inst")
 
 
 def read_platforms(
@@ -44,53 +46,47 @@ def _read_platform(
     filesystems: Sequence[Filesystem],
     disk: Disk,
 ) -> PlatformDisk:
-    if raw.build != "name:deployed-tree" or raw.source_epoch is not None:
-        raise unsupported(raw.name, f"build: {raw.build!r}, source-epoch: {raw.source_epoch!r}")
+    check_build(raw, "name:deployed-tree")
+    check_order(raw, _ORDER)
     outside_efi = [mount for mount in mounts if mount.target in ("/", "/boot")]
-    order = [stage.type.removeprefix("org.osbuild.") for stage in raw.stages]
-    size, platform_id, zipl = None, None, None
+    copied, size, platform_id, zipl = False, None, None, None
     for each in raw.stages:
         with taking(raw.name, each) as stage:
             match stage.type:
                 case "copy":
+                    copied = True
                     take_tree(stage, "raw-image")
                     stage.options.expect(
                         "paths", [{"from": f"input://tree/{IMAGE_FILE}", "to": f"tree:///{IMAGE_FILE}"}]
                     )
                 case "truncate":
-                    stage.options.expect("filename", IMAGE_FILE)
-                    size = int(stage.options.required("size"))
+                    size = take_size(stage)
                 case "coreos.platform":
                     platform_id = _platform_stage(stage, outside_efi, filesystems)
                 case "zipl.inst":
                     zipl = _zipl_stage(stage, outside_efi, filesystems, disk)
-                case _:
-                    raise unsupported(stage.where, "the stage")
-    if order[:1] != ["copy"] or len(set(order)) != len(order) or platform_id is None:
-        raise unsupported(raw.name, f"stages {order}")
+    if not copied or platform_id is None:
+        raise unsupported(raw.name, "the disk is not copied, or has no platform")
     filename, format, options = _read_artifact(name, artifact)
     return PlatformDisk(name, platform_id, size, zipl, filename, format, options)
 
 
 def _platform_stage(stage: TakenStage, mounts: Sequence[Mount], filesystems: Sequence[Filesystem]) -> str:
     take_whole_disk(stage)
-    mounted = take_mounts(stage, filesystems)
-    check_mounts(stage, mounted, mounts)
-    if not any(each.name == DEPLOYMENT for each in mounted):
-        raise unsupported(stage.where, "no deployment is mounted")
-    return str(stage.options.required("platform"))
+    check_mounts(stage, take_mounts(stage, filesystems), mounts, deployment=True)
+    return stage.options.required("platform", str)
 
 
 def _zipl_stage(
     stage: TakenStage, mounts: Sequence[Mount], filesystems: Sequence[Filesystem], disk: Disk
 ) -> Zipl:
     take_whole_disk(stage)
-    check_mounts(stage, take_mounts(stage, filesystems), mounts)
+    check_mounts(stage, take_mounts(stage, filesystems), mounts, deployment=False)
     options = stage.options
     zipl = Zipl(
-        options.required("kernel"),
-        tuple(options.take("kernel_opts_append", ())),
-        options.required("location"),
+        options.required("kernel", str),
+        options.each("kernel_opts_append", str),
+        options.required("location", int),
     )
     if zipl.location not in [part.start for part in disk.partitions]:
         raise unsupported(stage.where, f"location: {zipl.location}")
@@ -98,18 +94,12 @@ def _zipl_stage(
 
 
 def _read_artifact(name: str, pipeline: Pipeline) -> tuple[str, str, dict[str, str | bool]]:
-    if pipeline.build or pipeline.source_epoch is not None or len(pipeline.stages) != 1:
-        raise unsupported(name, "more than one stage, a build root or a source epoch")
+    check_build(pipeline, None)
+    if len(pipeline.stages) != 1:
+        raise unsupported(name, f"{len(pipeline.stages)} stages")
     with taking(name, pipeline.stages[0]) as stage:
         if stage.type == "copy":
-            take_tree(stage, f"raw-{name}-image")
-            paths = stage.options.required("paths")
-            target = paths[0].get("to", "") if len(paths) == 1 else ""
-            if set(paths[0]) != {"from", "to"} or paths[0]["from"] != f"input://tree/{IMAGE_FILE}":
-                raise unsupported(stage.where, f"paths: {paths}")
-            if not target.startswith("tree:///"):
-                raise unsupported(stage.where, f"paths: {paths}")
-            return target.removeprefix("tree:///"), "raw", {}
+            return _copied(stage, name), "raw", {}
         if stage.type != "qemu":
             raise unsupported(stage.where, "the stage")
         image = stage.inputs.nested("image")
@@ -117,5 +107,26 @@ def _read_artifact(name: str, pipeline: Pipeline) -> tuple[str, str, dict[str, s
         image.expect("origin", "org.osbuild.pipeline")
         image.expect("references", {f"name:raw-{name}-image": {"file": IMAGE_FILE}})
         image.finish()
-        options = dict(stage.options.required("format"))
-        return stage.options.required("filename"), options.pop("type"), options
+        filename, format = stage.options.required("filename", str), stage.options.nested("format")
+        return filename, format.required("type", str), _format_options(format)
+
+
+def _copied(stage: TakenStage, name: str) -> str:
+    take_tree(stage, f"raw-{name}-image")
+    paths = stage.options.objects("paths")
+    if len(paths) != 1:
+        raise unsupported(stage.where, f"{len(paths)} paths")
+    paths[0].expect("from", f"input://tree/{IMAGE_FILE}")
+    target = paths[0].required("to", str)
+    paths[0].finish()
+    if not target.startswith("tree:///"):
+        raise unsupported(stage.where, f"to: {target}")
+    return target.removeprefix("tree:///")
+
+
+def _format_options(format: Taken) -> dict[str, str | bool]:
+    found: dict[str, str | bool] = {}
+    for key in format:
+        flag = format.take(key, bool) if format.holds(key, bool) else None
+        found[key] = format.required(key, str) if flag is None else flag
+    return found

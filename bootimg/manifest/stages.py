@@ -13,6 +13,7 @@ _FILESYSTEM_TYPES = {Xfs: "org.osbuild.xfs", Ext4: "org.osbuild.ext4", Fat: "org
 # How a mount is called: by what is mounted there in the finished system.
 _NAMES = {"root": Xfs, "boot": Ext4, "efi": Fat}
 DEPLOYMENT = "ostree.deployment"
+_ORDER = ("root", DEPLOYMENT, "boot", "efi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,16 @@ def take_loop(stage: TakenStage, name: str) -> Taken:
     return options
 
 
+def take_size(stage: TakenStage) -> int:
+    """The truncate stage's size of the disk image, in bytes."""
+    stage.options.expect("filename", IMAGE_FILE)
+    size = stage.options.required("size", str)
+    # Suffixes that truncate(1) knows are not for sizes that were computed.
+    if not (size.isascii() and size.isdigit()):
+        raise unsupported(stage.where, f"size: {size}")
+    return int(size)
+
+
 def take_whole_disk(stage: TakenStage) -> None:
     """The device `disk` with its partitions."""
     options = take_loop(stage, "disk")
@@ -44,7 +55,7 @@ def take_whole_disk(stage: TakenStage) -> None:
 def take_partition(stage: TakenStage, disk: Disk) -> int:
     """The number of the partition that the device `device` covers exactly."""
     options = take_loop(stage, "device")
-    start, size = options.required("start"), options.required("size")
+    start, size = options.required("start", int), options.required("size", int)
     options.expect("lock", True)
     options.finish()
     for part in disk.partitions:
@@ -54,19 +65,24 @@ def take_partition(stage: TakenStage, disk: Disk) -> int:
 
 
 def take_mounts(stage: TakenStage, filesystems: Sequence[Filesystem]) -> list[Mounted]:
-    """The stage's mounts, checked against the file systems that the manifest makes."""
-    return [_take_mount(mount, filesystems) for mount in stage.mounts]
+    """The stage's mounts, checked against the file systems that the manifest makes.
+
+    The deployment is one of the mounted disk or, where there are no file systems yet, of the tree.
+    """
+    mounted = [_take_mount(mount, filesystems) for mount in stage.mounts]
+    names = [each.name for each in mounted]
+    if names != [name for name in _ORDER if name in names]:
+        raise unsupported(stage.where, f"mounts in the order {names}")
+    return mounted
 
 
 def _take_mount(mount: Taken, filesystems: Sequence[Filesystem]) -> Mounted:
-    name = mount.required("name")
+    name = mount.required("name", str)
     if name == DEPLOYMENT:
         mount.expect("type", "org.osbuild.ostree.deployment")
         options = mount.nested("options")
-        options.expect("source", "mount", None)
-        deployment = options.nested("deployment")
-        deployment.expect("default", True)
-        deployment.finish()
+        options.expect("source", *(["mount"] if filesystems else [None, "tree"]))
+        take_default_deployment(options)
         options.finish()
         return Mounted(name, None, "/")
     if name not in _NAMES:
@@ -74,17 +90,21 @@ def _take_mount(mount: Taken, filesystems: Sequence[Filesystem]) -> Mounted:
     kind = _NAMES[name]
     mount.expect("type", _FILESYSTEM_TYPES[kind])
     mount.expect("source", "disk")
-    partition = mount.required("partition")
+    partition = mount.required("partition", int)
     if not any(isinstance(each, kind) and each.partition == partition for each in filesystems):
         raise unsupported(mount.where, f"partition {partition!r} has no {kind.__name__}")
-    return Mounted(name, partition, mount.required("target"))
+    return Mounted(name, partition, mount.required("target", str))
 
 
-def check_mounts(stage: TakenStage, mounted: Sequence[Mounted], expected: Sequence[Mount]) -> None:
-    """Refuse mounts that are not the finished system's own, in its order."""
+def check_mounts(
+    stage: TakenStage, mounted: Sequence[Mounted], expected: Sequence[Mount], *, deployment: bool
+) -> None:
+    """Refuse mounts that are not the finished system's own, with or without the deployment."""
     found = [Mount(each.partition, each.target) for each in mounted if each.partition is not None]
     if found != list(expected):
         raise unsupported(stage.where, f"mounts: {[(mount.partition, mount.target) for mount in found]}")
+    if deployment != any(each.name == DEPLOYMENT for each in mounted):
+        raise unsupported(stage.where, f"the deployment is {'not ' if deployment else ''}mounted")
 
 
 def take_tree(stage: TakenStage, pipeline: str) -> None:
@@ -99,11 +119,11 @@ def take_tree(stage: TakenStage, pipeline: str) -> None:
 def take_labels(stage: TakenStage, mounted: Sequence[Mounted], target: str) -> Labels:
     """The selinux stage, for `target` as a path of the mounted system."""
     take_tree(stage, "deployed-tree")
-    contexts = str(stage.options.required("file_contexts"))
+    contexts = stage.options.required("file_contexts", str)
     prefix = "input://tree/"
     if not contexts.startswith(prefix):
         raise unsupported(stage.where, f"file_contexts: {contexts}")
-    excluded = tuple(stage.options.take("exclude_paths", ()))
+    excluded = stage.options.each("exclude_paths", str)
     partitions = tuple(each.partition for each in mounted if each.partition is not None)
     return Labels(target, partitions, contexts.removeprefix(prefix), excluded)
 

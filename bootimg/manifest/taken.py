@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.manifest.model import Stage
+from bootimg.manifest.model import Pipeline, Stage
+
+Value = TypeVar("Value")
 
 
 def unsupported(where: str, what: str) -> BootimgError:
@@ -33,15 +35,38 @@ class Taken:
     def __contains__(self, key: str) -> bool:
         return key in self._left
 
-    def take(self, key: str, default: Any = None) -> Any:  # noqa: ANN401
-        """The value of a key, or the default where it is absent."""
-        return self._left.pop(key, default)
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._left))
 
-    def required(self, key: str) -> Any:  # noqa: ANN401
-        """The value of a key that must be there."""
+    def required(self, key: str, kind: type[Value]) -> Value:
+        """The value of a key that must be there, of exactly that type."""
         if key not in self._left:
             raise unsupported(self.where, f"{key} is missing")
-        return self._left.pop(key)
+        value = self._left.pop(key)
+        # A bool is an int for Python, but not for a manifest.
+        if type(value) is not kind:
+            raise unsupported(self.where, f"{key}: {value!r}")
+        return value
+
+    def take(self, key: str, kind: type[Value]) -> Value | None:
+        """The same for a key that may be absent."""
+        return self.required(key, kind) if key in self._left else None
+
+    def holds(self, key: str, kind: type) -> bool:
+        """Whether a key is there with a value of exactly that type."""
+        return type(self._left.get(key)) is kind
+
+    def each(self, key: str, kind: type[Value]) -> tuple[Value, ...]:
+        """The items of a list, all of that type; none where the key is absent."""
+        items: list[Any] = self.take(key, list) or []
+        if any(type(item) is not kind for item in items):
+            raise unsupported(self.where, f"{key}: {items!r}")
+        return tuple(items)
+
+    def objects(self, key: str) -> list[Taken]:
+        """The objects of a list, each to be taken and finished."""
+        items = self.each(key, dict)
+        return [Taken(f"{self.where}.{key}[{index}]", item) for index, item in enumerate(items)]
 
     def nested(self, key: str) -> Taken:
         """The object under a key; empty where it is absent."""
@@ -75,6 +100,23 @@ class TakenStage:
         """Refuse whatever was not taken."""
         for part in (self.options, self.devices, self.inputs, *self.mounts):
             part.finish()
+
+
+def check_build(pipeline: Pipeline, build: str | None) -> None:
+    """Refuse another build root than this builder's stages run in, and a source epoch."""
+    if pipeline.build != build or pipeline.source_epoch is not None:
+        raise unsupported(
+            pipeline.name, f"build: {pipeline.build!r}, source-epoch: {pipeline.source_epoch!r}"
+        )
+
+
+def check_order(pipeline: Pipeline, order: Sequence[str]) -> None:
+    """Refuse stages that are not in this builder's order (some may be absent), and unknown ones."""
+    left = iter(order)
+    for stage in pipeline.stages:
+        # Membership consumes the iterator up to the stage found.
+        if stage.type.removeprefix("org.osbuild.") not in left:
+            raise unsupported(f"{pipeline.name}: {stage.type}", "the stage, or its place or number")
 
 
 @contextmanager
