@@ -1,24 +1,54 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and a full file system that is named as the reason."""
 
 from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from bootimg.errors import BootimgError
 from bootimg.sizes import format_size
 
 PARTIAL = ".partial-"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
+
+
+@contextmanager
+def whole_file(path: Path, *, mode: int = 0o644, need: int | None = None) -> Iterator[BinaryIO]:
+    """A file to write that gets its name, replacing what has it, when the body ends well.
+
+    It has no name before that where the filesystem can do so (O_TMPFILE), so that a killed process
+    leaves nothing behind; elsewhere a name beside the final one.  `need` is how many bytes will be
+    written, for the error `no-space-left`.
+    """
+    named = path.with_name(f"{PARTIAL}{path.name}-{secrets.token_hex(4)}")
+    with enough_space(path.parent, need):
+        fd, anonymous = _open(path.parent, named, mode)
+        try:
+            with os.fdopen(fd, "wb") as handle:
+                yield handle
+                handle.flush()
+                os.fsync(fd)
+                if anonymous:
+                    _link(fd, named)
+            named.replace(path)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                named.unlink()
+            raise
+        sync(path.parent)
 
 
 @contextmanager
 def appearing(path: Path, mode: int = 0o644) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; it takes the name when the body ends well.
+    """A temporary path beside `path`, for what writes by name; it takes the name when the body ends well.
 
     The name starts with `PARTIAL`, so that leftovers of a killed run can be told.
     """
@@ -27,7 +57,7 @@ def appearing(path: Path, mode: int = 0o644) -> Iterator[Path]:
     os.close(handle)
     partial = Path(name)
     try:
-        with refusing_full_disk(path):
+        with enough_space(path.parent):
             yield partial
             partial.chmod(mode)
             sync(partial)
@@ -40,45 +70,65 @@ def appearing(path: Path, mode: int = 0o644) -> Iterator[Path]:
 
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Write a file that appears whole or not at all, and is durable."""
-    with appearing(path, mode) as partial:
-        partial.write_bytes(data)
+    with whole_file(path, mode=mode, need=len(data)) as handle:
+        handle.write(data)
 
 
 def sync(path: Path) -> None:
-    """Make a file's content, or a folder's entries, durable."""
-    handle = os.open(path, os.O_RDONLY)
+    """Make a file's content, or a folder's names, durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        os.fsync(handle)
+        os.fsync(fd)
     finally:
-        os.close(handle)
+        os.close(fd)
 
 
 @contextmanager
-def refusing_full_disk(path: Path) -> Iterator[None]:
-    """Turn ENOSPC in the body into the error `no-space-left` that says where."""
+def enough_space(folder: Path, need: int | None = None) -> Iterator[None]:
+    """Turn a full file system in the body into `no-space-left`; `need` is bytes, where known."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in _FULL:
             raise
-        raise no_space(path) from error
-
-
-def no_space(path: Path, need: int | None = None) -> BootimgError:
-    """The error for a full file system: `need` bytes at `path`."""
-    folder = next(parent for parent in (path, *path.parents) if parent.is_dir())
-    free = shutil.disk_usage(folder).free
-    wanted = f"; {format_size(need)} are needed" if need else ""
-    return BootimgError(
-        "no-space-left",
-        f"there is no space left for {path}",
-        context=[f"{folder}: {format_size(free)} free{wanted}"],
-        hint="free some space (`bootimg cache gc` helps), or name another place with --cache or --builds",
-    )
+        raise no_space(folder, need) from None
 
 
 def require_space(path: Path, need: int) -> None:
     """Refuse before work starts where `need` bytes are not free at `path`."""
-    folder = next(parent for parent in (path, *path.parents) if parent.is_dir())
-    if shutil.disk_usage(folder).free < need:
+    if shutil.disk_usage(_existing(path)).free < need:
         raise no_space(path, need)
+
+
+def no_space(path: Path, need: int | None = None) -> BootimgError:
+    """The error for a full file system: where, how much is free and how much is needed."""
+    folder = _existing(path)
+    free = shutil.disk_usage(folder).free
+    wanted = f", {format_size(need)} are needed" if need is not None else ""
+    return BootimgError(
+        "no-space-left",
+        f"no space left in {folder}: {format_size(free)} free{wanted}",
+        hint="free some space (`bootimg cache gc` empties the cache), or write elsewhere with -o or --cache",
+    )
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+
+
+def _open(folder: Path, named: Path, mode: int) -> tuple[int, bool]:
+    try:
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode), True
+    except OSError as error:
+        if error.errno not in _NO_TMPFILE or not folder.is_dir():
+            raise
+    return os.open(named, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), False
+
+
+def _link(fd: int, path: Path) -> None:
+    # A folder's descriptor makes Python call linkat(), which alone follows the link in /proc.
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.link(f"/proc/self/fd/{fd}", path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
+    finally:
+        os.close(folder)

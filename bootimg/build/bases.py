@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bootimg.atomic import PARTIAL, refusing_full_disk, sync, write_whole
+from bootimg.atomic import PARTIAL, enough_space, sync, write_whole
 from bootimg.cache import Cache
 from bootimg.disk.base import BaseInputs, make_base_disk
 from bootimg.disk.extents import FileSource
@@ -69,7 +69,7 @@ def make_base(
     partial = bases / f"{PARTIAL}{key}-{os.getpid()}"
     log = cache.folder("logs") / f"appliance-{key}.log"
     log.unlink(missing_ok=True)
-    with refusing_full_disk(bases):
+    with enough_space(bases):
         partial.mkdir()
         with _removed_on_failure(partial):
             disk = partial / "disk.raw"

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootimg.arch import Arch
+from bootimg.atomic import enough_space, sync
 from bootimg.builds.find import Build, digest_of
 from bootimg.builds.index import insert_build
 from bootimg.builds.layout import META, build_folder
 from bootimg.builds.locks import build_lock
 from bootimg.builds.meta import MetaFile
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.formats.whole import enough_space, sync_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class BuildDir:
             finally:
                 os.close(fd)
             temp.replace(final)
-            sync_folder(self.path)
+            sync(self.path)
         return final
 
     def has(self, key: str) -> bool:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from bootimg.arch import Arch
+from bootimg.atomic import whole_file
 from bootimg.builds.locks import file_lock
 from bootimg.errors import BootimgError
-from bootimg.formats.whole import whole_file
 from bootimg.formats.written import Written
 
 _PREFIX = "coreos-assembler"

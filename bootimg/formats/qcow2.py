@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootimg.atomic import whole_file
 from bootimg.disk.extents import Source, is_zero
 from bootimg.events import Step
-from bootimg.formats.whole import whole_file
 from bootimg.formats.written import DigestingFile, Progress, Written, data_length, refuse_options
 from bootimg.sizes import align_up
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from bootimg.atomic import whole_file
 from bootimg.disk.extents import Source, is_zero
 from bootimg.events import Step
-from bootimg.formats.whole import whole_file
 from bootimg.formats.written import DigestingFile, Progress, Written, data_length, refuse_options
 from bootimg.sizes import MIB
 

@@ -12,7 +12,7 @@ from typing import IO
 from bootimg.atomic import appearing
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
-from bootimg.layer.image import hex_of
+from bootimg.layer.image import Blob, Image, digest_of, hex_of
 
 CHUNK = 1 << 20
 
@@ -30,7 +30,7 @@ class BlobStore:
 
     def path(self, digest: str) -> Path:
         """Where the blob is or would be."""
-        return self.folder / "sha256" / hex_of(digest)
+        return self.cache.root / "blobs" / "sha256" / hex_of(digest)
 
     def has(self, digest: str, size: int | None = None) -> bool:
         """Whether the blob is there, with that size if one is given."""
@@ -39,6 +39,12 @@ class BlobStore:
         except FileNotFoundError:
             return False
         return size is None or found == size
+
+    def lacking(self, image: Image) -> list[Blob]:
+        """The layers that are not there, each once."""
+        return list(
+            {blob.digest: blob for blob in image.layers if not self.has(blob.digest, blob.size)}.values()
+        )
 
     def add(self, digest: str, chunks: Iterable[bytes], size: int | None = None) -> Path:
         """Store a blob; `layer-digest-mismatch` if the bytes are not those of its digest and size."""
@@ -67,6 +73,13 @@ class BlobStore:
         if found != hex_of(digest):
             self.path(digest).unlink(missing_ok=True)
             raise digest_mismatch(digest, f"sha256:{found}")
+
+
+def verified(digest: str, data: bytes) -> bytes:
+    """The data, if it has that digest."""
+    if digest_of(data) != digest:
+        raise digest_mismatch(digest, digest_of(data))
+    return data
 
 
 def digest_mismatch(digest: str, found: str) -> BootimgError:

@@ -47,7 +47,7 @@ def read_facts(image: Image, tree: Tree) -> LayerFacts:
         )
     return LayerFacts(
         version=version,
-        osname=image.labels.get("com.coreos.osname") or "custom",
+        osname=image.osname,
         stream=image.labels.get("com.coreos.stream", ""),
         kernel_version=kernel_version(tree),
         image_json=image_json,

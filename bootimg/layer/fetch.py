@@ -5,10 +5,15 @@ Blobs land in the cache by digest.  The digest recorded is that of the manifest 
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
 from bootimg.arch import Arch
+from bootimg.atomic import require_space
 from bootimg.cache import Cache
 from bootimg.events import Events, Step
-from bootimg.layer.blobs import BlobStore, digest_mismatch
+from bootimg.layer.blobs import BlobStore, digest_mismatch, verified
 from bootimg.layer.image import (
     DOCKER_MANIFEST,
     Image,
@@ -17,13 +22,13 @@ from bootimg.layer.image import (
     digest_of,
     hex_of,
 )
-from bootimg.layer.layout import fetch_layout
+from bootimg.layer.layout import fetch_layout, inspect_layout
 from bootimg.layer.reference import Reference, Transport, parse_reference
 from bootimg.layer.selection import Descriptor, check_usable, descriptors, instance, is_index
 from bootimg.layer.skopeo import RegistryOptions, check_version, scratch, skopeo, take
-from bootimg.layer.storage import fetch_storage
+from bootimg.layer.storage import fetch_storage, inspect_storage
 
-__all__ = ["RegistryOptions", "fetch"]
+__all__ = ["RegistryOptions", "fetch", "inspect"]
 
 _DEFAULT = RegistryOptions()
 _INSPECT_TIMEOUT = 120.0
@@ -55,36 +60,78 @@ def fetch(
     return image
 
 
+def inspect(reference: str, arch: Arch, registry: RegistryOptions = _DEFAULT) -> Image:
+    """The image that `fetch` would fetch, by its manifest and config alone: no layer is read, nothing kept.
+
+    It is refused for the same reasons.  An image that podman pulled has the registry's digests here,
+    and others once its layers are read out of podman's storage.
+    """
+    source = parse_reference(reference)
+    if source.transport in (Transport.REGISTRY, Transport.STORAGE):
+        with tempfile.TemporaryDirectory(prefix="bootimg-inspect-") as folder:
+            if source.transport is Transport.REGISTRY:
+                image = _inspect_registry(source, arch, registry, Path(folder))
+            else:
+                image = inspect_storage(source, arch, Path(folder))
+    else:
+        image = inspect_layout(source, str(source), arch)
+    check_usable(image)
+    return image
+
+
+@dataclass(frozen=True, slots=True)
+class _Registry:
+    """A registry's image as documents; skopeo's temporary files go below `folder`."""
+
+    source: Reference
+    options: RegistryOptions
+    folder: Path
+
+    def inspect(self, name: str, *options: str) -> bytes:
+        words = ["inspect", "--raw", *options, *self.options.arguments(), f"docker://{name}"]
+        return skopeo(words, str(self.source), scratch=self.folder, timeout=_INSPECT_TIMEOUT)
+
+    def manifest(self, arch: Arch) -> bytes:
+        manifest = self.inspect(self.source.name)
+        if "@" in self.source.name:
+            verified(self.source.name.rpartition("@")[2], manifest)
+        if is_index(manifest):
+            return instance(descriptors(manifest), arch, str(self.source), self._child)
+        return manifest
+
+    def _child(self, descriptor: Descriptor) -> bytes:
+        digest = f"sha256:{hex_of(descriptor['digest'])}"
+        return verified(digest, self.inspect(f"{self.source.repository}@{digest}"))
+
+    def config(self, manifest: bytes) -> bytes:
+        pinned = f"{self.source.repository}@{digest_of(manifest)}"
+        return verified(config_digest_of(manifest), self.inspect(pinned, "--config"))
+
+
+def _inspect_registry(source: Reference, arch: Arch, registry: RegistryOptions, folder: Path) -> Image:
+    check_version()
+    documents = _Registry(source, registry, folder)
+    manifest = documents.manifest(arch)
+    return build_image(str(source), manifest, documents.config(manifest), arch)
+
+
 def _fetch_registry(
     source: Reference, arch: Arch, store: BlobStore, registry: RegistryOptions, step: Step
 ) -> Image:
     check_version()
-    text = str(source)
-
-    def inspect(name: str, *options: str) -> bytes:
-        with scratch(store.cache) as folder:
-            words = ["inspect", "--raw", *options, *registry.arguments(), f"docker://{name}"]
-            return skopeo(words, text, scratch=folder, timeout=_INSPECT_TIMEOUT)
-
-    def child(descriptor: Descriptor) -> bytes:
-        digest = f"sha256:{hex_of(descriptor['digest'])}"
-        return _verified(digest, inspect(f"{source.repository}@{digest}"))
-
-    manifest = inspect(source.name)
-    if "@" in source.name:
-        _verified(source.name.rpartition("@")[2], manifest)
-    if is_index(manifest):
-        manifest = instance(descriptors(manifest), arch, text, child)
-    pinned = f"{source.repository}@{digest_of(manifest)}"
-    config_digest = config_digest_of(manifest)
-    if not store.has(config_digest):
-        store.add(config_digest, [inspect(pinned, "--config")])
-    image = build_image(text, manifest, store.read(config_digest), arch)
+    with scratch(store.cache) as folder:
+        documents = _Registry(source, registry, folder)
+        manifest = documents.manifest(arch)
+        config_digest = config_digest_of(manifest)
+        if not store.has(config_digest):
+            store.add(config_digest, [documents.config(manifest)])
+    image = build_image(str(source), manifest, store.read(config_digest), arch)
     check_usable(image)
     store.add(image.digest, [manifest])
     with store.cache.locked(f"fetch-{image.digest}"):
-        if not all(store.has(blob.digest, blob.size) for blob in image.layers):
-            _copy(pinned, image, store, registry)
+        if lacking := store.lacking(image):
+            require_space(store.folder, sum(blob.size for blob in lacking))
+            _copy(f"{source.repository}@{image.digest}", image, store, registry)
             step.advance(image.size)
     return image
 
@@ -109,9 +156,3 @@ def _copy(pinned: str, image: Image, store: BlobStore, registry: RegistryOptions
     for blob in image.layers:
         if not store.has(blob.digest, blob.size):
             raise digest_mismatch(blob.digest, f"not {blob.size} bytes, or nothing at all")
-
-
-def _verified(digest: str, data: bytes) -> bytes:
-    if digest_of(data) != digest:
-        raise digest_mismatch(digest, digest_of(data))
-    return data

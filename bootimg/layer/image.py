@@ -35,7 +35,7 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image whose blobs are in the cache.
+    """An image; those that `fetch` gives have their blobs in the cache.
 
     Digests are written `sha256:<hex>`.  `manifest` and `config` are the bytes their digests are of.
     """
@@ -54,6 +54,11 @@ class Image:
     def version(self) -> str | None:
         """The version label, by its OCI name or the older plain one."""
         return self.labels.get(VERSION_LABEL) or self.labels.get("version")
+
+    @property
+    def osname(self) -> str:
+        """The name of the operating system, which artifacts and the deployment are named after."""
+        return self.labels.get("com.coreos.osname") or "custom"
 
     @property
     def size(self) -> int:

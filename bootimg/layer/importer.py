@@ -29,7 +29,7 @@ from bootimg.layer.repository import ObjectWriter, is_loose, open_repository, re
 from bootimg.layer.selabels import Key, label_key, labels
 from bootimg.layer.tree import Tree
 
-__all__ = ["ImportedCommit", "import_layer", "write_repo_image"]
+__all__ = ["ImportedCommit", "import_layer", "is_imported", "write_repo_image"]
 
 _FORMAT = 1
 """Counted up when the same image would give another commit."""
@@ -65,12 +65,12 @@ def import_layer(
     """
     started = time.monotonic()
     ref = image_ref(imgref or image.reference)
-    name = hashlib.sha256(os.fsencode(repo.absolute())).hexdigest()[:16]
-    with events.step("import", "Importing the layer", total=tree.size) as step, cache.locked(f"repo-{name}"):
-        record = cache.folder("imports") / f"{image.digest.partition(':')[2]}-{name}.json"
-        imported = _recorded(record, repo)
+    record = _record_path(image, repo, cache)
+    lock = f"repo-{_name(repo)}"
+    with events.step("import", "Importing the layer", total=tree.size) as step, cache.locked(lock):
+        imported = _found(record, repo, ref)
         new = new_bytes = 0
-        if imported is None or not _has_refs(repo, {**imported[1], ref: imported[0]}):
+        if imported is None:
             with libostree(cache.folder("logs") / "ostree.log") as worker:
                 mode = open_repository(repo, worker)
                 writer, checksum, refs = _write(image, tree, repo, mode, ref, cache, worker)
@@ -91,6 +91,26 @@ def import_layer(
         seconds=time.monotonic() - started,
         files=files,
     )
+
+
+def is_imported(image: Image, *, repo: Path, cache: Cache, imgref: str | None = None) -> bool:
+    """Whether `import_layer` would find all of the image in the repository."""
+    return _found(_record_path(image, repo, cache), repo, image_ref(imgref or image.reference)) is not None
+
+
+def _name(repo: Path) -> str:
+    return hashlib.sha256(os.fsencode(repo.absolute())).hexdigest()[:16]
+
+
+def _record_path(image: Image, repo: Path, cache: Cache) -> Path:
+    return cache.root / "imports" / f"{image.digest.partition(':')[2]}-{_name(repo)}.json"
+
+
+def _found(record: Path, repo: Path, ref: str) -> _Imported | None:
+    imported = _recorded(record, repo)
+    if imported is None or not _has_refs(repo, {**imported[1], ref: imported[0]}):
+        return None
+    return imported
 
 
 def _has_refs(repo: Path, refs: Mapping[str, str]) -> bool:

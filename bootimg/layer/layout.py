@@ -7,19 +7,21 @@ truncated archive from a damaged one in prose alone.  Format: the OCI image spec
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from bootimg.arch import Arch
+from bootimg.atomic import require_space
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
-from bootimg.layer.blobs import CHUNK, BlobStore, file_chunks
+from bootimg.layer.blobs import CHUNK, BlobStore, file_chunks, verified
 from bootimg.layer.entry import Kind
 from bootimg.layer.image import Image, build_image, config_digest_of, hex_of
 from bootimg.layer.reference import Reference, Transport
-from bootimg.layer.selection import Descriptor, by_tag, check_usable, descriptors, instance
+from bootimg.layer.selection import by_tag, check_usable, descriptors, instance
 from bootimg.layer.tarformat import read_entries
 
 _MAX_JSON = 16 << 20
@@ -95,32 +97,45 @@ def open_layout(reference: Reference) -> Iterator[Layout]:
         yield layout
 
 
+def inspect_layout(reference: Reference, text: str, arch: Arch) -> Image:
+    """The image for `arch` by its manifest and config, both verified; nothing else is read."""
+    with open_layout(reference) as layout:
+        return _describe(layout, reference, text, arch, partial(_document, layout))
+
+
 def fetch_layout(reference: Reference, text: str, arch: Arch, store: BlobStore, step: Step) -> Image:
     """Copy the blobs the store lacks, each verified; returns the image for `arch`."""
     with open_layout(reference) as layout:
 
-        def read(descriptor: Descriptor) -> bytes:
-            return _small(layout, str(descriptor["digest"]), store)
+        def read(digest: str) -> bytes:
+            if not store.has(digest):
+                store.add(digest, [_document(layout, digest)])
+            return store.read(digest)
 
-        index = descriptors(b"".join(layout.chunks("index.json")))
-        manifest = instance(by_tag(index, reference.tag, text), arch, text, read)
-        config_digest = config_digest_of(manifest)
-        image = build_image(text, manifest, _small(layout, config_digest, store), arch)
+        image = _describe(layout, reference, text, arch, read)
         check_usable(image)
-        for blob in image.layers:
-            if not store.has(blob.digest, blob.size):
-                store.add(blob.digest, layout.chunks(_present(layout, blob.digest)), blob.size)
+        lacking = store.lacking(image)
+        require_space(store.folder, sum(blob.size for blob in lacking))
+        for blob in lacking:
+            store.add(blob.digest, layout.chunks(_present(layout, blob.digest)), blob.size)
             step.advance(blob.size)
     return image
 
 
-def _small(layout: Layout, digest: str, store: BlobStore) -> bytes:
-    if not store.has(digest):
-        name = _present(layout, digest)
-        if (layout.size(name) or 0) > _MAX_JSON:
-            raise _not_oci(Path(name))
-        store.add(digest, layout.chunks(name))
-    return store.read(digest)
+def _describe(
+    layout: Layout, reference: Reference, text: str, arch: Arch, read: Callable[[str], bytes]
+) -> Image:
+    index = descriptors(b"".join(layout.chunks("index.json")))
+    found = by_tag(index, reference.tag, text)
+    manifest = instance(found, arch, text, lambda descriptor: read(str(descriptor["digest"])))
+    return build_image(text, manifest, read(config_digest_of(manifest)), arch)
+
+
+def _document(layout: Layout, digest: str) -> bytes:
+    name = _present(layout, digest)
+    if (layout.size(name) or 0) > _MAX_JSON:
+        raise _not_oci(Path(name))
+    return verified(digest, b"".join(layout.chunks(name)))
 
 
 def _present(layout: Layout, digest: str) -> str:

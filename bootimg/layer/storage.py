@@ -13,7 +13,7 @@ from bootimg.arch import Arch
 from bootimg.errors import BootimgError
 from bootimg.events import Events, Step
 from bootimg.layer.blobs import BlobStore, file_chunks
-from bootimg.layer.image import Image, build_image, config_digest_of, digest_of
+from bootimg.layer.image import Image, build_image, config_digest_of
 from bootimg.layer.reference import Reference
 from bootimg.layer.selection import check_usable
 from bootimg.layer.skopeo import check_version, scratch, skopeo, take
@@ -21,14 +21,21 @@ from bootimg.layer.skopeo import check_version, scratch, skopeo, take
 _TIMEOUT = 3600.0
 
 
-def fetch_storage(source: Reference, arch: Arch, store: BlobStore, events: Events, step: Step) -> Image:
-    """Copy an image out of the storage into the store."""
+def inspect_storage(source: Reference, arch: Arch, folder: Path) -> Image:
+    """The image by the manifest and config that the storage keeps; skopeo's files go to `folder`."""
     check_version()
     text = str(source)
+    original = skopeo(["inspect", "--raw", text], text, scratch=folder, timeout=_TIMEOUT)
+    config = skopeo(["inspect", "--raw", "--config", text], text, scratch=folder, timeout=_TIMEOUT)
+    return build_image(text, original, config, arch)
+
+
+def fetch_storage(source: Reference, arch: Arch, store: BlobStore, events: Events, step: Step) -> Image:
+    """Copy an image out of the storage into the store."""
+    text = str(source)
     with scratch(store.cache) as folder:
-        original = skopeo(["inspect", "--raw", text], text, scratch=folder, timeout=_TIMEOUT)
-        config = skopeo(["inspect", "--raw", "--config", text], text, scratch=folder, timeout=_TIMEOUT)
-        image = build_image(text, original, config, arch)
+        image = inspect_storage(source, arch, folder)
+        original = image.digest
         check_usable(image)
         if all(store.has(blob.digest, blob.size) for blob in image.layers) and store.has(image.digest):
             return image
@@ -36,10 +43,10 @@ def fetch_storage(source: Reference, arch: Arch, store: BlobStore, events: Event
         _copy(text, target, folder)
         manifest = (target / "manifest.json").read_bytes()
         image = _store(text, manifest, target, arch, store)
-    if digest_of(original) != image.digest:
+    if original != image.digest:
         events.message(
             f"{text} was pulled compressed and is stored unpacked: its digest here is {image.digest}, "
-            f"the registry's is {digest_of(original)}",
+            f"the registry's is {original}",
             "warning",
         )
     step.advance(image.size)

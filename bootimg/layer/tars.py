@@ -56,8 +56,7 @@ class LayerTar:
 def open_layer(blob: Blob, number: int, cache: Cache, step: Step | None = None) -> LayerTar:
     """The layer's tar and its entries, made if they are not in the cache."""
     name = hex_of(blob.diff_id)
-    tar = cache.folder("tars") / f"{name}.tar"
-    index = cache.folder("index") / f"{name}.json"
+    tar, index = _paths(blob, cache)
     with cache.locked(f"tar-{name}"):
         if not tar.exists():
             _decompress(blob, tar, BlobStore(cache), step)
@@ -68,6 +67,16 @@ def open_layer(blob: Blob, number: int, cache: Cache, step: Step | None = None) 
             entries = _list(tar, number)
             _write_index(index, entries)
     return LayerTar(blob.diff_id, tar, entries)
+
+
+def is_open(blob: Blob, cache: Cache) -> bool:
+    """Whether the layer's tar and its entries are in the cache."""
+    return all(path.exists() for path in _paths(blob, cache))
+
+
+def _paths(blob: Blob, cache: Cache) -> tuple[Path, Path]:
+    name = hex_of(blob.diff_id)
+    return cache.root / "tars" / f"{name}.tar", cache.root / "index" / f"{name}.json"
 
 
 def _decompress(blob: Blob, tar: Path, store: BlobStore, step: Step | None) -> None:

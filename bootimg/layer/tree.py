@@ -15,7 +15,7 @@ from bootimg.layer.entry import Entry, Kind
 from bootimg.layer.image import Image
 from bootimg.layer.merge import Merged, resolve, walk
 from bootimg.layer.tarformat import truncated
-from bootimg.layer.tars import LayerTar, check_count, open_layer
+from bootimg.layer.tars import LayerTar, check_count, is_open, open_layer
 
 _MAX_READ = 64 << 20
 """Bytes that `read` takes into memory; larger files are for `chunks`."""
@@ -99,11 +99,16 @@ def open_tree(image: Image, cache: Cache, events: Events) -> Tree:
     """Decompress and list what layers are not yet in the cache, and merge them all."""
     layers = []
     with events.step("layers", "Reading the layers", total=image.size) as step:
-        count = 0
+        cached, count = is_open_tree(image, cache), 0
         for number, blob in enumerate(image.layers):
             layers.append(open_layer(blob, number, cache, step))
             count += len(layers[-1].entries)
             check_count(count)
         tree = Tree(layers)
-        step.result(f"{len(tree.entries)} files in {len(layers)} layers")
+        step.result(f"{len(tree.entries)} files in {len(layers)} layers", cached=cached)
     return tree
+
+
+def is_open_tree(image: Image, cache: Cache) -> bool:
+    """Whether `open_tree` would find every layer decompressed and listed."""
+    return all(is_open(blob, cache) for blob in image.layers)

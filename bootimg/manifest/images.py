@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bootimg.manifest.model import malformed
-from bootimg.sizes import MIB
+from bootimg.sizes import MIB, align_up
 
 _KNOWN = {"id", "name", "type", "size", "start", "uuid", "bootable", "attrs", "partnum"}
 
@@ -59,31 +59,36 @@ class ImageDefinition:
 
 
 def define_image(definition: Mapping[str, Any]) -> ImageDefinition:
-    """Lay out an image: from 1 MiB on, each partition where the one before ends.
+    """Lay out an image as sfdisk does: starts at whole MiB from 1 MiB on, each after the one before.
 
-    The partition without a size takes what is left, but for the last MiB, as sfdisk aligns it.
+    The partition without a size takes what is left, up to the last whole MiB before the backup table.
     """
     sector = int(definition.get("sector_size", 512))
     size, table = int(definition["size"]), definition["table"]
+    if table.get("label") != "gpt" or set(table) - {"label", "uuid", "partitions"}:
+        raise malformed(f"only GPT can be laid out, not {sorted(set(table))} with {table.get('label')}")
     align = MIB // sector
-    end = size // sector // align * align - align
-    position, slots = align, []
-    for index, part in enumerate(table["partitions"]):
+    # The backup GPT: a header and 128 entries of 128 bytes.
+    end = (size // sector - 1 - 128 * 128 // sector) // align * align
+    position, slots = align, list[Slot]()
+    for part in table["partitions"]:
         if unknown := sorted(set(part) - _KNOWN):
-            raise malformed(f"partition {part.get('name', index + 1)} has unknown keys: {', '.join(unknown)}")
-        start = int(part.get("start", position))
+            raise malformed(f"partition {part.get('name')} has unknown keys: {', '.join(unknown)}")
+        start = int(part.get("start", align_up(position, align)))
         length = int(part.get("size", end - start))
+        number = int(part.get("partnum") or _free({slot.partnum for slot in slots}))
         if start < position or length <= 0 or start + length > end:
-            raise malformed(f"partition {part.get('name', index + 1)} does not fit into {size} bytes")
-        number = int(part.get("partnum", index + 1))
+            raise malformed(f"partition {number} does not fit into {size} bytes")
         slots.append(_slot(part, number, start, length))
         position = start + length
     return ImageDefinition(size, Layout(table["label"], table["uuid"], tuple(slots)))
 
 
+def _free(taken: set[int]) -> int:
+    return next(number for number in range(1, 129) if number not in taken)
+
+
 def _slot(part: Mapping[str, Any], number: int, start: int, size: int) -> Slot:
-    fields: dict[str, Any] = {"name": part["name"], "start": start, "size": size, "type": part["type"]}
-    if "partnum" in part:
-        fields["partnum"] = number
-    fields |= {key: part[key] for key in ("bootable", "uuid", "attrs") if key in part}
-    return Slot(part.get("id", part["name"]), number, start, size, fields)
+    fields = {"start": start, "partnum": number, "size": size}
+    fields |= {key: part[key] for key in ("type", "bootable", "name", "uuid", "attrs") if part.get(key)}
+    return Slot(part.get("id") or part.get("name", ""), number, start, size, fields)

@@ -103,8 +103,11 @@ def _only(document: object, known: set[str], where: str) -> None:
         raise malformed(f"{where} has keys that osbuild does not know: {', '.join(unknown)}")
 
 
-def malformed(what: str) -> BootimgError:
-    """The error for a manifest that is not what it should be."""
+def malformed(what: str, where: str | None = None) -> BootimgError:
+    """The error for a manifest that is not what it should be; `where` is a file and a path in it."""
     return BootimgError(
-        "manifest-malformed", f"the manifest cannot be used: {what}", exit_code=ExitCode.USAGE
+        "manifest-malformed",
+        f"the manifest cannot be used: {what}",
+        context=[where] if where else (),
+        exit_code=ExitCode.USAGE,
     )

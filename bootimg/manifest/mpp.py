@@ -1,36 +1,36 @@
 """The mpp dialect of osbuild manifests: variables, conditions, formats, images, imports, embedded files.
 
 A node with a directive becomes what the directive gives: `mpp-if` with `then` and `else` (a missing
-branch drops the node), `mpp-format-int`, `-string` and `-json` (text with `{expression}`).  Expressions
-are evaluated by simpleeval, which has no way to the outside.
+branch drops the node), `mpp-eval`, and `mpp-format-int`, `-string` and `-json` (text with
+`{expression}`).  As in osbuild-mpp, `$variable` is replaced in the orders (variables, images, imports,
+embedded files) and nowhere else.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from string import Template
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import yaml
-from simpleeval import EvalWithCompoundTypes, InvalidExpression
 
-from bootimg.errors import BootimgError, ExitCode
-from bootimg.manifest.images import Layout, define_image
+from bootimg.manifest.images import define_image
 from bootimg.manifest.model import Json, malformed
+from bootimg.manifest.scope import Scope
 
 _DROP = object()
-_EXPRESSION = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+_TOP = {"version", "mpp-vars", "mpp-define-images", "pipelines"}
 
 
 class Renderer:
     """Renders manifests of one folder with the same variables (`-D` of osbuild-mpp).
 
     `digests` gives the sha256 (hexadecimal) of files whose URL is embedded, where it is known already.
+    Raises `manifest-malformed` and `manifest-expression-failed`.
     """
 
     def __init__(
@@ -45,164 +45,157 @@ class Renderer:
 
         With `pipelines` its own are replaced by those of that file, which know its variables and images.
         """
-        scope = _Scope(name, dict(self._given))
-        document = self._load(name)
-        for key, value in self._vars(scope, document.pop("mpp-vars", {})).items():
-            scope.names.setdefault(key, value)
-        for definition in document.pop("mpp-define-images", []):
-            resolved = self._node(scope, self._substituted(scope, definition))
-            scope.names[resolved["id"]] = define_image(resolved)
+        scope = Scope(name, dict(self._given))
+        document = self._enter(scope)
+        for index, order in enumerate(document.get("mpp-define-images", [])):
+            image = self._order(scope.at("mpp-define-images").at(index), order, {"id", "size", "table"})
+            scope.names[image["id"]] = define_image(image)
         if pipelines is not None:
             document["pipelines"] = [{"mpp-import-pipelines": {"path": pipelines}}]
-        rendered = self._node(scope, {**document, "pipelines": self._imported(scope, document["pipelines"])})
-        if scope.sources:
-            rendered["sources"] = scope.sources
-        return dict(rendered)
+        rendered: Json = {"version": document["version"], "pipelines": self._pipelines(scope, document)}
+        return rendered | ({"sources": scope.sources} if scope.sources else {})
 
-    def _load(self, name: str) -> Json:
-        try:
-            document = yaml.safe_load(self._folder.joinpath(name).read_text())
-        except (OSError, yaml.YAMLError) as error:
-            raise malformed(f"{name} cannot be read: {error}") from None
-        if not isinstance(document, dict) or not isinstance(document.get("pipelines"), list):
-            raise malformed(f"{name} has no pipelines")
+    def _enter(self, scope: Scope) -> Json:
+        """The document of the scope's file; its variables are then known, unless they were given."""
+        document = _load(self._folder, scope.file)
+        for key, value in document.get("mpp-vars", {}).items():
+            if key not in self._given:
+                where = scope.at("mpp-vars").at(key)
+                scope.names[key] = self._node(where, where.substituted(value))
         return document
 
-    def _vars(self, scope: _Scope, variables: Mapping[str, Any]) -> Json:
-        found: Json = {}
-        for key, value in variables.items():
-            inner = _Scope(scope.file, {**found, **scope.names})
-            found[key] = self._node(inner, self._substituted(inner, value))
-        return found
-
-    def _substituted(self, scope: _Scope, node: Any) -> Any:  # noqa: ANN401
-        """The node with `$variable` in its strings replaced."""
-        if isinstance(node, str):
-            return Template(node).safe_substitute({k: str(v) for k, v in scope.names.items()})
-        if isinstance(node, list):
-            return [self._substituted(scope, each) for each in node]
-        if isinstance(node, dict):
-            return {key: self._substituted(scope, each) for key, each in node.items()}
-        return node
-
-    def _imported(self, scope: _Scope, pipelines: list[Any]) -> list[Any]:
+    def _pipelines(self, scope: Scope, document: Json) -> list[Any]:
         found: list[Any] = []
-        for pipeline in pipelines:
-            order = pipeline.get("mpp-import-pipelines")
-            if order is None:
-                found.append(pipeline)
-                continue
-            order = self._node(scope, self._substituted(scope, order))
-            document = self._load(order["path"])
-            inner = self._imported(scope, document["pipelines"])
-            wanted = order.get("ids")
-            found += [each for each in inner if wanted is None or each.get("name") in wanted]
+        for index, pipeline in enumerate(document["pipelines"]):
+            inner = scope.at("pipelines").at(index)
+            if isinstance(pipeline, dict) and "mpp-import-pipelines" in pipeline:
+                found += self._import(inner, pipeline["mpp-import-pipelines"])
+            elif (rendered := self._node(inner, pipeline)) is not _DROP:
+                found.append(rendered)
         return found
 
-    def _node(self, scope: _Scope, node: Any) -> Any:  # noqa: ANN401
+    def _import(self, scope: Scope, order: Any) -> list[Any]:  # noqa: ANN401
+        """The pipelines of another file, all or those named by `ids`."""
+        resolved = self._order(scope, order, {"path"})
+        imported = scope.of_file(resolved["path"])
+        pipelines = self._pipelines(imported, self._enter(imported))
+        wanted = resolved.get("ids")
+        return [each for each in pipelines if wanted is None or each.get("name") in wanted]
+
+    def _order(self, scope: Scope, order: Any, required: set[str]) -> Json:  # noqa: ANN401
+        """What a directive with several fields asks for."""
+        resolved = self._node(scope, scope.substituted(order))
+        missing = sorted(required - set(resolved)) if isinstance(resolved, dict) else sorted(required)
+        if missing:
+            raise malformed(f"{', '.join(missing)} is missing", scope.where)
+        return dict(resolved)
+
+    def _node(self, scope: Scope, node: Any) -> Any:  # noqa: ANN401
         if isinstance(node, list):
-            return [each for each in (self._node(scope, item) for item in node) if each is not _DROP]
+            items = (self._node(scope.at(index), item) for index, item in enumerate(node))
+            return [each for each in items if each is not _DROP]
         if not isinstance(node, dict):
             return node
-        if "mpp-if" in node:
-            branch = "then" if scope.evaluate(node["mpp-if"]) else "else"
-            return self._node(scope, node[branch]) if branch in node else _DROP
-        for directive, convert in _FORMATS.items():
+        for directive, resolve in _VALUES.items():
             if directive in node:
-                return convert(scope, node[directive])
-        found: Json = {}
+                _alone(scope, node, directive)
+                return resolve(self, scope, node)
+        found = {}
         for key, value in node.items():
             if key == "mpp-embed":
-                found["references"] = self._embed(scope, value)
+                found["references"] = self._embed(scope.at(key), value)
             elif key == "mpp-resolve-images":
-                found["references"] = self._resolve_images(scope, value)
-            elif key.startswith("mpp-"):
-                raise malformed(f"{scope.file} has the unknown directive {key}")
-            elif (rendered := self._node(scope, value)) is not _DROP:
+                found["references"] = self._resolve_images(scope.at(key), value)
+            elif str(key).startswith("mpp-"):
+                raise malformed(f"there is no directive {key} here", scope.where)
+            elif (rendered := self._node(scope.at(key), value)) is not _DROP:
                 found[key] = rendered
         return found
 
-    def _embed(self, scope: _Scope, order: Mapping[str, Any]) -> list[str]:
-        resolved = self._node(scope, self._substituted(scope, order))
-        url = resolved["url"]
-        digest = self._digests.get(url) or _digest(url)
-        checksum = f"sha256:{digest}"
-        scope.names.setdefault("embedded", {})[resolved["id"]] = checksum
-        scope.sources.setdefault("org.osbuild.curl", {"items": {}})["items"][checksum] = {"url": url}
-        return [checksum]
+    def _if(self, scope: Scope, node: Json) -> Any:  # noqa: ANN401
+        branch = "then" if scope.evaluate(node["mpp-if"]) else "else"
+        return self._node(scope.at(branch), node[branch]) if branch in node else _DROP
 
-    def _resolve_images(self, scope: _Scope, order: Mapping[str, Any]) -> Json:
+    def _format_int(self, scope: Scope, node: Json) -> int:
+        text = scope.format(node["mpp-format-int"]).removesuffix(".0")
+        try:
+            return int(text)
+        except ValueError:
+            raise malformed(f"{text} is not a whole number", scope.where) from None
+
+    def _format_json(self, scope: Scope, node: Json) -> Any:  # noqa: ANN401
+        text = scope.format(node["mpp-format-json"])
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise malformed(f"{text} is not JSON: {error}", scope.where) from None
+
+    def _embed(self, scope: Scope, order: Any) -> dict[str, Any]:  # noqa: ANN401
+        """A file by its URL, fetched by osbuild; expressions know its checksum as `embedded[id]`."""
+        resolved = self._order(scope, order, {"id", "url"})
+        url = str(resolved["url"])
+        checksum = f"sha256:{self._digests.get(url) or _digest(scope, url)}"
+        scope.names.setdefault("embedded", {})[resolved["id"]] = checksum
+        scope.source_items("org.osbuild.curl")[checksum] = url
+        return {checksum: {}}
+
+    def _resolve_images(self, scope: Scope, order: Any) -> Json:  # noqa: ANN401
         """Images are resolved by whoever renders: their `digest` and `image-id` are given."""
         references: Json = {}
-        for image in self._node(scope, self._substituted(scope, order))["images"]:
-            source = {"name": image["source"], "digest": image["digest"]}
-            items = scope.sources.setdefault("org.osbuild.skopeo", {"items": {}})["items"]
-            items[image["image-id"]] = {"image": source}
+        for index, each in enumerate(self._order(scope, order, {"images"})["images"]):
+            image = self._order(scope.at("images").at(index), each, {"source", "name", "digest", "image-id"})
+            fetched = {"name": image["source"], "digest": image["digest"]}
+            scope.source_items("org.osbuild.skopeo")[image["image-id"]] = {"image": fetched}
             references[image["image-id"]] = {"name": image["name"]}
         return references
 
 
-class _Scope:
-    """What the expressions of one rendering know, and the sources it has collected."""
-
-    def __init__(self, file: str, names: Json) -> None:
-        self.file = file
-        self.names = names
-        self.sources: Json = {}
-
-    def evaluate(self, expression: str) -> Any:  # noqa: ANN401
-        try:
-            return EvalWithCompoundTypes(names=self.names, functions={}).eval(expression)
-        except (InvalidExpression, SyntaxError, LookupError, TypeError, ValueError, ArithmeticError) as error:
-            raise BootimgError(
-                "manifest-expression-failed",
-                "an expression of the manifest cannot be evaluated",
-                context=[f"{self.file}: {expression}", str(error)],
-                exit_code=ExitCode.USAGE,
-            ) from None
-
-    def format(self, text: str) -> str:
-        def value(match: re.Match[str]) -> str:
-            if match[1] is None:
-                return match[0][0]
-            return _text(self.evaluate(match[1].strip()))
-
-        return _EXPRESSION.sub(value, text)
-
-
-def _text(value: Any) -> str:  # noqa: ANN401
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _format_int(scope: _Scope, text: str) -> int:
-    formatted = scope.format(text)
-    try:
-        return int(formatted)
-    except ValueError:
-        raise malformed(f"{scope.file}: {text} is {formatted}, not a whole number") from None
-
-
-def _format_json(scope: _Scope, text: str) -> Any:  # noqa: ANN401
-    match = _EXPRESSION.fullmatch(text.strip())
-    if match is None or match[1] is None:
-        raise malformed(f"{scope.file}: mpp-format-json takes one expression, not {text}")
-    value = scope.evaluate(match[1].strip())
-    return value.as_options() if isinstance(value, Layout) else value
-
-
-_FORMATS: Mapping[str, Callable[[_Scope, str], Any]] = {
-    "mpp-format-int": _format_int,
-    "mpp-format-string": lambda scope, text: scope.format(text),
-    "mpp-format-json": _format_json,
+_VALUES = {
+    "mpp-if": Renderer._if,
+    "mpp-eval": lambda renderer, scope, node: scope.evaluate(node["mpp-eval"]),
+    "mpp-format-int": Renderer._format_int,
+    "mpp-format-string": lambda renderer, scope, node: scope.format(node["mpp-format-string"]),
+    "mpp-format-json": Renderer._format_json,
 }
 
 
-def _digest(url: str) -> str:
+def _alone(scope: Scope, node: Json, directive: str) -> None:
+    """A directive replaces its whole node, so that nothing may stand beside it."""
+    beside = set(node) - {directive} - ({"then", "else"} if directive == "mpp-if" else set())
+    if beside:
+        raise malformed(f"{', '.join(sorted(beside))} beside {directive}", scope.where)
+
+
+def _load(folder: Traversable, name: str) -> Json:
+    try:
+        document = yaml.load(folder.joinpath(name).read_text(), _Loader)  # noqa: S506: a SafeLoader
+    except (OSError, yaml.YAMLError) as error:
+        raise malformed(f"it cannot be read: {error}", name) from None
+    if not isinstance(document, dict) or not isinstance(document.get("pipelines"), list):
+        raise malformed("it has no pipelines", name)
+    if unknown := sorted(set(document) - _TOP):
+        raise malformed(f"{', '.join(unknown)} is not understood", name)
+    if document.get("version") != "2":
+        raise malformed("it is not of version '2'", name)
+    return document
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """YAML in which a key that stands twice is an error, where YAML itself keeps the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        if len(mapping) != len(node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a key stands twice", node.start_mark)
+        return mapping
+
+
+def _digest(scope: Scope, url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "file":
-        raise malformed(f"{url} cannot be embedded: only file:// URLs can")
+        raise malformed(f"{url} cannot be embedded: only file:// URLs can", scope.where)
     try:
         with Path(unquote(parts.path)).open("rb") as handle:
             return hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:
-        raise malformed(f"{url} cannot be embedded: {error.strerror}") from None
+        raise malformed(f"{url} cannot be embedded: {error.strerror}", scope.where) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bootimg.manifest.model import Manifest, Pipeline
@@ -23,23 +23,33 @@ from bootimg.manifest.recipe import (
     Xfs,
 )
 from bootimg.manifest.stages import (
-    DEPLOYMENT,
-    IMAGE_FILE,
-    Mounted,
     check_mounts,
     take_default_deployment,
     take_labels,
     take_loop,
     take_mounts,
     take_partition,
+    take_size,
     take_tree,
     take_whole_disk,
 )
-from bootimg.manifest.sysroot import read_source, read_sysroot, take_attributes, take_directories
-from bootimg.manifest.taken import TakenStage, taking, unsupported
+from bootimg.manifest.sysroot import (
+    ARCHIVE_PIPELINE,
+    has_archive,
+    read_source,
+    read_sysroot,
+    take_attributes,
+    take_directories,
+)
+from bootimg.manifest.taken import Taken, TakenStage, check_build, check_order, taking, unsupported
 
 RAW_IMAGE = "raw-image"
+_PIPELINES = (ARCHIVE_PIPELINE, "deployed-tree", "tree", RAW_IMAGE)
 _SECTOR = 512
+_ORDER = (
+    *("truncate", "sfdisk", "mkfs.fat", "mkfs.ext4", "mkfs.xfs", "mkdir"),
+    *("selinux", "selinux", "copy", "bootupd", "chattr"),
+)
 
 
 @dataclass
@@ -70,8 +80,7 @@ def read_recipe(manifest: Manifest) -> Recipe:
     reading = _read_raw_image(pipeline)
     if reading.disk is None or not reading.mounts:
         raise unsupported(RAW_IMAGE, "there is no partition table, or nothing is copied to the disk")
-    others = {"oci-archive", "deployed-tree", "tree", RAW_IMAGE}
-    rest = [each for each in manifest.pipelines if each.name not in others]
+    rest = _platform_pipelines(manifest)
     return Recipe(
         reading.disk,
         tuple(reading.filesystems),
@@ -86,57 +95,57 @@ def read_recipe(manifest: Manifest) -> Recipe:
     )
 
 
+def _platform_pipelines(manifest: Manifest) -> Sequence[Pipeline]:
+    """The pipelines after the base's own, which must be the first ones, in this order."""
+    own = [name for name in _PIPELINES if name != ARCHIVE_PIPELINE or has_archive(manifest)]
+    names = [pipeline.name for pipeline in manifest.pipelines]
+    if names[: len(own)] != own:
+        raise unsupported("pipelines", f"not in the order {', '.join(own)}")
+    return manifest.pipelines[len(own) :]
+
+
 def _read_raw_image(pipeline: Pipeline) -> _Reading:
-    if pipeline.build != "name:deployed-tree" or pipeline.source_epoch is not None:
-        raise unsupported(
-            pipeline.name, f"build: {pipeline.build!r}, source-epoch: {pipeline.source_epoch!r}"
-        )
+    check_build(pipeline, "name:deployed-tree")
+    check_order(pipeline, _ORDER)
     reading = _Reading()
     for each in pipeline.stages:
         with taking(pipeline.name, each) as stage:
-            if stage.type not in _STAGES:
-                raise unsupported(stage.where, "the stage")
             _STAGES[stage.type](stage, reading)
     return reading
 
 
 def _truncate(stage: TakenStage, reading: _Reading) -> None:
-    stage.options.expect("filename", IMAGE_FILE)
-    reading.size = int(stage.options.required("size"))
+    reading.size = take_size(stage)
 
 
 def _sfdisk(stage: TakenStage, reading: _Reading) -> None:
-    if reading.size is None or reading.disk is not None:
-        raise unsupported(stage.where, "no image to partition, or a second partition table")
+    if reading.size is None:
+        raise unsupported(stage.where, "no image to partition")
     take_loop(stage, "device").finish()
-    parts = [
-        _partition(stage, index, each) for index, each in enumerate(stage.options.take("partitions", ()))
-    ]
-    reading.disk = Disk(
-        stage.options.required("label"), stage.options.required("uuid"), _SECTOR, reading.size, tuple(parts)
+    options = stage.options
+    parts = tuple(
+        _partition(index, each) for index, each in enumerate(options.objects("partitions"), start=1)
     )
+    if len({part.number for part in parts}) != len(parts):
+        raise unsupported(stage.where, f"partnum: {[part.number for part in parts]}")
+    label, uuid = options.required("label", str), options.required("uuid", str)
+    reading.disk = Disk(label, uuid, _SECTOR, reading.size, parts)
 
 
-def _partition(stage: TakenStage, index: int, fields: Mapping[str, object]) -> Partition:
-    known = {"name", "start", "size", "type", "partnum", "bootable", "uuid", "attrs"}
-    if unknown := sorted(set(fields) - known):
-        raise unsupported(stage.where, f"{', '.join(unknown)} of partition {index + 1}")
-    number, start, size = fields.get("partnum", index + 1), fields.get("start"), fields.get("size")
-    attrs = fields.get("attrs", [])
-    assert isinstance(number, int)
-    if not isinstance(start, int) or not isinstance(size, int) or not isinstance(attrs, list):
-        raise unsupported(stage.where, f"partition {number} without start or size")
-    uuid = fields.get("uuid")
-    return Partition(
-        number,
-        str(fields.get("name", "")),
-        str(fields.get("type", "")),
-        start,
-        size,
-        bool(fields.get("bootable", False)),
-        tuple(attrs),
-        None if uuid is None else str(uuid),
+def _partition(index: int, fields: Taken) -> Partition:
+    number = fields.take("partnum", int)
+    partition = Partition(
+        index if number is None else number,
+        fields.required("name", str),
+        fields.required("type", str),
+        fields.required("start", int),
+        fields.required("size", int),
+        fields.take("bootable", bool) or False,
+        fields.each("attrs", int),
+        fields.take("uuid", str),
     )
+    fields.finish()
+    return partition
 
 
 def _fat(stage: TakenStage, reading: _Reading) -> None:
@@ -144,12 +153,11 @@ def _fat(stage: TakenStage, reading: _Reading) -> None:
     numbers = None
     if "geometry" in options:
         geometry = options.nested("geometry")
-        numbers = (int(geometry.required("heads")), int(geometry.required("sectors-per-track")))
+        numbers = (geometry.required("heads", int), geometry.required("sectors-per-track", int))
         geometry.finish()
     number = take_partition(stage, reading.table(stage))
-    reading.filesystems.append(
-        Fat(number, options.required("volid"), options.take("label"), options.take("fat-size"), numbers)
-    )
+    volid, label = options.required("volid", str), options.take("label", str)
+    reading.filesystems.append(Fat(number, volid, label, options.take("fat-size", int), numbers))
 
 
 def _ext4(stage: TakenStage, reading: _Reading) -> None:
@@ -158,12 +166,12 @@ def _ext4(stage: TakenStage, reading: _Reading) -> None:
     reading.filesystems.append(
         Ext4(
             number,
-            options.required("uuid"),
-            options.take("label"),
-            options.take("lazy_init"),
-            options.take("metadata_csum_seed"),
-            options.take("orphan_file"),
-            options.take("verity"),
+            options.required("uuid", str),
+            options.take("label", str),
+            options.take("lazy_init", bool),
+            options.take("metadata_csum_seed", bool),
+            options.take("orphan_file", bool),
+            options.take("verity", bool),
         )
     )
 
@@ -171,9 +179,8 @@ def _ext4(stage: TakenStage, reading: _Reading) -> None:
 def _xfs(stage: TakenStage, reading: _Reading) -> None:
     options = stage.options
     number = take_partition(stage, reading.table(stage))
-    reading.filesystems.append(
-        Xfs(number, options.required("uuid"), options.take("label"), options.take("agcount"))
-    )
+    uuid, label = options.required("uuid", str), options.take("label", str)
+    reading.filesystems.append(Xfs(number, uuid, label, options.take("agcount", int)))
 
 
 def _mkdir(stage: TakenStage, reading: _Reading) -> None:
@@ -200,7 +207,7 @@ def _mkdir(stage: TakenStage, reading: _Reading) -> None:
 def _selinux(stage: TakenStage, reading: _Reading) -> None:
     take_whole_disk(stage)
     mounted = take_mounts(stage, reading.filesystems)
-    url = str(stage.options.required("target"))
+    url = stage.options.required("target", str)
     if not url.startswith("mount://root/"):
         raise unsupported(stage.where, f"target: {url}")
     target = url.removeprefix("mount://root")
@@ -216,7 +223,7 @@ def _copy(stage: TakenStage, reading: _Reading) -> None:
     mounted = take_mounts(stage, reading.filesystems)
     stage.options.expect("paths", [{"from": "input://tree/", "to": "mount://root/"}])
     targets = {each.name: each.target for each in mounted}
-    if reading.mounts or targets not in (
+    if targets not in (
         {"root": "/", "boot": "/boot"},
         {"root": "/", "boot": "/boot", "efi": "/boot/efi"},
     ):
@@ -230,25 +237,20 @@ def _copy(stage: TakenStage, reading: _Reading) -> None:
 
 def _bootupd(stage: TakenStage, reading: _Reading) -> None:
     take_whole_disk(stage)
-    check_mounts(stage, take_mounts(stage, reading.filesystems), reading.mounts)
+    check_mounts(stage, take_mounts(stage, reading.filesystems), reading.mounts, deployment=False)
     take_default_deployment(stage.options)
     bios = None
     if "bios" in stage.options:
         options = stage.options.nested("bios")
         options.expect("device", "disk")
-        bios = BiosTarget(options.take("partition"))
+        bios = BiosTarget(options.take("partition", int))
         options.finish()
-    if reading.bootloader:
-        raise unsupported(stage.where, "a second stage of this type")
-    reading.bootloader = Bootupd(bool(stage.options.take("static-configs", False)), bios)
+    reading.bootloader = Bootupd(stage.options.take("static-configs", bool) or False, bios)
 
 
 def _chattr(stage: TakenStage, reading: _Reading) -> None:
     take_whole_disk(stage)
-    mounted: list[Mounted] = take_mounts(stage, reading.filesystems)
-    check_mounts(stage, mounted, reading.root())
-    if not any(each.name == DEPLOYMENT for each in mounted):
-        raise unsupported(stage.where, "no deployment is mounted")
+    check_mounts(stage, take_mounts(stage, reading.filesystems), reading.root(), deployment=True)
     reading.attributes += take_attributes(stage, "mount://root/")
 
 

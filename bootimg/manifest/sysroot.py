@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bootimg.manifest.model import Manifest
+from bootimg.manifest.model import Manifest, Pipeline
 from bootimg.manifest.recipe import (
     Aleph,
     Attribute,
@@ -18,65 +19,93 @@ from bootimg.manifest.recipe import (
     Sysroot,
 )
 from bootimg.manifest.stages import DEPLOYMENT, take_default_deployment, take_labels, take_mounts
-from bootimg.manifest.taken import TakenStage, taking, unsupported
+from bootimg.manifest.taken import Taken, TakenStage, check_build, check_order, taking, unsupported
 
+ARCHIVE_PIPELINE = "oci-archive"
 _ARCHIVE = "coreos.ociarchive"
+_ORDER = (
+    *("selinux", "ostree.init-fs", "ostree.os-init", "ostree.config", "mkdir", "ignition"),
+    *("ostree.deploy.container", "chattr", "ostree.config", "ostree.aleph", "ostree.selinux"),
+)
+# A tree that is deployed from an archive, or from an image that osbuild fetches.
+_CURL, _SKOPEO = "org.osbuild.curl", "org.osbuild.skopeo"
+
+
+def has_archive(manifest: Manifest) -> bool:
+    """Whether the layer is an archive that a pipeline of its own brings."""
+    return any(pipeline.name == ARCHIVE_PIPELINE for pipeline in manifest.pipelines)
 
 
 def read_source(manifest: Manifest) -> ContainerSource:
     """Where the layer comes from; the pipelines that unpack it must take it from there."""
     source = None
-    if any(pipeline.name == "oci-archive" for pipeline in manifest.pipelines):
+    if has_archive(manifest):
         source = _read_archive(manifest)
     pipeline = manifest.pipeline("deployed-tree")
-    if pipeline.build or pipeline.source_epoch is not None or len(pipeline.stages) != 1:
-        raise unsupported("deployed-tree", "more than one stage, a build root or a source epoch")
-    with taking(pipeline.name, pipeline.stages[0]) as stage:
-        if stage.type != "container-deploy":
-            raise unsupported(stage.where, "the stage")
+    with _only_stage(pipeline, "container-deploy") as stage:
         return take_image(stage, manifest, source)
 
 
-def _read_archive(manifest: Manifest) -> ContainerSource:
-    pipeline = manifest.pipeline("oci-archive")
-    if pipeline.build or pipeline.source_epoch is not None or len(pipeline.stages) != 1:
-        raise unsupported("oci-archive", "more than one stage, a build root or a source epoch")
+@contextmanager
+def _only_stage(pipeline: Pipeline, kind: str) -> Iterator[TakenStage]:
+    check_build(pipeline, None)
+    if [stage.type for stage in pipeline.stages] != [f"org.osbuild.{kind}"]:
+        raise unsupported(pipeline.name, f"other stages than one {kind}")
     with taking(pipeline.name, pipeline.stages[0]) as stage:
-        if stage.type != "copy":
-            raise unsupported(stage.where, "the stage")
+        yield stage
+
+
+def _read_archive(manifest: Manifest) -> ContainerSource:
+    with _only_stage(manifest.pipeline(ARCHIVE_PIPELINE), "copy") as stage:
         file = stage.inputs.nested("file")
         file.expect("type", "org.osbuild.files")
         file.expect("origin", "org.osbuild.source")
-        references = file.required("references")
+        references = file.each("references", str)
         file.finish()
+        if len(references) != 1:
+            raise unsupported(stage.where, f"references: {list(references)}")
         digest = references[0]
         wanted = [{"from": f"input://file/{digest}", "to": f"tree:///{_ARCHIVE}"}]
         stage.options.expect("paths", wanted)
-    items = manifest.sources.get("org.osbuild.curl", {}).get("items", {})
-    if len(references) != 1 or set(items) != {digest} or set(items[digest]) != {"url"}:
-        raise unsupported("sources", f"{sorted(items)} for {references}")
-    return ContainerSource(digest, items[digest]["url"])
+    item = _source_item(manifest, _CURL, digest)
+    url = item.required("url", str)
+    item.finish()
+    return ContainerSource(digest, url)
+
+
+def _source_item(manifest: Manifest, kind: str, key: str) -> Taken:
+    """The one item of the manifest's one source."""
+    sources = Taken("sources", manifest.sources)
+    source = sources.nested(kind)
+    items = source.nested("items")
+    item = items.nested(key)
+    for part in (sources, source, items):
+        part.finish()
+    return item
 
 
 def take_image(stage: TakenStage, manifest: Manifest, archive: ContainerSource | None) -> ContainerSource:
     """The input `images`: the archive's image, or one that osbuild fetches."""
     images = stage.inputs.nested("images")
     images.expect("type", "org.osbuild.containers")
-    references = images.required("references")
+    references = images.required("references", dict)
     images.expect("origin", "org.osbuild.pipeline" if archive else "org.osbuild.source")
     images.finish()
     if archive:
         if references != {"name:oci-archive": {"name": _ARCHIVE}}:
             raise unsupported(stage.where, f"references: {references}")
         return archive
-    items = manifest.sources.get("org.osbuild.skopeo", {}).get("items", {})
-    if len(references) != 1 or set(items) != set(references):
-        raise unsupported("sources", f"{sorted(items)} for {sorted(references)}")
-    identity = next(iter(references))
-    image = items[identity]["image"]
-    if references[identity] != {"name": image["name"]} or set(image) != {"name", "digest"}:
+    if len(references) != 1:
         raise unsupported(stage.where, f"references: {references}")
-    return ContainerSource(image["digest"], image["name"])
+    ((identity, reference),) = references.items()
+    item = _source_item(manifest, _SKOPEO, identity)
+    image = item.nested("image")
+    name, digest = image.required("name", str), image.required("digest", str)
+    for part in (image, item):
+        part.finish()
+    if reference != {"name": name}:
+        raise unsupported(stage.where, f"references: {references}")
+    return ContainerSource(digest, name)
 
 
 @dataclass
@@ -91,7 +120,7 @@ class _Reading:
 
     @property
     def archive(self) -> ContainerSource | None:
-        return self.source if self.source.reference.startswith("file://") else None
+        return self.source if has_archive(self.manifest) else None
 
     def once(self, stage: TakenStage, key: str, value: object) -> None:
         if key in self.values:
@@ -104,11 +133,10 @@ def read_sysroot(manifest: Manifest, source: ContainerSource) -> Sysroot:
     pipeline = manifest.pipeline("tree")
     if pipeline.build != "name:deployed-tree":
         raise unsupported("tree", f"build: {pipeline.build!r}")
+    check_order(pipeline, _ORDER)
     reading = _Reading(manifest, source)
     for each in pipeline.stages:
         with taking("tree", each) as stage:
-            if stage.type not in _STAGES:
-                raise unsupported(stage.where, "the stage")
             _STAGES[stage.type](stage, reading)
     values = reading.values
     for key in ("init-fs", "osname", "ignition", "deploy", "aleph"):
@@ -142,7 +170,7 @@ def _init_fs(stage: TakenStage, reading: _Reading) -> None:
 
 
 def _os_init(stage: TakenStage, reading: _Reading) -> None:
-    reading.once(stage, "osname", stage.options.required("osname"))
+    reading.once(stage, "osname", stage.options.required("osname", str))
 
 
 def _config(stage: TakenStage, reading: _Reading) -> None:
@@ -150,10 +178,12 @@ def _config(stage: TakenStage, reading: _Reading) -> None:
     groups = stage.options.nested("config")
     sysroot = groups.nested("sysroot")
     target = reading.repo_config_after if "deploy" in reading.values else reading.repo_config
-    for key in ("readonly", "bootloader", "bootprefix", "bls-append-except-default"):
-        value = sysroot.take(key)
-        if value is not None:
-            target[f"sysroot.{key}"] = str(value).lower() if isinstance(value, bool) else str(value)
+    for key in ("readonly", "bootprefix"):
+        if key in sysroot:
+            target[f"sysroot.{key}"] = str(sysroot.required(key, bool)).lower()
+    for key in ("bootloader", "bls-append-except-default"):
+        if key in sysroot:
+            target[f"sysroot.{key}"] = sysroot.required(key, str)
     sysroot.finish()
     groups.finish()
 
@@ -161,19 +191,12 @@ def _config(stage: TakenStage, reading: _Reading) -> None:
 def take_directories(stage: TakenStage, located: Callable[[str], tuple[int | None, str]]) -> list[Directory]:
     """The mkdir stage's paths; `located` tells the partition and the path on it."""
     found = []
-    for each in stage.options.required("paths"):
-        partition, path = located(each["path"])
-        if unknown := sorted(set(each) - {"path", "mode", "parents", "exist_ok"}):
-            raise unsupported(stage.where, f"{unknown} of {path}")
-        found.append(
-            Directory(
-                partition,
-                path,
-                each.get("mode", 0o777),
-                each.get("parents", False),
-                each.get("exist_ok", False),
-            )
-        )
+    for each in stage.options.objects("paths"):
+        partition, path = located(each.required("path", str))
+        mode = each.take("mode", int)
+        parents, exist_ok = each.take("parents", bool) or False, each.take("exist_ok", bool) or False
+        each.finish()
+        found.append(Directory(partition, path, 0o777 if mode is None else mode, parents, exist_ok))
     return found
 
 
@@ -182,10 +205,10 @@ def _mkdir(stage: TakenStage, reading: _Reading) -> None:
 
 
 def _ignition(stage: TakenStage, reading: _Reading) -> None:
-    target = stage.options.take("target", "tree:///boot")
+    target = stage.options.take("target", str) or "tree:///boot"
     if not target.startswith("tree:///"):
         raise unsupported(stage.where, f"target: {target}")
-    network = tuple(stage.options.take("network", ()))
+    network = stage.options.each("network", str)
     reading.once(stage, "ignition", Ignition(target.removeprefix("tree://"), network))
 
 
@@ -193,22 +216,24 @@ def _deploy(stage: TakenStage, reading: _Reading) -> None:
     take_image(stage, reading.manifest, reading.archive)
     options = stage.options
     deploy = Deploy(
-        options.required("target_imgref"),
-        tuple(options.take("kernel_opts", ())),
-        tuple(options.take("mounts", ())),
+        options.required("target_imgref", str),
+        options.each("kernel_opts", str),
+        options.each("mounts", str),
     )
-    reading.once(stage, "deploy-osname", options.required("osname"))
+    reading.once(stage, "deploy-osname", options.required("osname", str))
     reading.once(stage, "deploy", deploy)
 
 
 def take_attributes(stage: TakenStage, prefix: str) -> list[Attribute]:
     """The chattr stage's items, each a path below `prefix`."""
     found = []
-    items: Mapping[str, Mapping[str, Any]] = stage.options.required("items")
-    for path, item in items.items():
-        if not path.startswith(prefix) or set(item) != {"immutable"}:
-            raise unsupported(stage.where, f"{path}: {item}")
-        found.append(Attribute("/" + path.removeprefix(prefix), bool(item["immutable"])))
+    items = stage.options.nested("items")
+    for path in items:
+        if not path.startswith(prefix):
+            raise unsupported(stage.where, path)
+        item = items.nested(path)
+        found.append(Attribute("/" + path.removeprefix(prefix), item.required("immutable", bool)))
+        item.finish()
     return found
 
 
@@ -219,7 +244,7 @@ def _chattr(stage: TakenStage, reading: _Reading) -> None:
 
 
 def _aleph(stage: TakenStage, reading: _Reading) -> None:
-    reading.once(stage, "aleph", Aleph(bool(stage.options.take("coreos_compat", False))))
+    reading.once(stage, "aleph", Aleph(stage.options.take("coreos_compat", bool) or False))
     take_default_deployment(stage.options)
 
 

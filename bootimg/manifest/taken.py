@@ -10,6 +10,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.manifest.model import Pipeline, Stage
 
 Value = TypeVar("Value")
+_PREFIX = "org.osbuild."
 
 
 def unsupported(where: str, what: str) -> BootimgError:
@@ -89,8 +90,10 @@ class TakenStage:
     """The four parts of a stage, each to be taken whole."""
 
     def __init__(self, pipeline: str, stage: Stage) -> None:
-        self.type = stage.type.removeprefix("org.osbuild.")
         self.where = f"{pipeline}: {stage.type}"
+        if not stage.type.startswith(_PREFIX):
+            raise unsupported(self.where, "the stage")
+        self.type = stage.type.removeprefix(_PREFIX)
         self.options = Taken(f"{self.where} options", stage.options)
         self.devices = Taken(f"{self.where} devices", stage.devices)
         self.inputs = Taken(f"{self.where} inputs", stage.inputs)
@@ -115,7 +118,7 @@ def check_order(pipeline: Pipeline, order: Sequence[str]) -> None:
     left = iter(order)
     for stage in pipeline.stages:
         # Membership consumes the iterator up to the stage found.
-        if stage.type.removeprefix("org.osbuild.") not in left:
+        if stage.type.removeprefix(_PREFIX) not in left:
             raise unsupported(f"{pipeline.name}: {stage.type}", "the stage, or its place or number")
 
 

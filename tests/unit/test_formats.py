@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bootimg import formats
+from bootimg.atomic import whole_file
 from bootimg.disk.bootpatch import Patch
 from bootimg.disk.composite import Composite
 from bootimg.disk.extents import Extent, FileSource, Source
@@ -19,7 +20,6 @@ from bootimg.errors import BootimgError
 from bootimg.events import Event, Events, StepProgress
 from bootimg.formats.qcow2 import CLUSTER, plan, write_overlay, write_qcow2
 from bootimg.formats.qcow2read import Qcow2Source, open_disk
-from bootimg.formats.whole import whole_file
 from bootimg.sizes import GIB, MIB
 
 needs_qemu_img = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is not installed")
@@ -286,7 +286,7 @@ def test_whole_files_without_tmpfile_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anonymous: bool
 ) -> None:
     if not anonymous:
-        monkeypatch.setattr("bootimg.formats.whole.os.O_TMPFILE", os.O_DIRECTORY)
+        monkeypatch.setattr("bootimg.atomic.os.O_TMPFILE", os.O_DIRECTORY)
     path = tmp_path / "file"
     path.write_text("old")
     with whole_file(path, mode=0o640) as handle:

@@ -37,6 +37,8 @@ def mutations(value: object) -> list[object]:
             return [not value, "other", None, int(value)]
         case int():
             return [value + 1, str(value), -value - 1, float(value), None]
+        case str() if value.startswith("org.osbuild."):
+            return [value.removeprefix("org.osbuild."), "org.osbuild.noop", f"{value}x", "", 7, None]
         case _:
             return [f"{value}x", f"x{value}", "", 7, None, [value]]
 
@@ -56,6 +58,9 @@ def changes(document: Json) -> Iterator[tuple[str, Json]]:
             for index in range(len(value)):
                 yield f"{name}: without {index}", changed(document, path, value[:index] + value[index + 1 :])
                 yield f"{name}: twice {index}", changed(document, path, [*value[: index + 1], *value[index:]])
+            for index in range(1, len(value)):
+                swapped = [*value[: index - 1], value[index], value[index - 1], *value[index + 1 :]]
+                yield f"{name}: swapped {index}", changed(document, path, swapped)
         else:
             for other in mutations(value):
                 yield f"{name}: {other!r}", changed(document, path, other)
