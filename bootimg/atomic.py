@@ -96,14 +96,19 @@ def enough_space(folder: Path, need: int | None = None) -> Iterator[None]:
 
 def require_space(path: Path, need: int) -> None:
     """Refuse before work starts where `need` bytes are not free at `path`."""
-    if shutil.disk_usage(_existing(path)).free < need:
+    if free_space(path) < need:
         raise no_space(path, need)
+
+
+def free_space(path: Path) -> int:
+    """Bytes free where `path` is or would be made."""
+    return shutil.disk_usage(nearest_folder(path)).free
 
 
 def no_space(path: Path, need: int | None = None) -> BootimgError:
     """The error for a full file system: where, how much is free and how much is needed."""
-    folder = _existing(path)
-    free = shutil.disk_usage(folder).free
+    folder = nearest_folder(path)
+    free = free_space(folder)
     wanted = f", {format_size(need)} are needed" if need is not None else ""
     return BootimgError(
         "no-space-left",
@@ -112,7 +117,8 @@ def no_space(path: Path, need: int | None = None) -> BootimgError:
     )
 
 
-def _existing(path: Path) -> Path:
+def nearest_folder(path: Path) -> Path:
+    """The folder itself, or the nearest above it that exists."""
     return next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
 
 

@@ -39,16 +39,47 @@ class BaseDisk:
 
 def base_key(recipe: Recipe, layer_digest: str, tools_digest: str) -> str:
     """The content key: everything of the recipe that the base disk depends on, the layer, the tools."""
+    return _digest(_key_inputs(recipe, layer_digest, tools_digest))[:32]
+
+
+def _key_inputs(recipe: Recipe, layer_digest: str, tools_digest: str) -> dict[str, object]:
     fields = asdict(recipe)
     for platform_only in ("platforms", "source"):
         del fields[platform_only]
-    inputs = {"builder": BUILDER, "recipe": fields, "layer": layer_digest, "tools": tools_digest}
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()[:32]
+    return {"builder": BUILDER, "recipe": fields, "layer": layer_digest, "tools": tools_digest}
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _parts(inputs: dict[str, object]) -> dict[str, str]:
+    """The digest of each input, of each field of the recipe for itself."""
+    recipe = inputs["recipe"]
+    assert isinstance(recipe, dict)
+    named = {**inputs, **{f"recipe.{name}": value for name, value in recipe.items()}}
+    del named["recipe"]
+    return {name: _digest(value) for name, value in named.items()}
+
+
+def why_no_base(cache: Cache, key: str, recipe: Recipe, layer_digest: str, tools_digest: str) -> str:
+    """Why `find_base` has nothing for this key: what differs from the nearest base disk that is kept."""
+    bases = cache.root / "bases"
+    if (bases / key).exists():
+        return "the kept base disk was touched after it was sealed"
+    wanted = _parts(_key_inputs(recipe, layer_digest, tools_digest))
+    changes: list[list[str]] = []
+    for path in bases.glob("[!.]*/inputs.json"):
+        had = json.loads(path.read_bytes())
+        changes.append(sorted(name for name, digest in wanted.items() if had.get(name) != digest))
+    if not changes:
+        return "no base disk is kept"
+    return f"its key changed: other {', '.join(min(changes, key=_length))}"
 
 
 def find_base(cache: Cache, key: str) -> BaseDisk | None:
     """The sealed base disk of this key, if it is there and was not touched since it was sealed."""
-    folder = cache.folder("bases") / key
+    folder = cache.root / "bases" / key
     try:
         seal = json.loads((folder / "seal.json").read_bytes())
         status = (folder / "disk.raw").stat()
@@ -74,6 +105,8 @@ def make_base(
         with _removed_on_failure(partial):
             disk = partial / "disk.raw"
             make_base_disk(inputs, disk, log=log, accelerator=accelerator, cache=cache, events=events)
+            parts = _parts(_key_inputs(inputs.recipe, inputs.image.digest, inputs.tools.digest))
+            write_whole(partial / "inputs.json", json.dumps(parts, indent=1).encode())
             _seal(partial, disk, inputs.commit.checksum)
             shutil.rmtree(bases / key, ignore_errors=True)
             partial.rename(bases / key)
@@ -81,6 +114,10 @@ def make_base(
     base = find_base(cache, key)
     assert base is not None
     return base
+
+
+def _length(names: list[str]) -> int:
+    return len(names)
 
 
 @contextmanager

@@ -12,8 +12,12 @@ from datetime import UTC, datetime
 from bootimg.build.artifacts import archive_layer, existing, make_image
 from bootimg.build.bases import BaseDisk, base_key, find_base, make_base
 from bootimg.build.journal import NAME, Journal
+from bootimg.build.plan import plan_of
 from bootimg.build.prepare import Layer, open_layer, render_manifest
 from bootimg.build.request import Artifact, Outcome, Request
+from bootimg.build.space import require_room
+from bootimg.build.summary import summary
+from bootimg.build.timings import timing
 from bootimg.build.tools import tool_tree_image
 from bootimg.build.variables import target_imgref
 from bootimg.builds.build import BuildDir, open_build
@@ -31,7 +35,15 @@ from bootimg.vm.probe import choose_accelerator
 
 def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
     """Make what the request asks for and return what the build has then."""
+    with timing(cache, request.accelerator, events) as timed:
+        return _build(request, cache, timed)
+
+
+def _build(request: Request, cache: Cache, events: Events) -> Outcome:
     layer = open_layer(request, cache, events)
+    plan = plan_of(request, layer.image, layer, cache)
+    events.message(f"plan: {summary(plan)}")
+    require_room(plan.spaces)
     with open_build(request.builds, layer.facts.version, request.arch) as build:
         journal = Journal(build.file(NAME))
         if step := journal.interrupted():

@@ -29,7 +29,11 @@ class Layer:
 def open_layer(request: Request, cache: Cache, events: Events) -> Layer:
     """Fetch the image, open its tree, read what it says of itself; refuse what can't be built of it."""
     image = fetch(request.reference, arch=request.arch, cache=cache, events=events, registry=request.registry)
-    tree = open_tree(image, cache, events)
+    return read_layer(request, image, open_tree(image, cache, events))
+
+
+def read_layer(request: Request, image: Image, tree: Tree) -> Layer:
+    """The layer of an opened tree; the same refusals."""
     facts = read_facts(image, tree)
     target_imgref(request, image, facts)
     disk_sizes_mib(request, tree, facts)

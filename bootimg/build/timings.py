@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootimg.atomic import write_whole
 from bootimg.cache import Cache
+from bootimg.errors import BootimgError
+from bootimg.events import Event, Events, StepFinished
+from bootimg.vm.probe import known_accelerator
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +27,14 @@ class Timings:
         value = self._read().get(self._key(step))
         return float(value) if isinstance(value, int | float) else None
 
-    def remember(self, step: str, seconds: float) -> None:
-        """Note what a step took that did run."""
+    def remember(self, seconds: Mapping[str, float]) -> None:
+        """Note what steps took that did run."""
+        if not seconds:
+            return
+        self.cache.root.mkdir(parents=True, exist_ok=True)
         with self.cache.locked("timings"):
             known = self._read()
-            known[self._key(step)] = round(seconds, 3)
+            known |= {self._key(step): round(value, 3) for step, value in seconds.items()}
             write_whole(self._path, json.dumps(known, indent=1, sort_keys=True).encode())
 
     @property
@@ -39,5 +47,38 @@ class Timings:
     def _read(self) -> dict[str, object]:
         try:
             return dict(json.loads(self._path.read_bytes()))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, TypeError, ValueError):
             return {}
+
+
+@dataclass(frozen=True, slots=True)
+class StepTimes:
+    """A sink for events that notes the seconds of every step that did its work to the end."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        if isinstance(event, StepFinished) and not (event.cached or event.failed):
+            self.seconds[event.step] = event.seconds
+
+
+@contextmanager
+def timing(cache: Cache, choice: str, events: Events) -> Iterator[Events]:
+    """Events like `events` for one build; what its steps took is remembered, however it ends."""
+    times = StepTimes()
+    try:
+        yield Events([*events.sinks, times])
+    finally:
+        if times.seconds:
+            Timings(cache, timed_as(choice, cache)).remember(times.seconds)
+
+
+def timed_as(choice: str, cache: Cache) -> str:
+    """The accelerator that times are kept under; before KVM was tested that is the slow one."""
+    try:
+        accelerator = known_accelerator(choice, cache)
+    except BootimgError:
+        # There is no QEMU: whatever did run, ran without an accelerator.
+        return "tcg"
+    return accelerator.name if accelerator else "tcg"

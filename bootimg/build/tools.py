@@ -13,7 +13,7 @@ from bootimg.layer.tree import Tree
 
 def tool_tree_image(tools: Tree, cache: Cache, events: Events) -> Path:
     """The tool tree as a read-only file system image, kept by the tree's digest."""
-    image = cache.folder("tooltrees") / f"{tools.digest.removeprefix('sha256:')}.squashfs"
+    image = tool_tree_path(tools, cache)
     with cache.locked(f"tooltree-{image.stem}"), events.step("tools", "preparing the tool tree") as step:
         if image.exists():
             step.result("kept", cached=True)
@@ -22,3 +22,8 @@ def tool_tree_image(tools: Tree, cache: Cache, events: Events) -> Path:
                 partial.unlink()
                 write_tool_tree(tools, partial)
     return image
+
+
+def tool_tree_path(tools: Tree, cache: Cache) -> Path:
+    """Where that image is or would be."""
+    return cache.root / "tooltrees" / f"{tools.digest}.squashfs"

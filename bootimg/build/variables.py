@@ -10,7 +10,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.facts import LayerFacts
 from bootimg.layer.image import Image
 from bootimg.layer.tree import Tree
-from bootimg.manifest.render import Variables
+from bootimg.manifest.render import ContainerImage, Variables
 from bootimg.sizes import GIB, MIB, align_up, format_size
 
 # What osbuild's stage org.osbuild.ostree.deploy.container takes.
@@ -59,9 +59,16 @@ def disk_sizes_mib(request: Request, tree: Tree, facts: LayerFacts) -> tuple[int
 
 
 def make_variables(
-    request: Request, image: Image, tree: Tree, facts: LayerFacts, *, ociarchive: str, sha256: str
+    request: Request,
+    image: Image,
+    tree: Tree,
+    facts: LayerFacts,
+    *,
+    ociarchive: str | None = None,
+    sha256: str = "",
+    container: ContainerImage | None = None,
 ) -> Variables:
-    """The variables for a layer whose archive is the file `ociarchive`."""
+    """The variables for a layer in the archive `ociarchive`, or one that osbuild fetches as `container`."""
     metal, cloud = disk_sizes_mib(request, tree, facts)
     return Variables(
         arch=request.arch,
@@ -74,5 +81,6 @@ def make_variables(
         extra_kargs=facts.image_json.extra_kargs,
         ociarchive=ociarchive,
         ociarchive_sha256=sha256,
+        container=container,
         platforms=request.platforms,
     )

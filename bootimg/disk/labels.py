@@ -37,6 +37,8 @@ def label_disk(vm: Appliance, labels: Labels, deployment: Deployment, unlabelled
     setfiles(vm, contexts, deployment.root, f"{deployment.root}/etc")
     setfiles(vm, contexts, deployment.stateroot, var)
     setfiles(vm, contexts, SYSROOT, SYSROOT, exclude=(*unlabelled, *excluded, deployment.root, var, OBJECTS))
+    # setfiles stays out of what is mounted below its path.
+    setfiles(vm, contexts, SYSROOT, f"{SYSROOT}/boot", exclude=(*unlabelled, *excluded))
 
 
 def setfiles(vm: Appliance, contexts: str, root: str, path: str, *, exclude: Sequence[str] = ()) -> None:

@@ -38,15 +38,8 @@ def read_facts(image: Image, tree: Tree) -> LayerFacts:
     if tree.exists("sysroot/ostree/repo"):
         raise encapsulated("its layers hold an ostree repository (/sysroot/ostree/repo)")
     image_json = _image_json(tree)
-    version = image.version
-    if not version:
-        raise BootimgError(
-            "layer-version-missing",
-            f"{image.reference} carries no label {VERSION_LABEL}",
-            hint="the version names the build and its files: set the label where the layer is made",
-        )
     return LayerFacts(
-        version=version,
+        version=version_of(image),
         osname=image.osname,
         stream=image.labels.get("com.coreos.stream", ""),
         kernel_version=kernel_version(tree),
@@ -56,6 +49,17 @@ def read_facts(image: Image, tree: Tree) -> LayerFacts:
         selinux_policy=selinux_policy(tree),
         has_bootupd=tree.exists("usr/bin/bootupctl"),
     )
+
+
+def version_of(image: Image) -> str:
+    """The version by the image's labels, or `layer-version-missing`."""
+    if not image.version:
+        raise BootimgError(
+            "layer-version-missing",
+            f"{image.reference} carries no label {VERSION_LABEL}",
+            hint="the version names the build and its files: set the label where the layer is made",
+        )
+    return image.version
 
 
 def kernel_version(tree: Tree) -> str:

@@ -131,8 +131,18 @@ def _position(entry: Entry) -> tuple[int, int]:
 
 def is_loose(repo: Path, names: Mapping[str, int]) -> bool:
     """Whether the repository has all these loose files."""
-    objects = repo / "objects"
-    return all((objects / name).exists() for name in names)
+    folders: dict[str, set[str]] = {}
+    for name in names:
+        folders.setdefault(name[:2], set()).add(name[3:])
+    return all(found <= _names(repo / "objects" / folder) for folder, found in folders.items())
+
+
+def _names(folder: Path) -> set[str]:
+    # To list a folder takes a tenth of the time that asking for each of its names does.
+    try:
+        return set(os.listdir(folder))  # noqa: PTH208
+    except FileNotFoundError:
+        return set()
 
 
 def ref_of(repo: Path, ref: str) -> str | None:

@@ -19,16 +19,24 @@ def member(entry: Entry) -> bytes:
     """The headers of a member; after a file's come its content and `padding` of it."""
     records: dict[str, bytes] = {f"SCHILY.xattr.{name}": value for name, value in entry.xattrs}
     path = entry.path + ("/" if entry.kind is Kind.DIRECTORY else "")
-    for key, value in (("path", path), ("linkpath", entry.target)):
-        if len(value.encode()) > 100 or not value.isascii():
-            records[key] = value.encode()
+    if len(path.encode()) > 100 or not path.isascii():
+        records["path"] = path.encode()
     numbers = {"uid": entry.uid, "gid": entry.gid, "size": entry.size, "mtime": entry.mtime}
     for key, number in numbers.items():
         if number > (_MAX_SIZE if key in ("size", "mtime") else _MAX_ID):
             records[key] = str(number).encode()
             numbers[key] = 0
     header = _header(path, entry.target, _TYPES[entry.kind], entry.mode, numbers)
-    return _pax(records) + header if records else header
+    return _long_link(entry.target) + (_pax(records) + header if records else header)
+
+
+def _long_link(target: str) -> bytes:
+    # GNU's header, for sqfstar 4.5 takes "/" and "../" off the front of a pax record's linkpath.
+    data = target.encode() + b"\0"
+    if len(data) <= 101:
+        return b""
+    numbers = {"uid": 0, "gid": 0, "size": len(data), "mtime": 0}
+    return _header("././@LongLink", "", b"K", 0o644, numbers) + data + padding(len(data))
 
 
 def padding(size: int) -> bytes:

@@ -100,7 +100,7 @@ class Renderer:
             if directive in node:
                 _alone(scope, node, directive)
                 return resolve(self, scope, node)
-        found = {}
+        found: Json = {}
         for key, value in node.items():
             if key == "mpp-embed":
                 found["references"] = self._embed(scope.at(key), value)
@@ -130,7 +130,7 @@ class Renderer:
         except json.JSONDecodeError as error:
             raise malformed(f"{text} is not JSON: {error}", scope.where) from None
 
-    def _embed(self, scope: Scope, order: Any) -> dict[str, Any]:  # noqa: ANN401
+    def _embed(self, scope: Scope, order: Any) -> Json:  # noqa: ANN401
         """A file by its URL, fetched by osbuild; expressions know its checksum as `embedded[id]`."""
         resolved = self._order(scope, order, {"id", "url"})
         url = str(resolved["url"])
@@ -168,7 +168,7 @@ def _alone(scope: Scope, node: Json, directive: str) -> None:
 
 def _load(folder: Traversable, name: str) -> Json:
     try:
-        document = yaml.load(folder.joinpath(name).read_text(), _Loader)  # noqa: S506: a SafeLoader
+        document = yaml.load(folder.joinpath(name).read_text(), _Loader)
     except (OSError, yaml.YAMLError) as error:
         raise malformed(f"it cannot be read: {error}", name) from None
     if not isinstance(document, dict) or not isinstance(document.get("pipelines"), list):

@@ -22,19 +22,14 @@ _ORDER = ("copy", "truncate", "coreos.platform", "zipl.inst")
 def read_platforms(
     pipelines: Sequence[Pipeline], mounts: Sequence[Mount], filesystems: Sequence[Filesystem], disk: Disk
 ) -> dict[str, PlatformDisk]:
-    """Every platform by name; a pipeline that belongs to none is refused."""
-    by_name = {pipeline.name: pipeline for pipeline in pipelines}
+    """Every platform by name, from pairs of pipelines; one that belongs to none is refused."""
     found = {}
-    for name, pipeline in by_name.items():
-        if name.startswith("raw-") and name.endswith("-image"):
-            platform = name.removeprefix("raw-").removesuffix("-image")
-            artifact = by_name.get(platform)
-            if artifact is None:
-                raise unsupported(name, f"there is no pipeline {platform}")
-            found[platform] = _read_platform(platform, pipeline, artifact, mounts, filesystems, disk)
-    known = {each for platform in found for each in (platform, f"raw-{platform}-image")}
-    if unknown := sorted(set(by_name) - known):
-        raise unsupported("pipelines", ", ".join(unknown))
+    for index in range(0, len(pipelines), 2):
+        raw, *rest = pipelines[index : index + 2]
+        artifact = rest[0] if rest else raw
+        if raw.name != f"raw-{artifact.name}-image":
+            raise unsupported("pipelines", f"{raw.name} followed by {artifact.name}")
+        found[artifact.name] = _read_platform(artifact.name, raw, artifact, mounts, filesystems, disk)
     return found
 
 

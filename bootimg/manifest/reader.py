@@ -80,7 +80,6 @@ def read_recipe(manifest: Manifest) -> Recipe:
     reading = _read_raw_image(pipeline)
     if reading.disk is None or not reading.mounts:
         raise unsupported(RAW_IMAGE, "there is no partition table, or nothing is copied to the disk")
-    rest = _platform_pipelines(manifest)
     return Recipe(
         reading.disk,
         tuple(reading.filesystems),
@@ -90,7 +89,7 @@ def read_recipe(manifest: Manifest) -> Recipe:
         sysroot,
         reading.bootloader,
         tuple(reading.attributes),
-        read_platforms(rest, reading.mounts, reading.filesystems, reading.disk),
+        read_platforms(_platform_pipelines(manifest), reading.mounts, reading.filesystems, reading.disk),
         source,
     )
 

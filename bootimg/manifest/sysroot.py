@@ -19,7 +19,7 @@ from bootimg.manifest.recipe import (
     Sysroot,
 )
 from bootimg.manifest.stages import DEPLOYMENT, take_default_deployment, take_labels, take_mounts
-from bootimg.manifest.taken import Taken, TakenStage, check_build, check_order, taking, unsupported
+from bootimg.manifest.taken import Taken, TakenStage, Value, check_build, check_order, taking, unsupported
 
 ARCHIVE_PIPELINE = "oci-archive"
 _ARCHIVE = "coreos.ociarchive"
@@ -60,25 +60,22 @@ def _read_archive(manifest: Manifest) -> ContainerSource:
         file = stage.inputs.nested("file")
         file.expect("type", "org.osbuild.files")
         file.expect("origin", "org.osbuild.source")
-        references = file.each("references", str)
+        references = file.required("references", dict)
         file.finish()
-        if len(references) != 1:
-            raise unsupported(stage.where, f"references: {list(references)}")
-        digest = references[0]
+        if list(references.values()) != [{}]:
+            raise unsupported(stage.where, f"references: {references}")
+        (digest,) = references
         wanted = [{"from": f"input://file/{digest}", "to": f"tree:///{_ARCHIVE}"}]
         stage.options.expect("paths", wanted)
-    item = _source_item(manifest, _CURL, digest)
-    url = item.required("url", str)
-    item.finish()
-    return ContainerSource(digest, url)
+    return ContainerSource(digest, _source_item(manifest, _CURL, digest, str))
 
 
-def _source_item(manifest: Manifest, kind: str, key: str) -> Taken:
+def _source_item(manifest: Manifest, kind: str, key: str, item_type: type[Value]) -> Value:
     """The one item of the manifest's one source."""
     sources = Taken("sources", manifest.sources)
     source = sources.nested(kind)
     items = source.nested("items")
-    item = items.nested(key)
+    item = items.required(key, item_type)
     for part in (sources, source, items):
         part.finish()
     return item
@@ -98,7 +95,7 @@ def take_image(stage: TakenStage, manifest: Manifest, archive: ContainerSource |
     if len(references) != 1:
         raise unsupported(stage.where, f"references: {references}")
     ((identity, reference),) = references.items()
-    item = _source_item(manifest, _SKOPEO, identity)
+    item = Taken("sources", _source_item(manifest, _SKOPEO, identity, dict))
     image = item.nested("image")
     name, digest = image.required("name", str), image.required("digest", str)
     for part in (image, item):

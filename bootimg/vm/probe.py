@@ -27,7 +27,7 @@ from bootimg.vm.kernel import Kernel, find_kernel
 from bootimg.vm.machine import ROWS
 from bootimg.vm.qemu import Program, require_system
 
-__all__ = ["Accelerator", "choose_accelerator", "kernel_fault"]
+__all__ = ["Accelerator", "choose_accelerator", "kernel_fault", "known_accelerator"]
 
 KVM = Path("/dev/kvm")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -69,7 +69,21 @@ def choose_accelerator(
     return Accelerator("tcg", fault)
 
 
-def _kvm_fault(cache: Cache, events: Events, arch: Arch, *, wanted: bool) -> str | None:
+def known_accelerator(choice: str, cache: Cache, arch: Arch | None = None) -> Accelerator | None:
+    """What `choose_accelerator` would answer, or None where it would have to boot a guest to know."""
+    if choice == "tcg":
+        return Accelerator("tcg", "asked for")
+    if fault := _closed(arch or Arch.of_machine()):
+        return Accelerator("tcg", fault)
+    verdict, _ = _verdict(cache, require_system(), find_kernel())
+    if not verdict.exists():
+        return None
+    fault = json.loads(verdict.read_bytes())["fault"]
+    return Accelerator("tcg", _stuck(fault)) if fault else Accelerator("kvm", "a Linux guest runs")
+
+
+def _closed(arch: Arch) -> str | None:
+    """Why KVM is out of the question, before any guest is booted."""
     if arch is not Arch.of_machine():
         return f"{arch} is not this machine's architecture"
     if not KVM.exists():
@@ -78,6 +92,12 @@ def _kvm_fault(cache: Cache, events: Events, arch: Arch, *, wanted: bool) -> str
         os.close(os.open(KVM, os.O_RDWR | os.O_CLOEXEC))
     except OSError as error:
         return f"{KVM} does not open: {error.strerror}"
+    return None
+
+
+def _kvm_fault(cache: Cache, events: Events, arch: Arch, *, wanted: bool) -> str | None:
+    if fault := _closed(arch):
+        return fault
     qemu = require_system(arch)
     try:
         kernel = find_kernel()
@@ -88,9 +108,10 @@ def _kvm_fault(cache: Cache, events: Events, arch: Arch, *, wanted: bool) -> str
     return _tested(cache, events, qemu, kernel)
 
 
-def _tested(cache: Cache, events: Events, qemu: Program, kernel: Kernel) -> str | None:
+def _verdict(cache: Cache, qemu: Program, kernel: Kernel) -> tuple[Path, list[object]]:
+    """Where the verdict is kept, and what it holds for."""
     stat = KVM.stat()
-    facts = [
+    facts: list[object] = [
         kernel.identity,
         str(qemu.path),
         qemu.raw,
@@ -99,7 +120,12 @@ def _tested(cache: Cache, events: Events, qemu: Program, kernel: Kernel) -> str 
         BOOT_ID.read_text().strip(),
     ]
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
-    verdict = cache.folder("probe") / f"{key}.json"
+    return cache.root / "probe" / f"{key}.json", facts
+
+
+def _tested(cache: Cache, events: Events, qemu: Program, kernel: Kernel) -> str | None:
+    verdict, facts = _verdict(cache, qemu, kernel)
+    cache.folder("probe")
     with cache.locked("probe"):
         if verdict.exists():
             fault = json.loads(verdict.read_text())["fault"]
@@ -110,7 +136,11 @@ def _tested(cache: Cache, events: Events, qemu: Program, kernel: Kernel) -> str 
             beside = verdict.with_suffix(".new")
             beside.write_text(json.dumps({"fault": fault, "facts": facts}))
             beside.rename(verdict)
-    return f"kvm opens but a guest does not run: {fault}" if fault else None
+    return _stuck(fault) if fault else None
+
+
+def _stuck(fault: str) -> str:
+    return f"kvm opens but a guest does not run: {fault}"
 
 
 def kernel_fault(accel: str, qemu: Program, kernel: Kernel, deadline: float) -> str | None:

@@ -160,7 +160,6 @@ def test_boot_has_one_entry_with_the_arguments_in_order(disk: Disk) -> None:
     assert options[len(base) + 1 :] == tail
     assert lines["linux"].startswith("/boot/ostree/rhcos-")
     assert (disk.boot / "boot").readlink() == Path()
-    assert 'grub_users ""' in entries[0].read_text()
 
 
 @as_root

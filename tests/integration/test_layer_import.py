@@ -25,7 +25,7 @@ from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.layer import repository
 from bootimg.layer.archive import write_ociarchive
-from bootimg.layer.entry import Kind
+from bootimg.layer.entry import Entry, Kind
 from bootimg.layer.fetch import RegistryOptions, fetch
 from bootimg.layer.image import Image
 from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_image
@@ -188,9 +188,15 @@ def test_a_change_writes_only_what_changed(
     importing.run(image_of(tmp_path / "a", BASE))
     read: list[str] = []
     chunks = Tree.chunks
-    monkeypatch.setattr(Tree, "chunks", lambda self, e: (read.append(e.path), chunks(self, e))[1])
+
+    def watched(self: Tree, entry: Entry) -> Iterator[bytes]:
+        read.append(entry.path)
+        yield from chunks(self, entry)
+
+    monkeypatch.setattr(Tree, "chunks", watched)
     _, done = importing.run(image_of(tmp_path / "b", BASE, oci.tar(oci.file("usr/share/new", b"new"))))
     assert [path for path in read if path.startswith("usr/bin")] == []
+    assert "usr/share/new" in read
     # The file, the dirtrees above it in the tree and in the layer, their dirmetas are known, two commits.
     assert done.new_objects <= 8
     importing.ostree("fsck", "--all")
@@ -254,12 +260,13 @@ def test_the_images_hold_the_tree_and_the_repository(importing: Import, tmp_path
     write_repo_image(importing.repo, done, tmp_path / "repo.squashfs")
 
     def listing(name: str) -> list[str]:
-        argv = ["unsquashfs", "-lln", "-d", "", tmp_path / name]
-        return subprocess.run(argv, check=True, text=True, stdout=subprocess.PIPE).stdout.splitlines()
+        argv: list[str | Path] = ["unsquashfs", "-lln", tmp_path / name]
+        done = subprocess.run(argv, check=True, stdout=subprocess.PIPE)
+        return done.stdout.decode().splitlines()
 
     lines = [line for line in listing("tree.squashfs") if line.startswith(("-", "d", "l"))]
-    found = {line.split(maxsplit=5)[5].split(" -> ")[0].lstrip("/") for line in lines}
-    assert found == {*tree.entries, ""}
+    found = {line.split(" squashfs-root", 1)[1].split(" -> ")[0] for line in lines}
+    assert found == {"", *(f"/{path}" for path in tree.entries)}
     assert any(re.match(r"-rwsr-xr-x 0/0 .*/usr/bin/su$", line) for line in lines)
     objects = [line for line in listing("repo.squashfs") if "/objects/" in line and not line.startswith("d")]
     assert len(objects) == done.objects
@@ -286,7 +293,7 @@ MEMBERS = st.one_of(
 
 
 def consistent(members: list[oci.Member]) -> list[oci.Member]:
-    """Leave out what the specification does not decide: one layer that names a path twice or hides its own."""
+    """Leave out what the specification leaves open: a layer naming a path twice or hiding its own."""
     seen: set[str] = set()
     kept = []
     for info, data in members:
@@ -316,9 +323,19 @@ def test_umoci_unpacks_the_same_tree(layers: list[list[oci.Member]], tmp_path_fa
         return
     argv = ["umoci", "raw", "unpack", "--image", f"{layout.path}:t", folder / "out"]
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    UNPACKED.append(done.returncode == 0)
     if done.returncode == 0:
         assert seen_on_disk(folder / "out") == seen_in_tree(tree)
     shutil.rmtree(folder)
+
+
+UNPACKED: list[bool] = []
+
+
+@pytest.mark.skipif(not shutil.which("umoci"), reason="umoci is not installed")
+def test_umoci_did_unpack_most_of_them() -> None:
+    if UNPACKED:
+        assert sum(UNPACKED) > len(UNPACKED) // 2
 
 
 Seen = dict[str, tuple[str, int, str | bytes, frozenset[str]]]

@@ -13,19 +13,21 @@ from tests.layer.recipe import HERE, SOURCE_DATE_EPOCH, UnsupportedError
 
 def run_as_root(module: str, arguments: Sequence[str | Path], *, timeout: float = 1800) -> bytes:
     """Run a module of this package as root of its own mount and process namespaces; returns its stdout."""
-    unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
-    if os.geteuid() != 0:
-        unshare += ["--map-root-user", "--map-auto"]
-        check_user_namespaces(unshare)
-    argv = [*unshare, "--", sys.executable, "-m", f"tests.layer.{module}", *map(str, arguments)]
+    argv = [*_unshare(), "--", sys.executable, "-m", f"tests.layer.{module}", *map(str, arguments)]
     env = {"SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH), "PYTHONDONTWRITEBYTECODE": "1"}
     return process.run(argv, env=env, cwd=HERE.parent.parent, timeout=timeout).stdout
 
 
-def check_user_namespaces(unshare: Sequence[str]) -> None:
+def check_privileges() -> None:
     """Say what to do where an ordinary user cannot have a range of user ids."""
-    if process.run([*unshare, "--", "true"], check=False).returncode:
+    if os.geteuid() != 0 and process.run([*_unshare(), "--", "true"], check=False).returncode:
         raise UnsupportedError(
             "an ordinary user needs user namespaces and a range in /etc/subuid and /etc/subgid "
-            "(package uidmap) to make the stand-in layer; else make it once with sudo"
+            "(package uidmap) to make the stand-in layer; else make it once with sudo, with the same "
+            "BOOTIMG_TEST_CACHE"
         )
+
+
+def _unshare() -> tuple[str, ...]:
+    rootless = () if os.geteuid() == 0 else ("--map-root-user", "--map-auto")
+    return ("unshare", "--mount", "--pid", "--fork", "--kill-child", *rootless)

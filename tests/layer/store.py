@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bootimg import process
 from tests.layer.recipe import HERE
 
 
@@ -32,6 +33,14 @@ def locked() -> Iterator[None]:
     with (layers() / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+def sweep() -> None:
+    """Remove what killed makers left; call it with the lock held."""
+    left = [*layers().glob("layers.*"), *layers().glob("stages/tree.*")]
+    if left:
+        # A tree may have had file systems mounted on it: never cross into one.
+        process.run(["rm", "--recursive", "--force", "--one-file-system", *left], check=False)
 
 
 def key(*parts: object) -> str:

@@ -27,9 +27,7 @@ CONTAINER = ContainerImage(
     name="docker://quay.io/example/os:latest", digest=f"sha256:{'cd' * 32}", image_id=f"sha256:{'ef' * 32}"
 )
 # A platform without conversion: its artifact comes from the copy stage.
-RAW = Platform(
-    name="plain", summary="A raw disk", arches=frozenset(Arch), disk_format="raw", suffix="raw"
-)
+RAW = Platform(name="plain", summary="A raw disk", arches=frozenset(Arch), disk_format="raw", suffix="raw")
 
 
 def variables(arch: Arch = Arch.X86_64, **changes: Any) -> Variables:  # noqa: ANN401

@@ -50,7 +50,10 @@ def changes(document: Json) -> Iterator[tuple[str, Json]]:
         if isinstance(value, dict):
             yield f"{name}: unknown key", changed(document, path, {**value, "x-unknown": True})
             for key in value:
-                yield f"{name}: without {key}", changed(document, path, {k: v for k, v in value.items() if k != key})
+                yield (
+                    f"{name}: without {key}",
+                    changed(document, path, {k: v for k, v in value.items() if k != key}),
+                )
         elif isinstance(value, list):
             yield f"{name}: emptied", changed(document, path, [])
             yield f"{name}: appended", changed(document, path, [*value, "x-unknown"])
@@ -68,7 +71,9 @@ def changes(document: Json) -> Iterator[tuple[str, Json]]:
 
 def nodes(value: object, path: Path) -> Iterator[tuple[Path, object]]:
     yield path, value
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    children = (
+        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    )
     for step, child in children:
         yield from nodes(child, (*path, step))
 

@@ -1,0 +1,77 @@
+"""How much disk space a build takes, so that one that cannot end well is refused before it starts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootimg.atomic import free_space, nearest_folder, require_space
+from bootimg.cache import Cache
+from bootimg.disk.size import estimate_root_mib
+from bootimg.layer.blobs import BlobStore
+from bootimg.layer.image import Image
+from bootimg.layer.tars import is_open
+from bootimg.layer.tree import Tree
+from bootimg.sizes import MIB
+
+APPLIANCE = 700 * MIB
+"""What libguestfs' appliance takes, once a machine."""
+EXPANSION = 3
+"""Bytes of a tar for one of its blob; CoreOS layers compress to between a half and a third."""
+_OBJECT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Bytes that a build will write to the file system of `path`, for `purpose` (cache or builds)."""
+
+    purpose: str
+    path: Path
+    need: int
+
+    @property
+    def free(self) -> int:
+        """Bytes free there now."""
+        return free_space(self.path)
+
+    @property
+    def device(self) -> int:
+        """What tells file systems apart."""
+        return nearest_folder(self.path).stat().st_dev
+
+
+def require_room(spaces: Iterable[Space]) -> None:
+    """`no-space-left` where a file system has less free than all that goes there."""
+    together = defaultdict(list)
+    for space in spaces:
+        together[space.device].append(space)
+    for found in together.values():
+        need = sum(space.need for space in found)
+        if need:
+            require_space(max(found, key=lambda space: space.need).path, need)
+
+
+def tree_bytes(image: Image, tree: Tree | None) -> int:
+    """What the files of the layer take unpacked, each in whole blocks; a guess where they are unread."""
+    if tree is None:
+        return image.size * EXPANSION
+    return tree.size + _OBJECT * len(tree.entries)
+
+
+def base_bytes(image: Image, tree: Tree | None) -> int:
+    """What the base disk takes: at most what its root file system is made for."""
+    return tree_bytes(image, None) * 3 // 2 if tree is None else estimate_root_mib(tree) * MIB
+
+
+def fetch_bytes(image: Image, cache: Cache) -> int:
+    """The blobs that are to be fetched and the tars that are to be decompressed."""
+    blobs = sum(blob.size for blob in BlobStore(cache).lacking(image))
+    return blobs + EXPANSION * sum(blob.size for blob in image.layers if not is_open(blob, cache))
+
+
+def appliance_bytes(cache: Cache) -> int:
+    """The appliance, where this cache has none yet."""
+    folder = cache.root / "appliance"
+    return 0 if folder.is_dir() and any(folder.iterdir()) else APPLIANCE

@@ -1,0 +1,54 @@
+"""`bootimg platforms`: the platforms that images are made for."""
+
+from __future__ import annotations
+
+import click
+
+from bootimg.arch import Arch
+from bootimg.cli.app import App
+from bootimg.cli.options import common
+from bootimg.platform import Platform, platforms
+
+
+@click.command(
+    epilog="""\
+\b
+Examples:
+  bootimg platforms
+  bootimg platforms --json"""
+)
+@common
+def command(app: App) -> None:
+    """List the platforms images are made for, their formats and architectures."""
+    known = list(platforms().values())
+    app.result({"platforms": [_entry(each) for each in known]}, _table(known))
+
+
+def _entry(platform: Platform) -> dict[str, object]:
+    return {
+        "name": platform.name,
+        "summary": platform.summary,
+        "arches": [str(arch) for arch in Arch if arch in platform.arches],
+        "format": platform.disk_format,
+        "format-options": dict(platform.format_options),
+        "suffix": platform.suffix,
+        "ignition-platform": platform.ignition_id,
+        "image-key": platform.image_key,
+        "consoles": {
+            str(arch): {
+                "grub-commands": list(console.grub_commands),
+                "kernel-arguments": list(console.kernel_arguments),
+            }
+            for arch, console in sorted(platform.consoles.items())
+        },
+    }
+
+
+def _table(known: list[Platform]) -> str:
+    rows = [["platform", "file", *Arch, "for"]]
+    for platform in known:
+        marks = ["yes" if arch in platform.arches else "-" for arch in Arch]
+        rows.append([platform.name, f".{platform.suffix}", *marks, platform.summary])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
