@@ -74,7 +74,8 @@ def why_no_base(cache: Cache, key: str, recipe: Recipe, layer_digest: str, tools
         changes.append(sorted(name for name, digest in wanted.items() if had.get(name) != digest))
     if not changes:
         return "no base disk is kept"
-    return f"its key changed: other {', '.join(min(changes, key=_length))}"
+    nearest = min(changes, key=len)
+    return f"its key changed: other {', '.join(nearest)}"
 
 
 def find_base(cache: Cache, key: str) -> BaseDisk | None:
@@ -114,10 +115,6 @@ def make_base(
     base = find_base(cache, key)
     assert base is not None
     return base
-
-
-def _length(names: list[str]) -> int:
-    return len(names)
 
 
 @contextmanager

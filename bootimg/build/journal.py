@@ -32,7 +32,12 @@ class Journal:
             "state": state,
             **facts,
         }
-        with self.path.open("ab") as handle:
+        with self.path.open("ab+") as handle:
+            # A line that a crash cut short shall not take this one with it.
+            if handle.tell():
+                handle.seek(-1, os.SEEK_END)
+                if handle.read(1) != b"\n":
+                    handle.write(b"\n")
             handle.write(json.dumps(line).encode() + b"\n")
             handle.flush()
             os.fsync(handle.fileno())

@@ -22,7 +22,9 @@ _IMGREF = re.compile(
 
 def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
     """Where the machines take updates from: what was asked for, else the layer's word, else the source."""
-    wanted = request.target_imgref or facts.image_json.container_imgref
+    wanted = request.target_imgref
+    if wanted is None:
+        wanted = facts.image_json.container_imgref
     if wanted is None:
         transport, _, name = image.reference.partition("://")
         if transport == "docker":

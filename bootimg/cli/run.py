@@ -45,6 +45,7 @@ class BindType(click.ParamType[Share]):
 
 
 @click.command("run", epilog=EPILOG)
+@common
 @click.argument("image", metavar="[BUILD|FILE]", required=False)
 @click.option("--firmware", type=click.Choice(["bios", "uefi"]), help="Default: the architecture's first.")
 @click.option(
@@ -88,7 +89,6 @@ class BindType(click.ParamType[Share]):
 @arch_option
 @accel_option
 @builds_option
-@common
 def command(
     *,
     app: App,

@@ -76,9 +76,8 @@ def clean_path(raw: str) -> str:
 
 def check_length(path: str) -> None:
     """Refuse what no file system takes, and trees so deep that tools overflow."""
-    if len(path) > MAX_PATH or path.count("/") >= MAX_DEPTH or any(
-        len(part.encode()) > MAX_NAME for part in path.split("/")
-    ):  # fmt: skip
+    parts = path.encode().split(b"/")
+    if len(path) > MAX_PATH or len(parts) > MAX_DEPTH or max(map(len, parts)) > MAX_NAME:
         raise unsafe_path(path, "is longer or deeper than a file system allows")
 
 

@@ -153,11 +153,11 @@ def _write(
     }
     flags = {"ostree.bootable": True}
     checksum = worker.call("commit", *root, image.created, _strings(image, tree), flags, filtered)
+    for commit in {checksum, *refs.values()}:
+        writer.count_commit(commit)
     worker.call("finish", {**refs, ref: checksum})
     for known in sums.values():
         known.save()
-    for commit in {checksum, *refs.values()}:
-        writer.files[f"{commit[:2]}/{commit[2:]}.commit"] = 0
     return writer, checksum, refs
 
 

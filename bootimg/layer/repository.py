@@ -65,6 +65,10 @@ class ObjectWriter:
                 contents.setdefault(entry.parent, []).append(entry)
         return self._directory(tree.entries[""], contents, sums, labels)
 
+    def count_commit(self, checksum: str) -> None:
+        """Count a commit that the worker has made and not yet moved into the repository."""
+        self._lacks(checksum, ".commit", 0)
+
     def _file(self, entry: Entry, label: str | None) -> str:
         mode = TYPES[entry.kind] | (0o777 if entry.kind is Kind.SYMLINK else entry.mode)
         xattrs = labelled(entry.xattrs, label)

@@ -14,8 +14,8 @@ from bootimg.errors import BootimgError
 from bootimg.layer.entry import Entry, Kind, clean_path, unsafe_path
 
 BLOCK = 512
-MAX_ENTRIES = 1_000_000
-"""Over all layers; the largest bootable images known have about a tenth."""
+MAX_ENTRIES = 500_000
+"""Over all layers; the largest bootable images known have about a fifth."""
 MAX_HEADER = 1 << 20
 """Bytes of one pax record block or long name: xattrs are at most 64 KiB each."""
 

@@ -131,10 +131,9 @@ def _sfdisk(stage: TakenStage, reading: _Reading) -> None:
     reading.disk = Disk(label, uuid, _SECTOR, reading.size, parts)
 
 
-def _partition(index: int, fields: Taken) -> Partition:
-    number = fields.take("partnum", int)
+def _partition(fields: Taken) -> Partition:
     partition = Partition(
-        index if number is None else number,
+        fields.required("partnum", int),
         fields.required("name", str),
         fields.required("type", str),
         fields.required("start", int),

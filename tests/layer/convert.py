@@ -36,7 +36,7 @@ def main() -> None:
         _run(*_TAR, "--create", *sort, epoch, "--clamp-mtime", "--file", output, "--directory", root, ".")
     finally:
         # Not shutil.rmtree: what is mounted below must survive even when an unmounting failed.
-        _run("rm", "--recursive", "--force", "--one-file-system", root)
+        subprocess.run(["rm", "--recursive", "--force", "--one-file-system", root], check=False)
 
 
 def convert(root: Path, recipe: Recipe) -> None:
@@ -182,7 +182,8 @@ def chroot_mounts(root: Path) -> Iterator[None]:
         yield
     finally:
         for _, _, target in reversed(mounts):
-            _run("umount", "--recursive", "--lazy", root / target)
+            # Detached as a whole: in a user namespace what is mounted below cannot be taken off by itself.
+            _run("umount", "--lazy", root / target)
 
 
 def _chroot(root: Path, *argv: str) -> bytes:

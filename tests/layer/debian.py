@@ -134,6 +134,8 @@ def bootstrap(recipe: Recipe, mirror: Mirror, output: Path) -> None:
     for program in ("mmdebstrap", "apt-get"):
         process.require(program, packages="mmdebstrap, apt and debian-archive-keyring")
     with TemporaryDirectory(prefix="stand-in-debian.") as name:
+        # Hooks run as another user id where mmdebstrap uses user namespaces.
+        Path(name).chmod(0o755)
         pins = Path(name) / "preferences"
         pins.write_text(preferences(recipe))
         process.run(

@@ -1,0 +1,142 @@
+"""What is measured: each figure with the aim it is held against."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.memory import Peak, run_measured
+from bootimg.disk.extents import FileSource
+from bootimg.formats import write
+from bootimg.sizes import MIB
+
+QCOW2: Mapping[str, str | bool] = {"compat": "1.1", "compression": False}
+ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured value and its aim (None: there is none), both in `unit`; less is better."""
+
+    name: str
+    value: float
+    unit: str
+    aim: float | None
+    note: str
+
+    @property
+    def verdict(self) -> str:
+        """Whether the aim is met."""
+        if self.aim is None:
+            return ""
+        return "met" if self.value <= self.aim else "missed"
+
+    def as_dict(self) -> dict[str, object]:
+        """The figure for `--json`."""
+        return {**asdict(self), "value": round(self.value, 3), "verdict": self.verdict or None}
+
+
+@dataclass
+class Bench:
+    """Runs of bootimg in a cache and a tree of builds of their own, below `folder`."""
+
+    folder: Path
+    base: Path
+    changed: Path
+
+    def __post_init__(self) -> None:
+        self.cache, self.builds = self.folder / "cache", self.folder / "builds"
+        self.peak = Peak()
+        self.environment = {
+            **os.environ,
+            "BOOTIMG_CACHE": str(self.cache),
+            "BOOTIMG_BUILDS": str(self.builds),
+            "BOOTIMG_ACCEL": "tcg",
+        }
+
+    def figures(self) -> Iterator[Figure]:
+        """Measure one after the other; each builds on what the one before left in the cache."""
+        yield from self.imports()
+        yield self.base_disk()
+        yield self.second_build()
+        yield self.memory()
+        yield self.qcow2()
+
+    def imports(self) -> Iterator[Figure]:
+        """The import into an empty cache, then that of a layer in which one package is another."""
+        for name, archive in (("import, cold", self.base), ("import, one package changed", self.changed)):
+            said = json.loads(self._run("benchmarks.importing", str(archive)))
+            counts = f"{said['new-objects']} of {said['objects']} objects written"
+            note = f"{counts}; reading the layers took {said['open-seconds']:.1f} s before"
+            yield Figure(name, said["import-seconds"], "s", None, note)
+
+    def base_disk(self) -> Figure:
+        """The step `base` of the first build, under TCG, with the layer imported."""
+        self._run("bootimg", "build", str(self.base), "--json")
+        timings = json.loads((self.cache / "timings.json").read_bytes())
+        note = f"of these {timings['tcg/appliance']:.0f} s to start the appliance for the first time"
+        return Figure("base disk from an imported layer, TCG", timings["tcg/base"], "s", 120, note)
+
+    def second_build(self) -> Figure:
+        """The same command again, from its start to its end; the median."""
+        times = []
+        for _ in range(ROUNDS):
+            started = time.monotonic()
+            said = json.loads(self._run("bootimg", "build", str(self.base), "--json"))
+            times.append(time.monotonic() - started)
+            if not all(artifact["cached"] for artifact in said["artifacts"]):
+                raise RuntimeError("the second build made something again")
+        note = f"median of {ROUNDS}"
+        return Figure("second build, everything cached", sorted(times)[ROUNDS // 2], "s", 3, note)
+
+    def memory(self) -> Figure:
+        """The peak of all runs so far."""
+        largest = sorted(self.peak.programs.items(), key=lambda item: -item[1])[:3]
+        note = ", ".join(f"{name} {size / MIB:.0f}" for name, size in largest)
+        return Figure("peak memory, QEMU apart", self.peak.together / MIB, "MiB", 300, note)
+
+    def qcow2(self) -> Figure:
+        """Our writer's time over qemu-img's for the same base disk, the best of each."""
+        disk = next(self.cache.glob("bases/*/disk.raw"))
+        ours = min(_time_ours(disk, self.folder / "ours.qcow2") for _ in range(ROUNDS))
+        theirs = min(_time_qemu_img(disk, self.folder / "theirs.qcow2") for _ in range(ROUNDS))
+        note = f"{ours:.2f} s with sha256 and fsync, qemu-img {theirs:.2f} s with fsync; best of {ROUNDS}"
+        return Figure("qcow2 writer against qemu-img convert", ours / theirs, "ratio", None, note)
+
+    def _run(self, module: str, *arguments: str) -> bytes:
+        measured = run_measured([sys.executable, "-m", module, *arguments], self.environment)
+        self.peak.include(measured.peak)
+        return measured.stdout
+
+
+def _time_ours(disk: Path, out: Path) -> float:
+    started = time.monotonic()
+    with FileSource(disk) as source:
+        write("qcow2", source, out, QCOW2)
+    return _seconds_and_gone(started, out)
+
+
+def _time_qemu_img(disk: Path, out: Path) -> float:
+    started = time.monotonic()
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", disk, out], check=True)
+    with out.open("rb") as handle:
+        os.fsync(handle.fileno())
+    return _seconds_and_gone(started, out)
+
+
+def _seconds_and_gone(started: float, out: Path) -> float:
+    seconds = time.monotonic() - started
+    out.unlink()
+    return seconds
+
+
+def machine() -> dict[str, Any]:
+    """What the figures depend on beside the program."""
+    return {"cpus": os.cpu_count(), "load": [round(value, 2) for value in os.getloadavg()]}

@@ -1,0 +1,46 @@
+"""`python -m benchmarks.importing IMAGE`: fetch and import a layer, say as JSON how long it took.
+
+It is a program of its own so that its memory can be measured as a build's is.  The cache is
+$BOOTIMG_CACHE.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from bootimg.arch import Arch
+from bootimg.cache import Cache, default_root
+from bootimg.events import Events
+from bootimg.layer.facts import read_facts
+from bootimg.layer.fetch import fetch
+from bootimg.layer.importer import import_layer
+from bootimg.layer.tree import open_tree
+
+
+def main(reference: str) -> None:
+    """Import one layer."""
+    cache, events = Cache(default_root()), Events()
+    started = time.monotonic()
+    image = fetch(reference, arch=Arch.of_machine(), cache=cache, events=events)
+    tree = open_tree(image, cache, events)
+    opened = time.monotonic()
+    imgref = read_facts(image, tree).image_json.container_imgref
+    commit = import_layer(
+        image, tree, repo=cache.folder("repo"), cache=cache, events=events, imgref=imgref
+    )  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "open-seconds": opened - started,
+                "import-seconds": commit.seconds,
+                "objects": commit.objects,
+                "new-objects": commit.new_objects,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
