@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +18,7 @@ from bootimg.errors import BootimgError
 from bootimg.sizes import format_size
 
 PARTIAL = ".partial-"
+_YOUNG = 2.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
 
@@ -47,25 +50,35 @@ def whole_file(path: Path, *, mode: int = 0o644, need: int | None = None) -> Ite
 
 
 @contextmanager
-def appearing(path: Path, mode: int = 0o644) -> Iterator[Path]:
-    """A temporary path beside `path`, for what writes by name; it takes the name when the body ends well.
+def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A folder for temporary files, gone when the body ends.
 
-    The name starts with `PARTIAL`, so that leftovers of a killed run can be told.
+    It is locked for as long as its process lives, so that those of killed runs can be told: they are
+    removed by the next that makes one with the same `prefix` there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f"{PARTIAL}{path.name}-", dir=path.parent)
-    os.close(handle)
-    partial = Path(name)
-    try:
-        with enough_space(path.parent):
-            yield partial
-            partial.chmod(mode)
-            sync(partial)
-            partial.replace(path)
-            sync(path.parent)
-    finally:
-        with suppress(FileNotFoundError):
-            partial.unlink()
+    with enough_space(parent):
+        _remove_abandoned(parent, prefix)
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(fd)
+
+
+def _remove_abandoned(parent: Path, prefix: str) -> None:
+    for folder in parent.glob(f"{prefix}*"):
+        with suppress(FileNotFoundError, BlockingIOError):
+            fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+            try:
+                # One that has just been made is not locked yet.
+                if time.time() - os.fstat(fd).st_ctime > _YOUNG:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(fd)
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -84,14 +97,17 @@ def sync(path: Path) -> None:
 
 
 @contextmanager
-def enough_space(folder: Path, need: int | None = None) -> Iterator[None]:
-    """Turn a full file system in the body into `no-space-left`; `need` is bytes, where known."""
+def enough_space(folder: Path, need: int | None = None, *, others: Sequence[Path] = ()) -> Iterator[None]:
+    """Turn a full file system in the body into `no-space-left`; `need` is bytes, where known.
+
+    Where the body writes to `others` too, the one with the least space is named.
+    """
     try:
         yield
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        raise no_space(folder, need) from None
+        raise no_space(min((folder, *others), key=free_space), need) from None
 
 
 def require_space(path: Path, need: int) -> None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootimg.atomic import enough_space
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 
@@ -43,7 +44,8 @@ class Kept:
 def in_use(cache: Cache) -> Iterator[None]:
     """Keep the cache from being cleaned while the body runs; a read-only one cannot be, and is let be."""
     try:
-        _tag(cache)
+        with enough_space(cache.root):
+            _tag(cache)
         handle = (cache.folder(_LOCKS) / _IN_USE).open("w")
     except PermissionError:
         yield

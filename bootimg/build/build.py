@@ -6,9 +6,12 @@ the same command, and a second run does nothing twice.
 
 from __future__ import annotations
 
+import tempfile
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
+from bootimg.atomic import enough_space
 from bootimg.build.artifacts import archive_layer, existing, make_image
 from bootimg.build.bases import BaseDisk, base_key, find_base, make_base
 from bootimg.build.journal import NAME, Journal
@@ -35,7 +38,10 @@ from bootimg.vm.probe import choose_accelerator
 
 def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
     """Make what the request asks for and return what the build has then."""
-    with timing(cache, request.accelerator, events) as timed:
+    with (
+        enough_space(cache.root, others=(request.builds, Path(tempfile.gettempdir()))),
+        timing(cache, request.accelerator, events) as timed,
+    ):
         return _build(request, cache, timed)
 
 

@@ -21,6 +21,8 @@ APPLIANCE = 700 * MIB
 EXPANSION = 3
 """Bytes of a tar for one of its blob; CoreOS layers compress to between a half and a third."""
 _OBJECT = 4096
+# What the file systems take that have nothing in them yet.
+_EMPTY = 160 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def tree_bytes(image: Image, tree: Tree | None) -> int:
 
 def base_bytes(image: Image, tree: Tree | None) -> int:
     """What the base disk takes: at most what its root file system is made for."""
-    return tree_bytes(image, None) * 3 // 2 if tree is None else estimate_root_mib(tree) * MIB
+    return tree_bytes(image, None) * 3 // 2 + _EMPTY if tree is None else estimate_root_mib(tree) * MIB
 
 
 def fetch_bytes(image: Image, cache: Cache) -> int:

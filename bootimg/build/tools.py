@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bootimg.atomic import appearing
 from bootimg.cache import Cache
 from bootimg.events import Events
 from bootimg.layer.tooltree import write_tool_tree
@@ -18,9 +17,8 @@ def tool_tree_image(tools: Tree, cache: Cache, events: Events) -> Path:
         if image.exists():
             step.result("kept", cached=True)
         else:
-            with appearing(image, mode=0o444) as partial:
-                partial.unlink()
-                write_tool_tree(tools, partial)
+            image.parent.mkdir(exist_ok=True)
+            write_tool_tree(tools, image)
     return image
 
 

@@ -75,7 +75,7 @@ class Tool:
 
     name: str
     purpose: str
-    packages: Packages
+    packages: Packages | None = None
     version_words: tuple[str, ...] = ("--version",)
     minimum: tuple[int, ...] = ()
     needed: bool = True
@@ -124,8 +124,8 @@ TOOLS = (
          packages=qemu.IMG_PACKAGES),
     Tool(name="ssh", purpose="run --ssh", needed=False, version_words=("-V",), packages=_SSH),
     Tool(name="ssh-keygen", purpose="run --ssh", needed=False, version_words=("-?",), packages=_SSH),
-    Tool(name="butane", purpose="run -i with a Butane config", needed=False,
-         packages=Packages(apt="butane", dnf="butane")),
+    # Fedora has it as butane; Debian has no package of it.
+    Tool(name="butane", purpose="run -i FILE.bu; https://github.com/coreos/butane/releases", needed=False),
 )  # fmt: skip
 
 

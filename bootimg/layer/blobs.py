@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from bootimg.atomic import appearing
+from bootimg.atomic import whole_file
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.layer.image import Blob, Image, digest_of, hex_of
@@ -95,7 +95,8 @@ def digest_mismatch(digest: str, found: str) -> BootimgError:
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A new file that takes the place of `path` when the body ends well."""
-    with appearing(path) as partial, partial.open("wb") as output:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as output:
         yield output
 
 

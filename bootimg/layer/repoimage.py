@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from bootimg import process
+from bootimg.atomic import scratch_folder
 from bootimg.layer.bareimage import bare_repository
 from bootimg.layer.squashfs import write_squashfs
 
@@ -37,8 +37,7 @@ def write_repo_image(repo: Path, commit: Commit, output: Path) -> None:
         return
     program = process.require("mksquashfs", packages=PACKAGES)
     # On the repository's own file system, for the objects are hardlinks.
-    folder = Path(tempfile.mkdtemp(prefix="repo-image-", dir=repo.parent))
-    try:
+    with scratch_folder(repo.parent, "repo-image-") as folder:
         link_repository(repo, commit, folder / "repo")
         partial = output.with_name(f".{output.name}.partial")
         partial.unlink(missing_ok=True)
@@ -46,8 +45,6 @@ def write_repo_image(repo: Path, commit: Commit, output: Path) -> None:
                      "-noI", "-noD", "-noF", "-noX", "-no-exports", "-all-time", "0", "-mkfs-time", "0"],
                     timeout=_TIMEOUT)  # fmt: skip
         partial.replace(output)
-    finally:
-        shutil.rmtree(folder)
 
 
 def link_repository(repo: Path, commit: Commit, target: Path) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bootimg.atomic import scratch_folder
 from bootimg.cache import Cache
 from bootimg.layer.blobs import replacing
 from bootimg.layer.entry import Entry, Kind
@@ -42,12 +42,12 @@ def labels(
     known = _read(path)
     missing = sorted(set(keys) - known.keys())
     if missing:
-        with tempfile.TemporaryDirectory(dir=cache.folder("tmp")) as folder:
+        with scratch_folder(cache.folder("tmp"), "labels-") as folder:
             for file, data in files.items():
-                target = Path(folder) / file
+                target = folder / file
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
-            found = worker.call("labels", folder, missing)
+            found = worker.call("labels", str(folder), missing)
         known |= dict(zip(missing, found, strict=True))
         rows = [[*key, label] for key, label in sorted(known.items())]
         with replacing(path) as output:

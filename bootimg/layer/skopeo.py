@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bootimg import process
-from bootimg.atomic import no_space
+from bootimg.atomic import no_space, scratch_folder
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.blobs import BlobStore
@@ -120,8 +118,5 @@ def take(folder: Path, image: Image, store: BlobStore) -> None:
 @contextmanager
 def scratch(cache: Cache) -> Iterator[Path]:
     """A temporary folder on the cache's own filesystem."""
-    folder = Path(tempfile.mkdtemp(prefix="fetch-", dir=cache.folder("tmp")))
-    try:
+    with scratch_folder(cache.folder("tmp"), "fetch-") as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

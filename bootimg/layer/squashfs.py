@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bootimg import process
+from bootimg.atomic import no_space, sync
+from bootimg.errors import BootimgError
 
 PACKAGES = "squashfs-tools 4.5 or newer (apt, dnf)"
 
 
 def write_squashfs(tar: Iterable[bytes], output: Path) -> None:
-    """Write the squashfs image of a tar, whole or not at all.
+    """Write the squashfs image of a tar, whole or not at all; `no-space-left` where it does not fit.
 
     It is not compressed, for it is read once, by a virtual machine without KVM perhaps.  sqfstar passes
     over the tar's own root directory, which is made 0755 and root's.
@@ -36,5 +38,14 @@ def write_squashfs(tar: Iterable[bytes], output: Path) -> None:
             pass
         said = child.stderr.read()
         if child.wait():
-            raise process.failure(process.Completed(tuple(map(str, argv)), child.returncode, b"", said))
+            raise _failure(process.Completed(tuple(map(str, argv)), child.returncode, b"", said), partial)
+    partial.chmod(0o444)
+    sync(partial)
     partial.replace(output)
+
+
+def _failure(done: process.Completed, partial: Path) -> BootimgError:
+    # How much is free is said as it was when the disk was full.
+    error = no_space(partial) if b"No space left" in done.stderr else process.failure(done)
+    partial.unlink(missing_ok=True)
+    return error

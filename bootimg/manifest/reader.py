@@ -122,9 +122,7 @@ def _sfdisk(stage: TakenStage, reading: _Reading) -> None:
         raise unsupported(stage.where, "no image to partition")
     take_loop(stage, "device").finish()
     options = stage.options
-    parts = tuple(
-        _partition(index, each) for index, each in enumerate(options.objects("partitions"), start=1)
-    )
+    parts = tuple(_partition(each) for each in options.objects("partitions"))
     if len({part.number for part in parts}) != len(parts):
         raise unsupported(stage.where, f"partnum: {[part.number for part in parts]}")
     label, uuid = options.required("label", str), options.required("uuid", str)

@@ -1,0 +1,125 @@
+"""QEMU's command line for each architecture, firmware, and the things a run may ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootimg import process
+from bootimg.arch import Arch
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.firmware import Firmware, UefiImage, find_uefi
+from bootimg.vm.machine import Bind, Flash, Machine, check_firmware
+
+TCG, KVM = Accelerator("tcg", ""), Accelerator("kvm", "")
+
+
+def words(arch: Arch = Arch.X86_64, accelerator: Accelerator = TCG, **options: Any) -> list[str]:
+    options = {"disk": Path("/d/a,b.qcow2"), "disk_format": "qcow2", "console": Path("/d/log"), **options}
+    return Machine(arch=arch, accelerator=accelerator, **options).argv(Path("/usr/bin/qemu"))
+
+
+def value(argv: list[str], option: str) -> str:
+    return argv[argv.index(option) + 1]
+
+
+def all_values(argv: list[str], option: str) -> list[str]:
+    return [argv[at + 1] for at, word in enumerate(argv) if word == option]
+
+
+def test_the_disk_is_never_written_unless_asked_and_commas_are_escaped() -> None:
+    assert "if=none,id=disk,format=qcow2,snapshot=on,file=/d/a,,b.qcow2" in words()
+    assert "if=none,id=disk,format=qcow2,snapshot=off,file=/d/a,,b.qcow2" in words(write=True)
+
+
+@pytest.mark.parametrize(
+    ("arch", "machine", "cpu"),
+    [
+        (Arch.X86_64, "q35", "max"),
+        (Arch.AARCH64, "virt", "max,pauth-impdef=on"),
+        (Arch.PPC64LE, "pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off", "power9"),
+        (Arch.S390X, "s390-ccw-virtio", "max"),
+    ],
+)
+def test_machine_and_cpu_under_tcg(arch: Arch, machine: str, cpu: str) -> None:
+    argv = words(arch)
+    assert (value(argv, "-machine"), value(argv, "-cpu")) == (machine, cpu)
+    assert value(argv, "-accel") == "tcg,thread=multi"
+
+
+def test_kvm_passes_the_host_cpu_through_and_needs_no_workarounds() -> None:
+    argv = words(Arch.PPC64LE, KVM)
+    assert (value(argv, "-machine"), value(argv, "-cpu"), value(argv, "-accel")) == ("pseries", "host", "kvm")
+
+
+@pytest.mark.parametrize("arch", [Arch.X86_64, Arch.AARCH64])
+def test_ignition_by_fw_cfg(arch: Arch) -> None:
+    assert (
+        value(words(arch, ignition=Path("/c,.ign")), "-fw_cfg") == "name=opt/com.coreos/config,file=/c,,.ign"
+    )
+
+
+@pytest.mark.parametrize(("arch", "bus"), [(Arch.PPC64LE, "pci"), (Arch.S390X, "ccw")])
+def test_ignition_by_block_device(arch: Arch, bus: str) -> None:
+    argv = words(arch, ignition=Path("/c.ign"))
+    assert "-fw_cfg" not in argv
+    assert f"virtio-blk-{bus},serial=ignition,drive=ignition" in argv
+    assert "if=none,id=ignition,format=raw,readonly=on,file=/c.ign" in argv
+
+
+def test_flash_ssh_and_binds() -> None:
+    argv = words(
+        flash=Flash(Path("/code"), Path("/vars")), ssh_port=2222, binds=[Bind("bind0", Path("/home/x"))]
+    )
+    drives = all_values(argv, "-drive")
+    assert "if=pflash,unit=0,format=raw,readonly=on,file=/code" in drives
+    assert "if=pflash,unit=1,format=raw,file=/vars" in drives
+    assert value(argv, "-netdev") == "user,id=net,hostfwd=tcp:127.0.0.1:2222-:22"
+    assert value(argv, "-virtfs").startswith("local,path=/home/x,mount_tag=bind0,")
+    assert "readonly=on" in value(argv, "-virtfs")
+
+
+def test_console_on_the_terminal_or_in_a_log() -> None:
+    assert value(words(console="stdio"), "-serial") == "mon:stdio"
+    assert "logfile=/d/log" in value(words(), "-chardev")
+
+
+def test_qemu_takes_the_command_line(tmp_path: Path) -> None:
+    """The real QEMU, which stops before the guest runs (-S) and is told to quit."""
+    qemu = process.find("qemu-system-x86_64")
+    if qemu is None:
+        pytest.skip("qemu-system-x86_64 is not installed")
+    disk, ignition = tmp_path / "d,isk", tmp_path / "c.ign"
+    disk.write_bytes(bytes(1 << 20))
+    ignition.write_text("{}")
+    machine = Machine(
+        arch=Arch.X86_64, accelerator=TCG, disk=disk, disk_format="raw", console="stdio", ignition=ignition,
+        binds=[Bind("bind0", tmp_path)], memory_mib=256,
+    )  # fmt: skip
+    done = process.run([*machine.argv(qemu), "-S"], input=b"\x01cquit\n", timeout=60)
+    assert done.stderr == b""
+
+
+def test_firmware_of_each_architecture() -> None:
+    assert check_firmware(Arch.X86_64, None) is Firmware.BIOS
+    assert check_firmware(Arch.X86_64, Firmware.UEFI) is Firmware.UEFI
+    assert check_firmware(Arch.AARCH64, None) is Firmware.UEFI
+    with pytest.raises(BootimgError) as caught:
+        check_firmware(Arch.S390X, Firmware.BIOS)
+    assert (caught.value.id, caught.value.exit_code) == ("firmware-unsupported", ExitCode.USAGE)
+
+
+def test_uefi_wants_both_images(tmp_path: Path) -> None:
+    one = UefiImage(tmp_path / "a", tmp_path / "b")
+    two = UefiImage(tmp_path / "c.qcow2", tmp_path / "d.qcow2")
+    for path in (one.code, two.code, two.variables):
+        path.touch()
+    found = find_uefi(Arch.X86_64, [one, two])
+    assert (found, found.format) == (two, "qcow2")
+    two.variables.unlink()
+    with pytest.raises(BootimgError) as caught:
+        find_uefi(Arch.X86_64, [one, two])
+    assert (caught.value.id, caught.value.exit_code) == ("uefi-firmware-missing", ExitCode.ENVIRONMENT)
