@@ -10,14 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from bootimg.arch import Arch
 from bootimg.build import manifest
 from bootimg.build.manifest import manifest_of
 from bootimg.build.prepare import open_layer
 from bootimg.cache import Cache
-from bootimg.cli.main import bootimg
 from bootimg.events import Events
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
@@ -28,8 +26,8 @@ from tests.unit.test_variables import layer, request
 
 
 def run(*words: str) -> str:
-    done = CliRunner().invoke(bootimg, words, catch_exceptions=False)
-    assert done.exit_code == 0, done.stderr
+    done = subprocess.run([sys.executable, "-m", "bootimg", *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 

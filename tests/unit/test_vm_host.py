@@ -197,7 +197,10 @@ def test_kvm_that_runs_a_guest_is_taken_and_tested_once(kvm: Path, tmp_path: Pat
     program(kvm, FAKE_QEMU + GOOD)
     cache, events = Cache(tmp_path / "cache"), list[Event]()
     for _ in range(2):
-        assert probe.choose_accelerator("auto", cache, Events([events.append])).name == "kvm"
+        assert (
+            probe.choose_accelerator("auto", cache, Events([lambda event: events.append(event)])).name
+            == "kvm"
+        )
     assert sum(isinstance(event, StepStarted) for event in events) == 1
 
 

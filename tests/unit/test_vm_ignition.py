@@ -17,7 +17,7 @@ from bootimg.vm.ignition import Mount, escape_path, guest_config, read_config
 from bootimg.vm.ssh import free_port, make_key, ssh_argv, wait_for_sshd
 
 
-def config(**options: Any) -> dict[str, Any]:
+def config(**options: Any) -> dict[str, Any]:  # noqa: ANN401
     document = json.loads(guest_config(**options))
     assert isinstance(document, dict)
     return document

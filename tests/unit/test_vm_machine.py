@@ -17,7 +17,11 @@ from bootimg.vm.machine import Bind, Flash, Machine, check_firmware
 TCG, KVM = Accelerator("tcg", ""), Accelerator("kvm", "")
 
 
-def words(arch: Arch = Arch.X86_64, accelerator: Accelerator = TCG, **options: Any) -> list[str]:
+def words(
+    arch: Arch = Arch.X86_64,
+    accelerator: Accelerator = TCG,
+    **options: Any,  # noqa: ANN401
+) -> list[str]:
     options = {"disk": Path("/d/a,b.qcow2"), "disk_format": "qcow2", "console": Path("/d/log"), **options}
     return Machine(arch=arch, accelerator=accelerator, **options).argv(Path("/usr/bin/qemu"))
 

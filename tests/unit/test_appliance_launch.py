@@ -1,0 +1,203 @@
+"""What happens when libguestfs misbehaves: it is a module of the test's own here, the rest is real."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bootimg.appliance import Appliance, Drive, appliance, interpreter
+from bootimg.appliance.interpreter import guestfs_python
+from bootimg.cache import Cache
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.events import Event, Events, Message
+from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.kernel import Kernel
+
+GUESTFS = """
+import os, subprocess, time
+class GuestFS:
+    def __init__(self, **options):
+        self.files = {{}}
+    def __getattr__(self, name):
+        return lambda *words, **options: None
+    def launch(self):
+        child = subprocess.Popen(["sleep", "600"])
+        with open({record!r}, "a") as file:
+            print(os.getpid(), child.pid, file=file)
+        {launch}
+    def debug(self, command, words):
+        if words[0].startswith("set -e"):
+            return "/dev/sdb\\n/dev/sda\\n"
+        {run}
+    def filesize(self, path): return 0
+    def is_ready(self): return {ready}
+    def shutdown(self): {shutdown}
+"""
+
+
+class Fake:
+    """A Python whose guestfs does as told; `pids` are the processes of each launch."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.python = folder / "python"
+        self.record = folder / "record"
+        self.write()
+
+    def write(
+        self, launch: str = "pass", run: str = "return '0'", ready: bool = True, shutdown: str = "pass"
+    ) -> None:
+        text = GUESTFS.format(record=str(self.record), launch=launch, run=run, ready=ready, shutdown=shutdown)
+        (self.folder / "guestfs.py").write_text(text)
+        self.python.write_text(
+            f'#!/bin/sh\n[ "$1" = -I ] && shift\nPYTHONPATH={self.folder} exec {sys.executable} "$@"\n'
+        )
+        self.python.chmod(0o755)
+
+    @property
+    def launches(self) -> list[list[int]]:
+        return [[int(word) for word in line.split()] for line in self.record.read_text().splitlines()]
+
+    def alive(self) -> list[int]:
+        return [pid for pids in self.launches for pid in pids if Path(f"/proc/{pid}").exists()]
+
+    def start(self, events: Events | None = None) -> Appliance:
+        for name in ("disk", "tools"):
+            (self.folder / name).touch()
+        return Appliance.start(
+            [Drive("disk", self.folder / "disk"), Drive("tools", self.folder / "tools", readonly=True)],
+            tool_tree="tools",
+            log=self.folder / "log",
+            accelerator=Accelerator("tcg", "test"),
+            cache=Cache(self.folder / "cache"),
+            events=events or Events(),
+        )
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
+    made = Fake(tmp_path)
+    (tmp_path / "vmlinuz").touch()
+    monkeypatch.setattr(appliance, "guestfs_python", lambda: made.python)
+    monkeypatch.setattr(appliance, "find_kernel", lambda: Kernel(tmp_path / "vmlinuz", "6.1", tmp_path))
+    monkeypatch.setattr(appliance, "require_system", lambda: None)
+    monkeypatch.setattr(appliance, "require_qemu_img", lambda: None)
+    return made
+
+
+def test_devices_are_those_of_the_labels_whatever_their_order(fake: Fake) -> None:
+    with fake.start() as vm:
+        assert (vm.device("disk"), vm.device("tools"), vm.device("disk", 4)) == (
+            "/dev/sdb",
+            "/dev/sda",
+            "/dev/sdb4",
+        )
+    assert fake.alive() == []
+
+
+def test_a_launch_that_hangs_is_killed_and_tried_once_more(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(appliance, "LAUNCH_DEADLINE", 1.0)
+    monkeypatch.setattr(appliance, "APPLIANCE_BUILD_DEADLINE", 1.0)
+    fake.write(launch="time.sleep(600)")
+    events: list[Event] = []
+    with pytest.raises(BootimgError) as caught:
+        fake.start(Events([lambda event: events.append(event)]))
+    assert caught.value.id == "appliance-launch-timeout"
+    assert f"log: {fake.folder}/log" in caught.value.context
+    assert len(fake.launches) == 2
+    assert fake.alive() == []
+    assert [event.level for event in events if isinstance(event, Message)] == ["warning"]
+
+
+def test_a_second_launch_may_succeed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(appliance, "LAUNCH_DEADLINE", 3.0)
+    monkeypatch.setattr(appliance, "APPLIANCE_BUILD_DEADLINE", 3.0)
+    fake.write(launch=f"time.sleep(600 if len(open({str(fake.record)!r}).readlines()) == 1 else 0)")
+    with fake.start():
+        assert len(fake.launches) == 2
+
+
+def test_a_launch_that_fails_is_not_tried_again(fake: Fake) -> None:
+    fake.write(launch="raise RuntimeError('guestfs_launch failed: no kernel')")
+    with pytest.raises(BootimgError) as caught:
+        fake.start()
+    assert (caught.value.id, caught.value.exit_code) == ("appliance-launch-failed", ExitCode.ENVIRONMENT)
+    assert "guestfs_launch failed: no kernel" in caught.value.context
+    assert len(fake.launches) == 1
+    assert fake.alive() == []
+
+
+def test_a_worker_that_crashes_in_the_launch(fake: Fake) -> None:
+    fake.write(launch="os._exit(1)")
+    with pytest.raises(BootimgError, match="appliance-launch-failed"):
+        fake.start()
+    assert fake.alive() == []
+
+
+def test_a_command_that_hangs_takes_the_machine_with_it(fake: Fake) -> None:
+    fake.write(run="time.sleep(600)")
+    with pytest.raises(BootimgError) as caught, fake.start() as vm:
+        vm.run(["sleep", "600"], timeout=0.5)
+    assert caught.value.id == "appliance-timeout"
+    assert "sleep 600" in caught.value.context
+    assert fake.alive() == []
+
+
+def test_a_worker_or_machine_that_dies(fake: Fake) -> None:
+    fake.write(run="os._exit(1)")
+    with pytest.raises(BootimgError, match="appliance-died"), fake.start() as vm:
+        vm.run(["true"], timeout=20)
+    fake.write(run="raise RuntimeError('appliance closed the connection unexpectedly')", ready=False)
+    with pytest.raises(BootimgError) as caught, fake.start() as vm:
+        vm.run(["true"], timeout=20)
+    assert caught.value.id == "appliance-died"
+    assert "appliance closed the connection unexpectedly" in caught.value.context
+
+
+def test_a_failing_shutdown_is_an_error_since_data_may_be_lost(fake: Fake) -> None:
+    fake.write(shutdown="raise RuntimeError('umount: /sysroot: target is busy')")
+    with pytest.raises(BootimgError) as caught, fake.start():
+        pass
+    assert caught.value.id == "appliance-call-failed"
+    assert fake.alive() == []
+
+
+def test_an_exception_in_the_body_does_not_wait(fake: Fake) -> None:
+    fake.write(shutdown="time.sleep(600)")
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), fake.start():
+        raise KeyboardInterrupt
+    assert time.monotonic() - began < 5
+    assert fake.alive() == []
+
+
+def test_nothing_stays_in_the_temporary_folder(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fake.start() as vm:
+        scratch = vm._scratch
+        assert scratch.is_dir()
+        assert len(os.fspath(scratch)) < 70
+    assert not scratch.exists()
+
+
+@pytest.mark.parametrize("label", ["", "a-b", "disk1", "x" * 21])
+def test_labels_are_letters(label: str) -> None:
+    with pytest.raises(ValueError, match="not a drive label"):
+        Drive(label, Path("/x"))
+
+
+def test_an_interpreter_with_guestfs_is_looked_for(fake: Fake, tmp_path: Path) -> None:
+    without = tmp_path / "without"
+    without.write_text("#!/bin/sh\nexit 1\n")
+    without.chmod(0o755)
+    assert guestfs_python([without, fake.python]) == fake.python
+    with pytest.raises(BootimgError) as caught:
+        guestfs_python([without])
+    assert (caught.value.id, caught.value.exit_code) == ("libguestfs-missing", ExitCode.ENVIRONMENT)
+    assert caught.value.context == (f"tried {without}",)
+    assert interpreter.PACKAGES.apt.split()[0] in str(caught.value.hint) or "dnf" in str(caught.value.hint)

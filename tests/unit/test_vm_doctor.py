@@ -1,0 +1,139 @@
+"""`bootimg doctor` on machines that lack things."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from bootimg import process
+from bootimg.cache import Cache
+from bootimg.cli import requirements
+from bootimg.cli.doctor import report
+from bootimg.cli.main import bootimg
+from bootimg.cli.requirements import Finding, Status, Tool, has_module, lacking, space
+from bootimg.sizes import TIB
+from bootimg.vm import packages
+from bootimg.vm.kernel import Kernel
+from bootimg.vm.packages import Packages
+
+VERSIONS = {
+    "skopeo": "skopeo version 1.9.3",
+    "qemu-system-x86_64": "QEMU emulator version 7.2.22",
+    "qemu-img": "qemu-img version 7.2.22",
+    "mksquashfs": "mksquashfs version 4.5.1 (2022/03/17)",
+    "sqfstar": "sqfstar version 4.5.1 (2022/03/17)",
+    "debugfs": "debugfs 1.47.0 (5-Feb-2023)",
+    "e2fsck": "e2fsck 1.47.0 (5-Feb-2023)",
+}
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Debian machine whose PATH has scripts that print versions, and nothing else."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, text in VERSIONS.items():
+        install(folder, name, text)
+    (tmp_path / "os-release").write_text("ID=debian\n")
+    monkeypatch.setattr(packages, "OS_RELEASE", tmp_path / "os-release")
+    monkeypatch.setattr(process, "_SYSTEM_PATH", ())
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(requirements.Arch, "of_machine", lambda: requirements.Arch.X86_64)
+    return folder
+
+
+def install(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\necho '{text}'\n")
+    (folder / name).chmod(0o755)
+
+
+def doctor(tmp_path: Path, *words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(
+        bootimg, ["doctor", "--cache", str(tmp_path / "cache"), "--accel", "tcg", *words]
+    )
+    return done.exit_code, done.stdout
+
+
+def findings(tmp_path: Path) -> dict[str, dict[str, Any]]:
+    _, text = doctor(tmp_path, "--json")
+    return {finding["name"]: finding for finding in json.loads(text)["findings"]}
+
+
+def test_versions_are_read(machine: Path, tmp_path: Path) -> None:
+    found = findings(tmp_path)
+    assert {name: found[name]["version"] for name in VERSIONS} == {
+        "skopeo": "1.9.3", "qemu-system-x86_64": "7.2.22", "qemu-img": "7.2.22", "mksquashfs": "4.5.1",
+        "sqfstar": "4.5.1", "debugfs": "1.47.0", "e2fsck": "1.47.0",
+    }  # fmt: skip
+    assert all(found[name]["status"] == "ok" for name in VERSIONS)
+    assert found["skopeo"]["minimum"] == "1.6"
+    assert found["accelerator"]["version"] == "tcg"
+
+
+def test_missing_and_old_tools_are_told_with_their_packages(machine: Path, tmp_path: Path) -> None:
+    (machine / "skopeo").unlink()
+    install(machine, "qemu-img", "qemu-img version 4.2.1 (Debian 1:4.2-3)")
+    code, text = doctor(tmp_path)
+    assert code == 3
+    assert "✘ skopeo              missing  (fetches layers)\n" in text
+    assert f"✘ qemu-img            4.2.1 is too old, 6.0 is needed  {machine}/qemu-img\n" in text
+    assert "of what builds need is missing" in text
+    [line] = [line for line in text.splitlines() if line.startswith("to build: ")]
+    assert line.startswith("to build: apt install skopeo qemu-utils")
+
+
+def test_what_only_some_verbs_need_is_no_failure(machine: Path, tmp_path: Path) -> None:
+    found = findings(tmp_path)
+    assert found["ssh"] == {
+        "name": "ssh", "status": "missing", "needed": False, "purpose": "run --ssh", "version": None,
+        "minimum": None, "detail": "", "install": {"apt": "openssh-client", "dnf": "openssh-clients"},
+    }  # fmt: skip
+    _, text = doctor(tmp_path)
+    assert "- ssh                 missing  (run --ssh)\n" in text
+    assert "- butane              missing" in text
+
+
+def test_json_and_the_exit_code_agree(machine: Path, tmp_path: Path) -> None:
+    (machine / "sqfstar").unlink()
+    code, text = doctor(tmp_path, "--json")
+    assert (code, json.loads(text)["ok"]) == (3, False)
+
+
+def test_a_family_that_is_not_known_gets_both_commands() -> None:
+    tool = Tool(name="no-such-program", purpose="x", packages=Packages(apt="one", dnf="two"))
+    lines = list(report([tool.check()], None))
+    assert lines[-2:] == ["to build: apt install one", "to build: dnf install two"]
+
+
+def test_a_program_that_tells_no_version_is_not_called_old(machine: Path) -> None:
+    install(machine, "skopeo", "hello")
+    finding = Tool(name="skopeo", purpose="x", minimum=(1, 6)).check()
+    assert (finding.status, finding.version) == (Status.OK, None)
+
+
+def test_modules_are_found_as_modules_or_built_in(tmp_path: Path) -> None:
+    (tmp_path / "modules.dep").write_text(
+        "kernel/fs/xfs/xfs.ko.xz: kernel/lib/libcrc32c.ko.xz\nkernel/fs/fat/fat.ko:\nkernel/fs/fat/vfat.ko: a\n"
+    )
+    (tmp_path / "modules.builtin").write_text("kernel/fs/ext4/ext4.ko\n")
+    kernel = Kernel(tmp_path / "vmlinuz", "6.1", tmp_path)
+    assert [name for name in ("xfs", "ext4", "vfat", "squashfs", "libcrc32c") if has_module(kernel, name)] == [
+        "xfs", "ext4", "vfat",
+    ]  # fmt: skip
+
+
+def test_little_space_is_told_but_no_failure(tmp_path: Path) -> None:
+    finding = space(Cache(tmp_path / "not" / "yet"), needed=1024 * TIB)
+    assert finding.status is Status.FAULT
+    assert "bootimg cache gc" in finding.detail
+    assert lacking([finding]) == []
+    assert not (tmp_path / "not").exists()
+
+
+def test_the_report_ends_well_when_all_is_there() -> None:
+    lines = list(report([Finding(name="a", status=Status.OK, purpose="x")], "apt"))
+    assert lines[-1] == "all that builds need is there"
