@@ -121,7 +121,7 @@ def free_space(path: Path) -> int:
     return shutil.disk_usage(nearest_folder(path)).free
 
 
-def no_space(path: Path, need: int | None = None) -> BootimgError:
+def no_space(path: Path, need: int | None = None, *, context: Sequence[str] = ()) -> BootimgError:
     """The error for a full file system: where, how much is free and how much is needed."""
     folder = nearest_folder(path)
     free = free_space(folder)
@@ -129,6 +129,7 @@ def no_space(path: Path, need: int | None = None) -> BootimgError:
     return BootimgError(
         "no-space-left",
         f"no space left in {folder}: {format_size(free)} free{wanted}",
+        context=context,
         hint="free some space (`bootimg cache gc` empties the cache), or write elsewhere with -o or --cache",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from bootimg import process
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.vm.packages import Packages
 
+MINIMUM = (1, 44)
+"""The first version whose direct backend can be told to use KVM."""
+_VERSION = "import guestfs; print(guestfs.GuestFS(python_return_dict=True).version())"
 PACKAGES = Packages(apt="python3-guestfs libguestfs-xfs", dnf="python3-libguestfs libguestfs-xfs")
 
 
@@ -18,22 +22,37 @@ def candidates() -> list[Path]:
     return [path for path in dict.fromkeys(found) if path is not None and path.exists()]
 
 
-def can_import(python: Path, module: str) -> bool:
-    """Whether that interpreter has the module."""
-    return process.run([python, "-I", "-c", f"import {module}"], check=False, timeout=60).returncode == 0
-
-
 def guestfs_python(pythons: Sequence[Path] | None = None) -> Path:
-    """The first interpreter that can import guestfs; `libguestfs-missing` where there is none."""
+    """The first interpreter that can import guestfs; `libguestfs-missing` where there is none.
+
+    `libguestfs-too-old` where that is older than `MINIMUM`.
+    """
     tried = candidates() if pythons is None else list(pythons)
     for python in tried:
-        if can_import(python, "guestfs"):
+        done = process.run([python, "-I", "-c", _VERSION], check=False, timeout=60)
+        if done.returncode == 0:
+            _require_version(python, done.stdout.decode(errors="replace"))
             return python
     raise BootimgError(
         "libguestfs-missing",
         "no Python on this machine has the libguestfs binding (module `guestfs`)",
         context=[f"tried {python}" for python in tried],
         note="disks are made in a small virtual machine that libguestfs starts",
+        hint=PACKAGES.hint(),
+        exit_code=ExitCode.ENVIRONMENT,
+    )
+
+
+def _require_version(python: Path, said: str) -> None:
+    """Refuse an old one; `said` is libguestfs' own table of numbers, one that says nothing is believed."""
+    numbers = {name: int(number) for name, number in re.findall(r"'(\w+)': (\d+)", said)}
+    if not numbers or (numbers["major"], numbers["minor"]) >= MINIMUM:
+        return
+    version = ".".join(str(numbers[name]) for name in ("major", "minor", "release"))
+    raise BootimgError(
+        "libguestfs-too-old",
+        f"libguestfs is version {version}; {'.'.join(map(str, MINIMUM))} or newer is needed",
+        context=[f"as {python} has it"],
         hint=PACKAGES.hint(),
         exit_code=ExitCode.ENVIRONMENT,
     )

@@ -9,7 +9,7 @@ from bootimg.build.bases import BaseDisk
 from bootimg.build.prepare import Layer
 from bootimg.build.request import Artifact
 from bootimg.builds.build import BuildDir
-from bootimg.builds.layout import artifact_name, oci_manifest_name, ociarchive_name
+from bootimg.builds.layout import oci_manifest_name, ociarchive_name
 from bootimg.builds.meta import image_entry
 from bootimg.cache import Cache
 from bootimg.disk.bootpatch import Patch, make_patch, platform_edits
@@ -70,7 +70,7 @@ def make_image(
 ) -> Artifact:
     """Make one platform's disk image: a patch of /boot over the base disk, converted as it is read."""
     started = time.monotonic()
-    name = artifact_name(layer.facts.osname, build.id, platform.name, build.arch, platform.suffix)
+    name = disk.filename
     patch = platform_patch(base.path, platform, disk, layer, build.scratch)
     temporary = build.scratch / name
     with (

@@ -11,6 +11,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bootimg.arch import Arch
 from bootimg.atomic import enough_space
 from bootimg.build.artifacts import archive_layer, existing, make_image
 from bootimg.build.bases import BaseDisk, base_key, find_base, make_base
@@ -27,6 +28,7 @@ from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.meta import LayerIdentity, layer_meta
 from bootimg.cache import Cache
 from bootimg.disk.base import BaseInputs
+from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
 from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_image
@@ -45,8 +47,20 @@ def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
         return _build(request, cache, timed)
 
 
+def refuse_other_arches(arch: Arch) -> None:
+    """Refuse what there is no bootloader row and no tool tree for yet."""
+    if (arch, Arch.of_machine()) != (Arch.X86_64, Arch.X86_64):
+        raise BootimgError(
+            "arch-build-unsupported",
+            f"disks for {arch} cannot be built on {Arch.of_machine()} yet",
+            hint="build x86_64 on x86_64; `bootimg manifest` prints the recipe of every architecture",
+            exit_code=ExitCode.USAGE,
+        )
+
+
 def _build(request: Request, cache: Cache, events: Events) -> Outcome:
     layer = open_layer(request, cache, events)
+    refuse_other_arches(request.arch)
     plan = plan_of(request, layer.image, layer, cache)
     events.message(f"plan: {summary(plan)}")
     require_room(plan.spaces)

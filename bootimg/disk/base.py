@@ -100,6 +100,9 @@ def refuse_unrealised(recipe: Recipe) -> None:
     unrealised = {
         f"org.osbuild.sfdisk: label {recipe.disk.label}": recipe.disk.label != "gpt",
         "org.osbuild.ostree.deploy.container: mounts": recipe.sysroot.deploy.mounts != boot_mounts,
+        "org.osbuild.ostree.selinux without org.osbuild.selinux": recipe.sysroot.label_deployment
+        and not recipe.labels,
+        "org.osbuild.zipl.inst": any(disk.zipl for disk in recipe.platforms.values()),
         "org.osbuild.bootupd: bios.partition": bios is not None and bios.partition is not None,
         "org.osbuild.bootupd: bios without static-configs": bios is not None
         and not (recipe.bootloader and recipe.bootloader.static_configs),

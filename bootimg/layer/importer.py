@@ -71,7 +71,7 @@ def import_layer(
         imported = _found(record, repo, ref)
         new = new_bytes = 0
         if imported is None:
-            with libostree(cache.folder("logs") / "ostree.log") as worker:
+            with libostree(repo, cache.folder("logs") / "ostree.log") as worker:
                 mode = open_repository(repo, worker)
                 writer, checksum, refs = _write(image, tree, repo, mode, ref, cache, worker)
             imported = checksum, refs, writer.files

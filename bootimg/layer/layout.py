@@ -7,6 +7,7 @@ truncated archive from a damaged one in prose alone.  Format: the OCI image spec
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -57,8 +58,8 @@ class DirectoryLayout:
 class ArchiveLayout:
     """An OCI archive: the tar of an OCI directory."""
 
-    def __init__(self, data: mmap.mmap) -> None:
-        self._data = data
+    def __init__(self, descriptor: int, data: mmap.mmap) -> None:
+        self._descriptor = descriptor
         self._files = {
             entry.path: (entry.offset, entry.size) for entry in read_entries(data) if entry.kind is Kind.FILE
         }
@@ -71,7 +72,8 @@ class ArchiveLayout:
         """Its content."""
         offset, size = self._files[name]
         for start in range(offset, offset + size, CHUNK):
-            yield self._data[start : min(start + CHUNK, offset + size)]
+            # Not through the mapping: what is read there stays in this process's memory.
+            yield os.pread(self._descriptor, min(CHUNK, offset + size - start), start)
 
 
 @contextmanager
@@ -87,7 +89,7 @@ def open_layout(reference: Reference) -> Iterator[Layout]:
         if reference.transport is Transport.DIRECTORY:
             raise _not_oci(path)
         try:
-            layout = ArchiveLayout(data)
+            layout = ArchiveLayout(handle.fileno(), data)
         except BootimgError as error:
             if error.id == "layer-tar-malformed":
                 raise _not_oci(path) from None

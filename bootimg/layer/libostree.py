@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bootimg import process
+from bootimg.atomic import no_space
 from bootimg.errors import BootimgError, ExitCode
 
 WORKER = Path(__file__).with_name("ostree_worker.py")
@@ -37,8 +38,9 @@ def interpreter(candidates: Sequence[Path] | None = None) -> Path:
 class Libostree:
     """A running worker; `send` does not wait, `call` returns the answer."""
 
-    def __init__(self, child: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], repo: Path, log: Path) -> None:
         self._child = child
+        self._repo = repo
         self._log = log
 
     def send(self, name: str, *arguments: Any) -> None:  # noqa: ANN401
@@ -65,31 +67,26 @@ class Libostree:
         answer = json.loads(line) if line else {"error": ended}
         assert isinstance(answer, dict)
         if "error" in answer:
-            raise _failure(str(answer["error"]))
+            raise self._failure(str(answer["error"]))
         return answer
 
-
-def _failure(text: str) -> BootimgError:
-    if "No space left" in text or "min-free-space" in text:
-        return BootimgError(
-            "no-space-left",
-            "there is no room left for the layer in the ostree repository",
-            context=[text[:400]],
-            hint="`bootimg cache gc` frees what older layers left, or name a larger disk with --cache",
-        )
-    return BootimgError("ostree-failed", "libostree refused the layer", context=[text[:400]])
+    def _failure(self, text: str) -> BootimgError:
+        # libostree keeps some of the disk free and says so with this word.
+        if "No space left" in text or "min-free-space" in text:
+            return no_space(self._repo, context=[text[:400]])
+        return BootimgError("ostree-failed", "libostree refused the layer", context=[text[:400]])
 
 
 @contextmanager
-def libostree(log: Path) -> Iterator[Libostree]:
-    """A worker that lives as long as the body; what it says on stderr goes to `log`."""
+def libostree(repo: Path, log: Path) -> Iterator[Libostree]:
+    """A worker for one repository, as long as the body; what it says on stderr goes to `log`."""
     with (
         log.open("ab") as stderr,
         process.spawn([interpreter(), "-I", WORKER], stdin=subprocess.PIPE, stderr=stderr) as child,
     ):
         assert child.stdin
         try:
-            yield Libostree(child, log)
+            yield Libostree(child, repo, log)
         finally:
             process.kill_group(child, grace=0.1)
             # What was not sent any more has nobody to take it.

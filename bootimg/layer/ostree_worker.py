@@ -4,7 +4,7 @@ It reads JSON lines and answers some of them with one line: `{"ok": …}`, or `{
 which it ends.  Objects are written without answers, so that the sender need not wait for each.
 """
 
-# ruff: noqa: ANN001, ANN201, ANN204, D102, D103
+# ruff: noqa: ANN001, ANN201, ANN202, ANN204, D102, D103
 # mypy: ignore-errors
 
 import base64
@@ -21,6 +21,28 @@ _TYPES = {
     "dirtree": (OSTree.ObjectType.DIR_TREE, "(a(say)a(sayay))"),
     "dirmeta": (OSTree.ObjectType.DIR_META, "(uuua(ayay))"),
 }
+
+
+# Bytes that are read of a mapped tar before its pages are let go.
+_RESIDENT = 32 << 20
+
+
+class Tar:
+    """A tar that is read through a mapping, which is made anew before much of it is resident."""
+
+    def __init__(self, path):
+        self._path = path
+        self._map()
+
+    def _map(self):
+        self._bytes = GLib.MappedFile.new(self._path, False).get_bytes()
+        self._read = 0
+
+    def slice(self, offset, size):
+        if self._read > _RESIDENT:
+            self._map()
+        self._read += size
+        return self._bytes.new_from_bytes(offset, size)
 
 
 class Worker:
@@ -48,10 +70,7 @@ class Worker:
         return [policy.get_label(path, mode, None)[1] for path, mode in items]
 
     def begin(self, tars):
-        self.tars = []
-        for path in tars:
-            mapped = GLib.MappedFile.new(path, False)
-            self.tars.append(mapped.get_bytes())
+        self.tars = [Tar(path) for path in tars]
         self.repo.prepare_transaction(None)
 
     def file(self, checksum, tar, offset, size, uid, gid, mode, target, xattrs):
@@ -68,7 +87,7 @@ class Worker:
             info.set_file_type(Gio.FileType.REGULAR)
             info.set_size(size)
         # A slice of the mapped tar: no content passes through Python.
-        data = self.tars[tar].new_from_bytes(offset, size) if size else GLib.Bytes.new(b"")
+        data = self.tars[tar].slice(offset, size) if size else GLib.Bytes.new(b"")
         content = Gio.MemoryInputStream.new_from_bytes(data)
         pairs = [(name.encode() + b"\0", base64.b64decode(value)) for name, value in xattrs]
         attributes = GLib.Variant("a(ayay)", pairs)

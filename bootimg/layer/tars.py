@@ -35,6 +35,7 @@ MAX_RATIO = 100
 """How much larger than its blob a tar may be, once it is above `FREE_TAR` bytes."""
 FREE_TAR = 1 << 30
 _INDEX_FORMAT = 1
+_LISTED = 256
 _BROKEN: tuple[type[Exception], ...] = (
     zlib.error,
     igzip_lib.IsalError,  # type: ignore[assignment]
@@ -171,6 +172,9 @@ def _list(tar: Path, number: int) -> tuple[Entry, ...]:
             for entry in read_entries(data, number):
                 entries.append(entry)
                 check_count(len(entries))
+                if len(entries) % _LISTED == 0:
+                    # Each header brings 64 KiB of the tar into this process's memory.
+                    data.madvise(mmap.MADV_DONTNEED)
     return tuple(entries)
 
 

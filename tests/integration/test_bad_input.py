@@ -120,14 +120,14 @@ def place(tmp_path: Path) -> Place:
 
 
 def test_image_without_the_labels(place: Place) -> None:
-    found = place.fails("layer-not-bootable", FAILED, place.image(oci.bootable(), labels={}))
+    found = place.fails("layer-not-bootable", USAGE, place.image(oci.bootable(), labels={}))
     assert "containers.bootc" in found.error
     assert "hint: " in found.error
     assert not place.builds.exists()
 
 
 def test_other_architecture(place: Place) -> None:
-    found = place.fails("layer-arch-mismatch", FAILED, place.image(oci.bootable()), "--arch", "aarch64")
+    found = place.fails("layer-arch-mismatch", USAGE, place.image(oci.bootable()), "--arch", "aarch64")
     assert "x86_64" in found.error
     assert "aarch64" in found.error
     assert not place.builds.exists()
@@ -140,7 +140,7 @@ def test_unknown_architecture(place: Place) -> None:
 def test_architecture_that_an_index_lacks(place: Place) -> None:
     layout = oci.Layout(place.root / "image")
     layout.index({"amd64": layout.image([oci.bootable()])})
-    found = place.fails("layer-arch-mismatch", FAILED, layout.path, "--arch", "s390x")
+    found = place.fails("layer-arch-mismatch", USAGE, layout.path, "--arch", "s390x")
     assert "s390x" in found.error
 
 
@@ -234,14 +234,13 @@ def test_hostile_member(place: Place, id: str, member: oci.Member) -> None:
     assert not list(place.root.rglob("evil"))
 
 
-def test_write_through_a_symlink_stays_in_the_tree(place: Place) -> None:
-    """A symlink out of the tree is no attack by itself: what is laid through it lands inside."""
+def test_file_through_a_symlink_out_of_the_tree(place: Place) -> None:
+    """The symlink leads to a folder of this machine's, which is none of the tree's."""
     layers = [
         oci.bootable(oci.symlink("usr/out", str(place.root))),
         oci.tar(oci.file("usr/out/evil", b"x")),
-        oci.tar(oci.file("usr/lib/modules/second/vmlinuz"), oci.file("usr/lib/modules/second/initramfs.img")),
     ]
-    place.fails("kernel-ambiguous", FAILED, place.image(*layers))
+    place.fails("layer-path-unsafe", FAILED, place.image(*layers))
     assert not (place.root / "evil").exists()
 
 
@@ -460,13 +459,11 @@ def noisy(place: Place) -> Path:
 def test_no_space_at_a_step(place: Place, mounted: Mount, folder: str) -> None:
     image = noisy(place)
     where = mounted(place.root / folder, 4 * MIB)
-    # Where the room is looked at before the work begins, it shall look well.
-    spaces = "builds" if folder == "builds" else ""
     found = place.fails("no-space-left", FAILED, image, "--accel", "tcg")
     assert str(where) in found.error
     assert "free" in found.error
     assert "hint: " in found.error
-    assert spaces or not (place.builds / "builds.json").exists()
+    assert not (place.builds / "builds.json").exists()
 
 
 @as_root

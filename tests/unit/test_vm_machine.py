@@ -42,7 +42,7 @@ def test_the_disk_is_never_written_unless_asked_and_commas_are_escaped() -> None
 @pytest.mark.parametrize(
     ("arch", "machine", "cpu"),
     [
-        (Arch.X86_64, "q35", "max"),
+        (Arch.X86_64, "q35", "max,-erms,-fsrm"),
         (Arch.AARCH64, "virt", "max,pauth-impdef=on"),
         (Arch.PPC64LE, "pseries,cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off", "power9"),
         (Arch.S390X, "s390-ccw-virtio", "max"),
