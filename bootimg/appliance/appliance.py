@@ -17,9 +17,11 @@ from typing import Any, Self
 
 from bootimg.appliance.channel import Channel, WorkerGoneError, WorkerTimeoutError
 from bootimg.appliance.interpreter import guestfs_python
+from bootimg.atomic import require_space
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
+from bootimg.sizes import KIB
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.kernel import Kernel, find_kernel
 from bootimg.vm.qemu import require_qemu_img, require_system
@@ -30,6 +32,7 @@ APPLIANCE_BUILD_DEADLINE = (
 )
 FILE_DEADLINE = 600.0
 CLOSE_DEADLINE = 60.0
+FULL = 256 * KIB
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/tmp",
@@ -58,8 +61,11 @@ class Appliance:
     mount stays mounted.  One call at a time: it is not for several threads.
     """
 
-    def __init__(self, channel: Channel, devices: Mapping[str, str], scratch: Path, log: Path) -> None:
+    def __init__(
+        self, channel: Channel, devices: Mapping[str, str], growing: Sequence[Path], scratch: Path, log: Path
+    ) -> None:
         self._channel: Channel | None = channel
+        self._growing = growing
         self._devices = dict(devices)
         self._scratch = scratch
         self._events = Events()
@@ -140,7 +146,8 @@ class Appliance:
             if isinstance(error, WorkerGoneError):
                 raise _launch_error("the process that starts it ended", log) from None
             raise
-        appliance = cls(channel, answer["devices"], scratch, log)
+        growing = [Path(drive["path"]) for drive in request["drives"] if not drive["readonly"]]
+        appliance = cls(channel, answer["devices"], growing, scratch, log)
         appliance._events = events
         return appliance
 
@@ -237,7 +244,7 @@ class Appliance:
         if self._channel is None:
             raise _died(what, "it was closed or killed before", self.log)
         try:
-            answer = self._channel.call(name, timeout, **arguments)
+            answer = self._channel.call(name, timeout, self._require_space, **arguments)
         except WorkerTimeoutError:
             self.kill()
             raise BootimgError(
@@ -256,6 +263,11 @@ class Appliance:
         if not answer["ok"]:
             raise self._failure(answer, what)
         return answer
+
+    def _require_space(self) -> None:
+        """QEMU stops the machine, for ever, when a drive's file cannot grow."""
+        for drive in self._growing:
+            require_space(drive, FULL)
 
     def _failure(self, answer: Mapping[str, Any], what: str) -> BootimgError:
         if answer["kind"] == "died":

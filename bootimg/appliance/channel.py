@@ -12,7 +12,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from bootimg import process
 
 WORKER = Path(__file__).with_name("worker.py")
+LOOK = 2.0
 PASSED = ("LIBGUESTFS_PATH", "LIBGUESTFS_HV")
 
 
@@ -52,8 +53,17 @@ class Channel:
             self._resources.close()
             raise
 
-    def call(self, name: str, timeout: float, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
-        """Send one request and wait at most `timeout` seconds for its answer."""
+    def call(
+        self,
+        name: str,
+        timeout: float,
+        meanwhile: Callable[[], None] = lambda: None,
+        **arguments: Any,  # noqa: ANN401
+    ) -> dict[str, Any]:
+        """Send one request and wait at most `timeout` seconds for its answer.
+
+        `meanwhile` is called every `LOOK` seconds; what it raises ends the waiting.
+        """
         assert self._child.stdin
         line = json.dumps({"call": name, **arguments}) + "\n"
         try:
@@ -61,17 +71,25 @@ class Channel:
             self._child.stdin.flush()
         except BrokenPipeError:
             raise WorkerGoneError from None
-        answer = json.loads(self._read_line(time.monotonic() + timeout))
+        answer = json.loads(self._read_line(time.monotonic() + timeout, meanwhile))
         assert isinstance(answer, dict)
         return answer
 
-    def _read_line(self, deadline: float) -> bytes:
+    def _read_line(self, deadline: float, meanwhile: Callable[[], None]) -> bytes:
         assert self._child.stdout
         descriptor = self._child.stdout.fileno()
         while b"\n" not in self._buffer:
-            ready, _, _ = select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))
+            left = max(0.0, deadline - time.monotonic())
+            # A crashed worker's children hold its stdout open: no end of file comes.
+            ended = self._child.poll() is not None
+            ready, _, _ = select.select([descriptor], [], [], min(left, LOOK))
             if not ready:
-                raise WorkerTimeoutError
+                if ended:
+                    raise WorkerGoneError
+                if left <= LOOK:
+                    raise WorkerTimeoutError
+                meanwhile()
+                continue
             data = os.read(descriptor, 65536)
             if not data:
                 raise WorkerGoneError

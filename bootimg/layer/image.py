@@ -161,7 +161,12 @@ def arch_mismatch(reference: str, arch: Arch, found: Sequence[str]) -> BootimgEr
     return BootimgError(
         "layer-arch-mismatch",
         f"{reference} is not for {arch} ({arch.oci})",
-        context=[f"it is for {', '.join(found) or 'nothing that runs Linux'}"],
+        context=[f"it is for {', '.join(map(_both_names, found)) or 'nothing that runs Linux'}"],
         hint="choose the image of that architecture, or another one with --arch",
         exit_code=ExitCode.USAGE,
     )
+
+
+def _both_names(oci: str) -> str:
+    """An architecture by its RPM name too, where bootimg knows it."""
+    return next((f"{arch} ({oci})" for arch in Arch if arch.oci == oci), oci)
