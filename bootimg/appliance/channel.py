@@ -103,16 +103,20 @@ class Channel:
         with suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
         self._child.wait()
-        # QEMU is not our child: init reaps it, which takes a moment.
+        # QEMU is not our child, and a kill takes a moment.
         deadline = time.monotonic() + 5
-        while time.monotonic() < deadline and _group_exists(group):
+        while time.monotonic() < deadline and _group_runs(group):
             time.sleep(0.02)
         self._resources.close()
 
 
-def _group_exists(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def _group_runs(group: int) -> bool:
+    """Whether a process of the group still runs; one that waits to be reaped does not (proc_pid_stat(5))."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group, *_ = stat.read_text(errors="replace").rpartition(")")[2].split()
+        except (OSError, ValueError):
+            continue
+        if int(its_group) == group and state not in "ZX":
+            return True
+    return False

@@ -63,7 +63,7 @@ class Fake:
         return [[int(word) for word in line.split()] for line in self.record.read_text().splitlines()]
 
     def alive(self) -> list[int]:
-        return [pid for pids in self.launches for pid in pids if Path(f"/proc/{pid}").exists()]
+        return [pid for pids in self.launches for pid in pids if runs(pid)]
 
     def start(self, events: Events | None = None) -> Appliance:
         for name in ("disk", "tools"):
@@ -76,6 +76,13 @@ class Fake:
             cache=Cache(self.folder / "cache"),
             events=events or Events(),
         )
+
+
+def runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 @pytest.fixture

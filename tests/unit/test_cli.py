@@ -129,11 +129,21 @@ def test_events_fd_that_is_closed_is_refused() -> None:
     assert "error: events-fd-unusable" in done.stderr
 
 
+def foreign_folder(tmp_path: Path) -> Path:
+    """A folder that bootimg did not make, with something old in it."""
+    folder = tmp_path / "foreign"
+    (folder / "kind").mkdir(parents=True)
+    (folder / "kind" / "thing").write_bytes(b"thing")
+    os.utime(folder / "kind" / "thing", (1, 1))
+    return folder
+
+
 def test_events_on_their_own_descriptor_leave_the_words_on_stderr(tmp_path: Path) -> None:
     events = tmp_path / "events"
+    foreign = foreign_folder(tmp_path)
     with events.open("w") as handle:
         done = subprocess.run(
-            [sys.executable, "-m", "bootimg", "cache", "gc", "--cache", "/usr", "--events-fd",
+            [sys.executable, "-m", "bootimg", "cache", "gc", "--cache", foreign, "--events-fd",
              str(handle.fileno()), "--older-than", "1s"],
             pass_fds=[handle.fileno()], stderr=subprocess.PIPE, text=True, timeout=120,
         )  # fmt: skip

@@ -99,7 +99,7 @@ def test_the_architecture_is_picked_from_an_index(layout: oci.Layout, cache: Cac
     assert get(layout.path, cache, Arch.X86_64).digest == made["amd64"]["digest"]
     error = refused(layout.path, cache, Arch.S390X)
     assert (error.id, error.exit_code) == ("layer-arch-mismatch", ExitCode.USAGE)
-    assert "amd64, arm64" in error.context[0]
+    assert "x86_64 (amd64), aarch64 (arm64)" in error.context[0]
 
 
 @pytest.mark.parametrize("arch", ["arm64", "riscv64"])

@@ -1,0 +1,240 @@
+"""Builds that are cut off: the same command goes on, to the same result, and nothing is left behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Built, Workspace
+from .test_disk import loop
+
+pytestmark = pytest.mark.real
+
+Event = dict[str, Any]
+
+
+@pytest.fixture
+def copy(built: Built, tmp_path: Path) -> Workspace:
+    """The built workspace's cache, and no builds yet."""
+    subprocess.run(["cp", "-al", built.workspace.cache, tmp_path / "cache"], check=True)
+    (tmp_path / "tmp").mkdir()
+    return Workspace(tmp_path / "cache", tmp_path / "builds")
+
+
+def forget(workspace: Workspace, *folders: str) -> None:
+    for name in folders:
+        shutil.rmtree(workspace.cache / name, ignore_errors=True)
+
+
+class Run:
+    """A build in the background, of which the events are read."""
+
+    def __init__(self, workspace: Workspace, layer: Path) -> None:
+        argv = [sys.executable, "-m", "bootimg", "build", str(layer), "-p", "qemu", "--accel", "tcg"]
+        argv += ["--events", "ndjson", "--cache", str(workspace.cache), "-o", str(workspace.builds)]
+        self.temporary = workspace.cache.with_name("tmp")
+        env = {**os.environ, "TMPDIR": str(self.temporary)}
+        self.child = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def events(self) -> Iterator[Event]:
+        assert self.child.stderr
+        for line in self.child.stderr:
+            yield json.loads(line)
+
+    def until(self, event: str, step: str) -> None:
+        """Read events up to that one."""
+        seen = []
+        for found in self.events():
+            seen.append(found)
+            if (found["event"], found.get("step")) == (event, step):
+                return
+        pytest.fail(f"it ended before {event} of {step}: {seen[-5:]}")
+
+    def stop(self, number: signal.Signals) -> int:
+        assert self.child.poll() is None
+        self.child.send_signal(number)
+        return self.child.wait(timeout=20)
+
+
+@contextmanager
+def running(workspace: Workspace, layer: Path) -> Iterator[Run]:
+    run = Run(workspace, layer)
+    try:
+        yield run
+    finally:
+        run.child.kill()
+        run.child.wait()
+        for pipe in (run.child.stdout, run.child.stderr):
+            if pipe:
+                pipe.close()
+
+
+def wait_for(what: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def processes(workspace: Workspace) -> list[str]:
+    """Command lines of processes, other than this one's, that name the workspace."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(workspace.cache.parent) in words and path.parent.name != str(os.getpid()):
+            found.append(words)
+    return found
+
+
+def left_running(workspace: Workspace) -> Callable[[], bool]:
+    return lambda: not processes(workspace)
+
+
+def assert_clean(workspace: Workspace) -> None:
+    """No process, no mount, no temporary file of it is left."""
+    root = workspace.cache.parent
+    wait_for(left_running(workspace), 20)
+    assert str(root) not in Path("/proc/mounts").read_text()
+    assert not list((root / "tmp").iterdir())
+    tops = (workspace.cache, workspace.builds)
+    partial = [path for top in tops for path in top.rglob("*") if "partial" in path.name]
+    assert not partial
+    assert not [*workspace.builds.rglob(".scratch"), *workspace.builds.rglob("*|*")]
+    assert not [*workspace.cache.glob("tmp/*"), *workspace.cache.glob("repo-image-*")]
+    assert not list(workspace.cache.glob("repo/tmp/staging-*/*"))
+
+
+def again(workspace: Workspace, layer: Path) -> Built:
+    done = workspace.bootimg(
+        "build", layer, "-p", "qemu", "--accel", "tcg", "--json", TMPDIR=str(workspace.cache.with_name("tmp"))
+    )
+    assert b"an earlier run was cut off in the step" in done.stderr
+    return Built(workspace, json.loads(done.stdout))
+
+
+def assert_same(found: Built, wanted: Built) -> None:
+    """The commit and every file of the build are those of a build that was never cut off."""
+    assert found.meta["ostree-commit"] == wanted.meta["ostree-commit"]
+    assert found.meta["images"].keys() == wanted.meta["images"].keys()
+    for key, entry in wanted.meta["images"].items():
+        assert found.meta["images"][key]["sha256"] == entry["sha256"], key
+    qcow2 = found.artifact("qemu")
+    assert subprocess.run(["cmp", qcow2, wanted.artifact("qemu")]).returncode == 0
+
+
+def test_killed_while_importing(copy: Workspace, layer: Path, built: Built) -> None:
+    forget(copy, "repo", "imports", "checksums", "labels")
+    with running(copy, layer) as run:
+        run.until("step-started", "import")
+        wait_for(lambda: len(list(copy.cache.glob("repo/tmp/staging-*/*/*"))) > 500, 60)
+        run.stop(signal.SIGKILL)
+    wait_for(left_running(copy), 20)
+    assert not list(copy.cache.glob("repo/refs/heads/**/*.*"))
+    found = again(copy, layer)
+    assert_same(found, built)
+    assert_clean(copy)
+    subprocess.run(["ostree", f"--repo={copy.cache}/repo", "fsck", "-q"], check=True)
+
+
+def test_interrupted_while_importing(copy: Workspace, layer: Path, built: Built) -> None:
+    forget(copy, "repo", "imports", "checksums", "labels")
+    with running(copy, layer) as run:
+        run.until("step-started", "import")
+        wait_for(lambda: any(copy.cache.glob("repo/tmp/staging-*/*/*")), 60)
+        started = time.monotonic()
+        assert run.stop(signal.SIGINT) == 130
+        assert time.monotonic() - started < 5
+        assert [each["event"] for each in run.events()][-1] == "interrupted"
+    wait_for(left_running(copy), 5)
+    assert not list(copy.cache.with_name("tmp").iterdir())
+
+
+def test_killed_while_the_qcow2_is_written(copy: Workspace, layer: Path, built: Built) -> None:
+    with running(copy, layer) as run:
+        run.until("step-progress", "qemu")
+        run.stop(signal.SIGKILL)
+    build = copy.builds / built.document["build"] / built.document["arch"]
+    assert not list(build.glob("*.qcow2"))
+    assert "qemu" not in json.loads((build / "meta.json").read_bytes()).get("images", {})
+    found = again(copy, layer)
+    assert [each["cached"] for each in found.document["artifacts"] if each["key"] == "ostree"] == [True]
+    assert_same(found, built)
+    assert_clean(copy)
+
+
+@pytest.mark.matrix
+def test_killed_in_the_appliance(copy: Workspace, layer: Path, built: Built, tmp_path: Path) -> None:
+    """First ^C while the appliance makes file systems, then kill -9 while it deploys."""
+    forget(copy, "bases", "tooltrees")
+    with running(copy, layer) as run:
+        run.until("step-started", "filesystems")
+        started = time.monotonic()
+        assert run.stop(signal.SIGINT) == 130
+        assert time.monotonic() - started < 5
+    assert_clean(copy)
+    with running(copy, layer) as run:
+        run.until("step-started", "deploy")
+        time.sleep(5)
+        assert any("qemu-system" in words for words in processes(copy))
+        run.stop(signal.SIGKILL)
+    wait_for(left_running(copy), 20)
+    assert not list(copy.cache.glob("bases/*/seal.json"))
+    found = again(copy, layer)
+    assert_clean(copy)
+    assert found.meta["ostree-commit"] == built.meta["ostree-commit"]
+    if os.geteuid() == 0:
+        for name in ("EFI-SYSTEM", "boot", "root"):
+            assert listing(found.base, name, tmp_path) == listing(built.base, name, tmp_path), name
+    # Once more from the sealed base disk: the same bytes.
+    digest = found.meta["images"]["qemu"]["sha256"]
+    shutil.rmtree(copy.builds)
+    done = copy.bootimg("build", layer, "-p", "qemu", "--accel", "tcg", "--json")
+    assert Built(copy, json.loads(done.stdout)).meta["images"]["qemu"]["sha256"] == digest
+
+
+def listing(disk: Path, partition: str, folder: Path) -> list[str]:
+    """Type, mode, owner, links, size, target and label of every file of a partition; small ones' content."""
+    mount = folder / "mounted"
+    mount.mkdir(exist_ok=True)
+    with loop(disk, partition) as device:
+        kind = subprocess.run(["blkid", "-o", "value", "-s", "TYPE", device], capture_output=True, text=True)
+        options = {"xfs": "ro,norecovery,nouuid", "ext4": "ro,noload"}.get(kind.stdout.strip(), "ro")
+        subprocess.run(["mount", "-o", options, device, mount], check=True)
+        try:
+            return sorted(
+                line for path in [mount, *mount.rglob("*")] for line in [_line(path, mount)] if line
+            )
+        finally:
+            subprocess.run(["umount", mount], check=True)
+
+
+def _line(path: Path, top: Path) -> str:
+    status = path.lstat()
+    # Directories grow by the order in which they are filled.
+    size = 0 if path.is_dir() else status.st_size
+    try:
+        label = os.getxattr(path, "security.selinux", follow_symlinks=False).decode()
+    except OSError:
+        label = ""
+    target = str(path.readlink()) if path.is_symlink() else ""
+    name = path.relative_to(top)
+    links = 1 if path.is_dir() else status.st_nlink
+    if stat.S_ISREG(status.st_mode) and size < 65536:
+        target = hashlib.sha256(path.read_bytes()).hexdigest()
+    return f"{name} {status.st_mode:o} {status.st_uid}:{status.st_gid} {links} {size} {target} {label}"
