@@ -22,7 +22,7 @@ EXPANSION = 3
 """Bytes of a tar for one of its blob; CoreOS layers compress to between a half and a third."""
 _OBJECT = 4096
 # What the file systems take that have nothing in them yet.
-_EMPTY = 160 * MIB
+_EMPTY = 288 * MIB
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def _state(finding: Finding) -> str:
     words = [finding.version or "", finding.detail]
     if finding.status is Status.MISSING:
         words = ["missing", f"({finding.purpose})", finding.detail]
-    if finding.status is Status.TOO_OLD:
+    if finding.status is Status.TOO_OLD and finding.version:
         words = [f"{finding.version} is too old, {finding.minimum} is needed", finding.detail]
     return "  ".join(word for word in words if word)
 

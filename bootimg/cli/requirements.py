@@ -166,9 +166,8 @@ def binding(
     try:
         python = find()
     except BootimgError as error:
-        return Finding(
-            name=name, status=Status.MISSING, purpose=purpose, packages=packages, detail=error.message
-        )
+        status = Status.TOO_OLD if error.id.endswith("-too-old") else Status.MISSING
+        return Finding(name=name, status=status, purpose=purpose, packages=packages, detail=error.message)
     version = (
         process.run([python, "-I", "-c", script], check=False, timeout=60).stdout.decode().strip() or None
     )

@@ -17,7 +17,7 @@ from bootimg.sizes import MIB, align_up
 
 _BLOCK, _INODE = 4096, 512
 _PERCENT = 140
-_XFS = 64 + 64
+_XFS = 64 + 192
 # The partitions before the root, and the gap at the end: 1 + 127 + 384 + 1 MiB.
 _OTHERS = 513
 # s390x keeps room for Secure Execution's partitions: 200 + 128 + 256 + 1 MiB.

@@ -14,7 +14,8 @@ from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.cli.doctor import report
 from bootimg.cli.main import bootimg
-from bootimg.cli.requirements import Finding, Status, Tool, has_module, lacking, space
+from bootimg.cli.requirements import Finding, Status, Tool, binding, has_module, lacking, space
+from bootimg.errors import BootimgError
 from bootimg.sizes import TIB
 from bootimg.vm import packages
 from bootimg.vm.kernel import Kernel
@@ -137,3 +138,12 @@ def test_little_space_is_told_but_no_failure(tmp_path: Path) -> None:
 def test_the_report_ends_well_when_all_is_there() -> None:
     lines = list(report([Finding(name="a", status=Status.OK, purpose="x")], "apt"))
     assert lines[-1] == "all that builds need is there"
+
+
+def test_a_binding_that_is_too_old_is_called_so() -> None:
+    def find() -> Path:
+        raise BootimgError("libguestfs-too-old", "libguestfs is version 1.36.2; 1.44 or newer is needed")
+
+    finding = binding("libguestfs", "makes disks", "guestfs", Packages(apt="a", dnf="b"), find, "")
+    assert finding.status is Status.TOO_OLD
+    assert "✘ libguestfs  libguestfs is version 1.36.2; 1.44 or newer is needed" in report([finding], "apt")
