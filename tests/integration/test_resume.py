@@ -21,7 +21,7 @@ import pytest
 from .conftest import Built, Workspace
 from .test_disk import loop
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.matrix]
 
 Event = dict[str, Any]
 

@@ -19,6 +19,7 @@ from .conftest import Built
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.matrix,
     pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user and mounts: needs root"),
 ]
 

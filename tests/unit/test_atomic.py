@@ -1,0 +1,90 @@
+"""Temporary files of living, failed and killed runs, and full file systems."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootimg import atomic
+from bootimg.atomic import enough_space, require_space, scratch_folder, whole_file, write_whole
+from bootimg.errors import BootimgError
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from bootimg.atomic import scratch_folder, whole_file
+where = Path(sys.argv[1])
+with scratch_folder(where, "work-") as folder, whole_file(where / "file") as output:
+    (folder / "half").write_text("half")
+    output.write(b"half")
+    output.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_whole(path, b"first", 0o600)
+    with pytest.raises(ZeroDivisionError), whole_file(path) as output:
+        output.write(b"second")
+        raise ZeroDivisionError
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"first", 0o600)
+
+
+def test_what_a_killed_run_left_is_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atomic, "_YOUNG", 0.0)
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=False)
+    assert [each.name[:5] for each in tmp_path.iterdir()] == ["work-"]
+    (tmp_path / "other").mkdir()
+    with scratch_folder(tmp_path, "work-") as folder:
+        assert {each.name for each in tmp_path.iterdir()} == {folder.name, "other"}
+    assert [each.name for each in tmp_path.iterdir()] == ["other"]
+
+
+def test_what_a_living_run_has_is_let_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atomic, "_YOUNG", 0.0)
+    with scratch_folder(tmp_path, "work-") as one:
+        with scratch_folder(tmp_path, "work-") as other:
+            assert one.is_dir()
+            assert one != other
+        assert one.is_dir()
+
+
+def test_a_folder_that_was_just_made_is_let_be(tmp_path: Path) -> None:
+    (tmp_path / "work-new").mkdir()
+    with scratch_folder(tmp_path, "work-"):
+        assert (tmp_path / "work-new").is_dir()
+
+
+def test_a_full_file_system_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BootimgError, match="no space left") as caught, enough_space(tmp_path / "a/b"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert caught.value.id == "no-space-left"
+    assert str(tmp_path) in caught.value.message
+    with pytest.raises(PermissionError), enough_space(tmp_path):
+        raise PermissionError(errno.EACCES, "no")
+
+
+def test_of_several_places_the_fullest_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, free in (("roomy", 9), ("full", 0)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "free").write_text(str(free))
+    monkeypatch.setattr(atomic, "free_space", lambda path: int((path / "free").read_text()))
+    places = [tmp_path / "roomy", tmp_path / "full"]
+    with pytest.raises(BootimgError) as caught, enough_space(places[0], others=places[1:]):
+        raise OSError(errno.EDQUOT, "quota")
+    assert str(places[1]) in caught.value.message
+
+
+def test_space_is_required_in_advance(tmp_path: Path) -> None:
+    require_space(tmp_path / "not/there/yet", 1)
+    with pytest.raises(BootimgError, match="are needed"):
+        require_space(tmp_path, 1 << 60)
