@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bootimg import process
+from bootimg.appliance.worker import socket_folders
 
 WORKER = Path(__file__).with_name("worker.py")
 LOOK = 2.0
@@ -100,6 +102,7 @@ class Channel:
     def kill(self) -> None:
         """Kill the worker's process group and wait until no process of it is left."""
         group = self._child.pid
+        folders = socket_folders(group)
         with suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
         self._child.wait()
@@ -107,6 +110,8 @@ class Channel:
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline and _group_runs(group):
             time.sleep(0.02)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
         self._resources.close()
 
 

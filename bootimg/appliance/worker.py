@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import re
 import shlex
 import shutil
 import signal
@@ -32,6 +33,7 @@ readlink -f"""
 RUN = f'in=$1; shift; "$@" <"$in" >{OUTPUT} 2>{ERRORS}; echo $?'
 STDERR_LIMIT = 64 * 1024
 SMALL = 1 << 20
+SOCKET_FOLDER = re.compile(rb"path=(/[^,]*/libguestfs[A-Za-z0-9]{6})/guestfsd\.sock")
 
 
 class Worker:
@@ -143,11 +145,27 @@ def decode(data: Any) -> str:  # noqa: ANN401 (bytes, or str with surrogates, by
     return data.decode(errors="replace") if isinstance(data, bytes) else str(data)
 
 
+def socket_folders(group: int) -> set[str]:
+    """Folders of the sockets of a process group's QEMU, which libguestfs removes only if it may end in peace.
+
+    For root it makes them in /tmp, whatever XDG_RUNTIME_DIR says.
+    """
+    found = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.getpgid(int(process.name)) == group:
+                found |= set(SOCKET_FOLDER.findall((process / "cmdline").read_bytes()))
+        except OSError:
+            continue
+    return {os.fsdecode(folder) for folder in found}
+
+
 def read_requests(requests: queue.Queue[str], scratch: str) -> None:
     """Hand on the lines of stdin; when it ends, end everything at once."""
     for line in sys.stdin:
         requests.put(line)
-    shutil.rmtree(scratch, ignore_errors=True)
+    for folder in (scratch, *socket_folders(os.getpgrp())):
+        shutil.rmtree(folder, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
 

@@ -16,6 +16,7 @@ import pytest
 import bootimg
 from bootimg import process
 from bootimg.appliance import Appliance, Drive, interpreter
+from bootimg.appliance.worker import socket_folders
 from bootimg.cache import Cache, default_root
 from bootimg.errors import BootimgError
 from bootimg.events import Events
@@ -214,12 +215,16 @@ def test_nothing_is_left_behind_by_an_interrupted_or_killed_parent(
     tool_tree: Path, tmp_path: Path, cache: Cache, accelerator: Accelerator, number: signal.Signals
 ) -> None:
     child = start_child(tool_tree, tmp_path / "d", cache, accelerator)
+    [machine] = machines_of(tmp_path / "d")
+    sockets = socket_folders(os.getpgid(machine))
+    assert [Path(folder).is_dir() for folder in sockets] == [True]
     child.send_signal(number)
     child.wait(3)
     deadline = time.monotonic() + 2
     while machines_of(tmp_path / "d") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert machines_of(tmp_path / "d") == []
+    assert not any(Path(folder).exists() for folder in sockets)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
