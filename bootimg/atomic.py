@@ -70,7 +70,7 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 def _remove_abandoned(parent: Path, prefix: str) -> None:
     for folder in parent.glob(f"{prefix}*"):
-        with suppress(FileNotFoundError, BlockingIOError):
+        with suppress(FileNotFoundError, NotADirectoryError, BlockingIOError):
             fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
             try:
                 # One that has just been made is not locked yet.

@@ -1,21 +1,18 @@
 """Base disks, kept by what they are made from.
 
 A base disk is made in a folder of its own that takes its name once the disk is sealed: read-only,
-with its digest recorded.  What an interrupted run left is removed by the next that holds the lock.
+with its digest recorded.  What an interrupted run left is removed by the next that makes one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bootimg.atomic import PARTIAL, enough_space, sync, write_whole
+from bootimg.atomic import sync, write_whole
 from bootimg.cache import Cache
 from bootimg.disk.base import BaseInputs, make_base_disk
 from bootimg.disk.extents import FileSource
@@ -92,38 +89,28 @@ def find_base(cache: Cache, key: str) -> BaseDisk | None:
 
 
 def make_base(
-    cache: Cache, key: str, inputs: BaseInputs, accelerator: Accelerator, events: Events
+    cache: Cache, key: str, inputs: BaseInputs, scratch: Path, accelerator: Accelerator, events: Events
 ) -> BaseDisk:
-    """Make and seal the base disk of this key; the caller holds the lock `base-<key>`."""
+    """Make and seal the base disk of this key; the caller holds the lock `base-<key>`.
+
+    `scratch` is a folder for what is not yet whole, on the file system of the base disks.
+    """
     bases = cache.folder("bases")
-    for leftover in bases.glob(f"{PARTIAL}{key}-*"):
-        shutil.rmtree(leftover)
-    partial = bases / f"{PARTIAL}{key}-{os.getpid()}"
     log = cache.folder("logs") / f"appliance-{key}.log"
     log.unlink(missing_ok=True)
-    with enough_space(bases):
-        partial.mkdir()
-        with _removed_on_failure(partial):
-            disk = partial / "disk.raw"
-            make_base_disk(inputs, disk, log=log, accelerator=accelerator, cache=cache, events=events)
-            parts = _parts(_key_inputs(inputs.recipe, inputs.image.digest, inputs.tools.digest))
-            write_whole(partial / "inputs.json", json.dumps(parts, indent=1).encode())
-            _seal(partial, disk, inputs.commit.checksum)
-            shutil.rmtree(bases / key, ignore_errors=True)
-            partial.rename(bases / key)
-            sync(bases)
+    partial = scratch / key
+    partial.mkdir()
+    disk = partial / "disk.raw"
+    make_base_disk(inputs, disk, log=log, accelerator=accelerator, cache=cache, events=events)
+    parts = _parts(_key_inputs(inputs.recipe, inputs.image.digest, inputs.tools.digest))
+    write_whole(partial / "inputs.json", json.dumps(parts, indent=1).encode())
+    _seal(partial, disk, inputs.commit.checksum)
+    shutil.rmtree(bases / key, ignore_errors=True)
+    partial.rename(bases / key)
+    sync(bases)
     base = find_base(cache, key)
     assert base is not None
     return base
-
-
-@contextmanager
-def _removed_on_failure(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _seal(folder: Path, disk: Path, commit: str) -> None:

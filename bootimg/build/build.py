@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bootimg.arch import Arch
-from bootimg.atomic import enough_space
+from bootimg.atomic import PARTIAL, enough_space, scratch_folder
 from bootimg.build.artifacts import archive_layer, existing, make_image
 from bootimg.build.bases import BaseDisk, base_key, find_base, make_base
 from bootimg.build.journal import NAME, Journal
@@ -155,8 +155,8 @@ def base_disk(
         accelerator = choose_accelerator(request.accelerator, cache, events)
         events.message(f"accelerator: {accelerator.name} ({accelerator.reason})")
         tool_tree = tool_tree_image(tools, cache, events)
-        repo_image = cache.folder("bases") / f".partial-repo-{key}.squashfs"
-        try:
+        with scratch_folder(cache.folder("bases"), PARTIAL) as scratch:
+            repo_image = scratch / "repo.squashfs"
             write_repo_image(cache.folder("repo"), commit, repo_image)
             inputs = BaseInputs(
                 recipe=recipe,
@@ -167,6 +167,4 @@ def base_disk(
                 tool_tree=tool_tree,
                 repo_image=repo_image,
             )
-            return make_base(cache, key, inputs, accelerator, events)
-        finally:
-            repo_image.unlink(missing_ok=True)
+            return make_base(cache, key, inputs, scratch, accelerator, events)

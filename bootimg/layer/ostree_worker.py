@@ -8,7 +8,9 @@ which it ends.  Objects are written without answers, so that the sender need not
 # mypy: ignore-errors
 
 import base64
+import ctypes
 import json
+import signal
 import sys
 
 import gi
@@ -121,9 +123,12 @@ class Worker:
 
 
 _SILENT = ("file", "metadata")
+_PR_SET_PDEATHSIG = 1
 
 
 def main():
+    # What was sent before the sender was killed would keep the repository's transaction for a while.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     worker = Worker()
     for line in sys.stdin.buffer:
         name, *arguments = json.loads(line)
