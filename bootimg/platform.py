@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from enum import StrEnum
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
+
+GROUP = "bootimg.platforms"
+# What the import of a module, and making a Platform in it, are known to raise.
+_FAILURES = (
+    ImportError, AttributeError, NameError, SyntaxError, TypeError, ValueError, LookupError,
+    ArithmeticError, OSError, RuntimeError, AssertionError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +31,37 @@ class Console:
     kernel_arguments: Sequence[str] = ()
 
 
+class DiskSize(StrEnum):
+    """Where a platform's disk has its virtual size from, if it is no fixed number of GiB."""
+
+    METAL = "metal"
+    """The base disk's own: as large as the layer needs."""
+    LAYER = "layer"
+    """`size` of the layer's image.json, or `--size`."""
+
+
+class Packaging(StrEnum):
+    """What the disk is wrapped in."""
+
+    NONE = "none"
+    TAR_GZ = "tar.gz"
+    """`disk.raw` in a sparse tar of the format oldgnu, compressed with gzip."""
+    OVA = "ova"
+    """A tar of an OVF description and the disk."""
+    OCIARCHIVE = "ociarchive"
+    """A container image whose /disk holds the disk."""
+    BFB = "bfb"
+    """A boot stream for NVIDIA's BlueField, made of live media."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     """What differs from one platform to the next.
 
-    `consoles` is what is used where the layer's own platforms.json has nothing for this platform.
-    `format_options` are those of osbuild's org.osbuild.qemu stage for `disk_format`.
+    `size` is a rule or a number of GiB, `sector_size` in bytes.  `format_options` are those of osbuild's
+    org.osbuild.qemu stage for `disk_format`, `packaging_options` those of the packaging.  With
+    `skip_compression` the artifact is compressed by its own format and stays as it is.  `consoles` is
+    what is used where the layer's own platforms.json has nothing for this platform.
     """
 
     name: str
@@ -36,9 +70,16 @@ class Platform:
     disk_format: str
     suffix: str
     format_options: Mapping[str, str | bool] = field(default_factory=dict)
+    size: DiskSize | int = DiskSize.LAYER
+    sector_size: int = 512
+    packaging: Packaging = Packaging.NONE
+    packaging_options: Mapping[str, str] = field(default_factory=dict)
+    skip_compression: bool = False
     consoles: Mapping[Arch, Console] = field(default_factory=dict)
     ignition_platform: str | None = None
     meta_key: str | None = None
+    release_platform: str | None = None
+    release_prefix: str = ""
 
     @property
     def ignition_id(self) -> str:
@@ -50,29 +91,113 @@ class Platform:
         """The key under `images` in meta.json."""
         return self.meta_key or self.name
 
+    @property
+    def release_key(self) -> tuple[str, str]:
+        """Platform and format in release.json and stream metadata: metal4k is `metal`, `4k.raw`."""
+        return self.release_platform or self.name, self.release_prefix + self.suffix
 
-def platforms() -> dict[str, Platform]:
-    """Every installed platform by name, in alphabetical order."""
-    found = {point.name: point.load() for point in entry_points(group="bootimg.platforms")}
-    return dict(sorted(found.items()))
+
+@dataclass(frozen=True, slots=True)
+class BrokenPlatform:
+    """A name that no platform comes of: its plugins cannot be imported, or there are several.
+
+    `error` is the id of the error for whoever asks for it, `package` what brings it.
+    """
+
+    name: str
+    package: str
+    error: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All entry points by name, in alphabetical order: what works and what does not."""
+
+    platforms: Mapping[str, Platform]
+    broken: Mapping[str, BrokenPlatform]
+
+
+@cache
+def registry() -> Registry:
+    """Load every plugin; one that fails leaves the others alone."""
+    points: dict[str, list[EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        # One package found in two places of sys.path is still one plugin.
+        if all(
+            (each.value, _package(each)) != (point.value, _package(point))
+            for each in points.get(point.name, ())
+        ):
+            points.setdefault(point.name, []).append(point)
+    found = {name: _load(name, candidates) for name, candidates in sorted(points.items())}
+    return Registry(
+        {name: each for name, each in found.items() if isinstance(each, Platform)},
+        {name: each for name, each in found.items() if isinstance(each, BrokenPlatform)},
+    )
+
+
+def platforms() -> Mapping[str, Platform]:
+    """Every installed platform that works by name, in alphabetical order."""
+    return registry().platforms
 
 
 def platform(name: str, arch: Arch) -> Platform:
     """The platform `name`, which must exist for `arch`."""
-    known = platforms()
-    if name not in known:
+    known = registry()
+    if name in known.broken:
+        raise _broken(known.broken[name])
+    if name not in known.platforms:
         raise BootimgError(
             "platform-unknown",
             f"there is no platform {name}",
-            hint=f"`bootimg platforms` lists them: {', '.join(known)}",
+            hint=f"`bootimg platforms` lists them: {', '.join(known.platforms)}",
             exit_code=ExitCode.USAGE,
         )
-    if arch not in known[name].arches:
-        pairs = ", ".join(sorted(known[name].arches))
+    found = known.platforms[name]
+    if arch not in found.arches:
+        pairs = ", ".join(sorted(found.arches))
         raise BootimgError(
             "platform-arch-unsupported",
             f"{name} images do not exist for {arch}",
             hint=f"{name} exists for {pairs}",
             exit_code=ExitCode.USAGE,
         )
-    return known[name]
+    return found
+
+
+def _load(name: str, points: Sequence[EntryPoint]) -> Platform | BrokenPlatform:
+    if len(points) > 1:
+        packages = " and ".join(sorted(map(_package, points)))
+        return BrokenPlatform(name, packages, "platform-duplicate", f"{packages} both bring it")
+    (point,) = points
+    try:
+        loaded = point.load()
+    except _FAILURES as error:
+        reason = f"{type(error).__name__}: {error}"
+        return BrokenPlatform(name, _package(point), "platform-broken", f"{point.value}: {reason}")
+    if not isinstance(loaded, Platform) or loaded.name != name:
+        reason = f"{point.value} is {loaded!r:.80}, not a Platform of that name"
+        return BrokenPlatform(name, _package(point), "platform-broken", reason)
+    return loaded
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "an unnamed package"
+
+
+def _broken(found: BrokenPlatform) -> BootimgError:
+    if found.error == "platform-duplicate":
+        return BootimgError(
+            "platform-duplicate",
+            f"more than one plugin brings the platform {found.name}",
+            context=[found.reason],
+            hint="uninstall all of these packages but one",
+            exit_code=ExitCode.USAGE,
+        )
+    return BootimgError(
+        "platform-broken",
+        f"the plugin of the platform {found.name} cannot be loaded",
+        context=[f"from the package {found.package}", found.reason],
+        hint="repair or uninstall that package; the other platforms are not touched by it",
+        exit_code=ExitCode.ENVIRONMENT,
+    )

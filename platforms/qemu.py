@@ -3,11 +3,7 @@
 from bootimg.arch import Arch
 from bootimg.platform import Console, Platform
 
-_SERIAL = (
-    "serial --speed=115200",
-    "terminal_input serial console",
-    "terminal_output serial console",
-)
+from .consoles import SERIAL, SERIAL_LAST
 
 PLATFORM = Platform(
     name="qemu",
@@ -17,7 +13,8 @@ PLATFORM = Platform(
     suffix="qcow2",
     format_options={"compat": "1.1", "compression": False},
     consoles={
-        Arch.X86_64: Console(_SERIAL, ("console=tty0", "console=ttyS0,115200n8")),
+        Arch.X86_64: Console(SERIAL, SERIAL_LAST),
+        Arch.AARCH64: Console(SERIAL),
         Arch.PPC64LE: Console((), ("console=hvc0", "console=tty0")),
     },
 )

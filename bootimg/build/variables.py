@@ -76,6 +76,7 @@ def make_variables(
         arch=request.arch,
         osname=facts.osname,
         artifact_name_prefix=f"{facts.osname}-{facts.version}",
+        layer_version=facts.version,
         container_imgref=target_imgref(request, image, facts),
         selinux_policy=facts.selinux_policy,
         metal_image_size_mb=metal,

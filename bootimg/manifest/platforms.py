@@ -1,10 +1,12 @@
-"""Reading the two pipelines of each platform: its disk image, and the artifact."""
+"""Reading the pipelines of each platform: its disk image, and the artifact."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from bootimg.manifest.model import Pipeline
+from bootimg.manifest.packages import DiskFile, is_packed, read_packed, take_converted
 from bootimg.manifest.recipe import Disk, Filesystem, Mount, PlatformDisk, Zipl
 from bootimg.manifest.stages import (
     IMAGE_FILE,
@@ -14,56 +16,75 @@ from bootimg.manifest.stages import (
     take_tree,
     take_whole_disk,
 )
-from bootimg.manifest.taken import Taken, TakenStage, check_build, check_order, taking, unsupported
+from bootimg.manifest.taken import TakenStage, check_build, check_order, taking, unsupported
 
 _ORDER = ("copy", "truncate", "coreos.platform", "zipl.inst")
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a platform's stages refer to of the base disk."""
+
+    disk: Disk
+    filesystems: tuple[Filesystem, ...]
+    mounts: tuple[Mount, ...]
+
+
 def read_platforms(
-    pipelines: Sequence[Pipeline], mounts: Sequence[Mount], filesystems: Sequence[Filesystem], disk: Disk
-) -> dict[str, PlatformDisk]:
-    """Every platform by name, from pairs of pipelines; one that belongs to none is refused."""
-    found = {}
-    for index in range(0, len(pipelines), 2):
-        raw, *rest = pipelines[index : index + 2]
-        artifact = rest[0] if rest else raw
-        if raw.name != f"raw-{artifact.name}-image":
-            raise unsupported("pipelines", f"{raw.name} followed by {artifact.name}")
-        found[artifact.name] = _read_platform(artifact.name, raw, artifact, mounts, filesystems, disk)
+    pipelines: Sequence[Pipeline], bases: Mapping[str, Base]
+) -> Mapping[str, Sequence[PlatformDisk]]:
+    """The platforms of each base disk, by its pipeline; a pipeline that belongs to none is refused."""
+    found: dict[str, list[PlatformDisk]] = {name: [] for name in bases}
+    names = set()
+    left = list(pipelines)
+    while left:
+        raw, *rest = left
+        packed = is_packed(rest)
+        own = rest[: 2 if packed else 1]
+        left = rest[len(own) :]
+        name = own[-1].name if own else raw.name
+        if raw.name != f"raw-{name}-image" or name in names:
+            raise unsupported("pipelines", f"{raw.name} followed by {name}")
+        names.add(name)
+        base = _base_of(raw, bases)
+        found[base].append(_read_platform(name, raw, base, bases[base], own))
     return found
 
 
+def _base_of(raw: Pipeline, bases: Mapping[str, Base]) -> str:
+    """The base disk that a platform's image is a copy of."""
+    references = [stage.inputs.get("tree", {}).get("references") for stage in raw.stages[:1]]
+    for name in bases:
+        if references == [[f"name:{name}"]]:
+            return name
+    raise unsupported(raw.name, "it is no copy of a base disk")
+
+
 def _read_platform(
-    name: str,
-    raw: Pipeline,
-    artifact: Pipeline,
-    mounts: Sequence[Mount],
-    filesystems: Sequence[Filesystem],
-    disk: Disk,
+    name: str, raw: Pipeline, base_name: str, base: Base, artifact: Sequence[Pipeline]
 ) -> PlatformDisk:
     check_build(raw, "name:deployed-tree")
     check_order(raw, _ORDER)
-    outside_efi = [mount for mount in mounts if mount.target in ("/", "/boot")]
-    copied, size, platform_id, zipl = False, None, None, None
+    size, platform_id, zipl = None, None, None
+    outside_efi = [mount for mount in base.mounts if mount.target in ("/", "/boot")]
     for each in raw.stages:
-        with taking(raw.name, each) as stage:
+        with taking(raw.name, each, base.disk.sector_size) as stage:
             match stage.type:
                 case "copy":
-                    copied = True
-                    take_tree(stage, "raw-image")
+                    take_tree(stage, base_name)
                     stage.options.expect(
                         "paths", [{"from": f"input://tree/{IMAGE_FILE}", "to": f"tree:///{IMAGE_FILE}"}]
                     )
                 case "truncate":
                     size = take_size(stage)
                 case "coreos.platform":
-                    platform_id = _platform_stage(stage, outside_efi, filesystems)
+                    platform_id = _platform_stage(stage, outside_efi, base.filesystems)
                 case "zipl.inst":
-                    zipl = _zipl_stage(stage, outside_efi, filesystems, disk)
-    if not copied or platform_id is None:
-        raise unsupported(raw.name, "the disk is not copied, or has no platform")
-    filename, format, options = _read_artifact(name, artifact)
-    return PlatformDisk(name, platform_id, size, zipl, filename, format, options)
+                    zipl = _zipl_stage(stage, outside_efi, base)
+    if platform_id is None:
+        raise unsupported(raw.name, "the disk has no platform")
+    file = read_packed(name, artifact) if len(artifact) > 1 else _read_artifact(name, artifact[0])
+    return PlatformDisk(name, platform_id, size, zipl, file.name, file.format, file.options, file.package)
 
 
 def _platform_stage(stage: TakenStage, mounts: Sequence[Mount], filesystems: Sequence[Filesystem]) -> str:
@@ -72,56 +93,38 @@ def _platform_stage(stage: TakenStage, mounts: Sequence[Mount], filesystems: Seq
     return stage.options.required("platform", str)
 
 
-def _zipl_stage(
-    stage: TakenStage, mounts: Sequence[Mount], filesystems: Sequence[Filesystem], disk: Disk
-) -> Zipl:
+def _zipl_stage(stage: TakenStage, mounts: Sequence[Mount], base: Base) -> Zipl:
     take_whole_disk(stage)
-    check_mounts(stage, take_mounts(stage, filesystems), mounts, deployment=False)
+    check_mounts(stage, take_mounts(stage, base.filesystems), mounts, deployment=False)
     options = stage.options
     zipl = Zipl(
         options.required("kernel", str),
         options.each("kernel_opts_append", str),
         options.required("location", int),
     )
-    if zipl.location not in [part.start for part in disk.partitions]:
+    if zipl.location not in [part.start for part in base.disk.partitions]:
         raise unsupported(stage.where, f"location: {zipl.location}")
     return zipl
 
 
-def _read_artifact(name: str, pipeline: Pipeline) -> tuple[str, str, dict[str, str | bool]]:
+def _read_artifact(name: str, pipeline: Pipeline) -> DiskFile:
     check_build(pipeline, None)
     if len(pipeline.stages) != 1:
         raise unsupported(name, f"{len(pipeline.stages)} stages")
     with taking(name, pipeline.stages[0]) as stage:
         if stage.type == "copy":
-            return _copied(stage, name), "raw", {}
+            return DiskFile(_copied(stage, name), "raw", {})
         if stage.type != "qemu":
             raise unsupported(stage.where, "the stage")
-        image = stage.inputs.nested("image")
-        image.expect("type", "org.osbuild.files")
-        image.expect("origin", "org.osbuild.pipeline")
-        image.expect("references", {f"name:raw-{name}-image": {"file": IMAGE_FILE}})
-        image.finish()
-        filename, format = stage.options.required("filename", str), stage.options.nested("format")
-        return filename, format.required("type", str), _format_options(format)
+        return take_converted(stage, name)
 
 
 def _copied(stage: TakenStage, name: str) -> str:
     take_tree(stage, f"raw-{name}-image")
-    paths = stage.options.objects("paths")
-    if len(paths) != 1:
-        raise unsupported(stage.where, f"{len(paths)} paths")
-    paths[0].expect("from", f"input://tree/{IMAGE_FILE}")
-    target = paths[0].required("to", str)
-    paths[0].finish()
+    path = stage.options.only("paths")
+    path.expect("from", f"input://tree/{IMAGE_FILE}")
+    target = path.required("to", str)
+    path.finish()
     if not target.startswith("tree:///"):
         raise unsupported(stage.where, f"to: {target}")
     return target.removeprefix("tree:///")
-
-
-def _format_options(format: Taken) -> dict[str, str | bool]:
-    found: dict[str, str | bool] = {}
-    for key in format:
-        flag = format.take(key, bool) if format.holds(key, bool) else None
-        found[key] = format.required(key, str) if flag is None else flag
-    return found

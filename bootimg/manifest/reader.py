@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bootimg.manifest.model import Manifest, Pipeline
-from bootimg.manifest.platforms import read_platforms
+from bootimg.manifest.platforms import Base, read_platforms
 from bootimg.manifest.recipe import (
     Attribute,
     BiosTarget,
@@ -22,6 +22,7 @@ from bootimg.manifest.recipe import (
     Recipe,
     Xfs,
 )
+from bootimg.manifest.render import BASES
 from bootimg.manifest.stages import (
     check_mounts,
     take_default_deployment,
@@ -43,9 +44,7 @@ from bootimg.manifest.sysroot import (
 )
 from bootimg.manifest.taken import Taken, TakenStage, check_build, check_order, taking, unsupported
 
-RAW_IMAGE = "raw-image"
-_PIPELINES = (ARCHIVE_PIPELINE, "deployed-tree", "tree", RAW_IMAGE)
-_SECTOR = 512
+_PIPELINES = (ARCHIVE_PIPELINE, "deployed-tree", "tree")
 _ORDER = (
     *("truncate", "sfdisk", "mkfs.fat", "mkfs.ext4", "mkfs.xfs", "mkdir"),
     *("selinux", "selinux", "copy", "bootupd", "chattr"),
@@ -54,6 +53,8 @@ _ORDER = (
 
 @dataclass
 class _Reading:
+    pipeline: str
+    sector_size: int
     size: int | None = None
     disk: Disk | None = None
     filesystems: list[Filesystem] = field(default_factory=list)
@@ -68,47 +69,64 @@ class _Reading:
             raise unsupported(stage.where, "it comes before the partition table")
         return self.disk
 
+    def base(self) -> Base:
+        if self.disk is None or not self.mounts:
+            raise unsupported(self.pipeline, "there is no partition table, or nothing is copied to the disk")
+        return Base(self.disk, tuple(self.filesystems), self.mounts)
+
     def root(self) -> tuple[Mount, ...]:
         return tuple(mount for mount in self.mounts if mount.target == "/")
 
 
 def read_recipe(manifest: Manifest) -> Recipe:
-    """The recipe of a rendered manifest; raises `manifest-stage-unsupported`."""
+    """The recipe of the base disk with 512-byte sectors; raises `manifest-stage-unsupported`."""
+    return read_recipes(manifest)[512]
+
+
+def read_recipes(manifest: Manifest) -> dict[int, Recipe]:
+    """A recipe for each base disk that a rendered manifest makes, by sector size."""
     source = read_source(manifest)
     sysroot = read_sysroot(manifest, source)
-    pipeline = manifest.pipeline(RAW_IMAGE)
-    reading = _read_raw_image(pipeline)
-    if reading.disk is None or not reading.mounts:
-        raise unsupported(RAW_IMAGE, "there is no partition table, or nothing is copied to the disk")
-    return Recipe(
-        reading.disk,
-        tuple(reading.filesystems),
-        reading.mounts,
-        tuple(reading.directories),
-        tuple(reading.labels),
-        sysroot,
-        reading.bootloader,
-        tuple(reading.attributes),
-        read_platforms(_platform_pipelines(manifest), reading.mounts, reading.filesystems, reading.disk),
-        source,
-    )
+    bases, platforms = _parts(manifest)
+    readings = {BASES[size]: _read_raw_image(pipeline, size) for size, pipeline in bases.items()}
+    found = read_platforms(platforms, {name: reading.base() for name, reading in readings.items()})
+    return {
+        reading.sector_size: Recipe(
+            base.disk,
+            base.filesystems,
+            base.mounts,
+            tuple(reading.directories),
+            tuple(reading.labels),
+            sysroot,
+            reading.bootloader,
+            tuple(reading.attributes),
+            {each.name: each for each in found[name]},
+            source,
+        )
+        for name, reading in readings.items()
+        for base in [reading.base()]
+    }
 
 
-def _platform_pipelines(manifest: Manifest) -> Sequence[Pipeline]:
-    """The pipelines after the base's own, which must be the first ones, in this order."""
+def _parts(manifest: Manifest) -> tuple[dict[int, Pipeline], Sequence[Pipeline]]:
+    """The base disks' pipelines, and the platforms', which come last."""
     own = [name for name in _PIPELINES if name != ARCHIVE_PIPELINE or has_archive(manifest)]
     names = [pipeline.name for pipeline in manifest.pipelines]
-    if names[: len(own)] != own:
-        raise unsupported("pipelines", f"not in the order {', '.join(own)}")
-    return manifest.pipelines[len(own) :]
+    first = len(own)
+    if names[:first] != own or BASES[512] not in names[first : first + 1]:
+        raise unsupported("pipelines", f"not in the order {', '.join([*own, BASES[512]])}")
+    bases = {512: manifest.pipelines[first]}
+    if BASES[4096] in names[first + 1 : first + 2]:
+        bases[4096] = manifest.pipelines[first + 1]
+    return bases, manifest.pipelines[first + len(bases) :]
 
 
-def _read_raw_image(pipeline: Pipeline) -> _Reading:
+def _read_raw_image(pipeline: Pipeline, sector_size: int) -> _Reading:
     check_build(pipeline, "name:deployed-tree")
     check_order(pipeline, _ORDER)
-    reading = _Reading()
+    reading = _Reading(pipeline.name, sector_size)
     for each in pipeline.stages:
-        with taking(pipeline.name, each) as stage:
+        with taking(pipeline.name, each, sector_size) as stage:
             _STAGES[stage.type](stage, reading)
     return reading
 
@@ -126,7 +144,7 @@ def _sfdisk(stage: TakenStage, reading: _Reading) -> None:
     if len({part.number for part in parts}) != len(parts):
         raise unsupported(stage.where, f"partnum: {[part.number for part in parts]}")
     label, uuid = options.required("label", str), options.required("uuid", str)
-    reading.disk = Disk(label, uuid, _SECTOR, reading.size, parts)
+    reading.disk = Disk(label, uuid, reading.sector_size, reading.size, parts)
 
 
 def _partition(fields: Taken) -> Partition:

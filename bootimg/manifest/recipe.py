@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bootimg.platform import Packaging
+
 
 @dataclass(frozen=True, slots=True)
 class Partition:
@@ -171,6 +173,20 @@ class Zipl:
 
 
 @dataclass(frozen=True, slots=True)
+class Package:
+    """What a disk is packed in: its name inside, and what the kind of packaging wants besides.
+
+    `level` is gzip's; `architecture` (an OCI name) and `labels` are a container image's.
+    """
+
+    kind: Packaging
+    member: str
+    level: int | None = None
+    architecture: str | None = None
+    labels: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PlatformDisk:
     """A platform's disk image: `size` in bytes to grow to (None: the base's), then the artifact."""
 
@@ -181,6 +197,7 @@ class PlatformDisk:
     filename: str
     format: str
     format_options: Mapping[str, str | bool]
+    package: Package | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +210,7 @@ class ContainerSource:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The manifest's content.
+    """The manifest's content, as far as it makes one base disk and the platforms' that are based on it.
 
     `filesystems` in the order to make them; `mounts` in the order to mount them; `directories` and
     `labels` apply, in order, to the still empty file systems.

@@ -11,9 +11,11 @@ from typing import Any
 from bootimg.arch import Arch
 from bootimg.manifest.model import Json
 from bootimg.manifest.mpp import Renderer
-from bootimg.platform import Platform
+from bootimg.platform import DiskSize, Packaging, Platform
 
 RECIPES = "bootimg_manifests"
+BASES = {512: "raw-image", 4096: "raw-4k-image"}
+"""The pipelines that make the base disks, by sector size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class Variables:
     selinux_policy: str | None
     metal_image_size_mb: int
     cloud_image_size_mb: int
+    layer_version: str = ""
     extra_kargs: tuple[str, ...] = ()
     ociarchive: str | None = None
     ociarchive_sha256: str = ""
@@ -48,15 +51,22 @@ class Variables:
 
 
 def render(variables: Variables) -> Json:
-    """The manifest: the base pipelines of the architecture, then two pipelines a platform."""
+    """The manifest: the base pipelines of the architecture, then those of each platform."""
     folder = files(RECIPES)
     given = _given(variables)
     url = f"file://{variables.ociarchive}" if variables.ociarchive else ""
     digests = {url: variables.ociarchive_sha256} if variables.ociarchive_sha256 else {}
     name = f"coreos.osbuild.{variables.arch}.mpp.yaml"
     document = Renderer(folder, given, digests).render(name)
+    for sector_size in sorted({each.sector_size for each in variables.platforms} - {512}):
+        own = Renderer(folder, given | _of_base(sector_size)).render(
+            name, pipelines="build.raw-image.ipp.yaml"
+        )
+        document["pipelines"] += own["pipelines"]
     for platform in variables.platforms:
-        own = Renderer(folder, given | _of_platform(platform)).render(name, pipelines="platform.ipp.yaml")
+        own = Renderer(folder, given | _of_platform(platform, variables)).render(
+            name, pipelines="platform.ipp.yaml"
+        )
         document["pipelines"] += own["pipelines"]
     return document
 
@@ -79,13 +89,36 @@ def _given(variables: Variables) -> Json:
         "selinux_policy": variables.selinux_policy or "",
         "metal_image_size_mb": variables.metal_image_size_mb,
         "cloud_image_size_mb": variables.cloud_image_size_mb,
+        "layer_version": variables.layer_version,
+        "oci_arch": variables.arch.oci,
         "extra_kargs": list(variables.extra_kargs),
         "ociarchive": variables.ociarchive or "",
     }
 
 
-def _of_platform(platform: Platform) -> Json:
+def _of_base(sector_size: int) -> Json:
+    return {"sector_size": sector_size, "base_image": BASES[sector_size]}
+
+
+def disk_size_mib(platform: Platform, layer_mib: int) -> int | None:
+    """MiB of a platform's disk where the layer's are `layer_mib`; None is as large as the base disk."""
+    match platform.size:
+        case DiskSize.METAL:
+            return None
+        case DiskSize.LAYER:
+            return layer_mib
+        case gib:
+            return gib * 1024
+
+
+def _of_platform(platform: Platform, variables: Variables) -> Json:
+    bare = platform.packaging is Packaging.NONE
     return {
+        **_of_base(platform.sector_size),
+        "packaging": str(platform.packaging),
+        "disk_size_mb": disk_size_mib(platform, variables.cloud_image_size_mb) or 0,
+        "disk_suffix": platform.suffix if bare else platform.disk_format,
+        "packed_reference": {f"name:{platform.name}-disk": {"file": "disk.tar"}},
         "platform": platform.name,
         "platform_id": platform.ignition_id,
         "suffix": platform.suffix,

@@ -31,6 +31,7 @@ def take_loop(stage: TakenStage, name: str) -> Taken:
     device.expect("type", "org.osbuild.loopback")
     options = device.nested("options")
     options.expect("filename", IMAGE_FILE)
+    options.expect("sector-size", None if stage.sector_size == 512 else stage.sector_size)
     device.finish()
     return options
 

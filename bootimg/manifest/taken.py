@@ -69,6 +69,13 @@ class Taken:
         items = self.each(key, dict)
         return [Taken(f"{self.where}.{key}[{index}]", item) for index, item in enumerate(items)]
 
+    def only(self, key: str) -> Taken:
+        """The object of a list that must have exactly one."""
+        found = self.objects(key)
+        if len(found) != 1:
+            raise unsupported(self.where, f"{len(found)} {key}")
+        return found[0]
+
     def nested(self, key: str) -> Taken:
         """The object under a key; empty where it is absent."""
         return Taken(f"{self.where}.{key}", self._left.pop(key, {}))
@@ -87,13 +94,14 @@ class Taken:
 
 
 class TakenStage:
-    """The four parts of a stage, each to be taken whole."""
+    """The four parts of a stage, each to be taken whole; its devices have that sector size in bytes."""
 
-    def __init__(self, pipeline: str, stage: Stage) -> None:
+    def __init__(self, pipeline: str, stage: Stage, sector_size: int) -> None:
         self.where = f"{pipeline}: {stage.type}"
         if not stage.type.startswith(_PREFIX):
             raise unsupported(self.where, "the stage")
         self.type = stage.type.removeprefix(_PREFIX)
+        self.sector_size = sector_size
         self.options = Taken(f"{self.where} options", stage.options)
         self.devices = Taken(f"{self.where} devices", stage.devices)
         self.inputs = Taken(f"{self.where} inputs", stage.inputs)
@@ -123,8 +131,8 @@ def check_order(pipeline: Pipeline, order: Sequence[str]) -> None:
 
 
 @contextmanager
-def taking(pipeline: str, stage: Stage) -> Iterator[TakenStage]:
+def taking(pipeline: str, stage: Stage, sector_size: int = 512) -> Iterator[TakenStage]:
     """The stage to take apart; what the body leaves of it is refused."""
-    taken = TakenStage(pipeline, stage)
+    taken = TakenStage(pipeline, stage, sector_size)
     yield taken
     taken.finish()

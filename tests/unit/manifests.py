@@ -8,13 +8,14 @@ from typing import Any
 from bootimg.arch import Arch
 from bootimg.manifest.model import Json
 from bootimg.manifest.render import ContainerImage, Variables, render
-from bootimg.platform import Platform, platform
+from bootimg.platform import Packaging, Platform, platform, platforms
 
 DIGEST = "ab" * 32
 VARIABLES = Variables(
     arch=Arch.X86_64,
     osname="rhcos",
     artifact_name_prefix="rhcos-9.6.20261101-0",
+    layer_version="9.6.20261101-0",
     container_imgref="ostree-unverified-registry:quay.io/example/os:latest",
     selinux_policy="targeted",
     metal_image_size_mb=2500,
@@ -36,6 +37,24 @@ def variables(arch: Arch = Arch.X86_64, **changes: Any) -> Variables:  # noqa: A
 
 def rendered(arch: Arch = Arch.X86_64, **changes: Any) -> Json:  # noqa: ANN401
     return render(variables(arch, **changes))
+
+
+def packed() -> Json:
+    """A manifest of disks in a tar and in a container image, and of one with 4096-byte sectors."""
+    names = ("gcp", "kubevirt", "metal", "metal4k")
+    return render(replace(VARIABLES, platforms=tuple(platform(name, Arch.X86_64) for name in names)))
+
+
+def of_every_platform(arch: Arch) -> Json:
+    """All that osbuild can make for an architecture."""
+    known = [each for each in platforms().values() if arch in each.arches]
+    return render(
+        replace(
+            VARIABLES,
+            arch=arch,
+            platforms=tuple(each for each in known if each.packaging is not Packaging.BFB),
+        )
+    )
 
 
 def fetched_by_osbuild(arch: Arch = Arch.X86_64) -> Json:

@@ -1,0 +1,13 @@
+"""Alibaba Cloud."""
+
+from bootimg.arch import Arch
+from bootimg.platform import Platform
+
+PLATFORM = Platform(
+    name="aliyun",
+    summary="Alibaba Cloud ECS",
+    arches=frozenset({Arch.X86_64}),
+    disk_format="qcow2",
+    suffix="qcow2",
+    format_options={"compat": "1.1", "compression": False},
+)

@@ -1,0 +1,19 @@
+"""Microsoft Azure; GRUB's output is copied to the serial console, so it gets no commands."""
+
+from bootimg.arch import Arch
+from bootimg.platform import Console, Platform
+
+from .consoles import SERIAL_LAST
+
+PLATFORM = Platform(
+    name="azure",
+    summary="Microsoft Azure",
+    arches=frozenset({Arch.X86_64, Arch.AARCH64}),
+    disk_format="vpc",
+    suffix="vhd",
+    format_options={"subformat": "fixed", "force_size": True},
+    consoles={
+        Arch.X86_64: Console((), SERIAL_LAST),
+        Arch.AARCH64: Console((), ("console=tty0", "console=ttyAMA0,115200n8")),
+    },
+)

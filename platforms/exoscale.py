@@ -1,0 +1,13 @@
+"""Exoscale."""
+
+from bootimg.arch import Arch
+from bootimg.platform import Platform
+
+PLATFORM = Platform(
+    name="exoscale",
+    summary="Exoscale",
+    arches=frozenset({Arch.X86_64}),
+    disk_format="qcow2",
+    suffix="qcow2",
+    format_options={"compat": "1.1", "compression": False},
+)

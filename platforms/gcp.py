@@ -1,0 +1,19 @@
+"""Google Compute Engine, which imports a tar with one file called disk.raw."""
+
+from bootimg.arch import Arch
+from bootimg.platform import Console, Packaging, Platform
+
+from .consoles import SERIAL, SERIAL_LAST
+
+PLATFORM = Platform(
+    name="gcp",
+    summary="Google Compute Engine",
+    arches=frozenset({Arch.X86_64, Arch.AARCH64}),
+    disk_format="raw",
+    suffix="tar.gz",
+    packaging=Packaging.TAR_GZ,
+    skip_compression=True,
+    consoles={
+        Arch.X86_64: Console(SERIAL, SERIAL_LAST),
+    },
+)

@@ -1,0 +1,19 @@
+"""IBM Cloud VPC, whose boot volumes have 100 GiB."""
+
+from bootimg.arch import Arch
+from bootimg.platform import Console, Platform
+
+from .consoles import SERIAL, SERIAL_LAST
+
+PLATFORM = Platform(
+    name="ibmcloud",
+    summary="IBM Cloud VPC",
+    arches=frozenset({Arch.X86_64, Arch.S390X}),
+    disk_format="qcow2",
+    suffix="qcow2",
+    format_options={"compat": "1.1", "compression": False},
+    size=100,
+    consoles={
+        Arch.X86_64: Console(SERIAL, SERIAL_LAST),
+    },
+)
