@@ -82,6 +82,11 @@ class Platform:
     release_prefix: str = ""
 
     @property
+    def buildable(self) -> bool:
+        """Whether bootimg makes what its images are made of; live media it does not make yet."""
+        return self.packaging is not Packaging.BFB
+
+    @property
     def ignition_id(self) -> str:
         """The value of `ignition.platform.id=`; metal4k is `metal`, for instance."""
         return self.ignition_platform or self.name

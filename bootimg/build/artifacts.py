@@ -20,6 +20,7 @@ from bootimg.events import Events
 from bootimg.formats import data_length, write
 from bootimg.formats.written import Written
 from bootimg.layer.archive import write_ociarchive
+from bootimg.layer.platformsjson import PATH as PLATFORMS
 from bootimg.manifest.recipe import PlatformDisk
 from bootimg.platform import Console, Platform
 
@@ -94,8 +95,8 @@ def make_image(
 def platform_patch(base: Path, platform: Platform, disk: PlatformDisk, layer: Layer, scratch: Path) -> Patch:
     """What the platform changes on /boot: kernel arguments, GRUB's console, the table of platforms."""
     platforms_json = None
-    if layer.tree.exists("usr/share/coreos-assembler/platforms.json"):
-        platforms_json = layer.tree.read("usr/share/coreos-assembler/platforms.json")
+    if layer.tree.exists(PLATFORMS):
+        platforms_json = layer.tree.read(PLATFORMS)
     edits = platform_edits(disk.platform_id, console_of(platform, layer), platforms_json=platforms_json)
     with FileSource(base) as source:
         start, length = read_gpt(source).span(BOOT_PARTITION)
@@ -104,10 +105,6 @@ def platform_patch(base: Path, platform: Platform, disk: PlatformDisk, layer: La
 
 def console_of(platform: Platform, layer: Layer) -> Console:
     """The platform's console settings: the layer's own table, and ours where it says nothing."""
-    table = layer.facts.platforms
-    if platform.name in table:
-        entry = table[platform.name]
-        return Console(tuple(entry.get("grub_commands", ())), tuple(entry.get("kernel_arguments", ())))
-    if table:
-        return Console()
+    if table := layer.facts.platforms:
+        return table.get(platform.name, Console())
     return platform.consoles.get(layer.image.arch, Console())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_imag
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.recipe import Recipe
+from bootimg.platform import Platform
 from bootimg.vm.probe import choose_accelerator
 
 
@@ -58,7 +60,21 @@ def refuse_other_arches(arch: Arch) -> None:
         )
 
 
+def refuse_unbuildable(platforms: Iterable[Platform]) -> None:
+    """Refuse platforms that are declared, but whose images are made of what bootimg does not make yet."""
+    for platform in platforms:
+        if not platform.buildable:
+            raise BootimgError(
+                "platform-not-buildable",
+                f"{platform.name} images cannot be built yet",
+                context=["they are made of live media, which this version of bootimg does not make"],
+                hint=f"leave {platform.name} out, or build it with coreos-assembler",
+                exit_code=ExitCode.USAGE,
+            )
+
+
 def _build(request: Request, cache: Cache, events: Events) -> Outcome:
+    refuse_unbuildable(request.platforms)
     layer = open_layer(request, cache, events)
     refuse_other_arches(request.arch)
     plan = plan_of(request, layer.image, layer, cache)

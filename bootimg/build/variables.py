@@ -10,7 +10,8 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.facts import LayerFacts
 from bootimg.layer.image import Image
 from bootimg.layer.tree import Tree
-from bootimg.manifest.render import ContainerImage, Variables
+from bootimg.manifest.render import ContainerImage, Variables, disk_size_mib
+from bootimg.platform import DiskSize, Platform
 from bootimg.sizes import GIB, MIB, align_up, format_size
 
 # What osbuild's stage org.osbuild.ostree.deploy.container takes.
@@ -49,15 +50,26 @@ def disk_sizes_mib(request: Request, tree: Tree, facts: LayerFacts) -> tuple[int
         cloud = facts.image_json.size * GIB // MIB
     else:
         cloud = metal
-    if cloud < metal:
-        raise BootimgError(
-            "disk-too-small",
-            f"a disk of {format_size(cloud * MIB)} is too small for the layer",
-            context=[f"its files need {format_size(metal * MIB)}, boot partitions and margin included"],
-            hint=f"ask for more with --size, or raise `size` in image.json to {-(-metal * MIB // GIB)}",
-            exit_code=ExitCode.USAGE,
-        )
+    for platform in request.platforms:
+        if (size := disk_size_mib(platform, cloud) or metal) < metal:
+            raise _too_small(platform, size, metal)
     return metal, cloud
+
+
+def _too_small(platform: Platform, size: int, metal: int) -> BootimgError:
+    needed = -(-metal * MIB // GIB)
+    hint = f"ask for more with --size, or raise `size` in image.json to {needed}"
+    if platform.size is not DiskSize.LAYER:
+        hint = (
+            f"the platform has disks of that size only: the layer must shrink, or {platform.name} be left out"
+        )
+    return BootimgError(
+        "disk-too-small",
+        f"a disk of {format_size(size * MIB)} for {platform.name} is too small for the layer",
+        context=[f"its files need {format_size(metal * MIB)}, boot partitions and margin included"],
+        hint=hint,
+        exit_code=ExitCode.USAGE,
+    )
 
 
 def make_variables(

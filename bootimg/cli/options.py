@@ -152,7 +152,8 @@ def chosen_platforms(names: Iterable[str], arch: Arch) -> list[Platform]:
     found: dict[str, Platform] = {}
     for name in names:
         if name == "all":
-            found.update((each.name, each) for each in platforms().values() if arch in each.arches)
+            known = platforms().values()
+            found.update((each.name, each) for each in known if arch in each.arches and each.buildable)
         else:
             found[name] = platform(name, arch)
     return list(found.values())

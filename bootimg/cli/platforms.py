@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from bootimg.arch import Arch
 from bootimg.cli.app import App
 from bootimg.cli.options import common
-from bootimg.platform import Platform, platforms
+from bootimg.platform import Platform, registry
 
 
 @click.command(
@@ -20,8 +22,15 @@ Examples:
 @common
 def command(app: App) -> None:
     """List the platforms images are made for, their formats and architectures."""
-    known = list(platforms().values())
-    app.result({"platforms": [_entry(each) for each in known]}, _table(known))
+    found = registry()
+    known = list(found.platforms.values())
+    for broken in found.broken.values():
+        app.events.message(f"{broken.name} is left out ({broken.error}): {broken.reason}", "warning")
+    document = {
+        "platforms": [_entry(each) for each in known],
+        "broken": [asdict(each) for each in found.broken.values()],
+    }
+    app.result(document, _table(known))
 
 
 def _entry(platform: Platform) -> dict[str, object]:
@@ -32,8 +41,13 @@ def _entry(platform: Platform) -> dict[str, object]:
         "format": platform.disk_format,
         "format-options": dict(platform.format_options),
         "suffix": platform.suffix,
+        "packaging": str(platform.packaging),
+        "size": platform.size if isinstance(platform.size, int) else str(platform.size),
+        "sector-size": platform.sector_size,
+        "skip-compression": platform.skip_compression,
         "ignition-platform": platform.ignition_id,
         "image-key": platform.image_key,
+        "release-key": list(platform.release_key),
         "consoles": {
             str(arch): {
                 "grub-commands": list(console.grub_commands),

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from bootimg.errors import BootimgError
 from bootimg.layer import imagejson
 from bootimg.layer.image import VERSION_LABEL, Image
 from bootimg.layer.imagejson import ImageJson, parse_image_json
+from bootimg.layer.platformsjson import PATH as PLATFORMS
+from bootimg.layer.platformsjson import parse_platforms_json
 from bootimg.layer.tree import Tree
+from bootimg.platform import Console
 
-PLATFORMS = "usr/share/coreos-assembler/platforms.json"
 _MODULES = "usr/lib/modules"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerFacts:
-    """`platforms` is platforms.json ({} where there is none); `selinux_policy` the policy's name or None."""
+    """`platforms` is platforms.json, empty where there is none; `selinux_policy` the policy's name."""
 
     version: str
     osname: str
     stream: str
     kernel_version: str
     image_json: ImageJson
-    platforms: Mapping[str, Any]
+    platforms: Mapping[str, Console]
     os_release: Mapping[str, str]
     selinux_policy: str | None
     has_bootupd: bool
@@ -44,7 +44,8 @@ def read_facts(image: Image, tree: Tree) -> LayerFacts:
         stream=image.labels.get("com.coreos.stream", ""),
         kernel_version=kernel_version(tree),
         image_json=image_json,
-        platforms=_platforms(tree),
+        # Absent on architectures that have no console settings (s390x).
+        platforms=parse_platforms_json(tree.read(PLATFORMS)) if tree.exists(PLATFORMS) else {},
         os_release=parse_os_release(_text(tree, "etc/os-release") or _text(tree, "usr/lib/os-release")),
         selinux_policy=selinux_policy(tree),
         has_bootupd=tree.exists("usr/bin/bootupctl"),
@@ -103,27 +104,6 @@ def _image_json(tree: Tree) -> ImageJson:
             hint="bootimg deploys with ostree for now: set it to false where the layer's tools allow that",
         )
     return document
-
-
-def _platforms(tree: Tree) -> Mapping[str, Any]:
-    # Absent on architectures that have no console settings (s390x).
-    if not tree.exists(PLATFORMS):
-        return {}
-    try:
-        document = json.loads(tree.read(PLATFORMS))
-    except (ValueError, RecursionError) as error:
-        raise _platforms_malformed(f"it is not JSON ({error})") from None
-    if not isinstance(document, dict) or not all(isinstance(value, dict) for value in document.values()):
-        raise _platforms_malformed("it is no object of objects, one a platform")
-    return document
-
-
-def _platforms_malformed(what: str) -> BootimgError:
-    return BootimgError(
-        "platforms-json-malformed",
-        f"/{PLATFORMS} of the image is not what it should be: {what}",
-        hint="coreos-assembler's platforms.yaml of this architecture, as JSON, is what belongs there",
-    )
 
 
 def selinux_policy(tree: Tree) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 from bootimg.arch import Arch
 from bootimg.manifest.model import Json
 from bootimg.manifest.render import ContainerImage, Variables, render
-from bootimg.platform import Packaging, Platform, platform, platforms
+from bootimg.platform import Platform, platform, platforms
 
 DIGEST = "ab" * 32
 VARIABLES = Variables(
@@ -52,7 +52,7 @@ def of_every_platform(arch: Arch) -> Json:
         replace(
             VARIABLES,
             arch=arch,
-            platforms=tuple(each for each in known if each.packaging is not Packaging.BFB),
+            platforms=tuple(each for each in known if each.buildable),
         )
     )
 

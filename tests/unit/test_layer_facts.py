@@ -41,7 +41,7 @@ def test_facts(tmp_path: Path) -> None:
     )
     assert (found.version, found.osname, found.stream) == ("9.6.20261101-0", "rhcos", "rhel-9.6")
     assert (found.kernel_version, found.selinux_policy, found.has_bootupd) == (oci.KERNEL, "targeted", True)
-    assert found.platforms["qemu"]["kernel_arguments"] == ["a"]
+    assert found.platforms["qemu"].kernel_arguments == ("a",)
     assert found.os_release == {"NAME": "Stand-in", "VERSION_ID": "9.6", "VARIANT_ID": "coreos"}
 
 
