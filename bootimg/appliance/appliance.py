@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -43,11 +43,15 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """A raw disk image for the appliance; `label` (1 to 20 ASCII letters) is how it is addressed."""
+    """A raw disk image for the appliance; `label` (1 to 20 ASCII letters) is how it is addressed.
+
+    `sector_size` (512 or 4096) is in bytes.
+    """
 
     label: str
     path: Path
     readonly: bool = False
+    sector_size: int = 512
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z]{1,20}", self.label):
@@ -94,10 +98,7 @@ class Appliance:
         require_system()
         require_qemu_img()
         request = {
-            "drives": [
-                {"label": drive.label, "path": str(drive.path.absolute()), "readonly": drive.readonly}
-                for drive in drives
-            ],
+            "drives": [{**asdict(drive), "path": str(drive.path.absolute())} for drive in drives],
             "tool_tree": tool_tree,
             "accelerator_setting": f"force_{accelerator.name}",
             "cachedir": str(_appliance_folder(cache, kernel)),

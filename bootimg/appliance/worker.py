@@ -132,12 +132,10 @@ class Worker:
 
 def add_drive(guest: Any, drive: dict[str, Any]) -> None:  # noqa: ANN401 (guestfs has no types)
     """Attach one drive, addressed by its label."""
-    if drive["readonly"]:
-        guest.add_drive_opts(drive["path"], format="raw", readonly=True, label=drive["label"])
-    else:
-        guest.add_drive_opts(
-            drive["path"], format="raw", label=drive["label"], discard="besteffort", cachemode="unsafe"
-        )
+    options = {"readonly": True} if drive["readonly"] else {"discard": "besteffort", "cachemode": "unsafe"}
+    guest.add_drive_opts(
+        drive["path"], format="raw", label=drive["label"], blocksize=drive["sector_size"], **options
+    )
 
 
 def decode(data: Any) -> str:  # noqa: ANN401 (bytes, or str with surrogates, by the version of guestfs)
