@@ -6,10 +6,10 @@ import hashlib
 import os
 import re
 import shlex
-import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from bootimg.appliance.channel import Channel, WorkerGoneError, WorkerTimeoutError
 from bootimg.appliance.interpreter import guestfs_python
-from bootimg.atomic import require_space
+from bootimg.atomic import require_space, scratch_folder
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
@@ -33,6 +33,7 @@ APPLIANCE_BUILD_DEADLINE = (
 FILE_DEADLINE = 600.0
 CLOSE_DEADLINE = 60.0
 FULL = 256 * KIB
+SCRATCH = "bootimg-appliance-"
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/tmp",
@@ -69,6 +70,7 @@ class Appliance:
         self._devices = dict(devices)
         self._scratch = scratch
         self._events = Events()
+        self._resources = ExitStack()
         self.log = log
 
     @classmethod
@@ -123,7 +125,8 @@ class Appliance:
     def _launch(
         cls, python: Path, kernel: Kernel, request: Mapping[str, Any], log: Path, events: Events
     ) -> Self:
-        scratch = _scratch_folder()
+        resources = ExitStack()
+        scratch = resources.enter_context(scratch_folder(_scratch_parent(), SCRATCH))
         built = any(Path(request["cachedir"]).glob(".guestfs-*/appliance.d/root"))
         deadline = LAUNCH_DEADLINE if built else APPLIANCE_BUILD_DEADLINE
         environment = {
@@ -142,12 +145,13 @@ class Appliance:
         except BaseException as error:
             if channel:
                 channel.kill()
-            shutil.rmtree(scratch, ignore_errors=True)
+            resources.close()
             if isinstance(error, WorkerGoneError):
                 raise _launch_error("the process that starts it ended", log) from None
             raise
         growing = [Path(drive["path"]) for drive in request["drives"] if not drive["readonly"]]
         appliance = cls(channel, answer["devices"], growing, scratch, log)
+        appliance._resources = resources
         appliance._events = events
         return appliance
 
@@ -227,7 +231,7 @@ class Appliance:
         if self._channel is not None:
             self._channel.kill()
             self._channel = None
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._resources.close()
 
     def __enter__(self) -> Self:
         return self
@@ -306,10 +310,10 @@ def _appliance_folder(cache: Cache, kernel: Kernel) -> Path:
     return folder.absolute()
 
 
-def _scratch_folder() -> Path:
+def _scratch_parent() -> Path:
     # libguestfs puts sockets there, whose paths must stay below 108 bytes.
     parent = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix="bootimg-appliance-", dir=parent if len(parent) < 40 else "/tmp"))
+    return Path(parent if len(parent) < 40 else "/tmp")
 
 
 def _last_lines(text: str, count: int = 8) -> list[str]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+from bootimg import atomic
 from bootimg.appliance import Appliance, Drive, appliance, interpreter
 from bootimg.appliance.interpreter import guestfs_python
 from bootimg.cache import Cache
@@ -208,3 +211,55 @@ def test_an_interpreter_with_guestfs_is_looked_for(fake: Fake, tmp_path: Path) -
     assert (caught.value.id, caught.value.exit_code) == ("libguestfs-missing", ExitCode.ENVIRONMENT)
     assert caught.value.context == (f"tried {without}",)
     assert interpreter.PACKAGES.apt.split()[0] in str(caught.value.hint) or "dnf" in str(caught.value.hint)
+
+
+PARENT = """
+import os, signal, sys
+from pathlib import Path
+from bootimg.appliance import appliance
+from bootimg.cache import Cache
+from bootimg.events import Events
+from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.kernel import Kernel
+folder = Path(sys.argv[1])
+appliance.guestfs_python = lambda: folder / "python"
+appliance.find_kernel = lambda: Kernel(folder / "vmlinuz", "6.1", folder)
+appliance.require_system = appliance.require_qemu_img = lambda: None
+(folder / "tools").touch()
+vm = appliance.Appliance.start([appliance.Drive("tools", folder / "tools", readonly=True)], tool_tree="tools",
+    log=folder / "log", accelerator=Accelerator("tcg", ""), cache=Cache(folder / "cache"), events=Events())
+print(*Path(os.environ["TMPDIR"]).iterdir(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_parent_leaves_neither_process_nor_folder(fake: Fake) -> None:
+    """Nor does the folder come back: it is removed when nobody is left who would write to it."""
+    with tempfile.TemporaryDirectory(prefix="t-") as temporary:
+        done = subprocess.run(
+            [sys.executable, "-c", PARENT, fake.folder],
+            env={**os.environ, "TMPDIR": temporary},
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == -9
+        assert "/bootimg-appliance-" in done.stdout.decode()
+        deadline = time.monotonic() + 5
+        while (fake.alive() or any(Path(temporary).iterdir())) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert fake.alive() == []
+        assert list(Path(temporary).iterdir()) == []
+
+
+def test_a_folder_whose_worker_was_killed_too_is_removed_by_the_next(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atomic, "_YOUNG", 0.0)
+    with tempfile.TemporaryDirectory(prefix="t-") as temporary:
+        monkeypatch.setattr(tempfile, "tempdir", temporary)
+        left = Path(temporary, f"{appliance.SCRATCH}left")
+        left.mkdir()
+        with fake.start():
+            assert not left.exists()
+            assert len(list(Path(temporary).iterdir())) == 1
+        assert list(Path(temporary).iterdir()) == []
