@@ -21,7 +21,7 @@ from bootimg.manifest.recipe import Recipe
 from bootimg.vm.probe import Accelerator
 
 # Raise it when the same inputs give another disk than before.
-BUILDER = 1
+BUILDER = 2
 _CHUNK = 1 << 20
 
 
