@@ -8,7 +8,7 @@ import re
 import shlex
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,9 @@ ENVIRONMENT = {
 }
 
 
+FailureHook = Callable[["Appliance", BootimgError], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Drive:
     """A raw disk image for the appliance; `label` (1 to 20 ASCII letters) is how it is addressed."""
@@ -71,6 +74,7 @@ class Appliance:
         self._scratch = scratch
         self._events = Events()
         self._resources = ExitStack()
+        self._on_failure: FailureHook | None = None
         self.log = log
 
     @classmethod
@@ -85,12 +89,16 @@ class Appliance:
         events: Events,
         memory_mib: int = 2048,
         cpus: int | None = None,
+        on_failure: FailureHook | None = None,
     ) -> Self:
         """Boot with `drives`; the one labelled `tool_tree` becomes `/`.
 
         A launch that takes too long is killed and tried once more (libguestfs is known to hang on busy
-        machines).  Console and trace go to `log`.  Raises libguestfs-missing, kernel-for-appliance-missing,
-        qemu-missing, qemu-too-old, appliance-launch-timeout, appliance-launch-failed.
+        machines).  Console and trace go to `log`.  `on_failure` is called with the machine and the error
+        that left the body, as long as there is a machine.
+
+        Raises libguestfs-missing, kernel-for-appliance-missing, qemu-missing, qemu-too-old,
+        appliance-launch-timeout, appliance-launch-failed.
         """
         python, kernel = guestfs_python(), find_kernel()
         require_system()
@@ -109,7 +117,9 @@ class Appliance:
         for again in (False, True):
             try:
                 # A talkative boot takes half as long again under TCG, so only where the log will be read.
-                return cls._launch(python, kernel, {**request, "verbose": again}, log, events)
+                started = cls._launch(python, kernel, {**request, "verbose": again}, log, events)
+                started._on_failure = on_failure
+                return started
             except WorkerTimeoutError:
                 if again:
                     raise BootimgError(
@@ -241,7 +251,11 @@ class Appliance:
     ) -> None:
         if kind is None:
             self.close()
-        else:
+            return
+        try:
+            if isinstance(error, BootimgError) and self._channel and self._on_failure:
+                self._on_failure(self, error)
+        finally:
             self.kill()
 
     def _call(self, name: str, timeout: float, what: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401

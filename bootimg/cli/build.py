@@ -9,6 +9,7 @@ import click
 
 from bootimg.arch import Arch
 from bootimg.cli.app import App
+from bootimg.cli.faults import Faults, fault_options
 from bootimg.cli.options import (
     accel_option,
     arch_option,
@@ -53,6 +54,7 @@ Examples:
 @target_imgref_option
 @accel_option
 @force_option
+@fault_options
 @registry_options
 def command(
     app: App,
@@ -63,11 +65,13 @@ def command(
     size: int | None,
     target_imgref: str | None,
     force: bool,
+    faults: Faults,
     registry: RegistryOptions,
 ) -> None:
     """Make boot images from the layer IMAGE: whatever skopeo takes, or a path to an OCI archive or layout."""
     from bootimg.build.build import run_build
     from bootimg.build.request import Request
+    from bootimg.build.until import stopped_text
 
     request = Request(
         reference=image,
@@ -79,9 +83,13 @@ def command(
         size=size,
         accelerator=app.accel,
         force=force,
+        until=faults.until,
+        keep=faults.keep,
+        on_failure=faults.on_failure,
     )
     outcome = run_build(request, app.cache, app.events)
-    app.result(outcome.as_dict(), artifact_table(outcome))
+    text = stopped_text if outcome.stopped_after else artifact_table
+    app.result(outcome.as_dict(), text(outcome))
 
 
 def artifact_table(outcome: Outcome) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bootimg import atomic
-from bootimg.appliance import Appliance, Drive, appliance, interpreter
+from bootimg.appliance import Appliance, Drive, FailureHook, appliance, interpreter
 from bootimg.appliance.interpreter import guestfs_python
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
@@ -68,7 +68,7 @@ class Fake:
     def alive(self) -> list[int]:
         return [pid for pids in self.launches for pid in pids if runs(pid)]
 
-    def start(self, events: Events | None = None) -> Appliance:
+    def start(self, events: Events | None = None, on_failure: FailureHook | None = None) -> Appliance:
         for name in ("disk", "tools"):
             (self.folder / name).touch()
         return Appliance.start(
@@ -78,6 +78,7 @@ class Fake:
             accelerator=Accelerator("tcg", "test"),
             cache=Cache(self.folder / "cache"),
             events=events or Events(),
+            on_failure=on_failure,
         )
 
 
@@ -263,3 +264,38 @@ def test_a_folder_whose_worker_was_killed_too_is_removed_by_the_next(
             assert not left.exists()
             assert len(list(Path(temporary).iterdir())) == 1
         assert list(Path(temporary).iterdir()) == []
+
+
+def test_the_machine_of_a_failure_is_handed_over_before_it_is_ended(fake: Fake) -> None:
+    fake.write(run="return '1' if 'fails' in words[0] else '0'")
+    seen: list[object] = []
+
+    def look(vm: Appliance, error: BootimgError) -> None:
+        seen.append((error.id, len(fake.alive()), vm.run(["true"], timeout=20)))
+
+    with pytest.raises(BootimgError) as caught, fake.start(on_failure=look) as vm:
+        vm.run(["fails"], timeout=20)
+    assert caught.value.id == "appliance-command-failed"
+    assert seen == [("appliance-command-failed", 2, b"")]
+    assert fake.alive() == []
+
+
+def test_a_machine_that_is_gone_or_was_not_at_fault_is_not_handed_over(fake: Fake) -> None:
+    def look(vm: Appliance, error: BootimgError) -> None:
+        raise AssertionError(error.id)
+
+    fake.write(run="os._exit(1)")
+    with pytest.raises(BootimgError, match="appliance-died"), fake.start(on_failure=look) as vm:
+        vm.run(["true"], timeout=20)
+    with pytest.raises(KeyboardInterrupt), fake.start(on_failure=look):
+        raise KeyboardInterrupt
+
+
+def test_a_machine_is_ended_however_its_failure_is_looked_at(fake: Fake) -> None:
+    def look(vm: Appliance, error: BootimgError) -> None:
+        raise KeyboardInterrupt
+
+    fake.write(run="return '1'")
+    with pytest.raises(KeyboardInterrupt), fake.start(on_failure=look) as vm:
+        vm.run(["fails"], timeout=20)
+    assert fake.alive() == []
