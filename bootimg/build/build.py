@@ -15,10 +15,11 @@ from bootimg.arch import Arch
 from bootimg.atomic import PARTIAL, enough_space, scratch_folder
 from bootimg.build.artifacts import archive_layer, existing, make_image
 from bootimg.build.bases import BaseDisk, base_key, find_base, make_base
+from bootimg.build.by_osbuild import images_by_osbuild
 from bootimg.build.journal import NAME, Journal
 from bootimg.build.plan import plan_of
 from bootimg.build.prepare import Layer, open_layer, render_manifest
-from bootimg.build.request import Artifact, Outcome, Request
+from bootimg.build.request import Artifact, Builder, Outcome, Request
 from bootimg.build.space import require_room
 from bootimg.build.summary import summary
 from bootimg.build.timings import timing
@@ -35,6 +36,7 @@ from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_imag
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.recipe import Recipe
+from bootimg.osbuild.program import require_osbuild
 from bootimg.vm.probe import choose_accelerator
 
 
@@ -47,9 +49,11 @@ def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
         return _build(request, cache, timed)
 
 
-def refuse_other_arches(arch: Arch) -> None:
-    """Refuse what there is no bootloader row and no tool tree for yet."""
-    if (arch, Arch.of_machine()) != (Arch.X86_64, Arch.X86_64):
+def refuse_other_arches(arch: Arch, builder: Builder) -> None:
+    """Refuse what there is no bootloader row and no tool tree for yet; osbuild has its machine's own."""
+    if builder is Builder.OSBUILD:
+        _refuse_foreign(arch)
+    elif (arch, Arch.of_machine()) != (Arch.X86_64, Arch.X86_64):
         raise BootimgError(
             "arch-build-unsupported",
             f"disks for {arch} cannot be built on {Arch.of_machine()} yet",
@@ -58,9 +62,21 @@ def refuse_other_arches(arch: Arch) -> None:
         )
 
 
+def _refuse_foreign(arch: Arch) -> None:
+    if arch is not Arch.of_machine():
+        raise BootimgError(
+            "arch-build-unsupported",
+            f"osbuild builds disks for {Arch.of_machine()} on this machine, not for {arch}",
+            hint=f"run the same command on {arch}: the layer's own programs run while its disk is made",
+            exit_code=ExitCode.USAGE,
+        )
+
+
 def _build(request: Request, cache: Cache, events: Events) -> Outcome:
+    if request.builder is Builder.OSBUILD:
+        require_osbuild()
     layer = open_layer(request, cache, events)
-    refuse_other_arches(request.arch)
+    refuse_other_arches(request.arch, request.builder)
     plan = plan_of(request, layer.image, layer, cache)
     events.message(f"plan: {summary(plan)}")
     require_room(plan.spaces)
@@ -85,10 +101,34 @@ def _run(
         build.meta.merge(layer_meta(_identity(layer, commit)))
     with journal.step("archive"):
         artifacts = [archive_layer(build, layer, cache, events, force=request.force)]
-    archive = artifacts[0]
+    if request.builder is Builder.OSBUILD:
+        artifacts += images_by_osbuild(request, layer, artifacts[0], build, journal, cache, events)
+    else:
+        artifacts += _images(request, layer, commit, artifacts[0], build, journal, cache, events)
+    build.finish()
+    journal.record("build", "done")
+    return Outcome(
+        build_id=build.id,
+        arch=build.arch,
+        path=build.path,
+        artifacts=tuple(artifacts),
+        statistics=_statistics(commit, artifacts, time.monotonic() - started),
+    )
+
+
+def _images(
+    request: Request,
+    layer: Layer,
+    commit: ImportedCommit,
+    archive: Artifact,
+    build: BuildDir,
+    journal: Journal,
+    cache: Cache,
+    events: Events,
+) -> list[Artifact]:
     recipe = read_recipe(Manifest.from_json(render_manifest(request, layer, archive.path, archive.sha256)))
     wanted = [p for p in request.platforms if request.force or not build.has(p.image_key)]
-    base = None
+    base, artifacts = None, []
     if wanted:
         with journal.step("base"):
             base = base_disk(request, layer, recipe, commit, cache, events)
@@ -99,15 +139,7 @@ def _run(
         with journal.step(platform.name):
             disk = recipe.platforms[platform.name]
             artifacts.append(make_image(build, platform, disk, base, layer, events))
-    build.finish()
-    journal.record("build", "done")
-    return Outcome(
-        build_id=build.id,
-        arch=build.arch,
-        path=build.path,
-        artifacts=tuple(artifacts),
-        statistics=_statistics(commit, artifacts, time.monotonic() - started),
-    )
+    return artifacts
 
 
 def _statistics(commit: ImportedCommit, artifacts: list[Artifact], seconds: float) -> dict[str, object]:

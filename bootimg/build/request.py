@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from bootimg.arch import Arch
 from bootimg.layer.fetch import RegistryOptions
 from bootimg.platform import Platform
+
+
+class Builder(StrEnum):
+    """What makes the disks: we ourselves in libguestfs' appliance, or the program osbuild."""
+
+    GUESTFS = "guestfs"
+    OSBUILD = "osbuild"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,7 @@ class Request:
     size: int | None = None
     accelerator: str = "auto"
     force: bool = False
+    builder: Builder = Builder.GUESTFS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

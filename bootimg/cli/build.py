@@ -35,6 +35,16 @@ target_imgref_option = click.option(
 size_option = click.option(
     "--size", type=size_type, envvar="BOOTIMG_SIZE", show_envvar=True, help="Virtual size of the disks."
 )
+builder_option = click.option(
+    "--builder",
+    type=click.Choice(["guestfs", "osbuild"]),
+    default="guestfs",
+    show_default=True,
+    envvar="BOOTIMG_BUILDER",
+    show_envvar=True,
+    help="What makes the disks: a virtual machine, or the program osbuild (as root).",
+)
+"""Passes `builder: str`."""
 
 
 @click.command(
@@ -51,6 +61,7 @@ Examples:
 @builds_option
 @size_option
 @target_imgref_option
+@builder_option
 @accel_option
 @force_option
 @registry_options
@@ -62,12 +73,13 @@ def command(
     builds: Path,
     size: int | None,
     target_imgref: str | None,
+    builder: str,
     force: bool,
     registry: RegistryOptions,
 ) -> None:
     """Make boot images from the layer IMAGE: whatever skopeo takes, or a path to an OCI archive or layout."""
     from bootimg.build.build import run_build
-    from bootimg.build.request import Request
+    from bootimg.build.request import Builder, Request
 
     request = Request(
         reference=image,
@@ -79,6 +91,7 @@ def command(
         size=size,
         accelerator=app.accel,
         force=force,
+        builder=Builder(builder),
     )
     outcome = run_build(request, app.cache, app.events)
     app.result(outcome.as_dict(), artifact_table(outcome))
