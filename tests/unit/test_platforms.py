@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bootimg.arch import Arch
-from bootimg.build.build import refuse_unbuildable
+from bootimg.build.refusals import refuse_unbuildable
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.platformsjson import parse_platforms_json
 from bootimg.platform import Console, DiskSize, Packaging, platform, platforms

@@ -1,0 +1,46 @@
+"""What is refused before work starts, for this version or this machine cannot build it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bootimg.arch import Arch
+from bootimg.build.request import Builder
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.platform import Platform
+
+
+def refuse_other_arches(arch: Arch, builder: Builder) -> None:
+    """Refuse what there is no bootloader row and no tool tree for yet; osbuild has its machine's own."""
+    if builder is Builder.OSBUILD:
+        _refuse_foreign(arch)
+    elif (arch, Arch.of_machine()) != (Arch.X86_64, Arch.X86_64):
+        raise BootimgError(
+            "arch-build-unsupported",
+            f"disks for {arch} cannot be built on {Arch.of_machine()} yet",
+            hint="build x86_64 on x86_64; `bootimg manifest` prints the recipe of every architecture",
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def _refuse_foreign(arch: Arch) -> None:
+    if arch is not Arch.of_machine():
+        raise BootimgError(
+            "arch-build-unsupported",
+            f"osbuild builds disks for {Arch.of_machine()} on this machine, not for {arch}",
+            hint=f"run the same command on {arch}: the layer's own programs run while its disk is made",
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def refuse_unbuildable(platforms: Iterable[Platform]) -> None:
+    """Refuse platforms that are declared, but whose images are made of what bootimg does not make yet."""
+    for platform in platforms:
+        if not platform.buildable:
+            raise BootimgError(
+                "platform-not-buildable",
+                f"{platform.name} images cannot be built yet",
+                context=["they are made of live media, which this version of bootimg does not make"],
+                hint=f"leave {platform.name} out, or build it with coreos-assembler",
+                exit_code=ExitCode.USAGE,
+            )
