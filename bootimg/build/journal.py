@@ -6,16 +6,21 @@ it: what a step made is found by its content key, and appears by rename or not a
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bootimg.errors import BootimgError
+
 NAME = ".bootimg-journal.ndjson"
+RUN = "build"
+"""The step that is a whole run; its first record has what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,9 @@ class Journal:
             **facts,
         }
         with self.path.open("ab+") as handle:
+            # Artifacts are made side by side.
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            handle.seek(0, os.SEEK_END)
             # A line that a crash cut short shall not take this one with it.
             if handle.tell():
                 handle.seek(-1, os.SEEK_END)
@@ -44,9 +52,13 @@ class Journal:
 
     @contextmanager
     def step(self, name: str, **facts: object) -> Iterator[None]:
-        """Record that a step began and, unless an error leaves the body, that it is done."""
+        """Record that a step began, and that it is done or, after an error with an id, failed."""
         self.record(name, "begun", **facts)
-        yield
+        try:
+            yield
+        except BootimgError as error:
+            self.record(name, "failed", error=error.id)
+            raise
         self.record(name, "done")
 
     def records(self) -> list[dict[str, Any]]:
@@ -62,8 +74,28 @@ class Journal:
         return found
 
     def interrupted(self) -> str | None:
-        """The step that was running when an earlier run was cut off, if one was."""
-        records = self.records()
-        if records and records[-1]["state"] == "begun":
-            return str(records[-1]["step"])
-        return None
+        """The step that was running when the last run was cut off, if one was; the newest of several."""
+        open_steps: dict[str, None] = {}
+        for record in self.records():
+            step, state = str(record["step"]), record["state"]
+            if step == RUN and state == "begun":
+                open_steps = {}
+            elif state == "begun":
+                open_steps[step] = None
+            else:
+                open_steps.pop(step, None)
+        return next(reversed(open_steps), None)
+
+    def failed(self) -> tuple[str, ...]:
+        """The steps whose last end was a failure, in the order in which they failed."""
+        states: dict[str, str] = {}
+        for record in self.records():
+            if record["state"] in ("failed", "done"):
+                states.pop(record["step"], None)
+                states[str(record["step"])] = record["state"]
+        return tuple(step for step, state in states.items() if state == "failed")
+
+    def last(self, step: str, state: str) -> Mapping[str, Any]:
+        """The newest record of a step in a state; empty if there is none."""
+        found = [each for each in self.records() if (each["step"], each["state"]) == (step, state)]
+        return found[-1] if found else {}

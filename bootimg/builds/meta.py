@@ -91,6 +91,11 @@ def _source(labels: Mapping[str, str]) -> Json:
 def image_entry(written: Written, *, skip_compression: bool = False) -> Json:
     """An artifact's entry under `images`."""
     entry: Json = {"path": written.path.name, "sha256": written.sha256, "size": written.size}
+    if written.uncompressed_sha256 is not None:
+        entry |= {
+            "uncompressed-sha256": written.uncompressed_sha256,
+            "uncompressed-size": written.uncompressed_size,
+        }
     return entry | {"skip-compression": True} if skip_compression else entry
 
 

@@ -1,11 +1,13 @@
 """The journal of a build: what is in it after an end, good or bad."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
 
 from bootimg.build.journal import Journal
+from bootimg.errors import BootimgError
 
 
 @pytest.fixture
@@ -64,3 +66,37 @@ def test_what_is_written_after_a_cut_line_counts(journal: Journal) -> None:
     with journal.step("qemu"):
         assert journal.interrupted() == "qemu"
     assert [(each["step"], each["state"]) for each in journal.records()][-1] == ("qemu", "done")
+
+
+def test_a_failure_is_remembered_until_the_step_is_done(journal: Journal) -> None:
+    for name in ("aws", "gcp"):
+        with pytest.raises(BootimgError), journal.step(name):
+            raise BootimgError("program-failed", "it did not work")
+    assert journal.interrupted() is None
+    assert journal.failed() == ("aws", "gcp")
+    with journal.step("aws"):
+        pass
+    assert journal.failed() == ("gcp",)
+    assert journal.last("gcp", "failed")["error"] == "program-failed"
+    assert journal.last("gcp", "done") == {}
+
+
+def test_a_new_run_forgets_what_the_one_before_it_left_open(journal: Journal) -> None:
+    journal.record("aws", "begun")
+    journal.record("build", "begun", reference="layer.ociarchive")
+    assert journal.interrupted() is None
+    assert journal.last("build", "begun")["reference"] == "layer.ociarchive"
+
+
+def test_steps_side_by_side_are_whole_lines(journal: Journal) -> None:
+    def run(number: int) -> None:
+        for _ in range(20):
+            with Journal(journal.path).step(f"job-{number}"):
+                pass
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(journal.records()) == 4 * 20 * 2
