@@ -1,0 +1,75 @@
+"""The platforms' images made by ourselves: one base disk a sector size, then all of them side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from bootimg.build.artifacts import existing, make_image
+from bootimg.build.basedisks import base_disks
+from bootimg.build.bases import BaseDisk
+from bootimg.build.cost import memory_of
+from bootimg.build.prepare import render_manifest
+from bootimg.build.request import Artifact
+from bootimg.build.schedule import Job, Stop, memory_budget, run_jobs
+from bootimg.build.work import Work
+from bootimg.layer.importer import ImportedCommit
+from bootimg.manifest.model import Manifest
+from bootimg.manifest.reader import read_recipes
+from bootimg.manifest.recipe import Recipe
+from bootimg.platform import Platform
+
+
+def images_by_ourselves(work: Work, commit: ImportedCommit, archive: Artifact) -> None:
+    """Make the images of the request's platforms; those that the build has already stay.
+
+    One that fails leaves the others; `work.progress.failures` has its error.
+    """
+    manifest = render_manifest(work.request, work.layer, archive.path, archive.sha256)
+    recipes = read_recipes(Manifest.from_json(manifest))
+    wanted = _up_to(work.wanted(), work.request.until)
+    bases: Mapping[int, BaseDisk] = {}
+    if wanted:
+        with work.journal.step("base"):
+            sizes = {platform.sector_size for platform in wanted}
+            bases = base_disks(work, {size: recipes[size] for size in sorted(sizes)}, commit)
+    first = next(iter(bases.values()), None)
+    work.progress.done("base", first.path if first else None)
+    made = _make(work, wanted, recipes, bases)
+    for platform in work.request.platforms:
+        if platform in wanted and platform.name not in made:
+            continue
+        artifact = made.get(platform.name) or existing(work.build, platform.image_key)
+        work.progress.artifacts.append(artifact)
+        work.progress.done(platform.name, artifact.path)
+
+
+def _up_to(platforms: Sequence[Platform], until: str | None) -> list[Platform]:
+    """The platforms up to the one that the build is to stop after."""
+    names = [platform.name for platform in platforms]
+    return list(platforms[: names.index(until) + 1] if until in names else platforms)
+
+
+def _make(
+    work: Work, wanted: Sequence[Platform], recipes: Mapping[int, Recipe], bases: Mapping[int, BaseDisk]
+) -> dict[str, Artifact]:
+    request = work.request
+    jobs = [
+        Job(
+            platform.name,
+            partial(_image, work, platform, recipes[platform.sector_size], bases[platform.sector_size]),
+            memory_of(platform, request.packing),
+        )
+        for platform in wanted
+    ]
+    ended = run_jobs(jobs, workers=request.jobs, memory=memory_budget())
+    for each in ended:
+        if each.error is not None:
+            work.progress.failures[each.name] = each.error
+            work.events.message(f"{each.name} failed: {each.error}", "warning")
+    return {each.name: each.value for each in ended if each.value is not None}
+
+
+def _image(work: Work, platform: Platform, recipe: Recipe, base: BaseDisk, stop: Stop) -> Artifact:
+    with work.journal.step(platform.name):
+        return make_image(work, platform, recipe.platforms[platform.name], base, stop)
