@@ -9,23 +9,44 @@ from typing import Protocol
 from bootimg.disk.extents import Source
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
-from bootimg.formats.qcow2 import write_qcow2
+from bootimg.formats.compression import Compressor, Packing
+from bootimg.formats.gcptar import write_gcp
+from bootimg.formats.qcow2packed import write_qcow2
 from bootimg.formats.raw import write_raw
+from bootimg.formats.vhdx import write_vhdx
+from bootimg.formats.vmdk import write_vmdk
+from bootimg.formats.vpc import write_vpc
 from bootimg.formats.written import Written, data_length
 
-__all__ = ["WRITERS", "Written", "data_length", "write"]
+__all__ = ["WRITERS", "Compressor", "Packing", "Written", "data_length", "write"]
 
 
 class Writer(Protocol):
     """Writes `source` to `out`, whole or not at all."""
 
     def __call__(
-        self, source: Source, out: Path, options: Mapping[str, str | bool], step: Step | None
+        self,
+        source: Source,
+        out: Path,
+        options: Mapping[str, str | bool],
+        step: Step | None,
+        packing: Packing | None = None,
     ) -> Written:
-        """`step` is advanced by bytes of the source's data, `data_length(source)` in all."""
+        """`step` is advanced by bytes of the source's data, `data_length(source)` in all.
+
+        With a compressor in `packing` (default: none, a thread for each processor) the bytes go through
+        it in the same pass and `out` is the compressed file.
+        """
 
 
-WRITERS: Mapping[str, Writer] = {"qcow2": write_qcow2, "raw": write_raw}
+WRITERS: Mapping[str, Writer] = {
+    "gcp": write_gcp,
+    "qcow2": write_qcow2,
+    "raw": write_raw,
+    "vhdx": write_vhdx,
+    "vmdk": write_vmdk,
+    "vpc": write_vpc,
+}
 
 
 def write(
@@ -34,6 +55,7 @@ def write(
     out: Path,
     options: Mapping[str, str | bool],
     step: Step | None = None,
+    packing: Packing | None = None,
 ) -> Written:
     """Write a disk in a platform's `disk_format` with its `format_options`."""
     writer = WRITERS.get(disk_format)
@@ -44,4 +66,4 @@ def write(
             hint=f"it writes {', '.join(WRITERS)}",
             exit_code=ExitCode.USAGE,
         )
-    return writer(source, out, options, step)
+    return writer(source, out, options, step, packing)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootimg.atomic import whole_file
-from bootimg.disk.extents import Source, is_zero
+from bootimg.disk.extents import Source
 from bootimg.events import Step
-from bootimg.formats.written import DigestingFile, Progress, Written, data_length, refuse_options
+from bootimg.formats.compression import Packing, open_output
+from bootimg.formats.used import runs, used_blocks
+from bootimg.formats.written import Progress, Sink, Written, data_length
 from bootimg.sizes import align_up
 
 CLUSTER_BITS = 16
@@ -29,9 +30,7 @@ _L2_ENTRIES = CLUSTER // 8
 _REFCOUNT_ORDER = 4
 _REFCOUNTS = CLUSTER * 8 >> _REFCOUNT_ORDER
 _SECTOR = 512
-_PROBE = 512
 _RUN = 32
-_OPTIONS: Mapping[str, tuple[str | bool, ...]] = {"compat": ("1.1",), "compression": (False,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +52,29 @@ class Layout:
         return -(-self.size // (CLUSTER * _L2_ENTRIES))
 
 
-def write_qcow2(source: Source, out: Path, options: Mapping[str, str | bool], step: Step | None) -> Written:
-    """Write a source as a qcow2; clusters of zeros are left out, the size is rounded up to sectors.
+def write_plain(source: Source, out: Path, step: Step | None, packing: Packing) -> Written:
+    """Write a source as a qcow2; clusters of zeros are left out, the size is rounded up to sectors."""
+    image = PlainImage(source)
+    with open_output(out, packing, image.size) as file:
+        image.write_to(file, Progress(step, data_length(source)))
+        return file.finish(out)
 
-    `options` are osbuild's for qcow2: `compat` 1.1 and no `compression`; others are refused as
-    `format-option-unsupported`.
-    """
-    refuse_options("qcow2", options, _OPTIONS)
-    layout = plan(source.size, list(_used_clusters(source)))
-    return _write(source, layout, out, Progress(step, data_length(source)))
+
+class PlainImage:
+    """A source as an uncompressed qcow2 whose size is known before it is written."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.layout = plan(source.size, list(used_blocks(source, CLUSTER)))
+
+    @property
+    def size(self) -> int:
+        """The file's size in bytes."""
+        return self.layout.total * CLUSTER
+
+    def write_to(self, sink: Sink, progress: Progress) -> None:
+        """Write all of the file."""
+        _write(self._source, self.layout, sink, progress)
 
 
 def write_overlay(
@@ -77,17 +90,24 @@ def write_overlay(
         for index in range(offset // CLUSTER, -(-(offset + length) // CLUSTER))
     }
     layout = plan(source.size, sorted(touched))
-    return _write(source, layout, out, Progress(None, 0), os.fsencode(backing.absolute()), backing_format)
+    with open_output(out, Packing(), layout.total * CLUSTER) as file:
+        backing_name = os.fsencode(backing.absolute())
+        _write(source, layout, file, Progress(None, 0), backing_name, backing_format)
+        return file.finish(out)
 
 
-def plan(size: int, allocated: Sequence[int]) -> Layout:
-    """Lay out an image of `size` bytes whose guest clusters `allocated` (in order) have data."""
+def plan(size: int, allocated: Sequence[int], data: int | None = None) -> Layout:
+    """Lay out an image of `size` bytes whose guest clusters `allocated` (in order) have data.
+
+    `data` is how many clusters of the file that data takes, where it is not one each.
+    """
+    data = len(allocated) if data is None else data
     size = align_up(size, _SECTOR)
     l1 = max(1, -(-(-(-size // (CLUSTER * _L2_ENTRIES)) * 8) // CLUSTER))
     l2 = len({index // _L2_ENTRIES for index in allocated})
     blocks = table = 1
     while True:
-        total = 1 + table + blocks + l1 + l2 + len(allocated)
+        total = 1 + table + blocks + l1 + l2 + data
         wanted = -(-total // _REFCOUNTS)
         if wanted == blocks and -(-blocks * 8 // CLUSTER) == table:
             break
@@ -96,56 +116,41 @@ def plan(size: int, allocated: Sequence[int]) -> Layout:
     return Layout(size, allocated, 1, 1 + table, first_l1, first_l1 + l1, first_l1 + l1 + l2, total)
 
 
-def _used_clusters(source: Source) -> Iterator[int]:
-    """Guest clusters that are not all zeros; mostly the first bytes of one tell."""
-    done = -1
-    for extent in source.extents():
-        if not extent.data:
-            continue
-        for index in range(max(extent.offset // CLUSTER, done + 1), -(-extent.end // CLUSTER)):
-            offset = index * CLUSTER
-            length = min(CLUSTER, source.size - offset)
-            probe = source.read(offset, min(_PROBE, length))
-            if not (is_zero(probe) and is_zero(source.read(offset, length))):
-                done = index
-                yield index
-            done = index
-
-
 def _write(
     source: Source,
     layout: Layout,
-    out: Path,
+    sink: Sink,
     progress: Progress,
     backing: bytes = b"",
     backing_format: str = "",
-) -> Written:
-    with whole_file(out, need=layout.total * CLUSTER) as handle, DigestingFile(handle) as file:
-        file.write(_header(layout, backing, backing_format))
-        for table in (_refcount_table(layout), _refcount_blocks(layout), _l1(layout)):
-            file.write(table)
-        for table in _l2_tables(layout):
-            file.write(table)
-        for first, count in _runs(layout.allocated):
-            data = source.read(first * CLUSTER, min(count * CLUSTER, source.size - first * CLUSTER))
-            file.write(data.ljust(count * CLUSTER, b"\0"))
-            progress.advance(len(data))
-        progress.finish()
-        return file.finish(out)
+) -> None:
+    entries = [(layout.data + number) * CLUSTER | COPIED for number in range(len(layout.allocated))]
+    for part in metadata(layout, entries, [], backing, backing_format):
+        sink.write(part)
+    for first, count in runs(layout.allocated, _RUN):
+        data = source.read(first * CLUSTER, min(count * CLUSTER, source.size - first * CLUSTER))
+        sink.write(data.ljust(count * CLUSTER, b"\0"))
+        progress.advance(len(data))
+    progress.finish()
 
 
-def _runs(allocated: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Guest clusters that follow each other, as (first, count), at most 2 MiB at a time."""
-    first = count = 0
-    for index in allocated:
-        if count and index == first + count and count < _RUN:
-            count += 1
-            continue
-        if count:
-            yield first, count
-        first, count = index, 1
-    if count:
-        yield first, count
+def metadata(
+    layout: Layout,
+    entries: Sequence[int],
+    shared: Sequence[int],
+    backing: bytes = b"",
+    backing_format: str = "",
+) -> Iterator[bytes]:
+    """All clusters in front of the data.
+
+    `entries` are the L2 entries of the guest clusters `layout.allocated`; `shared` the refcounts of the
+    file's first data clusters, where they are not 1.
+    """
+    yield _header(layout, backing, backing_format)
+    yield _refcount_table(layout)
+    yield _refcount_blocks(layout, shared)
+    yield _l1(layout)
+    yield from _l2_tables(layout, entries)
 
 
 def _header(layout: Layout, backing: bytes, backing_format: str) -> bytes:
@@ -168,9 +173,11 @@ def _refcount_table(layout: Layout) -> bytes:
     return _table([index * CLUSTER for index in blocks])
 
 
-def _refcount_blocks(layout: Layout) -> bytes:
-    count = layout.l1 - layout.refcount_blocks
-    return (b"\0\1" * layout.total).ljust(count * CLUSTER, b"\0")
+def _refcount_blocks(layout: Layout, shared: Sequence[int]) -> bytes:
+    clusters = (layout.l1 - layout.refcount_blocks) * CLUSTER
+    others = layout.total - layout.data - len(shared)
+    counts = b"\0\1" * layout.data + struct.pack(f">{len(shared)}H", *shared) + b"\0\1" * others
+    return counts.ljust(clusters, b"\0")
 
 
 def _l1(layout: Layout) -> bytes:
@@ -181,17 +188,17 @@ def _l1(layout: Layout) -> bytes:
     return _table(entries).ljust((layout.l2 - layout.l1) * CLUSTER, b"\0")
 
 
-def _l2_tables(layout: Layout) -> Iterator[bytes]:
-    entries: list[int] = []
+def _l2_tables(layout: Layout, entries: Sequence[int]) -> Iterator[bytes]:
+    table: list[int] = []
     current = -1
-    for number, index in enumerate(layout.allocated):
+    for entry, index in zip(entries, layout.allocated, strict=True):
         if index // _L2_ENTRIES != current:
             if current >= 0:
-                yield _table(entries)
-            current, entries = index // _L2_ENTRIES, [0] * _L2_ENTRIES
-        entries[index % _L2_ENTRIES] = (layout.data + number) * CLUSTER | COPIED
+                yield _table(table)
+            current, table = index // _L2_ENTRIES, [0] * _L2_ENTRIES
+        table[index % _L2_ENTRIES] = entry
     if current >= 0:
-        yield _table(entries)
+        yield _table(table)
 
 
 def _table(entries: Sequence[int]) -> bytes:

@@ -1,4 +1,4 @@
-"""What every writer of a format returns, and the digest it takes on the way."""
+"""What every writer of a format returns, and where it writes: a file, hashed on the way."""
 
 from __future__ import annotations
 
@@ -9,33 +9,62 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Protocol, Self
 
 from bootimg.disk.extents import Source
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
+from bootimg.sizes import MIB
 
 _PENDING = 4
+_ZEROS = bytes(MIB)
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A finished artifact: its file, its size in bytes, its SHA-256 in hex."""
+    """A finished artifact: its file, its size in bytes, its SHA-256 in hex.
+
+    Where it was compressed on the way, the `uncompressed_` ones are those of what went in.
+    """
 
     path: Path
     size: int
     sha256: str
+    uncompressed_size: int | None = None
+    uncompressed_sha256: str | None = None
 
 
-class DigestingFile:
-    """A file written in order, hashed beside it on a thread (hashlib lets go of the GIL)."""
+class Sink(Protocol):
+    """Where a format's bytes go, in order; zeros need not be made to be written."""
 
-    def __init__(self, handle: BinaryIO) -> None:
-        self._handle = handle
+    @property
+    def position(self) -> int:
+        """How many bytes were written."""
+
+    def write(self, data: bytes) -> None:
+        """Append `data`."""
+
+    def skip(self, length: int) -> None:
+        """Append `length` zeros: a hole, or what a compressor makes of them."""
+
+    def digest(self) -> str:
+        """The SHA-256, in hex, of all so far."""
+
+
+class Output(Sink, Protocol):
+    """A sink that ends as a file."""
+
+    def finish(self, path: Path) -> Written:
+        """What was written, to be `path`; nothing can be written after it."""
+
+
+class Digest:
+    """SHA-256 on a thread beside the caller's (hashlib lets go of the GIL); a context."""
+
+    def __init__(self) -> None:
         self._digest = hashlib.sha256()
         self._thread = ThreadPoolExecutor(1, "sha256")
         self._pending: deque[Future[None]] = deque()
-        self.position = 0
 
     def __enter__(self) -> Self:
         return self
@@ -45,27 +74,60 @@ class DigestingFile:
     ) -> None:
         self._thread.shutdown(cancel_futures=kind is not None)
 
-    def write(self, data: bytes) -> None:
-        """Append `data`."""
-        self._hash(data)
-        self._handle.write(data)
-
-    def skip(self, zeros: bytes) -> None:
-        """Append zeros as a hole; the file must be truncated to `position` at the end."""
-        self._hash(zeros)
-        self._handle.seek(len(zeros), 1)
-
-    def _hash(self, data: bytes) -> None:
+    def update(self, data: bytes) -> None:
+        """Take in `data`, which must not change any more."""
         while len(self._pending) >= _PENDING:
             self._pending.popleft().result()
         self._pending.append(self._thread.submit(self._digest.update, data))
-        self.position += len(data)
 
-    def finish(self, path: Path) -> Written:
-        """The digest and size of all that was written."""
+    def zeros(self, length: int) -> None:
+        """Take in `length` zeros."""
+        for done in range(0, length, MIB):
+            self.update(_ZEROS[: min(MIB, length - done)])
+
+    def hexdigest(self) -> str:
+        """The digest of all so far."""
         while self._pending:
             self._pending.popleft().result()
-        return Written(path, self.position, self._digest.hexdigest())
+        return self._digest.hexdigest()
+
+
+class DigestingFile:
+    """A file written in order and hashed; what is skipped is a hole of it."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self._handle = handle
+        self._digest = Digest()
+        self.position = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._digest.__exit__(kind, error, trace)
+
+    def write(self, data: bytes) -> None:
+        """Append `data`."""
+        self._digest.update(data)
+        self._handle.write(data)
+        self.position += len(data)
+
+    def skip(self, length: int) -> None:
+        """Append zeros as a hole."""
+        self._digest.zeros(length)
+        self._handle.seek(length, 1)
+        self.position += length
+
+    def digest(self) -> str:
+        """The SHA-256 of all so far."""
+        return self._digest.hexdigest()
+
+    def finish(self, path: Path) -> Written:
+        """Size and digest; a hole at the end becomes part of the file."""
+        self._handle.truncate(self.position)
+        return Written(path, self.position, self.digest())
 
 
 class Progress:

@@ -1,0 +1,35 @@
+"""The archive that Google Cloud imports: a sparse `disk.raw` in an old GNU tar, gzipped as one member."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from bootimg.disk.extents import Source
+from bootimg.events import Step
+from bootimg.formats import sparsetar
+from bootimg.formats.compression import Compressor, Packing, open_output
+from bootimg.formats.written import Progress, Written, data_length, refuse_options
+
+MEMBER = "disk.raw"
+
+
+def write_gcp(
+    source: Source,
+    out: Path,
+    options: Mapping[str, str | bool],
+    step: Step | None,
+    packing: Packing | None = None,
+) -> Written:
+    """Write the tar.gz; it has no options, and is always gzip whatever `packing` says beside threads.
+
+    The `uncompressed_` values of the result are those of the tar.
+    """
+    refuse_options("gcp", options, {})
+    progress = Progress(step, data_length(source))
+    packing = replace(packing or Packing(), compressor=Compressor.GZIP)
+    with open_output(out, packing) as file:
+        sparsetar.write_sparse(file, MEMBER, source, progress)
+        sparsetar.end(file)
+        return file.finish(out)
