@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from bootimg.build.bases import BaseDisk
+from bootimg.build.packaging import write_artifact
 from bootimg.build.prepare import Layer
 from bootimg.build.request import Artifact
+from bootimg.build.schedule import Stop, StoppableSource
+from bootimg.build.work import Work
 from bootimg.builds.build import BuildDir
 from bootimg.builds.layout import oci_manifest_name, ociarchive_name
 from bootimg.builds.meta import image_entry
@@ -17,7 +21,7 @@ from bootimg.disk.composite import Composite
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
 from bootimg.events import Events
-from bootimg.formats import data_length, write
+from bootimg.formats import Packing, data_length
 from bootimg.formats.written import Written
 from bootimg.layer.archive import write_ociarchive
 from bootimg.layer.platformsjson import PATH as PLATFORMS
@@ -67,21 +71,27 @@ def existing(build: BuildDir, key: str) -> Artifact:
 
 
 def make_image(
-    build: BuildDir, platform: Platform, disk: PlatformDisk, base: BaseDisk, layer: Layer, events: Events
+    work: Work, platform: Platform, disk: PlatformDisk, base: BaseDisk, packing: Packing, stop: Stop
 ) -> Artifact:
-    """Make one platform's disk image: a patch of /boot over the base disk, converted as it is read."""
+    """Make one platform's image in one pass over the base disk and its patch of /boot.
+
+    It is read, converted, hashed and, with a compressor in `packing`, compressed and hashed again.
+    """
     started = time.monotonic()
-    name = disk.filename
-    patch = platform_patch(base.path, platform, disk, layer, build.scratch)
+    build = work.build
+    name = f"{disk.filename}{packing.compressor.suffix}"
+    patch = platform_patch(base, platform, disk, work.layer, build.scratch)
     temporary = build.scratch / name
     with (
         Composite(base.path, patch, disk.size) as source,
-        events.step(platform.name, name, total=data_length(source)) as step,
+        work.events.step(platform.name, name, total=data_length(source)) as step,
     ):
-        written = write(disk.format, source, temporary, disk.format_options, step)
+        stoppable = StoppableSource(source, stop)
+        written = write_artifact(platform, disk, stoppable, temporary, work.layer, packing, step)
     path = build.publish(temporary, name)
-    written = Written(path, written.size, written.sha256)
-    build.meta.merge({"images": {platform.image_key: image_entry(written)}})
+    written = replace(written, path=path)
+    entry = image_entry(written, skip_compression=platform.skip_compression)
+    build.replace_image(platform.image_key, entry)
     return Artifact(
         key=platform.image_key,
         path=path,
@@ -92,13 +102,15 @@ def make_image(
     )
 
 
-def platform_patch(base: Path, platform: Platform, disk: PlatformDisk, layer: Layer, scratch: Path) -> Patch:
+def platform_patch(
+    base: BaseDisk, platform: Platform, disk: PlatformDisk, layer: Layer, scratch: Path
+) -> Patch:
     """What the platform changes on /boot: kernel arguments, GRUB's console, the table of platforms."""
     platforms_json = None
     if layer.tree.exists(PLATFORMS):
         platforms_json = layer.tree.read(PLATFORMS)
     edits = platform_edits(disk.platform_id, console_of(platform, layer), platforms_json=platforms_json)
-    with FileSource(base) as source:
+    with FileSource(base.path) as source:
         start, length = read_gpt(source).span(BOOT_PARTITION)
         return make_patch(source, start, length, edits, scratch=scratch)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bootimg.appliance import FailureHook
 from bootimg.atomic import sync, write_whole
 from bootimg.cache import Cache
-from bootimg.disk.base import BaseInputs, make_base_disk
+from bootimg.disk.base import BaseInputs, make_base_disks
 from bootimg.disk.extents import FileSource
 from bootimg.events import Events
 from bootimg.manifest.recipe import Recipe
@@ -89,33 +90,41 @@ def find_base(cache: Cache, key: str) -> BaseDisk | None:
     return BaseDisk(folder / "disk.raw", seal["digest"], seal["commit"])
 
 
-def make_base(
+def make_bases(
     cache: Cache,
-    key: str,
-    inputs: BaseInputs,
+    wanted: Mapping[str, BaseInputs],
     scratch: Path,
     accelerator: Accelerator,
     events: Events,
     on_failure: FailureHook | None = None,
-) -> BaseDisk:
-    """Make and seal the base disk of this key; the caller holds the lock `base-<key>`.
+) -> dict[str, BaseDisk]:
+    """Make and seal base disks, by their keys; the caller holds the lock `base-<key>` of each.
 
     `scratch` is a folder for what is not yet whole, on the file system of the base disks.
     """
-    bases = cache.folder("bases")
-    log = cache.folder("logs") / f"appliance-{key}.log"
+    log = cache.folder("logs") / f"appliance-{next(iter(wanted))}.log"
     log.unlink(missing_ok=True)
-    partial = scratch / key
-    partial.mkdir()
-    disk = partial / "disk.raw"
-    make_base_disk(
-        inputs, disk, log=log, accelerator=accelerator, cache=cache, events=events, on_failure=on_failure
+    disks = {key: scratch / key / "disk.raw" for key in wanted}
+    for disk in disks.values():
+        disk.parent.mkdir()
+    make_base_disks(
+        [(inputs, disks[key]) for key, inputs in wanted.items()],
+        log=log,
+        accelerator=accelerator,
+        cache=cache,
+        events=events,
+        on_failure=on_failure,
     )
+    return {key: _keep(cache, key, inputs, disks[key]) for key, inputs in wanted.items()}
+
+
+def _keep(cache: Cache, key: str, inputs: BaseInputs, disk: Path) -> BaseDisk:
+    bases = cache.folder("bases")
     parts = _parts(_key_inputs(inputs.recipe, inputs.image.digest, inputs.tools.digest))
-    write_whole(partial / "inputs.json", json.dumps(parts, indent=1).encode())
-    _seal(partial, disk, inputs.commit.checksum)
+    write_whole(disk.with_name("inputs.json"), json.dumps(parts, indent=1).encode())
+    _seal(disk.parent, disk, inputs.commit.checksum)
     shutil.rmtree(bases / key, ignore_errors=True)
-    partial.rename(bases / key)
+    disk.parent.rename(bases / key)
     sync(bases)
     base = find_base(cache, key)
     assert base is not None

@@ -12,36 +12,30 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bootimg.atomic import enough_space
-from bootimg.build.artifacts import archive_layer, existing, make_image
-from bootimg.build.bases import BaseDisk, base_key, find_base, make_base
+from bootimg.build.again import asked, only_failed, require_same_image
+from bootimg.build.artifacts import archive_layer
 from bootimg.build.by_osbuild import images_by_osbuild
-from bootimg.build.journal import NAME, Journal
-from bootimg.build.keeping import base_scratch
+from bootimg.build.images import images_by_ourselves
+from bootimg.build.journal import NAME, RUN, Journal
 from bootimg.build.plan import plan_of
-from bootimg.build.prepare import Layer, fetch_image, read_layer, render_manifest
+from bootimg.build.prepare import Layer, fetch_image, read_layer
 from bootimg.build.refusals import refuse_other_arches, refuse_unbuildable
 from bootimg.build.request import Artifact, Builder, Outcome, Request
 from bootimg.build.space import require_room
 from bootimg.build.summary import summary
 from bootimg.build.timings import timing
-from bootimg.build.tools import tool_tree_image
 from bootimg.build.until import Progress, StepReached, require_step
 from bootimg.build.variables import target_imgref
 from bootimg.build.work import Work
 from bootimg.builds.build import open_build
 from bootimg.builds.meta import LayerIdentity, layer_meta
 from bootimg.cache import Cache
-from bootimg.disk.base import BaseInputs
 from bootimg.events import Events
 from bootimg.layer.facts import version_of
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
-from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_image
+from bootimg.layer.importer import ImportedCommit, import_layer
 from bootimg.layer.tree import open_tree
-from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
-from bootimg.manifest.recipe import Recipe
 from bootimg.osbuild.program import require_osbuild
-from bootimg.vm.probe import choose_accelerator
 
 
 def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
@@ -63,11 +57,17 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
     if request.builder is Builder.OSBUILD:
         require_osbuild()
     image = fetch_image(request, cache, events)
+    if request.source is not None:
+        require_same_image(request.source, image)
     progress.version = version_of(image)
     progress.done("fetch", cache.root / "blobs")
     layer = read_layer(request, image, open_tree(image, cache, events))
     progress.done("layers", cache.root / "tars")
     refuse_other_arches(request.arch, request.builder)
+    if request.retry_failed:
+        request = only_failed(request, layer.facts.version)
+        names = ", ".join(platform.name for platform in request.platforms)
+        events.message(f"failed in the last run: {names or 'nothing'}")
     plan = plan_of(request, layer.image, layer, cache)
     events.message(f"plan: {summary(plan)}")
     require_room(plan.spaces)
@@ -75,6 +75,7 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
         journal = Journal(build.file(NAME))
         if step := journal.interrupted():
             events.message(f"an earlier run was cut off in the step {step}; continuing")
+        journal.record(RUN, "begun", **asked(request, layer))
         return _run(Work(request, layer, build, journal, cache, events, progress))
 
 
@@ -92,35 +93,19 @@ def _run(work: Work) -> Outcome:
     if work.request.builder is Builder.OSBUILD:
         images_by_osbuild(work, archive)
     else:
-        _images(work, commit, archive)
+        images_by_ourselves(work, commit, archive)
+    if progress.failures and not progress.made():
+        raise next(iter(progress.failures.values()))
     build.finish()
-    journal.record("build", "done")
+    journal.record(RUN, "done")
     return Outcome(
         build_id=build.id,
         arch=build.arch,
         path=build.path,
         artifacts=tuple(progress.artifacts),
+        failures=progress.failures,
         statistics=_statistics(commit, progress.artifacts, time.monotonic() - started),
     )
-
-
-def _images(work: Work, commit: ImportedCommit, archive: Artifact) -> None:
-    manifest = render_manifest(work.request, work.layer, archive.path, archive.sha256)
-    recipe = read_recipe(Manifest.from_json(manifest))
-    wanted, base = work.wanted(), None
-    if wanted:
-        with work.journal.step("base"):
-            base = base_disk(work.request, work.layer, recipe, commit, work.cache, work.events)
-    work.progress.done("base", base.path if base else None)
-    for platform in work.request.platforms:
-        if base is None or platform not in wanted:
-            artifact = existing(work.build, platform.image_key)
-        else:
-            with work.journal.step(platform.name):
-                disk = recipe.platforms[platform.name]
-                artifact = make_image(work.build, platform, disk, base, work.layer, work.events)
-        work.progress.artifacts.append(artifact)
-        work.progress.done(platform.name, artifact.path)
 
 
 def _statistics(commit: ImportedCommit, artifacts: list[Artifact], seconds: float) -> dict[str, object]:
@@ -153,32 +138,3 @@ def _identity(layer: Layer, commit: ImportedCommit) -> LayerIdentity:
         image_json=layer.tree.read(IMAGE_JSON),
         inputs=(layer.image.digest,),
     )
-
-
-def base_disk(
-    request: Request, layer: Layer, recipe: Recipe, commit: ImportedCommit, cache: Cache, events: Events
-) -> BaseDisk:
-    """The sealed base disk of the layer and recipe, made now unless it is kept."""
-    # Natively the tool tree is the layer itself; a foreign layer will bring another one here.
-    tools = layer.tree
-    key = base_key(recipe, layer.image.digest, tools.digest)
-    with cache.locked(f"base-{key}"), events.step("base", "base disk") as step:
-        if base := find_base(cache, key):
-            step.result("kept", cached=True)
-            return base
-        accelerator = choose_accelerator(request.accelerator, cache, events)
-        events.message(f"accelerator: {accelerator.name} ({accelerator.reason})")
-        tool_tree = tool_tree_image(tools, cache, events)
-        with base_scratch(cache, events, keep=request.keep) as scratch:
-            repo_image = scratch / "repo.squashfs"
-            write_repo_image(cache.folder("repo"), commit, repo_image)
-            inputs = BaseInputs(
-                recipe=recipe,
-                image=layer.image,
-                tree=layer.tree,
-                commit=commit,
-                tools=tools,
-                tool_tree=tool_tree,
-                repo_image=repo_image,
-            )
-            return make_base(cache, key, inputs, scratch, accelerator, events, request.on_failure)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bootimg.formats import Compressor, Packing
 from bootimg.formats.xzwrite import MEMORY as XZ_THREAD
-from bootimg.platform import Platform
 from bootimg.sizes import MIB
 
 _WRITER = 24 * MIB
@@ -14,11 +13,9 @@ _ZSTD_THREAD = 48 * MIB
 """zstd -10 with its window and the jobs of its threads."""
 
 
-def memory_of(platform: Platform, packing: Packing) -> int:
-    """Bytes that the platform's artifact takes at the most while it is made."""
+def memory_of(packing: Packing) -> int:
+    """Bytes that an artifact takes at the most while it is made."""
     threads = packing.threads
-    if platform.skip_compression:
-        return _WRITER + _DEFLATE_THREAD * threads
     match packing.compressor:
         case Compressor.XZ:
             return _WRITER + XZ_THREAD * threads

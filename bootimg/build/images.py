@@ -8,11 +8,13 @@ from functools import partial
 from bootimg.build.artifacts import existing, make_image
 from bootimg.build.basedisks import base_disks
 from bootimg.build.bases import BaseDisk
+from bootimg.build.compression import compressor_of
 from bootimg.build.cost import memory_of
 from bootimg.build.prepare import render_manifest
 from bootimg.build.request import Artifact
 from bootimg.build.schedule import Job, Stop, memory_budget, run_jobs
 from bootimg.build.work import Work
+from bootimg.formats import Packing
 from bootimg.layer.importer import ImportedCommit
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
@@ -54,14 +56,12 @@ def _make(
     work: Work, wanted: Sequence[Platform], recipes: Mapping[int, Recipe], bases: Mapping[int, BaseDisk]
 ) -> dict[str, Artifact]:
     request = work.request
-    jobs = [
-        Job(
-            platform.name,
-            partial(_image, work, platform, recipes[platform.sector_size], bases[platform.sector_size]),
-            memory_of(platform, request.packing),
-        )
-        for platform in wanted
-    ]
+    jobs = []
+    for platform in wanted:
+        recipe, base = recipes[platform.sector_size], bases[platform.sector_size]
+        packing = _packing(work, platform)
+        job = partial(_image, work, platform, recipe, base, packing)
+        jobs.append(Job(platform.name, job, memory_of(packing)))
     ended = run_jobs(jobs, workers=request.jobs, memory=memory_budget())
     for each in ended:
         if each.error is not None:
@@ -70,6 +70,15 @@ def _make(
     return {each.name: each.value for each in ended if each.value is not None}
 
 
-def _image(work: Work, platform: Platform, recipe: Recipe, base: BaseDisk, stop: Stop) -> Artifact:
+def _packing(work: Work, platform: Platform) -> Packing:
+    request = work.request
+    if not request.compress:
+        return Packing()
+    return Packing(compressor_of(platform, work.layer.facts.image_json, request.compressor))
+
+
+def _image(
+    work: Work, platform: Platform, recipe: Recipe, base: BaseDisk, packing: Packing, stop: Stop
+) -> Artifact:
     with work.journal.step(platform.name):
-        return make_image(work, platform, recipe.platforms[platform.name], base, stop)
+        return make_image(work, platform, recipe.platforms[platform.name], base, packing, stop)

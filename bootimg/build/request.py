@@ -9,6 +9,9 @@ from pathlib import Path
 
 from bootimg.appliance import FailureHook
 from bootimg.arch import Arch
+from bootimg.builds.find import Build
+from bootimg.errors import BootimgError
+from bootimg.formats import Compressor
 from bootimg.layer.fetch import RegistryOptions
 from bootimg.platform import Platform
 
@@ -25,7 +28,10 @@ class Request:
     """One build: a layer, an architecture, the platforms, and where the artifacts go.
 
     `size` is the virtual size of platform disks in bytes, over image.json's.  `accelerator` is
-    `auto`, `kvm` or `tcg`.  With `force` artifacts that exist are made again.
+    `auto`, `kvm` or `tcg`.  With `force` artifacts that exist are made again, with `retry_failed` only
+    those are made that failed in an earlier run.  With `compress` disks are compressed as they are
+    written, by `compressor` where the layer says nothing of the platform.  `jobs` is how many artifacts
+    are made at a time.  `source` is the build whose archive the layer comes from, if it is from one.
 
     For whoever hunts a fault: `until` names the step to stop after, `keep` leaves the base disk's
     scratch folder, `on_failure` gets the appliance in which something failed.
@@ -44,6 +50,11 @@ class Request:
     keep: bool = False
     on_failure: FailureHook | None = None
     builder: Builder = Builder.GUESTFS
+    source: Build | None = None
+    compress: bool = False
+    compressor: Compressor | None = None
+    jobs: int = 2
+    retry_failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +73,8 @@ class Artifact:
 class Outcome:
     """What a build made; `stopped_after` is the step that it was told to stop after, `kept` what is there.
 
-    `kept` has a file or folder for every step that was done.
+    `kept` has a file or folder for every step that was done, `failures` the errors of the platforms whose
+    images could not be made, by name.
     """
 
     build_id: str
@@ -70,6 +82,7 @@ class Outcome:
     path: Path
     artifacts: tuple[Artifact, ...]
     statistics: Mapping[str, object]
+    failures: Mapping[str, BootimgError] = field(default_factory=dict)
     stopped_after: str | None = None
     kept: Mapping[str, Path] = field(default_factory=dict)
 
@@ -90,6 +103,7 @@ class Outcome:
                 }
                 for artifact in self.artifacts
             ],
+            "failures": {name: error.as_dict() for name, error in self.failures.items()},
             "statistics": dict(self.statistics),
             "stopped-after": self.stopped_after,
             "kept": {step: str(path) for step, path in self.kept.items()},

@@ -37,6 +37,7 @@ class Progress:
     version: str = ""
     kept: dict[str, Path] = field(default_factory=dict)
     artifacts: list[Artifact] = field(default_factory=list)
+    failures: dict[str, BootimgError] = field(default_factory=dict)
 
     def done(self, step: str, path: Path | None) -> None:
         """Note a step and its result, where it had one to make; raises `StepReached` after the last."""
@@ -44,6 +45,11 @@ class Progress:
             self.kept[step] = path
         if step == self.request.until:
             raise StepReached
+
+    def made(self) -> bool:
+        """Whether the build has any of the images that were asked for."""
+        keys = {platform.image_key for platform in self.request.platforms}
+        return any(artifact.key in keys for artifact in self.artifacts)
 
     def outcome(self) -> Outcome:
         """The outcome of a build that was stopped here; it is not listed in builds.json."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bootimg.arch import Arch
 from bootimg.atomic import enough_space, sync
@@ -70,6 +71,13 @@ class BuildDir:
             return False
         path = self.path / str(entry["path"])
         return path.is_file() and entry.get("size") in (None, path.stat().st_size)
+
+    def replace_image(self, key: str, entry: Mapping[str, Any]) -> None:
+        """Have meta.json list the artifact `key` as this entry; a file of another name is removed."""
+        before = self.meta.read().get("images", {}).get(key)
+        self.meta.merge({"images": {key: entry}}, whole=("images", key))
+        if before is not None and before["path"] != entry["path"]:
+            self.file(before["path"]).unlink(missing_ok=True)
 
     def intact(self, key: str) -> bool:
         """Whether it is there and its content has the digest that meta.json says; reads all of it."""

@@ -114,8 +114,10 @@ class MetaFile:
         """Its content; empty if there is none, `build-meta-malformed` if it is no JSON object."""
         return read_json(self.path)
 
-    def merge(self, changes: Mapping[str, Any]) -> Json:
+    def merge(self, changes: Mapping[str, Any], *, whole: tuple[str, ...] = ()) -> Json:
         """Merge into what is there now, objects deeply, all else replaced, and return the result.
+
+        The object at the path `whole` is replaced, not merged.
 
         A change of what must not change within a build (the commit, the name) is `build-conflict`.
         Nothing is written where nothing changes.
@@ -125,7 +127,7 @@ class MetaFile:
             for key in _FIXED:
                 if before.get(key, changes.get(key)) != changes.get(key, before.get(key)):
                     raise _conflict(self.path, key, before[key], changes[key])
-            after = _merged(before, changes)
+            after = _merged(_without(before, whole), changes)
             if after == before:
                 return before
             after[STAMP] = time.time_ns()
@@ -158,6 +160,16 @@ def _merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> Json:
         old = merged.get(key)
         merged[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
     return merged
+
+
+def _without(document: Mapping[str, Any], path: tuple[str, ...]) -> Json:
+    """The document without what is at the path."""
+    if not path or path[0] not in document:
+        return dict(document)
+    first, *rest = path
+    if not rest:
+        return {key: value for key, value in document.items() if key != first}
+    return {**document, first: _without(document[first], tuple(rest))}
 
 
 def _conflict(path: Path, key: str, before: object, after: object) -> BootimgError:

@@ -9,6 +9,7 @@ import click
 
 from bootimg.arch import Arch
 from bootimg.cli.app import App
+from bootimg.cli.compression import compress_options
 from bootimg.cli.faults import Faults, fault_options
 from bootimg.cli.options import (
     accel_option,
@@ -17,10 +18,12 @@ from bootimg.cli.options import (
     chosen_platforms,
     common,
     force_option,
+    jobs_option,
     platform_option,
     registry_options,
     size_type,
 )
+from bootimg.errors import ExitCode
 
 if TYPE_CHECKING:
     from bootimg.build.request import Outcome
@@ -53,10 +56,18 @@ builder_option = click.option(
 \b
 Examples:
   bootimg build quay.io/fedora/fedora-coreos:stable
-  bootimg build layer.ociarchive -p qemu -o builds --json"""
+  bootimg build layer.ociarchive -p all --compress -o builds
+  bootimg build --from latest -p aws,gcp"""
 )
 @common
-@click.argument("image")
+@click.argument("image", required=False)
+@click.option(
+    "--from",
+    "source",
+    metavar="BUILD",
+    help="Make more artifacts of a build that exists: an id, `latest` or a path.",
+)
+@click.option("--retry-failed", is_flag=True, help="Make only what failed when the build was last made.")
 @platform_option
 @arch_option
 @builds_option
@@ -65,11 +76,15 @@ Examples:
 @builder_option
 @accel_option
 @force_option
+@compress_options
+@jobs_option
 @fault_options
 @registry_options
 def command(
     app: App,
-    image: str,
+    image: str | None,
+    source: str | None,
+    retry_failed: bool,
     platforms: tuple[str, ...],
     arch: Arch,
     builds: Path,
@@ -77,16 +92,24 @@ def command(
     target_imgref: str | None,
     builder: str,
     force: bool,
+    compress: bool,
+    compressor: str | None,
+    jobs: int,
     faults: Faults,
     registry: RegistryOptions,
 ) -> None:
     """Make boot images from the layer IMAGE: whatever skopeo takes, or a path to an OCI archive or layout."""
+    from bootimg.build.again import request_again
     from bootimg.build.build import run_build
     from bootimg.build.request import Builder, Request
     from bootimg.build.until import stopped_text
+    from bootimg.builds.find import find_build
+    from bootimg.formats import Compressor
 
+    if (image is None) == (source is None):
+        raise click.UsageError("name either an IMAGE or a build with --from")
     request = Request(
-        reference=image,
+        reference=image or "",
         arch=arch,
         platforms=tuple(chosen_platforms(platforms, arch)),
         builds=builds,
@@ -99,10 +122,18 @@ def command(
         keep=faults.keep,
         on_failure=faults.on_failure,
         builder=Builder(builder),
+        compress=compress or compressor is not None,
+        compressor=Compressor(compressor) if compressor else None,
+        jobs=jobs,
+        retry_failed=retry_failed,
     )
+    if source is not None:
+        request = request_again(find_build(builds, source, arch), request)
     outcome = run_build(request, app.cache, app.events)
     text = stopped_text if outcome.stopped_after else artifact_table
     app.result(outcome.as_dict(), text(outcome))
+    if outcome.failures:
+        click.get_current_context().exit(ExitCode.PARTIAL)
 
 
 def artifact_table(outcome: Outcome) -> str:
@@ -117,5 +148,8 @@ def artifact_table(outcome: Outcome) -> str:
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
+    failed = [f"failed: {name}: {error}" for name, error in outcome.failures.items()]
+    if failed:
+        lines += ["", *failed, "the same command with --retry-failed makes only these"]
     following = f"next: bootimg run -o {outcome.path.parent.parent}"
     return "\n".join([*lines, "", f"in {outcome.path}", following])

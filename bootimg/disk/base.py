@@ -7,7 +7,7 @@ the appliance; the GPT and the BIOS boot code are written by ourselves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -27,7 +27,7 @@ from bootimg.manifest.recipe import Disk, Ignition, Mount, Recipe
 from bootimg.manifest.taken import unsupported
 from bootimg.vm.probe import Accelerator
 
-_DISK, _TOOLS, _REPO = "disk", "tools", "repo"
+_TOOLS, _REPO = "tools", "repo"
 BIOS_BOOT = UUID("21686148-6449-6E6F-744E-656564454649")
 
 
@@ -63,24 +63,27 @@ def disk_gpt(disk: Disk, layer_digest: str) -> Gpt:
     return Gpt(UUID(disk.uuid), sectors, tuple(partitions), disk.sector_size)
 
 
-def make_base_disk(
-    inputs: BaseInputs,
-    output: Path,
+def make_base_disks(
+    disks: Sequence[tuple[BaseInputs, Path]],
     *,
     log: Path,
     accelerator: Accelerator,
     cache: Cache,
     events: Events,
     on_failure: FailureHook | None = None,
-) -> Gpt:
-    """Write the base disk to `output` (a new sparse file) and return its partition table."""
-    refuse_unrealised(inputs.recipe, own_bootloader=not bootupd.brings_bootupd(inputs.tools))
-    gpt = disk_gpt(inputs.recipe.disk, inputs.image.digest)
-    write_gpt(output, gpt)
+) -> None:
+    """Write base disks of one layer, each to a new sparse file, in one launch of the appliance.
+
+    `on_failure` gets the appliance, still running, in which something failed.
+    """
+    for inputs, output in disks:
+        refuse_unrealised(inputs.recipe, own_bootloader=not bootupd.brings_bootupd(inputs.tools))
+        write_gpt(output, disk_gpt(inputs.recipe.disk, inputs.image.digest))
+    shared = disks[0][0]
     drives = [
-        Drive(_DISK, output),
-        Drive(_TOOLS, inputs.tool_tree, readonly=True),
-        Drive(_REPO, inputs.repo_image, readonly=True),
+        *(_target(inputs.recipe, path) for inputs, path in disks),
+        Drive(_TOOLS, shared.tool_tree, readonly=True),
+        Drive(_REPO, shared.repo_image, readonly=True),
     ]
     with Appliance.start(
         drives,
@@ -91,13 +94,20 @@ def make_base_disk(
         events=events,
         on_failure=on_failure,
     ) as vm:
-        bios = _populate(vm, inputs, events)
-    if bios is not None:
-        boot_image, core_image = bios
-        number = next(part.number for part in gpt.partitions if part.type_guid == BIOS_BOOT)
-        start, length = gpt.span(number)
-        install_bios_grub(output, boot_image=boot_image, core_image=core_image, start=start, length=length)
-    return gpt
+        bios = [_populate(vm, inputs, events) for inputs, _ in disks]
+    for (inputs, output), images in zip(disks, bios, strict=True):
+        if images is not None:
+            _place_bios_grub(output, disk_gpt(inputs.recipe.disk, inputs.image.digest), *images)
+
+
+def _target(recipe: Recipe, path: Path) -> Drive:
+    return Drive(recipe.drive, path, sector_size=recipe.disk.sector_size)
+
+
+def _place_bios_grub(disk: Path, gpt: Gpt, boot_image: bytes, core_image: bytes) -> None:
+    number = next(part.number for part in gpt.partitions if part.type_guid == BIOS_BOOT)
+    start, length = gpt.span(number)
+    install_bios_grub(disk, boot_image=boot_image, core_image=core_image, start=start, length=length)
 
 
 def refuse_unrealised(recipe: Recipe, *, own_bootloader: bool = True) -> None:
@@ -127,9 +137,9 @@ def _populate(vm: Appliance, inputs: BaseInputs, events: Events) -> tuple[bytes,
     recipe = inputs.recipe
     with events.step("filesystems", "making file systems"):
         filesystems.limit_dirty_pages(vm)
-        filesystems.make_filesystems(vm, recipe, _DISK)
+        filesystems.make_filesystems(vm, recipe, recipe.drive)
         _prepare_empty(vm, recipe)
-        filesystems.mount(vm, recipe, _DISK, recipe.mounts)
+        filesystems.mount(vm, recipe, recipe.drive, recipe.mounts)
     with events.step("deploy", "deploying the layer"):
         deployment = _deploy(vm, inputs)
     with events.step("bootloader", "installing the bootloader"):
@@ -144,14 +154,14 @@ def _prepare_empty(vm: Appliance, recipe: Recipe) -> None:
     for directory in recipe.directories:
         assert directory.partition is not None
         alone = Mount(directory.partition, "/")
-        filesystems.mount(vm, recipe, _DISK, [alone])
+        filesystems.mount(vm, recipe, recipe.drive, [alone])
         _mkdir(vm, directory.path, directory.mode, parents=directory.parents, exist_ok=directory.exist_ok)
         filesystems.unmount(vm, [alone], trim=False)
     own = (recipe.sysroot.labels,) if recipe.sysroot.labels else ()
     for entry in (*own, *recipe.labels):
         partitions = entry.mounted or (recipe.mounts[0].partition,)
         mounts = [mount for mount in recipe.mounts if mount.partition in partitions]
-        filesystems.mount(vm, recipe, _DISK, mounts)
+        filesystems.mount(vm, recipe, recipe.drive, mounts)
         labels.label_empty(vm, entry)
         filesystems.unmount(vm, mounts, trim=False)
 
@@ -203,7 +213,7 @@ def _bootloader(vm: Appliance, recipe: Recipe, tools: Tree) -> tuple[bytes, byte
         wanted = {"EFI": efi, "BIOS": options.bios is not None}
         bootupd.install(
             vm,
-            device=vm.device(_DISK) if options.bios else None,
+            device=vm.device(recipe.drive) if options.bios else None,
             static_configs=options.static_configs,
             components=frozenset(name for name, present in wanted.items() if present),
         )
@@ -221,4 +231,4 @@ def _finish(vm: Appliance, recipe: Recipe, deployment: Deployment) -> None:
     for attribute in recipe.attributes:
         ostree_deploy.set_attribute(vm, deployment, attribute)
     filesystems.unmount(vm, recipe.mounts, trim=True)
-    filesystems.check_filesystems(vm, recipe, _DISK)
+    filesystems.check_filesystems(vm, recipe, recipe.drive)

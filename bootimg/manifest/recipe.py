@@ -226,3 +226,8 @@ class Recipe:
     attributes: tuple[Attribute, ...]
     platforms: Mapping[str, PlatformDisk]
     source: ContainerSource
+
+    @property
+    def drive(self) -> str:
+        """What the disk is called where several are made at a time: letters only."""
+        return "disk" if self.disk.sector_size == 512 else "disknative"

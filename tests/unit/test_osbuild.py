@@ -256,7 +256,8 @@ def test_a_build_has_the_names_entries_and_journal_of_any_other(
     assert image.stat().st_mode & 0o222 == 0
     assert [each.key for each in outcome.artifacts] == ["ostree", "qemu"]
     names = [record["step"] for record in Journal(outcome.path / NAME).records()]
-    assert names == ["import", "import", "archive", "archive", "osbuild", "osbuild", "qemu", "qemu", "build"]
+    steps = ("import", "archive", "osbuild", "qemu")
+    assert names == ["build", *(step for step in steps for _ in ("begun", "done")), "build"]
     assert not (outcome.path / ".scratch").exists()
     (inspect, build) = [json.loads(line) for line in (folder / "calls.ndjson").read_text().splitlines()][-2:]
     assert inspect[0] == "--inspect"
@@ -314,7 +315,7 @@ def test_a_build_that_failed_is_gone_on_with(stand_in: StandIn, request_: Reques
     stand_in("failure", code=1)
     assert refused(lambda: run_build(request_, cache, Events())).id == "osbuild-failed"
     folder = request_.builds / VERSION / "x86_64"
-    assert Journal(folder / NAME).interrupted() == "osbuild"
+    assert Journal(folder / NAME).failed() == ("osbuild",)
     stand_in()
     outcome = run_build(request_, cache, Events())
     assert [each.cached for each in outcome.artifacts] == [True, False]

@@ -1,0 +1,62 @@
+"""More artifacts of a build that exists: the layer comes from its own archive, the rest from its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bootimg.build.journal import NAME, RUN, Journal
+from bootimg.build.prepare import Layer
+from bootimg.build.request import Request
+from bootimg.build.variables import target_imgref
+from bootimg.builds.find import Build
+from bootimg.builds.layout import build_folder
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.layer.image import Image
+from bootimg.platform import platforms
+
+
+def asked(request: Request, layer: Layer) -> Mapping[str, object]:
+    """What a later run must know of this one to make the same base disk of the build's archive."""
+    return {
+        "reference": layer.image.reference,
+        "target-imgref": target_imgref(request, layer.image, layer.facts),
+        "size": request.size,
+    }
+
+
+def request_again(build: Build, request: Request) -> Request:
+    """The request for more artifacts of `build`, which was made by us or by coreos-assembler.
+
+    What the request does not say is as it was when the build was made.
+    """
+    before = Journal(build.path / NAME).last(RUN, "begun")
+    return replace(
+        request,
+        source=build,
+        reference=str(build.artifact("ostree").absolute()),
+        arch=build.arch,
+        builds=build.path.parent.parent,
+        target_imgref=request.target_imgref or before.get("target-imgref"),
+        size=request.size if request.size is not None else before.get("size"),
+    )
+
+
+def only_failed(request: Request, version: str) -> Request:
+    """The request for those platforms alone whose images failed when the build was last made."""
+    folder = build_folder(request.builds, version, request.arch)
+    failed, known = Journal(folder / NAME).failed(), platforms()
+    return replace(request, platforms=tuple(known[name] for name in failed if name in known))
+
+
+def require_same_image(build: Build, image: Image) -> None:
+    """Refuse an archive that is not the image that the build was made from: `build-archive-changed`."""
+    wanted = build.images.get("oci-manifest", {}).get("sha256")
+    if wanted is not None and image.digest != f"sha256:{wanted}":
+        raise BootimgError(
+            "build-archive-changed",
+            f"the archive of build {build.id} holds another image than the build was made from",
+            context=[f"meta.json says sha256:{wanted}", f"the archive has {image.digest}"],
+            hint="put the right archive back, or build from the layer's reference",
+            exit_code=ExitCode.USAGE,
+        )

@@ -1,0 +1,60 @@
+"""The base disks of a build, one a sector size: those that are kept, and the others made in one launch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from bootimg.build.bases import BaseDisk, base_key, find_base, make_bases
+from bootimg.build.keeping import base_scratch
+from bootimg.build.tools import tool_tree_image
+from bootimg.build.work import Work
+from bootimg.disk.base import BaseInputs
+from bootimg.layer.importer import ImportedCommit, write_repo_image
+from bootimg.manifest.recipe import Recipe
+from bootimg.vm.probe import choose_accelerator
+
+
+def base_disks(work: Work, recipes: Mapping[int, Recipe], commit: ImportedCommit) -> dict[int, BaseDisk]:
+    """The sealed base disk of each recipe, by sector size; those that are not kept are made now."""
+    # Natively the tool tree is the layer itself; a foreign layer will bring another one here.
+    tools, digest = work.layer.tree, work.layer.image.digest
+    keys = {size: base_key(recipe, digest, tools.digest) for size, recipe in recipes.items()}
+    with ExitStack() as locks, work.events.step("base", "base disk") as step:
+        for key in sorted(keys.values()):
+            locks.enter_context(work.cache.locked(f"base-{key}"))
+        found = {size: find_base(work.cache, key) for size, key in keys.items()}
+        missing = {keys[size]: recipes[size] for size, base in found.items() if base is None}
+        made = _make(work, missing, commit) if missing else {}
+        if not missing:
+            step.result("kept", cached=True)
+        return {size: base or made[keys[size]] for size, base in found.items()}
+
+
+def _make(work: Work, missing: Mapping[str, Recipe], commit: ImportedCommit) -> dict[str, BaseDisk]:
+    request, cache, events = work.request, work.cache, work.events
+    accelerator = choose_accelerator(request.accelerator, cache, events)
+    events.message(f"accelerator: {accelerator.name} ({accelerator.reason})")
+    tool_tree = tool_tree_image(work.layer.tree, cache, events)
+    with base_scratch(cache, events, keep=request.keep) as scratch:
+        repo_image = scratch / "repo.squashfs"
+        write_repo_image(cache.folder("repo"), commit, repo_image)
+        inputs = {
+            key: _inputs(work, recipe, commit, tool_tree, repo_image) for key, recipe in missing.items()
+        }
+        return make_bases(cache, inputs, scratch, accelerator, events, request.on_failure)
+
+
+def _inputs(
+    work: Work, recipe: Recipe, commit: ImportedCommit, tool_tree: Path, repo_image: Path
+) -> BaseInputs:
+    return BaseInputs(
+        recipe=recipe,
+        image=work.layer.image,
+        tree=work.layer.tree,
+        commit=commit,
+        tools=work.layer.tree,
+        tool_tree=tool_tree,
+        repo_image=repo_image,
+    )
