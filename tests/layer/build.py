@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.layer import chunked, debian, derived, encapsulated, packing, store, tools
+from tests.layer import chunked, coreos, debian, derived, encapsulated, packing, store, tools
 from tests.layer.content import Content, opened
 from tests.layer.debian import say
 from tests.layer.progress import timed
@@ -81,9 +81,14 @@ def _packages_path(recipe: Recipe, versions: Mapping[str, str]) -> Path:
 
 
 def _tree_path(flavour: Flavour, recipe: Recipe, packages: Path) -> Path:
-    parts: list[object] = [packages.name, HERE / "recipe.toml", ROOTFS, store.source("convert.py")]
+    parts: list[object] = [
+        packages.name,
+        HERE / "recipe.toml",
+        ROOTFS,
+        store.source("chroot.py", "convert.py"),
+    ]
     if flavour is Flavour.COREOS:
-        own = (HERE / "coreos.toml", HERE / "coreos", store.source("coreos.py"))
+        own = (HERE / "coreos.toml", coreos.ROOTFS, store.source("coreos.py"))
         parts += [*own, [tools.location(name).name for name in recipe.tools]]
     return packages.with_name(f"tree-{store.key(*parts)}.tar")
 
@@ -92,7 +97,7 @@ def _archive_path(request: Request, recipe: Recipe, tree: Path) -> Path:
     asked = [request.flavour, request.form, request.variant, request.full_version]
     parts = [tree.name, store.source(*_SOURCES[request.form]), asked, recipe.rpms, recipe.tool_rpms]
     if request.form.is_ostree:
-        parts.append(tools.location(tools.OSTREE_EXT).name)
+        parts.append(tools.tools()[tools.OSTREE_EXT].version)
     return store.layers() / store.key(*parts) / request.file_name
 
 

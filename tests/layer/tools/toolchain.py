@@ -33,7 +33,7 @@ class Tool:
     crate: str = ""
     features: tuple[str, ...] = ()
     module: str = ""
-    package: str = ""
+    packages: tuple[str, ...] = ()
     variables: Mapping[str, str] | None = None
 
 
@@ -76,16 +76,16 @@ def _cargo_home(work: Path) -> Path:
 
 
 def _go(tool: Tool, work: Path) -> Path:
-    """Build a package of a module into work/root/bin; returns the folder of its source."""
+    """Build packages of a module into work/root/bin; returns the folder of its source."""
     env = _environment(GOPATH=str(work / "go"), GOCACHE=str(work / "gocache"), CGO_ENABLED="1")
     # Without write permission in the module cache an ordinary user could not delete it.
     download = ["go", "mod", "download", "-modcacherw", "-json", f"{tool.module}@v{tool.version}"]
     source = work / "source"
     shutil.copytree(json.loads(process.run(download, env=env, cwd=work, timeout=_HOUR).stdout)["Dir"], source)
     flags = " ".join(["-s -w", *(f"-X {name}={value}" for name, value in (tool.variables or {}).items())])
-    program = work / "root/bin" / tool.programs[0]
     build = ["go", "build", "-modcacherw", "-trimpath", "-buildmode=pie", f"-ldflags={flags}"]
-    process.run([*build, f"-o={program}", tool.package], env=env, cwd=source, timeout=_HOUR)
+    for name, package in zip(tool.programs, tool.packages, strict=True):
+        process.run([*build, f"-o={work / 'root/bin' / name}", package], env=env, cwd=source, timeout=_HOUR)
     return source
 
 

@@ -5,7 +5,6 @@ Each is kept in $BOOTIMG_TEST_CACHE/tools/NAME-VERSION-KEY, with bin/ and what i
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import re
@@ -17,12 +16,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bootimg import process
-from bootimg.errors import BootimgError
 from tests.layer import store
-from tests.layer.debian import say
 from tests.layer.progress import timed
 from tests.layer.recipe import HERE, UnsupportedError
-from tests.layer.toolchain import MINIMUM, Tool, compile_tool
+from tests.layer.tools.toolchain import MINIMUM, Tool, compile_tool
 
 OSTREE_EXT = "ostree-ext-cli"
 _NUMBERS = re.compile(rb"(\d+)\.(\d+)")
@@ -31,7 +28,7 @@ _NUMBERS = re.compile(rb"(\d+)\.(\d+)")
 @cache
 def tools() -> dict[str, Tool]:
     """The tools of tools.toml, by name."""
-    table = tomllib.loads((HERE / "tools.toml").read_text())
+    table = tomllib.loads((HERE / "tools/tools.toml").read_text())
     return {name: Tool(name, **_typed(entry)) for name, entry in table.items()}
 
 
@@ -76,7 +73,7 @@ def location(name: str) -> Path:
     tool = tools()[name]
     crate = HERE / tool.crate if tool.crate else ""
     libc = os.confstr("CS_GNU_LIBC_VERSION")
-    key = store.key(asdict(tool), crate, store.source("toolchain.py"), platform.machine(), libc)
+    key = store.key(asdict(tool), crate, store.source("tools/toolchain.py"), platform.machine(), libc)
     return store.test_cache() / "tools" / f"{name}-{tool.version}-{key}"
 
 
@@ -111,24 +108,3 @@ def program(name: str, of: str = "") -> Path:
 
 def _chosen(names: tuple[str, ...]) -> list[Tool]:
     return [tools()[name] for name in names or tools()]
-
-
-def main() -> None:
-    """Compile what was asked for, print a line for each: its folder."""
-    parser = argparse.ArgumentParser(prog="python -m tests.layer.tools", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="TOOL", help=", ".join(tools()))
-    names = parser.parse_args().names
-    if unknown := [name for name in names if name not in tools()]:
-        parser.error(f"no such tool: {', '.join(unknown)}")
-    try:
-        for one in _chosen(tuple(names)):
-            print(tool(one.name), flush=True)
-    except UnsupportedError as error:
-        parser.exit(2, f"error: {error}\n")
-    except BootimgError as error:
-        say("failed")
-        parser.exit(1, "\n".join([f"error: {error}", *error.context, error.hint or ""]) + "\n")
-
-
-if __name__ == "__main__":
-    main()
