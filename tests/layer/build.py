@@ -81,12 +81,8 @@ def _packages_path(recipe: Recipe, versions: Mapping[str, str]) -> Path:
 
 
 def _tree_path(flavour: Flavour, recipe: Recipe, packages: Path) -> Path:
-    parts: list[object] = [
-        packages.name,
-        HERE / "recipe.toml",
-        ROOTFS,
-        store.source("chroot.py", "convert.py"),
-    ]
+    sources = store.source("chroot.py", "convert.py")
+    parts: list[object] = [packages.name, HERE / "recipe.toml", ROOTFS, sources]
     if flavour is Flavour.COREOS:
         own = (HERE / "coreos.toml", coreos.ROOTFS, store.source("coreos.py"))
         parts += [*own, [tools.location(name).name for name in recipe.tools]]

@@ -1,4 +1,6 @@
-"""The package tree becomes the tree of a CoreOS layer: `python -m tests.layer.convert IN.tar OUT.tar FLAVOUR TOOL…`.
+"""The package tree becomes the tree of a CoreOS layer.
+
+    python -m tests.layer.convert IN.tar OUT.tar FLAVOUR TOOL…
 
 Runs as root of a mount namespace (see sandbox.py): programs of the tree run in a chroot.  What depends
 on the version asked for (os-release, image.json, the RPM database) is not done here.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,5 +89,5 @@ def generate_update_metadata(root: Path) -> None:
             run("umount", root / "usr/bin/rpm")
     stub.unlink()
     for component in ("BIOS", "EFI"):
-        if not os.path.getsize(root / f"usr/lib/bootupd/updates/{component}.json"):
+        if not (root / f"usr/lib/bootupd/updates/{component}.json").stat().st_size:
             raise SystemExit(f"bootupd wrote no metadata for {component}")
