@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from bootimg.appliance import FailureHook
 from bootimg.arch import Arch
 from bootimg.layer.fetch import RegistryOptions
 from bootimg.platform import Platform
+
+
+class Builder(StrEnum):
+    """What makes the disks: we ourselves in libguestfs' appliance, or the program osbuild."""
+
+    GUESTFS = "guestfs"
+    OSBUILD = "osbuild"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +43,7 @@ class Request:
     until: str | None = None
     keep: bool = False
     on_failure: FailureHook | None = None
+    builder: Builder = Builder.GUESTFS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
