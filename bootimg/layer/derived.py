@@ -77,11 +77,7 @@ def _without_repository(entries: Iterable[Entry]) -> Iterable[Entry]:
         inside = entry.path.startswith(REPOSITORY)
         if inside and entry.mtime and entry.kind is Kind.FILE:
             changed[entry.path] = entry
-        elif (
-            inside
-            or not (entry.mtime and entry.kind is Kind.HARDLINK)
-            or not entry.target.startswith(REPOSITORY)
-        ):
+        elif inside or not _links_inside(entry):
             yield entry
         elif entry.target in moved:
             yield replace(entry, target=moved[entry.target])
@@ -90,7 +86,7 @@ def _without_repository(entries: Iterable[Entry]) -> Iterable[Entry]:
             yield replace(changed[entry.target], path=entry.path)
 
 
-def _is_link_inside(entry: Entry) -> bool:
+def _links_inside(entry: Entry) -> bool:
     return entry.kind is Kind.HARDLINK and bool(entry.mtime) and entry.target.startswith(REPOSITORY)
 
 

@@ -83,10 +83,11 @@ def _key(path: str, entry: Entry) -> Key:
 
 
 def _labelled(entry: Entry, label: str | None) -> Entry:
-    if label is None:
+    pair = (SELINUX, f"{label}\0".encode())
+    if label is None or pair in entry.xattrs:
         return entry
-    kept = [pair for pair in entry.xattrs if pair[0] != SELINUX]
-    return replace(entry, xattrs=tuple(sorted([*kept, (SELINUX, label.encode() + b"\0")])))
+    kept = [each for each in entry.xattrs if each[0] != SELINUX]
+    return replace(entry, xattrs=tuple(sorted([*kept, pair])))
 
 
 def _strings(image: Image) -> Mapping[str, str]:

@@ -1,7 +1,8 @@
 """ostree's objects in bytes: headers, directory metadata, directory trees, and their checksums.
 
 Formats: libostree's ostree-core.h (`OSTREE_FILE_HEADER_GVARIANT_FORMAT` and its neighbours), serialised
-as the GVariant specification says.  All integers of ostree's metadata are big-endian.
+as the GVariant specification says.  All integers of ostree's metadata are big-endian.  Xattrs are
+written in the order given: libostree sorts them by name since 2025.2, older objects may have any order.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def directory_tree(files: Sequence[tuple[str, str]], folders: Sequence[tuple[str
 
 def _xattrs(xattrs: Xattrs) -> bytes:
     pairs = []
-    for name, value in sorted(xattrs):
+    for name, value in xattrs:
         key = name.encode() + b"\0"
         pairs.append(_framed(key + value, [len(key)]))
     return _array(pairs)
@@ -108,7 +109,7 @@ def parse_xattrs(data: bytes) -> tuple[tuple[str, bytes], ...]:
 
 
 def xattrs_variant(xattrs: Xattrs) -> bytes:
-    """The pairs, sorted, as the variant `a(ayay)`."""
+    """The pairs as the variant `a(ayay)`."""
     return _xattrs(xattrs)
 
 

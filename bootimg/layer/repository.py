@@ -92,7 +92,7 @@ class ObjectWriter:
             checksum = content_checksum(header)
         if self._lacks(checksum, self._suffix, entry.size):
             mode, target = content_mode(entry)
-            encoded = [[name, base64.b64encode(value).decode()] for name, value in sorted(entry.xattrs)]
+            encoded = [[name, base64.b64encode(value).decode()] for name, value in entry.xattrs]
             self._worker.send("file", checksum, entry.layer, entry.offset, entry.size, entry.uid, entry.gid,
                               mode, target, encoded)  # fmt: skip
         return checksum
