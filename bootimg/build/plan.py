@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bootimg.build.bases import BaseDisk, base_key, find_base, why_no_base
 from bootimg.build.prepare import Layer, read_layer, render_manifest
-from bootimg.build.request import Request
+from bootimg.build.request import Builder, Request
 from bootimg.build.space import Space, appliance_bytes, base_bytes, fetch_bytes, tree_bytes
 from bootimg.build.timings import Timings, timed_as
 from bootimg.build.tools import tool_tree_path
@@ -162,6 +162,7 @@ class _Survey:
         self.key = base_key(self.recipe, image.digest, layer.tree.digest) if layer and self.recipe else ""
         self.base: BaseDisk | None = find_base(cache, self.key) if self.key else None
         self.imported = self._is_imported()
+        self.by_osbuild = request.builder is Builder.OSBUILD
 
     def _has(self, key: str) -> bool:
         return not self.request.force and self.build.has(key)
@@ -184,7 +185,11 @@ class _Survey:
         )
         yield self._step("import", None if self.imported else self._unread or "not imported yet")
         yield self._step("archive", self._why_made("ostree"), "made already")
-        yield self._step("base", self._why_base(), "kept" if self.wanted else "no image needs it")
+        if self.by_osbuild:
+            why = "osbuild keeps its own checkpoints" if self.wanted else None
+            yield self._step("osbuild", why, "no image needs it")
+        else:
+            yield self._step("base", self._why_base(), "kept" if self.wanted else "no image needs it")
         for platform in self.request.platforms:
             yield self._step(platform.name, self._why_made(platform.image_key), "made already")
 
@@ -230,11 +235,14 @@ class _Survey:
         files, disk = tree_bytes(self.image, tree), base_bytes(self.image, tree)
         in_cache = fetch_bytes(self.image, self.cache)
         in_cache += 0 if self.imported else files
-        if self.wanted and not self.base:
+        if self.wanted and self.by_osbuild:
+            # The archive twice and the tree twice, then the disk, and each platform's before conversion.
+            in_cache += 2 * self.image.size + 2 * files + disk * (1 + 2 * len(self.wanted))
+        elif self.wanted and not self.base:
             # The base disk, and while it is made the commit as a file system image.
             in_cache += disk + files + appliance_bytes(self.cache)
             in_cache += 0 if tree and tool_tree_path(tree, self.cache).exists() else files
-        used = _used(self.base.path) if self.base else disk
+        used = _used(self.base.path) if self.base and not self.by_osbuild else disk
         in_builds = len(self.wanted) * used + (0 if self._has("ostree") else self.image.size)
         return (
             Space("cache", self.cache.root, in_cache),

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
+from bootimg.appliance import FailureHook
 from bootimg.arch import Arch
 from bootimg.layer.fetch import RegistryOptions
 from bootimg.platform import Platform
+
+
+class Builder(StrEnum):
+    """What makes the disks: we ourselves in libguestfs' appliance, or the program osbuild."""
+
+    GUESTFS = "guestfs"
+    OSBUILD = "osbuild"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +26,9 @@ class Request:
 
     `size` is the virtual size of platform disks in bytes, over image.json's.  `accelerator` is
     `auto`, `kvm` or `tcg`.  With `force` artifacts that exist are made again.
+
+    For whoever hunts a fault: `until` names the step to stop after, `keep` leaves the base disk's
+    scratch folder, `on_failure` gets the appliance in which something failed.
     """
 
     reference: str
@@ -28,6 +40,10 @@ class Request:
     size: int | None = None
     accelerator: str = "auto"
     force: bool = False
+    until: str | None = None
+    keep: bool = False
+    on_failure: FailureHook | None = None
+    builder: Builder = Builder.GUESTFS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +60,18 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a build made."""
+    """What a build made; `stopped_after` is the step that it was told to stop after, `kept` what is there.
+
+    `kept` has a file or folder for every step that was done.
+    """
 
     build_id: str
     arch: Arch
     path: Path
     artifacts: tuple[Artifact, ...]
     statistics: Mapping[str, object]
+    stopped_after: str | None = None
+    kept: Mapping[str, Path] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, object]:
         """The outcome as `bootimg build --json` prints it."""
@@ -70,4 +91,6 @@ class Outcome:
                 for artifact in self.artifacts
             ],
             "statistics": dict(self.statistics),
+            "stopped-after": self.stopped_after,
+            "kept": {step: str(path) for step, path in self.kept.items()},
         }

@@ -9,6 +9,7 @@ import click
 
 from bootimg.arch import Arch
 from bootimg.cli.app import App
+from bootimg.cli.faults import Faults, fault_options
 from bootimg.cli.options import (
     accel_option,
     arch_option,
@@ -35,6 +36,16 @@ target_imgref_option = click.option(
 size_option = click.option(
     "--size", type=size_type, envvar="BOOTIMG_SIZE", show_envvar=True, help="Virtual size of the disks."
 )
+builder_option = click.option(
+    "--builder",
+    type=click.Choice(["guestfs", "osbuild"]),
+    default="guestfs",
+    show_default=True,
+    envvar="BOOTIMG_BUILDER",
+    show_envvar=True,
+    help="What makes the disks: a virtual machine, or the program osbuild (as root).",
+)
+"""Passes `builder: str`."""
 
 
 @click.command(
@@ -51,8 +62,10 @@ Examples:
 @builds_option
 @size_option
 @target_imgref_option
+@builder_option
 @accel_option
 @force_option
+@fault_options
 @registry_options
 def command(
     app: App,
@@ -62,12 +75,15 @@ def command(
     builds: Path,
     size: int | None,
     target_imgref: str | None,
+    builder: str,
     force: bool,
+    faults: Faults,
     registry: RegistryOptions,
 ) -> None:
     """Make boot images from the layer IMAGE: whatever skopeo takes, or a path to an OCI archive or layout."""
     from bootimg.build.build import run_build
-    from bootimg.build.request import Request
+    from bootimg.build.request import Builder, Request
+    from bootimg.build.until import stopped_text
 
     request = Request(
         reference=image,
@@ -79,9 +95,14 @@ def command(
         size=size,
         accelerator=app.accel,
         force=force,
+        until=faults.until,
+        keep=faults.keep,
+        on_failure=faults.on_failure,
+        builder=Builder(builder),
     )
     outcome = run_build(request, app.cache, app.events)
-    app.result(outcome.as_dict(), artifact_table(outcome))
+    text = stopped_text if outcome.stopped_after else artifact_table
+    app.result(outcome.as_dict(), text(outcome))
 
 
 def artifact_table(outcome: Outcome) -> str:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from bootimg.appliance import Appliance, Drive
+from bootimg.appliance import Appliance, Drive, FailureHook
 from bootimg.cache import Cache
-from bootimg.disk import bootloader, filesystems, labels, ostree_deploy
+from bootimg.disk import bootloader, bootupd, filesystems, labels, ostree_deploy
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH, aleph_json
 from bootimg.disk.biosgrub import install_bios_grub
 from bootimg.disk.gpt import Attribute, Gpt, Partition, partition_guid, write_gpt
@@ -23,7 +23,7 @@ from bootimg.events import Events
 from bootimg.layer.image import Image
 from bootimg.layer.importer import ImportedCommit
 from bootimg.layer.tree import Tree
-from bootimg.manifest.recipe import Bootupd, Disk, Ignition, Mount, Recipe
+from bootimg.manifest.recipe import Disk, Ignition, Mount, Recipe
 from bootimg.manifest.taken import unsupported
 from bootimg.vm.probe import Accelerator
 
@@ -71,9 +71,10 @@ def make_base_disk(
     accelerator: Accelerator,
     cache: Cache,
     events: Events,
+    on_failure: FailureHook | None = None,
 ) -> Gpt:
     """Write the base disk to `output` (a new sparse file) and return its partition table."""
-    refuse_unrealised(inputs.recipe)
+    refuse_unrealised(inputs.recipe, own_bootloader=not bootupd.brings_bootupd(inputs.tools))
     gpt = disk_gpt(inputs.recipe.disk, inputs.image.digest)
     write_gpt(output, gpt)
     drives = [
@@ -82,7 +83,13 @@ def make_base_disk(
         Drive(_REPO, inputs.repo_image, readonly=True),
     ]
     with Appliance.start(
-        drives, tool_tree=_TOOLS, log=log, accelerator=accelerator, cache=cache, events=events
+        drives,
+        tool_tree=_TOOLS,
+        log=log,
+        accelerator=accelerator,
+        cache=cache,
+        events=events,
+        on_failure=on_failure,
     ) as vm:
         bios = _populate(vm, inputs, events)
     if bios is not None:
@@ -93,8 +100,11 @@ def make_base_disk(
     return gpt
 
 
-def refuse_unrealised(recipe: Recipe) -> None:
-    """Refuse what a manifest may ask for and this builder does not do: nothing is silently ignored."""
+def refuse_unrealised(recipe: Recipe, *, own_bootloader: bool = True) -> None:
+    """Refuse what a manifest may ask for and this builder does not do: nothing is silently ignored.
+
+    `own_bootloader`: the bootloader is installed by our own table, not by the layer's bootupd.
+    """
     bios = recipe.bootloader.bios if recipe.bootloader else None
     boot_mounts = tuple(mount.target for mount in recipe.mounts if mount.target != "/")
     unrealised = {
@@ -104,7 +114,8 @@ def refuse_unrealised(recipe: Recipe) -> None:
         and not recipe.labels,
         "org.osbuild.zipl.inst": any(disk.zipl for disk in recipe.platforms.values()),
         "org.osbuild.bootupd: bios.partition": bios is not None and bios.partition is not None,
-        "org.osbuild.bootupd: bios without static-configs": bios is not None
+        "org.osbuild.bootupd: bios without static-configs": own_bootloader
+        and bios is not None
         and not (recipe.bootloader and recipe.bootloader.static_configs),
     }
     for what, present in unrealised.items():
@@ -122,7 +133,7 @@ def _populate(vm: Appliance, inputs: BaseInputs, events: Events) -> tuple[bytes,
     with events.step("deploy", "deploying the layer"):
         deployment = _deploy(vm, inputs)
     with events.step("bootloader", "installing the bootloader"):
-        bios = _bootloader(vm, recipe.bootloader, inputs.tools)
+        bios = _bootloader(vm, recipe, inputs.tools)
     with events.step("finish", "labelling, trimming and checking"):
         _finish(vm, recipe, deployment)
     return bios
@@ -182,8 +193,20 @@ def _write_aleph(vm: Appliance, image: Image, imgref: str, *, compat: bool) -> N
         vm.run(["ln", "-s", ALEPH, f"{SYSROOT}/{COREOS_ALEPH}"], timeout=60)
 
 
-def _bootloader(vm: Appliance, options: Bootupd | None, tools: Tree) -> tuple[bytes, bytes] | None:
+def _bootloader(vm: Appliance, recipe: Recipe, tools: Tree) -> tuple[bytes, bytes] | None:
+    """Install it; returns GRUB's boot sector and core image where they are still to be placed."""
+    options = recipe.bootloader
     if options is None:
+        return None
+    if bootupd.brings_bootupd(tools):
+        efi = any(mount.target == "/boot/efi" for mount in recipe.mounts)
+        wanted = {"EFI": efi, "BIOS": options.bios is not None}
+        bootupd.install(
+            vm,
+            device=vm.device(_DISK) if options.bios else None,
+            static_configs=options.static_configs,
+            components=frozenset(name for name, present in wanted.items() if present),
+        )
         return None
     bootloader.install_esp(vm, tools, static_config=options.static_configs)
     if options.static_configs:

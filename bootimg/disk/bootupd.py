@@ -1,0 +1,53 @@
+"""The bootloader put on the disk by the layer's own bootupd, which then owns and updates it.
+
+bootupd writes GRUB's static configuration, the ESP, GRUB for the BIOS and the state file from which
+`bootupctl` on the running system knows what is installed.
+"""
+
+from __future__ import annotations
+
+import json
+
+from bootimg.appliance import Appliance
+from bootimg.disk.ostree_deploy import SYSROOT
+from bootimg.errors import BootimgError
+from bootimg.layer.tree import Tree
+
+PROGRAM = "usr/bin/bootupctl"
+STATE = f"{SYSROOT}/boot/bootupd-state.json"
+
+
+def brings_bootupd(tree: Tree) -> bool:
+    """Whether the layer has bootupd."""
+    return tree.exists(PROGRAM)
+
+
+def install(vm: Appliance, *, device: str | None, static_configs: bool, components: frozenset[str]) -> None:
+    """Have bootupd install all that it has, GRUB for the BIOS on `device` where one is given.
+
+    The arguments are those of osbuild's stage org.osbuild.bootupd.  `components` (such as BIOS, EFI) must
+    be in the state file afterwards, else the error is `bootupd-incomplete`.
+    """
+    argv = ["bootupctl", "backend", "install"]
+    if device is not None:
+        argv.append(f"--device={device}")
+    if static_configs:
+        argv.append("--with-static-configs")
+    vm.run([*argv, SYSROOT], timeout=600)
+    installed = _installed(vm)
+    if missing := sorted(components - installed):
+        raise BootimgError(
+            "bootupd-incomplete",
+            f"bootupd reported success, but has not installed {' and '.join(missing)}",
+            context=[f"in its state file: {', '.join(sorted(installed)) or 'nothing'}", f"log: {vm.log}"],
+            hint="look for what the layer has in /usr/lib/bootupd/updates: "
+            "`bootupctl backend generate-update-metadata` writes it when the layer is made",
+        )
+
+
+def _installed(vm: Appliance) -> frozenset[str]:
+    found = vm.run(["sh", "-c", f"test ! -e {STATE} || cat {STATE}"], timeout=60)
+    try:
+        return frozenset(json.loads(found)["installed"])
+    except (ValueError, KeyError, TypeError):
+        return frozenset()
