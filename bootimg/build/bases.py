@@ -22,7 +22,7 @@ from bootimg.manifest.recipe import Recipe
 from bootimg.vm.probe import Accelerator
 
 # Raise it when the same inputs give another disk than before.
-BUILDER = 2
+BUILDER = 3
 _CHUNK = 1 << 20
 
 

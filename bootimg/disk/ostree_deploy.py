@@ -42,9 +42,9 @@ def pull(vm: Appliance, device: str, commit: ImportedCommit) -> None:
     vm.run(["mount", "-o", "ro", device, _SOURCE], timeout=60)
     commits = sorted({commit.checksum, *commit.refs.values()})
     vm.run(["ostree", f"--repo={REPO}", "pull-local", "--disable-fsync", _SOURCE, *commits], timeout=1200)
+    # The image has these refs and no others, and an encapsulated layer dozens: a program for each is slow.
+    vm.run(["cp", "-R", f"{_SOURCE}/refs/heads/.", f"{REPO}/refs/heads/"], timeout=60)
     vm.run(["umount", _SOURCE], timeout=60)
-    for ref, checksum in sorted(commit.refs.items()):
-        vm.run(["ostree", f"--repo={REPO}", "refs", f"--create={ref}", checksum], timeout=60)
 
 
 def deploy(vm: Appliance, osname: str, commit: str, options: Deploy) -> Deployment:
