@@ -113,11 +113,12 @@ class _Builder:
         parents = [""]
         for part in entry.path.split("/")[:-1]:
             parents.append(f"{parents[-1]}/{part}" if parents[-1] else part)
+        if any(path in self._entries and self._entries[path].kind is not Kind.DIRECTORY for path in parents):
+            raise unsafe_path(entry.path, "goes through something that is no directory")
         if parents[-1] in self._entries or len(parents) == 1:
             return
+        # libostree does so with all of them, those that an earlier member described too.
         for path in parents:
-            if self._entries.get(path, entry).kind is not Kind.DIRECTORY and path in self._entries:
-                raise unsafe_path(entry.path, "goes through something that is no directory")
             self._entries[path] = Entry(path, Kind.DIRECTORY, 0o755, entry.uid, entry.gid)
 
     def finish(self) -> Mapping[str, Entry]:
