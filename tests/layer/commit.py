@@ -7,6 +7,7 @@ oci/.  Runs as root of a mount namespace (see sandbox.py): the owners in the tre
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,8 +25,12 @@ def main() -> None:
     work, program = map(Path, sys.argv[1:3])
     asked = json.loads((work / "asked.json").read_text())
     root, repo = work / "root", work / "repo"
-    unpack(work / "tree.tar", root)
-    commit(root, repo, asked)
+    try:
+        unpack(work / "tree.tar", root)
+        commit(root, repo, asked)
+    finally:
+        # Here, as outside the namespace its files may belong to ids that are not the user's.
+        shutil.rmtree(root, ignore_errors=True)
     (work / "contentmeta.json").write_text(json.dumps(content_meta(repo, asked["chunks"])))
     labels = [f"--label={name}={value}" for name, value in sorted(asked["labels"].items())]
     process.run(
