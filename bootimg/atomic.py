@@ -70,11 +70,13 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 def _remove_abandoned(parent: Path, prefix: str) -> None:
     for folder in parent.glob(f"{prefix}*"):
-        with suppress(FileNotFoundError, NotADirectoryError, BlockingIOError):
-            fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+        # In /tmp there are other users' too, whose runs look after them.
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError, BlockingIOError):
+            fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
+                status = os.fstat(fd)
                 # One that has just been made is not locked yet.
-                if time.time() - os.fstat(fd).st_ctime > _YOUNG:
+                if status.st_uid == os.geteuid() and time.time() - status.st_ctime > _YOUNG:
                     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(folder, ignore_errors=True)
             finally:

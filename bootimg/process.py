@@ -6,6 +6,7 @@ program that is missing, one that a signal ended, one that took too long and one
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -87,7 +88,7 @@ def run(
     """
     words = tuple(os.fspath(word) for word in argv)
     with spawn(words, stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
-               stdout=stdout, stderr=subprocess.PIPE, env=env, cwd=cwd) as child:  # fmt: skip
+               stdout=stdout, stderr=subprocess.PIPE, env=env, cwd=cwd, tied=True) as child:  # fmt: skip
         try:
             out, err = child.communicate(input, timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -122,12 +123,16 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     pass_fds: Sequence[int] = (),
+    tied: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A running program in a process group of its own, killed when the body ends before it does."""
+    """A running program in a process group of its own, killed when the body ends before it does.
+
+    One that is `tied` the kernel kills when this thread ends in any other way (kill -9).
+    """
     words = [os.fspath(word) for word in argv]
     try:
         child = subprocess.Popen(
-            words,
+            [*(_ties() if tied and find(words[0]) else ()), *words],
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
@@ -151,6 +156,16 @@ def spawn(
             if pipe is not None and not pipe.closed:
                 with suppress(BrokenPipeError):
                     pipe.close()
+
+
+@functools.cache
+def _ties() -> tuple[str, ...]:
+    """Words before a program's own that tie it; none where setpriv is older than util-linux 2.33."""
+    setpriv = find("setpriv")
+    if setpriv is None:
+        return ()
+    known = subprocess.run([setpriv, "--help"], capture_output=True, check=False).stdout
+    return (os.fspath(setpriv), "--pdeathsig", "KILL", "--") if b"--pdeathsig" in known else ()
 
 
 def kill_group(child: subprocess.Popen[bytes], grace: float = 2.0) -> None:

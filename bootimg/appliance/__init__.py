@@ -3,6 +3,6 @@
 Five calls: attach (drives, given to `Appliance.start`), `run`, `put`, `get`, `close`.
 """
 
-from bootimg.appliance.appliance import Appliance, Drive
+from bootimg.appliance.appliance import Appliance, Drive, FailureHook
 
-__all__ = ["Appliance", "Drive"]
+__all__ = ["Appliance", "Drive", "FailureHook"]

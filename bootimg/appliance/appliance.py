@@ -6,10 +6,10 @@ import hashlib
 import os
 import re
 import shlex
-import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from bootimg.appliance.channel import Channel, WorkerGoneError, WorkerTimeoutError
 from bootimg.appliance.interpreter import guestfs_python
-from bootimg.atomic import require_space
+from bootimg.atomic import require_space, scratch_folder
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
@@ -33,12 +33,16 @@ APPLIANCE_BUILD_DEADLINE = (
 FILE_DEADLINE = 600.0
 CLOSE_DEADLINE = 60.0
 FULL = 256 * KIB
+SCRATCH = "bootimg-appliance-"
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/tmp",
     "LC_ALL": "C.UTF-8",
     "TMPDIR": "/var/tmp",
 }
+
+
+FailureHook = Callable[["Appliance", BootimgError], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class Appliance:
         self._devices = dict(devices)
         self._scratch = scratch
         self._events = Events()
+        self._resources = ExitStack()
+        self._on_failure: FailureHook | None = None
         self.log = log
 
     @classmethod
@@ -83,12 +89,16 @@ class Appliance:
         events: Events,
         memory_mib: int = 2048,
         cpus: int | None = None,
+        on_failure: FailureHook | None = None,
     ) -> Self:
         """Boot with `drives`; the one labelled `tool_tree` becomes `/`.
 
         A launch that takes too long is killed and tried once more (libguestfs is known to hang on busy
-        machines).  Console and trace go to `log`.  Raises libguestfs-missing, kernel-for-appliance-missing,
-        qemu-missing, qemu-too-old, appliance-launch-timeout, appliance-launch-failed.
+        machines).  Console and trace go to `log`.  `on_failure` is called with the machine and the error
+        that left the body, as long as there is a machine.
+
+        Raises libguestfs-missing, kernel-for-appliance-missing, qemu-missing, qemu-too-old,
+        appliance-launch-timeout, appliance-launch-failed.
         """
         python, kernel = guestfs_python(), find_kernel()
         require_system()
@@ -107,7 +117,9 @@ class Appliance:
         for again in (False, True):
             try:
                 # A talkative boot takes half as long again under TCG, so only where the log will be read.
-                return cls._launch(python, kernel, {**request, "verbose": again}, log, events)
+                started = cls._launch(python, kernel, {**request, "verbose": again}, log, events)
+                started._on_failure = on_failure
+                return started
             except WorkerTimeoutError:
                 if again:
                     raise BootimgError(
@@ -123,7 +135,8 @@ class Appliance:
     def _launch(
         cls, python: Path, kernel: Kernel, request: Mapping[str, Any], log: Path, events: Events
     ) -> Self:
-        scratch = _scratch_folder()
+        resources = ExitStack()
+        scratch = resources.enter_context(scratch_folder(_scratch_parent(), SCRATCH))
         built = any(Path(request["cachedir"]).glob(".guestfs-*/appliance.d/root"))
         deadline = LAUNCH_DEADLINE if built else APPLIANCE_BUILD_DEADLINE
         environment = {
@@ -142,12 +155,13 @@ class Appliance:
         except BaseException as error:
             if channel:
                 channel.kill()
-            shutil.rmtree(scratch, ignore_errors=True)
+            resources.close()
             if isinstance(error, WorkerGoneError):
                 raise _launch_error("the process that starts it ended", log) from None
             raise
         growing = [Path(drive["path"]) for drive in request["drives"] if not drive["readonly"]]
         appliance = cls(channel, answer["devices"], growing, scratch, log)
+        appliance._resources = resources
         appliance._events = events
         return appliance
 
@@ -227,7 +241,7 @@ class Appliance:
         if self._channel is not None:
             self._channel.kill()
             self._channel = None
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._resources.close()
 
     def __enter__(self) -> Self:
         return self
@@ -237,7 +251,11 @@ class Appliance:
     ) -> None:
         if kind is None:
             self.close()
-        else:
+            return
+        try:
+            if isinstance(error, BootimgError) and self._channel and self._on_failure:
+                self._on_failure(self, error)
+        finally:
             self.kill()
 
     def _call(self, name: str, timeout: float, what: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -306,10 +324,10 @@ def _appliance_folder(cache: Cache, kernel: Kernel) -> Path:
     return folder.absolute()
 
 
-def _scratch_folder() -> Path:
+def _scratch_parent() -> Path:
     # libguestfs puts sockets there, whose paths must stay below 108 bytes.
     parent = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix="bootimg-appliance-", dir=parent if len(parent) < 40 else "/tmp"))
+    return Path(parent if len(parent) < 40 else "/tmp")
 
 
 def _last_lines(text: str, count: int = 8) -> list[str]:

@@ -1,4 +1,4 @@
-"""The system's Python: the one that has libguestfs' binding, which bootimg's own need not have."""
+"""The Python that has libguestfs' binding, which bootimg's own need not have."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from bootimg import process
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.systempython import candidates, first_that_runs
 from bootimg.vm.packages import Packages
 
 MINIMUM = (1, 44)
@@ -16,23 +16,15 @@ _VERSION = "import guestfs; print(guestfs.GuestFS(python_return_dict=True).versi
 PACKAGES = Packages(apt="python3-guestfs libguestfs-xfs", dnf="python3-libguestfs libguestfs-xfs")
 
 
-def candidates() -> list[Path]:
-    """Interpreters to try, the system's own first."""
-    found = [Path("/usr/bin/python3"), process.find("python3"), Path("/usr/libexec/platform-python")]
-    return [path for path in dict.fromkeys(found) if path is not None and path.exists()]
-
-
 def guestfs_python(pythons: Sequence[Path] | None = None) -> Path:
     """The first interpreter that can import guestfs; `libguestfs-missing` where there is none.
 
     `libguestfs-too-old` where that is older than `MINIMUM`.
     """
     tried = candidates() if pythons is None else list(pythons)
-    for python in tried:
-        done = process.run([python, "-I", "-c", _VERSION], check=False, timeout=60)
-        if done.returncode == 0:
-            _require_version(python, done.stdout.decode(errors="replace"))
-            return python
+    if found := first_that_runs(_VERSION, tried):
+        _require_version(*found)
+        return found[0]
     raise BootimgError(
         "libguestfs-missing",
         "no Python on this machine has the libguestfs binding (module `guestfs`)",

@@ -17,6 +17,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ readlink -f"""
 RUN = f'in=$1; shift; "$@" <"$in" >{OUTPUT} 2>{ERRORS}; echo $?'
 STDERR_LIMIT = 64 * 1024
 SMALL = 1 << 20
+GROUP_DEADLINE = 5.0
 SOCKET_FOLDER = re.compile(rb"path=(/[^,]*/libguestfs[A-Za-z0-9]{6})/guestfsd\.sock")
 
 
@@ -164,9 +166,35 @@ def read_requests(requests: queue.Queue[str], scratch: str) -> None:
     """Hand on the lines of stdin; when it ends, end everything at once."""
     for line in sys.stdin:
         requests.put(line)
-    for folder in (scratch, *socket_folders(os.getpgrp())):
-        shutil.rmtree(folder, ignore_errors=True)
-    os.killpg(0, signal.SIGKILL)
+    end_everything([scratch, *socket_folders(os.getpgrp())])
+
+
+def end_everything(folders: list[str]) -> None:
+    """Kill the process group, this process with it, and remove the folders that it wrote to.
+
+    A child outside of the group does it: what still runs would fill a folder again.
+    """
+    group = os.getpgrp()
+    if os.fork() == 0:
+        os.setsid()
+        os.killpg(group, signal.SIGKILL)
+        deadline = time.monotonic() + GROUP_DEADLINE
+        while time.monotonic() < deadline and group_is_there(group):
+            time.sleep(0.02)
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+        os._exit(0)
+    while True:
+        signal.pause()
+
+
+def group_is_there(group: int) -> bool:
+    """Whether a process of the group is left."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def answer(worker: Worker, line: str) -> dict[str, Any]:

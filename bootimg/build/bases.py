@@ -12,6 +12,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bootimg.appliance import FailureHook
 from bootimg.atomic import sync, write_whole
 from bootimg.cache import Cache
 from bootimg.disk.base import BaseInputs, make_base_disk
@@ -89,7 +90,13 @@ def find_base(cache: Cache, key: str) -> BaseDisk | None:
 
 
 def make_base(
-    cache: Cache, key: str, inputs: BaseInputs, scratch: Path, accelerator: Accelerator, events: Events
+    cache: Cache,
+    key: str,
+    inputs: BaseInputs,
+    scratch: Path,
+    accelerator: Accelerator,
+    events: Events,
+    on_failure: FailureHook | None = None,
 ) -> BaseDisk:
     """Make and seal the base disk of this key; the caller holds the lock `base-<key>`.
 
@@ -101,7 +108,9 @@ def make_base(
     partial = scratch / key
     partial.mkdir()
     disk = partial / "disk.raw"
-    make_base_disk(inputs, disk, log=log, accelerator=accelerator, cache=cache, events=events)
+    make_base_disk(
+        inputs, disk, log=log, accelerator=accelerator, cache=cache, events=events, on_failure=on_failure
+    )
     parts = _parts(_key_inputs(inputs.recipe, inputs.image.digest, inputs.tools.digest))
     write_whole(partial / "inputs.json", json.dumps(parts, indent=1).encode())
     _seal(partial, disk, inputs.commit.checksum)

@@ -12,18 +12,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bootimg.arch import Arch
-from bootimg.atomic import PARTIAL, enough_space, scratch_folder
+from bootimg.atomic import enough_space
 from bootimg.build.artifacts import archive_layer, existing, make_image
 from bootimg.build.bases import BaseDisk, base_key, find_base, make_base
 from bootimg.build.by_osbuild import images_by_osbuild
 from bootimg.build.journal import NAME, Journal
+from bootimg.build.keeping import base_scratch
 from bootimg.build.plan import plan_of
-from bootimg.build.prepare import Layer, open_layer, render_manifest
+from bootimg.build.prepare import Layer, fetch_image, read_layer, render_manifest
 from bootimg.build.request import Artifact, Builder, Outcome, Request
 from bootimg.build.space import require_room
 from bootimg.build.summary import summary
 from bootimg.build.timings import timing
 from bootimg.build.tools import tool_tree_image
+from bootimg.build.until import Progress, StepReached, require_step
 from bootimg.build.variables import target_imgref
 from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.meta import LayerIdentity, layer_meta
@@ -31,8 +33,10 @@ from bootimg.cache import Cache
 from bootimg.disk.base import BaseInputs
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
+from bootimg.layer.facts import version_of
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
 from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_image
+from bootimg.layer.tree import open_tree
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.recipe import Recipe
@@ -41,12 +45,17 @@ from bootimg.vm.probe import choose_accelerator
 
 
 def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
-    """Make what the request asks for and return what the build has then."""
+    """Make what the request asks for, or up to its step `until`, and return what the build has then."""
+    require_step(request)
+    progress = Progress(request)
     with (
         enough_space(cache.root, others=(request.builds, Path(tempfile.gettempdir()))),
         timing(cache, request.accelerator, events) as timed,
     ):
-        return _build(request, cache, timed)
+        try:
+            return _build(request, cache, timed, progress)
+        except StepReached:
+            return progress.outcome()
 
 
 def refuse_other_arches(arch: Arch, builder: Builder) -> None:
@@ -72,10 +81,14 @@ def _refuse_foreign(arch: Arch) -> None:
         )
 
 
-def _build(request: Request, cache: Cache, events: Events) -> Outcome:
+def _build(request: Request, cache: Cache, events: Events, progress: Progress) -> Outcome:
     if request.builder is Builder.OSBUILD:
         require_osbuild()
-    layer = open_layer(request, cache, events)
+    image = fetch_image(request, cache, events)
+    progress.version = version_of(image)
+    progress.done("fetch", cache.root / "blobs")
+    layer = read_layer(request, image, open_tree(image, cache, events))
+    progress.done("layers", cache.root / "tars")
     refuse_other_arches(request.arch, request.builder)
     plan = plan_of(request, layer.image, layer, cache)
     events.message(f"plan: {summary(plan)}")
@@ -84,7 +97,7 @@ def _build(request: Request, cache: Cache, events: Events) -> Outcome:
         journal = Journal(build.file(NAME))
         if step := journal.interrupted():
             events.message(f"an earlier run was cut off in the step {step}; continuing")
-        return _run(request, layer, build, journal, cache, events)
+        return _run(request, layer, build, journal, cache, events, progress)
 
 
 def _run(
@@ -94,17 +107,22 @@ def _run(
     journal: Journal,
     cache: Cache,
     events: Events,
+    progress: Progress,
 ) -> Outcome:
     started = time.monotonic()
     with journal.step("import"):
         commit = _import(request, layer, cache, events)
         build.meta.merge(layer_meta(_identity(layer, commit)))
+    progress.done("import", cache.root / "repo")
+    artifacts = progress.artifacts
     with journal.step("archive"):
-        artifacts = [archive_layer(build, layer, cache, events, force=request.force)]
+        archive = archive_layer(build, layer, cache, events, force=request.force)
+    artifacts.append(archive)
+    progress.done("archive", archive.path)
     if request.builder is Builder.OSBUILD:
-        artifacts += images_by_osbuild(request, layer, artifacts[0], build, journal, cache, events)
+        images_by_osbuild(layer, archive, build, journal, cache, events, progress)
     else:
-        artifacts += _images(request, layer, commit, artifacts[0], build, journal, cache, events)
+        _images(layer, commit, archive, build, journal, cache, events, progress)
     build.finish()
     journal.record("build", "done")
     return Outcome(
@@ -117,7 +135,6 @@ def _run(
 
 
 def _images(
-    request: Request,
     layer: Layer,
     commit: ImportedCommit,
     archive: Artifact,
@@ -125,21 +142,24 @@ def _images(
     journal: Journal,
     cache: Cache,
     events: Events,
-) -> list[Artifact]:
+    progress: Progress,
+) -> None:
+    request, artifacts = progress.request, progress.artifacts
     recipe = read_recipe(Manifest.from_json(render_manifest(request, layer, archive.path, archive.sha256)))
     wanted = [p for p in request.platforms if request.force or not build.has(p.image_key)]
-    base, artifacts = None, []
+    base = None
     if wanted:
         with journal.step("base"):
             base = base_disk(request, layer, recipe, commit, cache, events)
+    progress.done("base", base.path if base else None)
     for platform in request.platforms:
         if base is None or platform not in wanted:
             artifacts.append(existing(build, platform.image_key))
-            continue
-        with journal.step(platform.name):
-            disk = recipe.platforms[platform.name]
-            artifacts.append(make_image(build, platform, disk, base, layer, events))
-    return artifacts
+        else:
+            with journal.step(platform.name):
+                disk = recipe.platforms[platform.name]
+                artifacts.append(make_image(build, platform, disk, base, layer, events))
+        progress.done(platform.name, artifacts[-1].path)
 
 
 def _statistics(commit: ImportedCommit, artifacts: list[Artifact], seconds: float) -> dict[str, object]:
@@ -187,7 +207,7 @@ def base_disk(
         accelerator = choose_accelerator(request.accelerator, cache, events)
         events.message(f"accelerator: {accelerator.name} ({accelerator.reason})")
         tool_tree = tool_tree_image(tools, cache, events)
-        with scratch_folder(cache.folder("bases"), PARTIAL) as scratch:
+        with base_scratch(cache, events, keep=request.keep) as scratch:
             repo_image = scratch / "repo.squashfs"
             write_repo_image(cache.folder("repo"), commit, repo_image)
             inputs = BaseInputs(
@@ -199,4 +219,4 @@ def base_disk(
                 tool_tree=tool_tree,
                 repo_image=repo_image,
             )
-            return make_base(cache, key, inputs, scratch, accelerator, events)
+            return make_base(cache, key, inputs, scratch, accelerator, events, request.on_failure)

@@ -15,7 +15,8 @@ from bootimg.atomic import write_whole
 from bootimg.build.artifacts import existing
 from bootimg.build.journal import Journal
 from bootimg.build.prepare import Layer, render_manifest
-from bootimg.build.request import Artifact, Request
+from bootimg.build.request import Artifact
+from bootimg.build.until import Progress
 from bootimg.builds.build import BuildDir
 from bootimg.builds.find import digest_of
 from bootimg.builds.layout import artifact_name
@@ -35,31 +36,31 @@ _KEPT = ("deployed-tree", "tree", "raw-image", "metal", "metal4k")
 
 
 def images_by_osbuild(
-    request: Request,
     layer: Layer,
     archive: Artifact,
     build: BuildDir,
     journal: Journal,
     cache: Cache,
     events: Events,
-) -> list[Artifact]:
-    """The images of the request's platforms; those that the build has already stay."""
+    progress: Progress,
+) -> None:
+    """Make the images of the request's platforms; those that the build has already stay."""
+    request, artifacts = progress.request, progress.artifacts
     document = render_manifest(request, layer, archive.path, archive.sha256)
     wanted = [each for each in request.platforms if request.force or not build.has(each.image_key)]
     output = build.scratch / "osbuild"
     if wanted:
         with journal.step("osbuild"):
             _run(document, wanted, build, output, cache, events)
-    artifacts = []
+    progress.done("osbuild", cache.root / "osbuild" if wanted else None)
     for platform in request.platforms:
         if platform not in wanted:
             artifacts.append(existing(build, platform.image_key))
-            continue
-        with journal.step(platform.name):
-            name = artifact_name(layer.facts.osname, build.id, platform.name, build.arch, platform.suffix)
-            artifacts.append(_collect(document, platform, name, build, output, events))
-    shutil.rmtree(output, ignore_errors=True)
-    return artifacts
+        else:
+            with journal.step(platform.name):
+                name = artifact_name(layer.facts.osname, build.id, platform.name, build.arch, platform.suffix)
+                artifacts.append(_collect(document, platform, name, build, output, events))
+        progress.done(platform.name, artifacts[-1].path)
 
 
 def _run(

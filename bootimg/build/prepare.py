@@ -28,8 +28,13 @@ class Layer:
 
 def open_layer(request: Request, cache: Cache, events: Events) -> Layer:
     """Fetch the image, open its tree, read what it says of itself; refuse what can't be built of it."""
-    image = fetch(request.reference, arch=request.arch, cache=cache, events=events, registry=request.registry)
+    image = fetch_image(request, cache, events)
     return read_layer(request, image, open_tree(image, cache, events))
+
+
+def fetch_image(request: Request, cache: Cache, events: Events) -> Image:
+    """The image that the request names, its blobs in the cache."""
+    return fetch(request.reference, arch=request.arch, cache=cache, events=events, registry=request.registry)
 
 
 def read_layer(request: Request, image: Image, tree: Tree) -> Layer:

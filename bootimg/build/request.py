@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from bootimg.appliance import FailureHook
 from bootimg.arch import Arch
 from bootimg.layer.fetch import RegistryOptions
 from bootimg.platform import Platform
@@ -25,6 +26,9 @@ class Request:
 
     `size` is the virtual size of platform disks in bytes, over image.json's.  `accelerator` is
     `auto`, `kvm` or `tcg`.  With `force` artifacts that exist are made again.
+
+    For whoever hunts a fault: `until` names the step to stop after, `keep` leaves the base disk's
+    scratch folder, `on_failure` gets the appliance in which something failed.
     """
 
     reference: str
@@ -37,6 +41,9 @@ class Request:
     accelerator: str = "auto"
     force: bool = False
     builder: Builder = Builder.GUESTFS
+    until: str | None = None
+    keep: bool = False
+    on_failure: FailureHook | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +60,18 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a build made."""
+    """What a build made; `stopped_after` is the step that it was told to stop after, `kept` what is there.
+
+    `kept` has a file or folder for every step that was done.
+    """
 
     build_id: str
     arch: Arch
     path: Path
     artifacts: tuple[Artifact, ...]
     statistics: Mapping[str, object]
+    stopped_after: str | None = None
+    kept: Mapping[str, Path] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, object]:
         """The outcome as `bootimg build --json` prints it."""
@@ -79,4 +91,6 @@ class Outcome:
                 for artifact in self.artifacts
             ],
             "statistics": dict(self.statistics),
+            "stopped-after": self.stopped_after,
+            "kept": {step: str(path) for step, path in self.kept.items()},
         }

@@ -9,6 +9,7 @@ import click
 
 from bootimg.arch import Arch
 from bootimg.cli.app import App
+from bootimg.cli.faults import Faults, fault_options
 from bootimg.cli.options import (
     accel_option,
     arch_option,
@@ -64,6 +65,7 @@ Examples:
 @builder_option
 @accel_option
 @force_option
+@fault_options
 @registry_options
 def command(
     app: App,
@@ -75,11 +77,13 @@ def command(
     target_imgref: str | None,
     builder: str,
     force: bool,
+    faults: Faults,
     registry: RegistryOptions,
 ) -> None:
     """Make boot images from the layer IMAGE: whatever skopeo takes, or a path to an OCI archive or layout."""
     from bootimg.build.build import run_build
     from bootimg.build.request import Builder, Request
+    from bootimg.build.until import stopped_text
 
     request = Request(
         reference=image,
@@ -92,9 +96,13 @@ def command(
         accelerator=app.accel,
         force=force,
         builder=Builder(builder),
+        until=faults.until,
+        keep=faults.keep,
+        on_failure=faults.on_failure,
     )
     outcome = run_build(request, app.cache, app.events)
-    app.result(outcome.as_dict(), artifact_table(outcome))
+    text = stopped_text if outcome.stopped_after else artifact_table
+    app.result(outcome.as_dict(), text(outcome))
 
 
 def artifact_table(outcome: Outcome) -> str:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _ACCEL = "bootimg.accel"
+PLAIN_EVENTS = "bootimg.plain-events"
+"""Key of a context's `meta`: true where a verb uses the terminal itself while steps run."""
 
 
 class SizeType(click.ParamType[int]):
@@ -246,7 +248,14 @@ def common(function: Decorated) -> Decorated:
         color = _wants_color(no_color)
         with (
             ExitStack() as resources,
-            open_events(machine=machine, fd=events_fd, quiet=quiet, verbose=verbose, color=color) as sent,
+            open_events(
+                machine=machine,
+                fd=events_fd,
+                quiet=quiet,
+                verbose=verbose,
+                color=color,
+                plain=context.meta.get(PLAIN_EVENTS, False),
+            ) as sent,
         ):
             session.app = App(
                 events=sent,

@@ -25,9 +25,9 @@ _LEVELS = {"debug": 0, "info": 1, "warning": 2}
 
 @contextmanager
 def open_events(
-    *, machine: bool, fd: int | None, quiet: bool, verbose: int, color: bool | None
+    *, machine: bool, fd: int | None, quiet: bool, verbose: int, color: bool | None, plain: bool = False
 ) -> Iterator[Events]:
-    """The events of one verb with the sinks its options ask for.
+    """The events of one verb with the sinks its options ask for; `plain` is lines on a terminal, too.
 
     NDJSON on its own descriptor leaves stderr to people; on stderr it is alone there.  A
     `BootimgError` that leaves the body is an `error` event too.
@@ -35,7 +35,7 @@ def open_events(
     level = "warning" if quiet else "debug" if verbose else "info"
     with _machine_stream(fd) if machine else nullcontext() as stream:
         lines = NdjsonSink(stream) if stream else None
-        with _people(level, color) if fd not in (None, 2) or not machine else nullcontext() as people:
+        with _people(level, color, plain) if fd not in (None, 2) or not machine else nullcontext() as people:
             try:
                 yield Events([sink for sink in (lines, people) if sink])
             except BootimgError as error:
@@ -68,8 +68,8 @@ def _machine_stream(fd: int | None) -> Iterator[IO[str]]:
 
 
 @contextmanager
-def _people(level: str, color: bool | None) -> Iterator[Sink]:
-    if level == "warning" or not _is_live():
+def _people(level: str, color: bool | None, plain: bool) -> Iterator[Sink]:
+    if plain or level == "warning" or not _is_live():
         yield PlainSink(sys.stderr, level)
         return
     from bootimg.cli.bars import live_bars

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from bootimg.appliance import Appliance, Drive
+from bootimg.appliance import Appliance, Drive, FailureHook
 from bootimg.cache import Cache
 from bootimg.disk import bootloader, bootupd, filesystems, labels, ostree_deploy
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH, aleph_json
@@ -71,6 +71,7 @@ def make_base_disk(
     accelerator: Accelerator,
     cache: Cache,
     events: Events,
+    on_failure: FailureHook | None = None,
 ) -> Gpt:
     """Write the base disk to `output` (a new sparse file) and return its partition table."""
     refuse_unrealised(inputs.recipe, own_bootloader=not bootupd.brings_bootupd(inputs.tools))
@@ -82,7 +83,13 @@ def make_base_disk(
         Drive(_REPO, inputs.repo_image, readonly=True),
     ]
     with Appliance.start(
-        drives, tool_tree=_TOOLS, log=log, accelerator=accelerator, cache=cache, events=events
+        drives,
+        tool_tree=_TOOLS,
+        log=log,
+        accelerator=accelerator,
+        cache=cache,
+        events=events,
+        on_failure=on_failure,
     ) as vm:
         bios = _populate(vm, inputs, events)
     if bios is not None:

@@ -12,23 +12,22 @@ from typing import Any
 from bootimg import process
 from bootimg.atomic import no_space
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.systempython import candidates, first_that_runs
 
 WORKER = Path(__file__).with_name("ostree_worker.py")
 PACKAGES = "python3-gi and gir1.2-ostree-1.0 (apt), python3-gobject and ostree-libs (dnf)"
 _IMPORT = "import gi; gi.require_version('OSTree', '1.0'); from gi.repository import OSTree"
 
 
-def interpreter(candidates: Sequence[Path] | None = None) -> Path:
+def interpreter(pythons: Sequence[Path] | None = None) -> Path:
     """The first Python on this machine that can import libostree's binding."""
-    tried = [Path("/usr/bin/python3"), process.find("python3"), Path("/usr/libexec/platform-python")]
-    found = candidates if candidates is not None else [path for path in tried if path and path.exists()]
-    for python in dict.fromkeys(found):
-        if process.run([python, "-I", "-c", _IMPORT], check=False, timeout=60).returncode == 0:
-            return python
+    tried = candidates() if pythons is None else list(pythons)
+    if found := first_that_runs(_IMPORT, tried):
+        return found[0]
     raise BootimgError(
         "libostree-missing",
         "no Python on this machine has the libostree binding",
-        context=[f"tried {python}" for python in found],
+        context=[f"tried {python}" for python in tried],
         note="layers are imported into an ostree repository by libostree itself",
         hint=f"install {PACKAGES}",
         exit_code=ExitCode.ENVIRONMENT,

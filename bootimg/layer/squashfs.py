@@ -26,7 +26,7 @@ def write_squashfs(tar: Iterable[bytes], output: Path) -> None:
                                     "-mkfs-time", "0", "-root-mode", "755", "-root-uid", "0",
                                     "-root-gid", "0", "-root-time", "0", partial]  # fmt: skip
     with process.spawn(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, tied=True
     ) as child:
         assert child.stdin
         assert child.stderr

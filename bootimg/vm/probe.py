@@ -149,7 +149,7 @@ def kernel_fault(accel: str, qemu: Program, kernel: Kernel, deadline: float) -> 
         initramfs = Path(folder, "initramfs")
         initramfs.write_bytes(EMPTY_INITRAMFS)
         argv = _probe_argv(accel, qemu, kernel, initramfs)
-        with process.spawn(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
+        with process.spawn(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, tied=True) as child:
             assert child.stdout
             return _fault(child.stdout.fileno(), deadline)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -24,7 +25,21 @@ from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.probe import choose_accelerator
 
 pytestmark = pytest.mark.real
-PROGRAMS = ("sh", "env", "cat", "mount", "umount", "mkdir", "ls", "sleep", "head", "mkfs.ext4", "id", "stat")
+PROGRAMS = (
+    "sh",
+    "env",
+    "cat",
+    "mount",
+    "umount",
+    "mkdir",
+    "ls",
+    "sleep",
+    "head",
+    "mkfs.ext4",
+    "id",
+    "stat",
+    "timeout",
+)
 MIB = 1 << 20
 
 
@@ -247,6 +262,69 @@ def test_an_ordinary_user_has_it_too(tool_tree: Path, accelerator: Accelerator) 
         assert machines_of(folder / "d") == []
     finally:
         shutil.rmtree(folder)
+
+
+SHELL = """
+import sys
+from pathlib import Path
+from bootimg.appliance import Appliance, Drive
+from bootimg.appliance.shell import DebugShell
+from bootimg.cache import Cache
+from bootimg.errors import BootimgError
+from bootimg.events import Events
+from bootimg.vm.accelerator import Accelerator
+disk, tools, cache, name = sys.argv[1:]
+drives = [Drive("disk", Path(disk)), Drive("tools", Path(tools), readonly=True)]
+try:
+    with Appliance.start(drives, tool_tree="tools", log=Path(disk + ".log"), memory_mib=1024,
+                         accelerator=Accelerator(name, ""), cache=Cache(Path(cache)), events=Events(),
+                         on_failure=DebugShell(sys.stdin, sys.stderr)) as vm:
+        vm.run(["mkfs.ext4", "-q", vm.device("disk")], timeout=60)
+        vm.run(["mount", vm.device("disk"), "/sysroot"], timeout=60)
+        vm.run(["cat", "/nothing"], timeout=60)
+except BootimgError as error:
+    sys.exit(f"ended: {error}")
+"""
+
+
+def test_the_shell_where_something_failed(
+    tool_tree: Path, tmp_path: Path, cache: Cache, accelerator: Accelerator
+) -> None:
+    """On a terminal, in the machine itself: its file systems are mounted, and it goes with ^D."""
+    disk = tmp_path / "d"
+    disk.write_bytes(bytes(16 * MIB))
+    terminal, inner = os.openpty()
+    words = [sys.executable, "-c", SHELL, str(disk), str(tool_tree), str(cache.root), accelerator.name]
+    child = subprocess.Popen(words, stdin=inner, stdout=inner, stderr=inner, start_new_session=True)
+    os.close(inner)
+    try:
+        assert "cat: /nothing: No such file" in read_until(terminal, "appliance:/# ", 120)
+        os.write(terminal, b"cd /sysroot; mkdir made\n")
+        read_until(terminal, "appliance:/sysroot# ", 60)
+        os.write(terminal, b"stat -f -c %T .; ls; id -u; cat nothing\n")
+        said = read_until(terminal, "appliance:/sysroot# ", 60).split()
+        assert "ext2/ext3" in said
+        assert {"made", "lost+found", "0", "(exited"} <= set(said)
+        assert machines_of(disk)
+        os.write(terminal, b"\x04")
+        assert "ended: appliance-command-failed" in read_until(terminal, "in the appliance", 60)
+        assert child.wait(20) == 1
+    finally:
+        child.kill()
+        child.wait()
+        os.close(terminal)
+    assert machines_of(disk) == []
+
+
+def read_until(terminal: int, mark: str, seconds: float) -> str:
+    """What a program writes to its terminal, up to a mark."""
+    said, deadline = "", time.monotonic() + seconds
+    while mark not in said:
+        left = deadline - time.monotonic()
+        assert left > 0, said
+        if select.select([terminal], [], [], left)[0]:
+            said += os.read(terminal, 4096).decode(errors="replace")
+    return said
 
 
 def machines_of(disk: Path) -> list[int]:

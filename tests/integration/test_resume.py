@@ -18,12 +18,29 @@ from typing import Any
 
 import pytest
 
+from bootimg.build.bases import seal_digest
+
 from .conftest import Built, Workspace
 from .test_disk import loop
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 
 Event = dict[str, Any]
+Record = tuple[str, str]
+KILLED = """
+import os, signal, sys
+from bootimg.__main__ import main
+from bootimg.build.journal import Journal
+wanted = sys.argv[1:3]
+del sys.argv[1:3]
+write = Journal.record
+def record(self, step, state, **facts):
+    write(self, step, state, **facts)
+    if [step, state] == wanted:
+        os.kill(os.getpid(), signal.SIGKILL)
+Journal.record = record
+sys.exit(main())
+"""
 
 
 @pytest.fixture
@@ -106,11 +123,12 @@ def left_running(workspace: Workspace) -> Callable[[], bool]:
     return lambda: not processes(workspace)
 
 
-def assert_clean(workspace: Workspace) -> None:
-    """No process, no mount, no temporary file of it is left."""
+def assert_clean(workspace: Workspace, *mounts: Path) -> None:
+    """No process, no mount but the test's own, no temporary file of it is left."""
     root = workspace.cache.parent
     wait_for(left_running(workspace), 20)
-    assert str(root) not in Path("/proc/mounts").read_text()
+    lines = Path("/proc/mounts").read_text().splitlines()
+    assert {line.split()[1] for line in lines if str(root) in line} == set(map(str, mounts))
     assert not list((root / "tmp").iterdir())
     tops = (workspace.cache, workspace.builds)
     partial = [path for top in tops for path in top.rglob("*") if "partial" in path.name]
@@ -120,11 +138,20 @@ def assert_clean(workspace: Workspace) -> None:
     assert not list(workspace.cache.glob("repo/tmp/staging-*/*"))
 
 
-def again(workspace: Workspace, layer: Path) -> Built:
+def killed_after(workspace: Workspace, layer: Path, record: Record) -> None:
+    """A build that kill -9 ends as soon as it has written this record to its journal."""
+    argv = [sys.executable, "-c", KILLED, *record, "build", str(layer), "-p", "qemu", "--accel", "tcg"]
+    argv += ["--cache", str(workspace.cache), "-o", str(workspace.builds)]
+    env = {**os.environ, "TMPDIR": str(workspace.cache.with_name("tmp"))}
+    done = subprocess.run(argv, env=env, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def again(workspace: Workspace, layer: Path, *, interrupted: bool = True) -> Built:
     done = workspace.bootimg(
         "build", layer, "-p", "qemu", "--accel", "tcg", "--json", TMPDIR=str(workspace.cache.with_name("tmp"))
     )
-    assert b"an earlier run was cut off in the step" in done.stderr
+    assert (b"an earlier run was cut off in the step" in done.stderr) == interrupted
     return Built(workspace, json.loads(done.stdout))
 
 
@@ -180,7 +207,7 @@ def test_killed_while_the_qcow2_is_written(copy: Workspace, layer: Path, built: 
 
 @pytest.mark.matrix
 def test_killed_in_the_appliance(copy: Workspace, layer: Path, built: Built, tmp_path: Path) -> None:
-    """First ^C while the appliance makes file systems, then kill -9 while it deploys."""
+    """First ^C while the appliance makes file systems, then kill -9 while it deploys, then at the seal."""
     forget(copy, "bases", "tooltrees")
     with running(copy, layer) as run:
         run.until("step-started", "filesystems")
@@ -195,8 +222,14 @@ def test_killed_in_the_appliance(copy: Workspace, layer: Path, built: Built, tmp
         run.stop(signal.SIGKILL)
     wait_for(left_running(copy), 20)
     assert not list(copy.cache.glob("bases/*/seal.json"))
-    found = again(copy, layer)
+    killed_after(copy, layer, ("base", "done"))
     assert_clean(copy)
+    [seal] = copy.cache.glob("bases/*/seal.json")
+    sealed = seal.read_bytes()
+    found = again(copy, layer, interrupted=False)
+    assert_clean(copy)
+    assert seal.read_bytes() == sealed
+    assert json.loads(sealed)["digest"] == seal_digest(found.base)
     assert found.meta["ostree-commit"] == built.meta["ostree-commit"]
     if os.geteuid() == 0:
         for name in ("EFI-SYSTEM", "boot", "root"):

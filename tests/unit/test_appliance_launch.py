@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from bootimg.appliance import Appliance, Drive, appliance, interpreter
+from bootimg import atomic
+from bootimg.appliance import Appliance, Drive, FailureHook, appliance, interpreter
 from bootimg.appliance.interpreter import guestfs_python
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
@@ -65,7 +68,7 @@ class Fake:
     def alive(self) -> list[int]:
         return [pid for pids in self.launches for pid in pids if runs(pid)]
 
-    def start(self, events: Events | None = None) -> Appliance:
+    def start(self, events: Events | None = None, on_failure: FailureHook | None = None) -> Appliance:
         for name in ("disk", "tools"):
             (self.folder / name).touch()
         return Appliance.start(
@@ -75,6 +78,7 @@ class Fake:
             accelerator=Accelerator("tcg", "test"),
             cache=Cache(self.folder / "cache"),
             events=events or Events(),
+            on_failure=on_failure,
         )
 
 
@@ -208,3 +212,90 @@ def test_an_interpreter_with_guestfs_is_looked_for(fake: Fake, tmp_path: Path) -
     assert (caught.value.id, caught.value.exit_code) == ("libguestfs-missing", ExitCode.ENVIRONMENT)
     assert caught.value.context == (f"tried {without}",)
     assert interpreter.PACKAGES.apt.split()[0] in str(caught.value.hint) or "dnf" in str(caught.value.hint)
+
+
+PARENT = """
+import os, signal, sys
+from pathlib import Path
+from bootimg.appliance import appliance
+from bootimg.cache import Cache
+from bootimg.events import Events
+from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.kernel import Kernel
+folder = Path(sys.argv[1])
+appliance.guestfs_python = lambda: folder / "python"
+appliance.find_kernel = lambda: Kernel(folder / "vmlinuz", "6.1", folder)
+appliance.require_system = appliance.require_qemu_img = lambda: None
+(folder / "tools").touch()
+vm = appliance.Appliance.start([appliance.Drive("tools", folder / "tools", readonly=True)], tool_tree="tools",
+    log=folder / "log", accelerator=Accelerator("tcg", ""), cache=Cache(folder / "cache"), events=Events())
+print(*Path(os.environ["TMPDIR"]).iterdir(), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_parent_leaves_neither_process_nor_folder(fake: Fake) -> None:
+    """Nor does the folder come back: it is removed when nobody is left who would write to it."""
+    with tempfile.TemporaryDirectory(prefix="t-") as temporary:
+        done = subprocess.run(
+            [sys.executable, "-c", PARENT, fake.folder],
+            env={**os.environ, "TMPDIR": temporary},
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == -9
+        assert "/bootimg-appliance-" in done.stdout.decode()
+        deadline = time.monotonic() + 5
+        while (fake.alive() or any(Path(temporary).iterdir())) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert fake.alive() == []
+        assert list(Path(temporary).iterdir()) == []
+
+
+def test_a_folder_whose_worker_was_killed_too_is_removed_by_the_next(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(atomic, "_YOUNG", 0.0)
+    with tempfile.TemporaryDirectory(prefix="t-") as temporary:
+        monkeypatch.setattr(tempfile, "tempdir", temporary)
+        left = Path(temporary, f"{appliance.SCRATCH}left")
+        left.mkdir()
+        with fake.start():
+            assert not left.exists()
+            assert len(list(Path(temporary).iterdir())) == 1
+        assert list(Path(temporary).iterdir()) == []
+
+
+def test_the_machine_of_a_failure_is_handed_over_before_it_is_ended(fake: Fake) -> None:
+    fake.write(run="return '1' if 'fails' in words[0] else '0'")
+    seen: list[object] = []
+
+    def look(vm: Appliance, error: BootimgError) -> None:
+        seen.append((error.id, len(fake.alive()), vm.run(["true"], timeout=20)))
+
+    with pytest.raises(BootimgError) as caught, fake.start(on_failure=look) as vm:
+        vm.run(["fails"], timeout=20)
+    assert caught.value.id == "appliance-command-failed"
+    assert seen == [("appliance-command-failed", 2, b"")]
+    assert fake.alive() == []
+
+
+def test_a_machine_that_is_gone_or_was_not_at_fault_is_not_handed_over(fake: Fake) -> None:
+    def look(vm: Appliance, error: BootimgError) -> None:
+        raise AssertionError(error.id)
+
+    fake.write(run="os._exit(1)")
+    with pytest.raises(BootimgError, match="appliance-died"), fake.start(on_failure=look) as vm:
+        vm.run(["true"], timeout=20)
+    with pytest.raises(KeyboardInterrupt), fake.start(on_failure=look):
+        raise KeyboardInterrupt
+
+
+def test_a_machine_is_ended_however_its_failure_is_looked_at(fake: Fake) -> None:
+    def look(vm: Appliance, error: BootimgError) -> None:
+        raise KeyboardInterrupt
+
+    fake.write(run="return '1'")
+    with pytest.raises(KeyboardInterrupt), fake.start(on_failure=look) as vm:
+        vm.run(["fails"], timeout=20)
+    assert fake.alive() == []

@@ -311,6 +311,15 @@ def test_what_was_exported_is_looked_at(
     assert not (folder / ".scratch").exists()
 
 
+def test_until_knows_the_step_of_osbuild(stand_in: StandIn, request_: Request, cache: Cache) -> None:
+    stand_in()
+    assert refused(lambda: run_build(replace(request_, until="base"), cache, Events())).id == "step-unknown"
+    outcome = run_build(replace(request_, until="osbuild"), cache, Events())
+    assert [each.key for each in outcome.artifacts] == ["ostree"]
+    assert outcome.kept["osbuild"] == cache.root / "osbuild"
+    assert [each.key for each in run_build(request_, cache, Events()).artifacts] == ["ostree", "qemu"]
+
+
 def test_a_build_that_failed_is_gone_on_with(stand_in: StandIn, request_: Request, cache: Cache) -> None:
     stand_in("failure", code=1)
     assert refused(lambda: run_build(request_, cache, Events())).id == "osbuild-failed"
