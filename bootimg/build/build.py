@@ -19,7 +19,8 @@ from bootimg.build.by_osbuild import images_by_osbuild
 from bootimg.build.journal import NAME, Journal
 from bootimg.build.keeping import base_scratch
 from bootimg.build.plan import plan_of
-from bootimg.build.prepare import Layer, fetch_image, read_layer, render_manifest
+from bootimg.build.prepare import Layer, fetch_image, read_layer
+from bootimg.build.recipe import make_recipe
 from bootimg.build.request import Artifact, Builder, Outcome, Request
 from bootimg.build.space import require_room
 from bootimg.build.summary import summary
@@ -33,12 +34,12 @@ from bootimg.cache import Cache
 from bootimg.disk.base import BaseInputs
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
+from bootimg.layer.archive import archive_pieces
 from bootimg.layer.facts import version_of
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
 from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_image
+from bootimg.layer.squashfs import write_squashfs
 from bootimg.layer.tree import open_tree
-from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.recipe import Recipe
 from bootimg.osbuild.program import require_osbuild
 from bootimg.vm.probe import choose_accelerator
@@ -145,7 +146,7 @@ def _images(
     progress: Progress,
 ) -> None:
     request, artifacts = progress.request, progress.artifacts
-    recipe = read_recipe(Manifest.from_json(render_manifest(request, layer, archive.path, archive.sha256)))
+    recipe = make_recipe(request, layer, archive.path, archive.sha256)
     wanted = [p for p in request.platforms if request.force or not build.has(p.image_key)]
     base = None
     if wanted:
@@ -208,8 +209,13 @@ def base_disk(
         events.message(f"accelerator: {accelerator.name} ({accelerator.reason})")
         tool_tree = tool_tree_image(tools, cache, events)
         with base_scratch(cache, events, keep=request.keep) as scratch:
-            repo_image = scratch / "repo.squashfs"
-            write_repo_image(cache.folder("repo"), commit, repo_image)
+            repo_image = layer_image = None
+            if recipe.bootc:
+                layer_image = scratch / "layer.squashfs"
+                write_squashfs(archive_pieces(layer.image, cache), layer_image)
+            else:
+                repo_image = scratch / "repo.squashfs"
+                write_repo_image(cache.folder("repo"), commit, repo_image)
             inputs = BaseInputs(
                 recipe=recipe,
                 image=layer.image,
@@ -218,5 +224,6 @@ def base_disk(
                 tools=tools,
                 tool_tree=tool_tree,
                 repo_image=repo_image,
+                layer_image=layer_image,
             )
             return make_base(cache, key, inputs, scratch, accelerator, events, request.on_failure)

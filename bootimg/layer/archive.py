@@ -23,14 +23,16 @@ def write_ociarchive(image: Image, cache: Cache, output: Path) -> tuple[str, int
     """
     check, size = hashlib.sha256(), 0
     with replacing(output) as target:
-        for piece in _pieces(image, BlobStore(cache)):
+        for piece in archive_pieces(image, cache):
             check.update(piece)
             size += len(piece)
             target.write(piece)
     return check.hexdigest(), size
 
 
-def _pieces(image: Image, store: BlobStore) -> Iterator[bytes]:
+def archive_pieces(image: Image, cache: Cache) -> Iterator[bytes]:
+    """The archive a piece at a time; unpacked it is an OCI directory."""
+    store = BlobStore(cache)
     yield from _file("oci-layout", _LAYOUT)
     yield from _file("index.json", _index(image))
     for name in ("blobs", "blobs/sha256"):
