@@ -148,6 +148,10 @@ def test_it_can_be_listed_while_a_build_changes_it(tmp_path: Path) -> None:
         child.stdout.readline()
         try:
             counts = {len(kept(cache)) for _ in range(100)}
+            # On a busy machine the other process may not have had its turn yet.
+            deadline = time.monotonic() + 60
+            while len(counts) == 1 and time.monotonic() < deadline:
+                counts.add(len(kept(cache)))
             assert child.poll() is None
         finally:
             child.kill()
