@@ -11,6 +11,8 @@ from bootimg.build.keeping import base_scratch
 from bootimg.build.tools import tool_tree_image
 from bootimg.build.work import Work
 from bootimg.disk.base import BaseInputs
+from bootimg.disk.layer_deploy import DeployWay
+from bootimg.layer.archive import write_layout_image
 from bootimg.layer.importer import ImportedCommit, write_repo_image
 from bootimg.manifest.recipe import Recipe
 from bootimg.vm.probe import choose_accelerator
@@ -20,7 +22,8 @@ def base_disks(work: Work, recipes: Mapping[int, Recipe], commit: ImportedCommit
     """The sealed base disk of each recipe, by sector size; those that are not kept are made now."""
     # Natively the tool tree is the layer itself; a foreign layer will bring another one here.
     tools, digest = work.layer.tree, work.layer.image.digest
-    keys = {size: base_key(recipe, digest, tools.digest) for size, recipe in recipes.items()}
+    way = work.request.deploy
+    keys = {size: base_key(recipe, digest, tools.digest, way) for size, recipe in recipes.items()}
     with ExitStack() as locks, work.events.step("base", "base disk") as step:
         for key in sorted(keys.values()):
             locks.enter_context(work.cache.locked(f"base-{key}"))
@@ -38,16 +41,19 @@ def _make(work: Work, missing: Mapping[str, Recipe], commit: ImportedCommit) -> 
     events.message(f"accelerator: {accelerator.name} ({accelerator.reason})")
     tool_tree = tool_tree_image(work.layer.tree, cache, events)
     with base_scratch(cache, events, keep=request.keep) as scratch:
-        repo_image = scratch / "repo.squashfs"
-        write_repo_image(cache.folder("repo"), commit, repo_image)
+        source_image = scratch / "source.squashfs"
+        if request.deploy is DeployWay.LAYER or any(recipe.bootc for recipe in missing.values()):
+            write_layout_image(work.layer.image, cache, source_image)
+        else:
+            write_repo_image(cache.folder("repo"), commit, source_image)
         inputs = {
-            key: _inputs(work, recipe, commit, tool_tree, repo_image) for key, recipe in missing.items()
+            key: _inputs(work, recipe, commit, tool_tree, source_image) for key, recipe in missing.items()
         }
         return make_bases(cache, inputs, scratch, accelerator, events, request.on_failure)
 
 
 def _inputs(
-    work: Work, recipe: Recipe, commit: ImportedCommit, tool_tree: Path, repo_image: Path
+    work: Work, recipe: Recipe, commit: ImportedCommit, tool_tree: Path, source_image: Path
 ) -> BaseInputs:
     return BaseInputs(
         recipe=recipe,
@@ -56,5 +62,6 @@ def _inputs(
         commit=commit,
         tools=work.layer.tree,
         tool_tree=tool_tree,
-        repo_image=repo_image,
+        source_image=source_image,
+        way=work.request.deploy,
     )

@@ -30,6 +30,7 @@ from bootimg.build.work import Work
 from bootimg.builds.build import open_build
 from bootimg.builds.meta import LayerIdentity, layer_meta
 from bootimg.cache import Cache
+from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.events import Events
 from bootimg.layer.facts import version_of
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
@@ -64,6 +65,8 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
     layer = read_layer(request, image, open_tree(image, cache, events))
     progress.done("layers", cache.root / "tars")
     refuse_other_arches(request.arch, request.builder)
+    if request.deploy is DeployWay.LAYER:
+        require_programs(layer.tree)
     if request.retry_failed:
         request = only_failed(request, layer.facts.version)
         names = ", ".join(platform.name for platform in request.platforms)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from bootimg.build.request import Request
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.formats import Compressor
 from bootimg.layer.imagejson import PATH, ImageJson
 from bootimg.platform import Platform
+
+
+def artifact_compressor(request: Request, platform: Platform, image_json: ImageJson) -> Compressor:
+    """What a build compresses the platform's artifact with; none unless it is asked to compress."""
+    if not request.compress:
+        return Compressor.NONE
+    return compressor_of(platform, image_json, request.compressor)
 
 
 def compressor_of(platform: Platform, image_json: ImageJson, wanted: Compressor | None) -> Compressor:

@@ -8,16 +8,14 @@ from functools import partial
 from bootimg.build.artifacts import existing, make_image
 from bootimg.build.basedisks import base_disks
 from bootimg.build.bases import BaseDisk
-from bootimg.build.compression import compressor_of
+from bootimg.build.compression import artifact_compressor
 from bootimg.build.cost import memory_of
-from bootimg.build.prepare import render_manifest
+from bootimg.build.recipe import make_recipes
 from bootimg.build.request import Artifact
 from bootimg.build.schedule import Job, Stop, memory_budget, run_jobs
 from bootimg.build.work import Work
 from bootimg.formats import Packing
 from bootimg.layer.importer import ImportedCommit
-from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.recipe import Recipe
 from bootimg.platform import Platform
 
@@ -27,8 +25,7 @@ def images_by_ourselves(work: Work, commit: ImportedCommit, archive: Artifact) -
 
     One that fails leaves the others; `work.progress.failures` has its error.
     """
-    manifest = render_manifest(work.request, work.layer, archive.path, archive.sha256)
-    recipes = read_recipes(Manifest.from_json(manifest))
+    recipes = make_recipes(work.request, work.layer, archive.path, archive.sha256)
     wanted = _up_to(work.wanted(), work.request.until)
     bases: Mapping[int, BaseDisk] = {}
     if wanted:
@@ -71,10 +68,7 @@ def _make(
 
 
 def _packing(work: Work, platform: Platform) -> Packing:
-    request = work.request
-    if not request.compress:
-        return Packing()
-    return Packing(compressor_of(platform, work.layer.facts.image_json, request.compressor))
+    return Packing(artifact_compressor(work.request, platform, work.layer.facts.image_json))
 
 
 def _image(

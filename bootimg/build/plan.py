@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootimg.build.bases import BaseDisk, base_key, find_base, why_no_base
-from bootimg.build.prepare import Layer, read_layer, render_manifest
+from bootimg.build.compression import artifact_compressor
+from bootimg.build.prepare import Layer, read_layer
+from bootimg.build.recipe import make_recipes
 from bootimg.build.request import Builder, Request
 from bootimg.build.space import Space, appliance_bytes, base_bytes, fetch_bytes, tree_bytes
 from bootimg.build.timings import Timings, timed_as
@@ -22,6 +24,7 @@ from bootimg.builds.layout import artifact_name, ociarchive_name
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.events import Events
+from bootimg.formats import Compressor
 from bootimg.layer.blobs import BlobStore
 from bootimg.layer.facts import version_of
 from bootimg.layer.fetch import inspect
@@ -29,8 +32,6 @@ from bootimg.layer.image import Image
 from bootimg.layer.importer import is_imported
 from bootimg.layer.tars import is_open
 from bootimg.layer.tree import is_open_tree, open_tree
-from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.recipe import Recipe
 from bootimg.platform import Platform
 from bootimg.sizes import format_size
@@ -158,9 +159,14 @@ class _Survey:
         self.build = BuildDir(request.builds, self.version, request.arch)
         self.timings = Timings(cache, timed_as(request.accelerator, cache))
         self.wanted = [each for each in request.platforms if not self._has(each.image_key)]
-        self.recipe = _recipe(request, layer) if layer else None
-        self.key = base_key(self.recipe, image.digest, layer.tree.digest) if layer and self.recipe else ""
-        self.base: BaseDisk | None = find_base(cache, self.key) if self.key else None
+        self.recipes = _recipes(request, layer) if layer else {}
+        self.keys: dict[int, str] = {}
+        for size in {platform.sector_size for platform in self.wanted} & self.recipes.keys():
+            assert layer
+            self.keys[size] = base_key(self.recipes[size], image.digest, layer.tree.digest, request.deploy)
+        self.bases: dict[int, BaseDisk | None] = {
+            size: find_base(cache, key) for size, key in self.keys.items()
+        }
         self.imported = self._is_imported()
         self.by_osbuild = request.builder is Builder.OSBUILD
 
@@ -210,25 +216,36 @@ class _Survey:
         return "--force" if self.build.has(key) else "its file is missing or has another size"
 
     def _why_base(self) -> str | None:
-        if not self.wanted or self.base:
+        if not self.wanted:
             return None
-        if self.layer is None or self.recipe is None:
+        if self.layer is None:
             return self._unread
-        digest, tools = self.image.digest, self.layer.tree.digest
-        return why_no_base(self.cache, self.key, self.recipe, digest, tools)
+        digest, tools, way = self.image.digest, self.layer.tree.digest, self.request.deploy
+        for size in self._missing():
+            return why_no_base(self.cache, self.keys[size], self.recipes[size], digest, tools, way)
+        return None
+
+    def _missing(self) -> list[int]:
+        """The sector sizes of base disks that are to be made."""
+        return sorted(size for size, base in self.bases.items() if base is None)
 
     def artifacts(self) -> Iterator[PlannedArtifact]:
         osname, arch = self.image.osname, self.request.arch
         archive = ociarchive_name(osname, self.version, arch)
         yield PlannedArtifact("ostree", archive, None, self._has("ostree"))
         for each in self.request.platforms:
-            name = artifact_name(osname, self.version, each.name, arch, each.suffix)
+            suffix = each.suffix + self._compressor(each).suffix
+            name = artifact_name(osname, self.version, each.name, arch, suffix)
             yield PlannedArtifact(each.image_key, name, self._virtual_size(each), self._has(each.image_key))
 
+    def _compressor(self, platform: Platform) -> Compressor:
+        if self.layer is None:
+            return Compressor.NONE
+        return artifact_compressor(self.request, platform, self.layer.facts.image_json)
+
     def _virtual_size(self, platform: Platform) -> int | None:
-        if self.recipe is None:
-            return None
-        return self.recipe.platforms[platform.name].size or self.recipe.disk.size
+        recipe = self.recipes.get(platform.sector_size)
+        return (recipe.platforms[platform.name].size or recipe.disk.size) if recipe else None
 
     def spaces(self) -> tuple[Space, Space]:
         tree = self.layer.tree if self.layer else None
@@ -238,11 +255,12 @@ class _Survey:
         if self.wanted and self.by_osbuild:
             # The archive twice and the tree twice, then the disk, and each platform's before conversion.
             in_cache += 2 * self.image.size + 2 * files + disk * (1 + 2 * len(self.wanted))
-        elif self.wanted and not self.base:
-            # The base disk, and while it is made the commit as a file system image.
-            in_cache += disk + files + appliance_bytes(self.cache)
+        elif self.wanted and (self._missing() or self.layer is None):
+            # The base disks, and while they are made the commit as a file system image.
+            in_cache += disk * max(1, len(self._missing())) + files + appliance_bytes(self.cache)
             in_cache += 0 if tree and tool_tree_path(tree, self.cache).exists() else files
-        used = _used(self.base.path) if self.base and not self.by_osbuild else disk
+        base = next((each for each in self.bases.values() if each), None)
+        used = _used(base.path) if base and not self.by_osbuild else disk
         in_builds = len(self.wanted) * used + (0 if self._has("ostree") else self.image.size)
         return (
             Space("cache", self.cache.root, in_cache),
@@ -250,10 +268,9 @@ class _Survey:
         )
 
 
-def _recipe(request: Request, layer: Layer) -> Recipe:
+def _recipes(request: Request, layer: Layer) -> dict[int, Recipe]:
     # Neither the archive's path nor its digest decides anything but where osbuild would find it.
-    manifest = render_manifest(request, layer, Path("layer.ociarchive"), "0" * 64)
-    return read_recipe(Manifest.from_json(manifest))
+    return make_recipes(request, layer, Path("layer.ociarchive"), "0" * 64)
 
 
 def _used(path: Path) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from bootimg.appliance import FailureHook
 from bootimg.arch import Arch
 from bootimg.builds.find import Build
+from bootimg.disk.layer_deploy import DeployWay
 from bootimg.errors import BootimgError
 from bootimg.formats import Compressor
 from bootimg.layer.fetch import RegistryOptions
@@ -50,6 +51,7 @@ class Request:
     keep: bool = False
     on_failure: FailureHook | None = None
     builder: Builder = Builder.GUESTFS
+    deploy: DeployWay = DeployWay.OWN
     source: Build | None = None
     compress: bool = False
     compressor: Compressor | None = None

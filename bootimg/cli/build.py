@@ -49,6 +49,16 @@ builder_option = click.option(
     help="What makes the disks: a virtual machine, or the program osbuild (as root).",
 )
 """Passes `builder: str`."""
+deploy_option = click.option(
+    "--deploy",
+    type=click.Choice(["own", "layer"]),
+    default="own",
+    show_default=True,
+    envvar="BOOTIMG_DEPLOY",
+    show_envvar=True,
+    help="Who deploys: bootimg, or the layer's own programs (slow without KVM).",
+)
+"""Passes `deploy: str`."""
 
 
 @click.command(
@@ -74,6 +84,7 @@ Examples:
 @size_option
 @target_imgref_option
 @builder_option
+@deploy_option
 @accel_option
 @force_option
 @compress_options
@@ -91,6 +102,7 @@ def command(
     size: int | None,
     target_imgref: str | None,
     builder: str,
+    deploy: str,
     force: bool,
     compress: bool,
     compressor: str | None,
@@ -104,6 +116,7 @@ def command(
     from bootimg.build.request import Builder, Request
     from bootimg.build.until import stopped_text
     from bootimg.builds.find import find_build
+    from bootimg.disk.layer_deploy import DeployWay
     from bootimg.formats import Compressor
 
     if (image is None) == (source is None):
@@ -122,6 +135,7 @@ def command(
         keep=faults.keep,
         on_failure=faults.on_failure,
         builder=Builder(builder),
+        deploy=DeployWay(deploy),
         compress=compress or compressor is not None,
         compressor=Compressor(compressor) if compressor else None,
         jobs=jobs,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bootimg.manifest.bootc import INSTALL, BootcReading
 from bootimg.manifest.model import Manifest, Pipeline
 from bootimg.manifest.platforms import Base, read_platforms
 from bootimg.manifest.recipe import (
     Attribute,
     BiosTarget,
     Bootupd,
+    ContainerSource,
     Directory,
     Disk,
     Ext4,
@@ -19,7 +21,9 @@ from bootimg.manifest.recipe import (
     Labels,
     Mount,
     Partition,
+    PlatformDisk,
     Recipe,
+    Sysroot,
     Xfs,
 )
 from bootimg.manifest.render import BASES
@@ -36,7 +40,6 @@ from bootimg.manifest.stages import (
 )
 from bootimg.manifest.sysroot import (
     ARCHIVE_PIPELINE,
-    has_archive,
     read_source,
     read_sysroot,
     take_attributes,
@@ -47,7 +50,7 @@ from bootimg.manifest.taken import Taken, TakenStage, check_build, check_order, 
 _PIPELINES = (ARCHIVE_PIPELINE, "deployed-tree", "tree")
 _ORDER = (
     *("truncate", "sfdisk", "mkfs.fat", "mkfs.ext4", "mkfs.xfs", "mkdir"),
-    *("selinux", "selinux", "copy", "bootupd", "chattr"),
+    *("selinux", "selinux", "copy", "bootupd", "chattr", INSTALL, "ignition", "ln"),
 )
 
 
@@ -55,6 +58,7 @@ _ORDER = (
 class _Reading:
     pipeline: str
     sector_size: int
+    bootc: BootcReading
     size: int | None = None
     disk: Disk | None = None
     filesystems: list[Filesystem] = field(default_factory=list)
@@ -74,6 +78,24 @@ class _Reading:
             raise unsupported(self.pipeline, "there is no partition table, or nothing is copied to the disk")
         return Base(self.disk, tuple(self.filesystems), self.mounts)
 
+    def recipe(
+        self, platforms: Sequence[PlatformDisk], sysroot: Sysroot | None, source: ContainerSource
+    ) -> Recipe:
+        base = self.base()
+        return Recipe(
+            base.disk,
+            base.filesystems,
+            base.mounts,
+            tuple(self.directories),
+            tuple(self.labels),
+            sysroot,
+            self.bootloader,
+            tuple(self.attributes),
+            {each.name: each for each in platforms},
+            source,
+            self.bootc.result() if self.bootc.begun else None,
+        )
+
     def root(self) -> tuple[Mount, ...]:
         return tuple(mount for mount in self.mounts if mount.target == "/")
 
@@ -86,32 +108,29 @@ def read_recipe(manifest: Manifest) -> Recipe:
 def read_recipes(manifest: Manifest) -> dict[int, Recipe]:
     """A recipe for each base disk that a rendered manifest makes, by sector size."""
     source = read_source(manifest)
-    sysroot = read_sysroot(manifest, source)
+    by_ostree = any(pipeline.name == "tree" for pipeline in manifest.pipelines)
+    sysroot = read_sysroot(manifest, source) if by_ostree else None
     bases, platforms = _parts(manifest)
-    readings = {BASES[size]: _read_raw_image(pipeline, size) for size, pipeline in bases.items()}
+    readings = {}
+    for sector_size, pipeline in bases.items():
+        reading = _read_raw_image(pipeline, sector_size, BootcReading(manifest, source))
+        if by_ostree == reading.bootc.begun:
+            raise unsupported(
+                pipeline.name, "the layer is to be deployed by ostree or installed by bootc: by one"
+            )
+        readings[pipeline.name] = reading
     found = read_platforms(platforms, {name: reading.base() for name, reading in readings.items()})
     return {
-        reading.sector_size: Recipe(
-            base.disk,
-            base.filesystems,
-            base.mounts,
-            tuple(reading.directories),
-            tuple(reading.labels),
-            sysroot,
-            reading.bootloader,
-            tuple(reading.attributes),
-            {each.name: each for each in found[name]},
-            source,
-        )
+        reading.sector_size: reading.recipe(found[name], sysroot, source)
         for name, reading in readings.items()
-        for base in [reading.base()]
     }
 
 
 def _parts(manifest: Manifest) -> tuple[dict[int, Pipeline], Sequence[Pipeline]]:
     """The base disks' pipelines, and the platforms', which come last."""
-    own = [name for name in _PIPELINES if name != ARCHIVE_PIPELINE or has_archive(manifest)]
     names = [pipeline.name for pipeline in manifest.pipelines]
+    # The archive is missing where osbuild fetches the image, the tree where bootc makes it.
+    own = [name for name in _PIPELINES if name in names or name not in (ARCHIVE_PIPELINE, "tree")]
     first = len(own)
     if names[:first] != own or BASES[512] not in names[first : first + 1]:
         raise unsupported("pipelines", f"not in the order {', '.join([*own, BASES[512]])}")
@@ -121,10 +140,10 @@ def _parts(manifest: Manifest) -> tuple[dict[int, Pipeline], Sequence[Pipeline]]
     return bases, manifest.pipelines[first + len(bases) :]
 
 
-def _read_raw_image(pipeline: Pipeline, sector_size: int) -> _Reading:
+def _read_raw_image(pipeline: Pipeline, sector_size: int, bootc: BootcReading) -> _Reading:
     check_build(pipeline, "name:deployed-tree")
     check_order(pipeline, _ORDER)
-    reading = _Reading(pipeline.name, sector_size)
+    reading = _Reading(pipeline.name, sector_size, bootc)
     for each in pipeline.stages:
         with taking(pipeline.name, each, sector_size) as stage:
             _STAGES[stage.type](stage, reading)
@@ -234,8 +253,13 @@ def _selinux(stage: TakenStage, reading: _Reading) -> None:
 def _copy(stage: TakenStage, reading: _Reading) -> None:
     take_whole_disk(stage)
     take_tree(stage, "tree")
-    mounted = take_mounts(stage, reading.filesystems)
     stage.options.expect("paths", [{"from": "input://tree/", "to": "mount://root/"}])
+    _all_mounts(stage, reading)
+
+
+def _all_mounts(stage: TakenStage, reading: _Reading) -> None:
+    """The mounts of the finished system, every file system among them."""
+    mounted = take_mounts(stage, reading.filesystems)
     targets = {each.name: each.target for each in mounted}
     if targets not in (
         {"root": "/", "boot": "/boot"},
@@ -268,6 +292,19 @@ def _chattr(stage: TakenStage, reading: _Reading) -> None:
     reading.attributes += take_attributes(stage, "mount://root/")
 
 
+def _bootc(stage: TakenStage, reading: _Reading) -> None:
+    reading.bootc.install(stage)
+    _all_mounts(stage, reading)
+
+
+def _ignition(stage: TakenStage, reading: _Reading) -> None:
+    reading.bootc.ignition(stage, take_mounts(stage, reading.filesystems), reading.mounts)
+
+
+def _links(stage: TakenStage, reading: _Reading) -> None:
+    reading.bootc.link(stage, take_mounts(stage, reading.filesystems), reading.mounts)
+
+
 _STAGES: Mapping[str, Callable[[TakenStage, _Reading], None]] = {
     "truncate": _truncate,
     "sfdisk": _sfdisk,
@@ -279,4 +316,7 @@ _STAGES: Mapping[str, Callable[[TakenStage, _Reading], None]] = {
     "copy": _copy,
     "bootupd": _bootupd,
     "chattr": _chattr,
+    INSTALL: _bootc,
+    "ignition": _ignition,
+    "ln": _links,
 }
