@@ -32,8 +32,10 @@ from bootimg.builds.build import open_build
 from bootimg.builds.meta import LayerIdentity, layer_meta
 from bootimg.cache import Cache
 from bootimg.disk.base import BaseInputs
+from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
+from bootimg.layer.archive import write_layout_image
 from bootimg.layer.facts import version_of
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
 from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_image
@@ -91,6 +93,8 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
     layer = read_layer(request, image, open_tree(image, cache, events))
     progress.done("layers", cache.root / "tars")
     refuse_other_arches(request.arch, request.builder)
+    if request.deploy is DeployWay.LAYER:
+        require_programs(layer.tree)
     plan = plan_of(request, layer.image, layer, cache)
     events.message(f"plan: {summary(plan)}")
     require_room(plan.spaces)
@@ -184,7 +188,7 @@ def base_disk(
     """The sealed base disk of the layer and recipe, made now unless it is kept."""
     # Natively the tool tree is the layer itself; a foreign layer will bring another one here.
     tools = layer.tree
-    key = base_key(recipe, layer.image.digest, tools.digest)
+    key = base_key(recipe, layer.image.digest, tools.digest, request.deploy)
     with cache.locked(f"base-{key}"), events.step("base", "base disk") as step:
         if base := find_base(cache, key):
             step.result("kept", cached=True)
@@ -194,7 +198,10 @@ def base_disk(
         tool_tree = tool_tree_image(tools, cache, events)
         with base_scratch(cache, events, keep=request.keep) as scratch:
             repo_image = scratch / "repo.squashfs"
-            write_repo_image(cache.folder("repo"), commit, repo_image)
+            if request.deploy is DeployWay.LAYER:
+                write_layout_image(layer.image, cache, repo_image)
+            else:
+                write_repo_image(cache.folder("repo"), commit, repo_image)
             inputs = BaseInputs(
                 recipe=recipe,
                 image=layer.image,
@@ -203,5 +210,6 @@ def base_disk(
                 tools=tools,
                 tool_tree=tool_tree,
                 repo_image=repo_image,
+                way=request.deploy,
             )
             return make_base(cache, key, inputs, scratch, accelerator, events, request.on_failure)

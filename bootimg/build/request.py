@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bootimg.appliance import FailureHook
 from bootimg.arch import Arch
+from bootimg.disk.layer_deploy import DeployWay
 from bootimg.layer.fetch import RegistryOptions
 from bootimg.platform import Platform
 
@@ -44,6 +45,7 @@ class Request:
     keep: bool = False
     on_failure: FailureHook | None = None
     builder: Builder = Builder.GUESTFS
+    deploy: DeployWay = DeployWay.OWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

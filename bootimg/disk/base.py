@@ -18,6 +18,7 @@ from bootimg.disk import bootloader, bootupd, filesystems, labels, ostree_deploy
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH, aleph_json
 from bootimg.disk.biosgrub import install_bios_grub
 from bootimg.disk.gpt import Attribute, Gpt, Partition, partition_guid, write_gpt
+from bootimg.disk.layer_deploy import DeployWay, deploy_by_layer
 from bootimg.disk.ostree_deploy import SYSROOT, Deployment
 from bootimg.events import Events
 from bootimg.layer.image import Image
@@ -35,7 +36,8 @@ BIOS_BOOT = UUID("21686148-6449-6E6F-744E-656564454649")
 class BaseInputs:
     """What a base disk is made from: the recipe, the layer and, apart from it, the tool tree.
 
-    `tool_tree` (this machine's architecture) and `repo_image` are read-only file system images.
+    `tool_tree` (this machine's architecture) and `repo_image` are read-only file system images.  The
+    latter holds a repository with the commit or, where the layer deploys itself, its OCI layout.
     """
 
     recipe: Recipe
@@ -45,6 +47,7 @@ class BaseInputs:
     tools: Tree
     tool_tree: Path
     repo_image: Path
+    way: DeployWay = DeployWay.OWN
 
 
 def disk_gpt(disk: Disk, layer_digest: str) -> Gpt:
@@ -169,8 +172,11 @@ def _deploy(vm: Appliance, inputs: BaseInputs) -> Deployment:
     ostree_deploy.configure_repo(vm, sysroot.repo_config)
     for directory in sysroot.directories:
         _mkdir(vm, directory.path, directory.mode, parents=directory.parents, exist_ok=True)
-    ostree_deploy.pull(vm, vm.device(_REPO), inputs.commit)
-    deployment = ostree_deploy.deploy(vm, sysroot.osname, inputs.commit.checksum, sysroot.deploy)
+    if inputs.way is DeployWay.LAYER:
+        deployment = deploy_by_layer(vm, vm.device(_REPO), sysroot.osname, sysroot.deploy)
+    else:
+        ostree_deploy.pull(vm, vm.device(_REPO), inputs.commit)
+        deployment = ostree_deploy.deploy(vm, sysroot.osname, inputs.commit.checksum, sysroot.deploy)
     for attribute in sysroot.deployment_attributes:
         ostree_deploy.set_attribute(vm, deployment, attribute)
     ostree_deploy.configure_repo(vm, sysroot.repo_config_after)

@@ -43,9 +43,20 @@ def main() -> None:
 
 
 def unpack(archive: Path, root: Path) -> None:
-    """Unpack the tree as a commit has it: what is below /etc in an image is below /usr/etc in a commit."""
+    """Unpack the tree as a commit has it: what is below /etc in an image is below /usr/etc in a commit.
+
+    Without user.* attributes: libostree before 2025.2 puts the label after them, and newer ones, which
+    sort, then take the object for a damaged one.
+    """
     root.mkdir()
-    xattrs = ("--xattrs", "--xattrs-include=*", "--numeric-owner", "--same-owner", "--preserve-permissions")
+    xattrs = (
+        "--xattrs",
+        "--xattrs-include=*",
+        "--xattrs-exclude=user.*",
+        "--numeric-owner",
+        "--same-owner",
+        "--preserve-permissions",
+    )
     process.run(["tar", "--extract", *xattrs, f"--file={archive}", f"--directory={root}"])
     (root / "etc").rename(root / "usr/etc")
     archive.unlink()
