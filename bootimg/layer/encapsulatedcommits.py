@@ -36,7 +36,7 @@ def write_encapsulated(
     ostree = tree.ostree
     assert ostree
     commits = [*_write_base(ostree, writer, worker)]
-    base = Tree(tree.layers, replace(ostree, merged=ostree.base))
+    base = Tree(tree.layers, replace(ostree, merged=ostree.base)) if ostree.derived else tree
     for layer in ostree.derived:
         root = writer.write(_relabelled(layer, base, cache, worker))
         commits.append(worker.call("commit", *root, 0, _IMPORTER, {}, None))

@@ -15,6 +15,7 @@ import pytest
 from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.events import Events
+from bootimg.layer.entry import Kind
 from bootimg.layer.facts import read_facts
 from bootimg.layer.fetch import fetch
 from bootimg.layer.importer import ImportedCommit, import_layer
@@ -302,6 +303,9 @@ def test_the_tool_tree_is_the_image_as_a_container_sees_it(tmp_path: Path) -> No
     assert (out / "etc/conf").read_bytes() == b"changed"
     assert not (out / "usr/etc").exists()
     assert not any((out / "sysroot").iterdir())
+    # Not the commit's symlink to /sysroot/tmp: something is mounted there.
+    assert (out / "tmp").is_dir()
+    assert not (out / "tmp").is_symlink()
     assert (out / "usr/bin/su").stat().st_ino == (out / "usr/bin/sg").stat().st_ino
     assert (out / "usr/bin/denormal").readlink() == Path("..//etc/x")
     assert os.getxattr(out / "usr/bin/ping", "security.capability") == CAPABILITY
@@ -314,3 +318,28 @@ def test_the_stand_in_layer(tmp_path: Path, form: str, derived: int) -> None:
     assert tree.ostree
     assert len(tree.ostree.derived) == derived
     assert len(tree.ostree.objects) > 10
+
+
+@pytest.mark.real
+def test_the_forms_are_one_tree(tmp_path: Path) -> None:
+    """What differs between the plain and the encapsulated form, and by which rule."""
+    cache = Cache(tmp_path / "cache")
+    trees = []
+    for form in ("chunked", "encapsulated"):
+        found = fetch(str(stand_in(form=form)), arch=Arch.X86_64, cache=cache, events=Events())
+        trees.append(open_tree(found, cache, Events()))
+    plain, commit = trees
+    assert plain.entries.keys() == commit.entries.keys()
+    for path, entry in plain.entries.items():
+        other = commit.entries[path]
+        assert (entry.kind, entry.uid, entry.gid, entry.size, entry.target) == (
+            other.kind, other.uid, other.gid, other.size, other.target
+        ), path  # fmt: skip
+        assert entry.mode == other.mode or entry.kind is Kind.SYMLINK, path
+        # A commit has the policy's labels; tests/layer/commit.py leaves out user.* attributes.
+        dropped = ("security.selinux", "user.")
+        xattrs = [
+            [pair for pair in each.xattrs if not pair[0].startswith(dropped)] for each in (entry, other)
+        ]
+        assert xattrs[0] == xattrs[1], path
+        assert b"".join(plain.chunks(entry)) == b"".join(commit.chunks(other)), path
