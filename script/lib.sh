@@ -23,14 +23,14 @@ packages() {
                  "xfsprogs fdisk openssh-client python3 python3-venv ca-certificates" ;;
         apt:layer) echo "mmdebstrap debian-archive-keyring arch-test rpm zstd" ;;
         apt:test) echo "umoci docker-registry erofs-utils gdisk ostree policycoreutils shellcheck" \
-                       "bsdutils git" ;;
+                       "bsdutils git xz-utils zstd" ;;
         dnf:run)
             echo "qemu-system-x86-core qemu-img edk2-ovmf python3-libguestfs libguestfs-xfs kernel-core" \
                  "skopeo python3-gobject-base ostree-libs squashfs-tools mtools dosfstools e2fsprogs" \
                  "xfsprogs util-linux openssh-clients python3 ca-certificates" ;;
         dnf:layer) echo "mmdebstrap debian-keyring arch-test rpm zstd" ;;
         dnf:test) echo "umoci docker-distribution erofs-utils gdisk ostree policycoreutils ShellCheck" \
-                       "util-linux-script git" ;;
+                       "util-linux-script git xz zstd" ;;
         esac
     done
 }
