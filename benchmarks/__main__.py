@@ -7,29 +7,34 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks import formats
 from benchmarks.figures import Bench, Figure, machine
+from bootimg.sizes import parse_size
 from tests.layer import stand_in
 
 
 def main() -> None:
-    """Measure everything with the stand-in layer; a missed aim is no failure."""
+    """Measure builds of the stand-in layer, or the formats; a missed aim is no failure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON document in place of the table")
     parser.add_argument("--folder", type=Path, help="where the temporary cache goes (needs 5 GiB)")
+    parser.add_argument("what", nargs="?", choices=["build", "formats"], default="build")
+    parser.add_argument("--disk", type=Path, help="formats: a raw disk to write (default: /usr in an ext4)")
+    parser.add_argument("--size", type=parse_size, help="formats: make the disk this large, as 16G")
+    parser.add_argument("--only", action="append", default=[], help="formats: this one (repeatable)")
     arguments = parser.parse_args()
-    base, changed = stand_in(), stand_in(variant="changed")
     before = machine()
+    measured = _formats(arguments) if arguments.what == "formats" else _build(arguments.folder)
     figures = []
-    with tempfile.TemporaryDirectory(prefix="bootimg-benchmarks-", dir=arguments.folder) as folder:
-        try:
-            for figure in Bench(Path(folder), base, changed).figures():
-                figures.append(figure)
-                print(f"{figure.name}: {figure.value:.2f} {figure.unit}", file=sys.stderr)
-        except subprocess.CalledProcessError as error:
-            sys.exit(f"{error}\n{(error.stderr or b'').decode(errors='replace')}")
+    try:
+        for figure in measured:
+            figures.append(figure)
+            print(f"{figure.name}: {figure.value:.2f} {figure.unit}", file=sys.stderr)
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"{error}\n{(error.stderr or b'').decode(errors='replace')}")
     after = machine()
     if arguments.json:
         document = {"before": before, "after": after, "figures": [figure.as_dict() for figure in figures]}
@@ -37,6 +42,19 @@ def main() -> None:
     else:
         print(table(figures))
         print(f"{before['cpus']} CPUs, load {before['load'][0]} before and {after['load'][0]} after")
+
+
+def _build(folder: Path | None) -> Iterator[Figure]:
+    base, changed = stand_in(), stand_in(variant="changed")
+    with tempfile.TemporaryDirectory(prefix="bootimg-benchmarks-", dir=folder) as temporary:
+        yield from Bench(Path(temporary), base, changed).figures()
+
+
+def _formats(arguments: argparse.Namespace) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory(prefix="bootimg-benchmarks-", dir=arguments.folder) as temporary:
+        disk = arguments.disk or formats.disk_of_usr(Path(temporary) / "disk.raw")
+        with formats.prepared(disk, arguments.folder, arguments.size) as copy:
+            yield from formats.figures(copy, arguments.only)
 
 
 def table(figures: Sequence[Figure]) -> str:

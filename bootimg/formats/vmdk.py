@@ -49,11 +49,16 @@ def write_vmdk(
     `options` are osbuild's for vmdk: `adapter_type`, `compat6`, `compression` true and `subformat`
     streamOptimized (also without saying so); others are `format-option-unsupported`.
     """
-    refuse_options("vmdk", options, _OPTIONS)
+    check_options(options)
     packing, total = packing or Packing(), data_length(source)
     with open_output(out, packing, total) as file:
         write_stream(source, file, options, packing.threads, Progress(step, total))
         return file.finish(out)
+
+
+def check_options(options: Mapping[str, str | bool]) -> None:
+    """Refuse options that no VMDK here has: `format-option-unsupported`."""
+    refuse_options("vmdk", options, _OPTIONS)
 
 
 def write_stream(

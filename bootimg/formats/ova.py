@@ -1,0 +1,79 @@
+"""OVAs: a descriptor and a disk in one tar, the descriptor first (DMTF DSP0243, "Distribution")."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import BinaryIO
+
+from bootimg.atomic import enough_space
+from bootimg.disk.extents import Source
+from bootimg.events import Step
+from bootimg.formats import appliances, sparsetar
+from bootimg.formats.compression import Compressor, Packing, open_output
+from bootimg.formats.ovf import Disk, Product
+from bootimg.formats.vmdk import GRAIN, check_options, write_stream
+from bootimg.formats.written import DigestingFile, Progress, Sink, Written, data_length
+from bootimg.sizes import MIB, align_up
+
+DESCRIPTOR = "coreos.ovf"
+META = "coreos.meta"
+VMDK = "disk.vmdk"
+
+
+def write_ova(
+    source: Source,
+    out: Path,
+    describe: Callable[[Disk], bytes],
+    options: Mapping[str, str | bool],
+    step: Step | None = None,
+    packing: Packing | None = None,
+) -> Written:
+    """An OVA with a streamOptimized VMDK: an ustar of `coreos.ovf` and `disk.vmdk`.
+
+    `describe` makes the descriptor once the VMDK's size is known; `options` are those of the VMDK.  The
+    VMDK waits in a file without a name, and is read once more from there.
+    """
+    check_options(options)
+    packing, total = packing or Packing(), data_length(source)
+    with enough_space(out.parent, total), tempfile.TemporaryFile(dir=out.parent) as spool:
+        with DigestingFile(spool) as file:
+            write_stream(source, file, options, packing.threads, Progress(step, total))
+        capacity = align_up(source.size, GRAIN)
+        disk = Disk(file=VMDK, size=spool.seek(0, os.SEEK_END), capacity=capacity)
+        with open_output(out, packing, disk.size) as sink:
+            sparsetar.write_member(sink, DESCRIPTOR, describe(disk))
+            sink.write(sparsetar.member(VMDK, disk.size))
+            copy_file(spool, sink)
+            sink.write(sparsetar.padding(disk.size))
+            sparsetar.end(sink)
+            return sink.finish(out)
+
+
+def copy_file(file: BinaryIO, sink: Sink) -> None:
+    """All of a file."""
+    file.seek(0)
+    while data := file.read(MIB):
+        sink.write(data)
+
+
+def write_powervs(
+    source: Source,
+    out: Path,
+    product: Product,
+    disk_name: str,
+    step: Step | None = None,
+    packing: Packing | None = None,
+) -> Written:
+    """PowerVS's `.ova.gz`: descriptor, meta file and the raw disk, sparse, in a gzipped tar; one pass."""
+    disk = Disk(file=disk_name, size=source.size, capacity=source.size)
+    threads = (packing or Packing()).threads
+    with open_output(out, Packing(Compressor.GZIP, threads)) as sink:
+        dialect = sparsetar.Dialect.OLD_GNU
+        sparsetar.write_member(sink, DESCRIPTOR, appliances.powervs(disk, product), dialect)
+        sparsetar.write_member(sink, META, appliances.powervs_meta(disk), dialect)
+        sparsetar.write_sparse(sink, disk_name, source, Progress(step, data_length(source)))
+        sparsetar.end(sink)
+        return sink.finish(out)

@@ -1,0 +1,58 @@
+"""Small disks for the tests of the formats, and the programs that read them back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from bootimg import formats
+from bootimg.disk.extents import FileSource
+from bootimg.formats import Compressor, Packing
+from bootimg.sizes import KIB, MIB
+
+needs_qemu_img = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is not installed")
+
+DISKS: Mapping[str, tuple[int, Sequence[tuple[int, int]]]] = {
+    "holes": (70 * MIB, [(0, 3 * MIB), (33 * MIB + 512, 70 * KIB), (40 * MIB, 5 * MIB)]),
+    "all zeros": (9 * MIB, []),
+    "all random": (5 * MIB, [(0, 5 * MIB)]),
+    "end only": (40 * MIB, [(40 * MIB - 700, 700)]),
+    "one sector": (512, [(0, 512)]),
+    "odd sectors": (3 * MIB + 7 * 512, [(MIB - 1, 2), (3 * MIB, 7 * 512)]),
+}
+"""Size and what is random of it, as (offset, length)."""
+
+
+def run(*words: str | Path, cwd: Path | None = None) -> bytes:
+    """What a program says on stdout; a failure is a CalledProcessError."""
+    return subprocess.run(words, capture_output=True, check=True, cwd=cwd).stdout
+
+
+def make_disk(path: Path, size: int, data: Sequence[tuple[int, int]]) -> Path:
+    """A sparse raw disk; every other piece of 16 KiB of its data is easy to compress."""
+    with path.open("wb") as file:
+        for offset, length in data:
+            file.seek(offset)
+            length = max(0, min(length, size - offset))
+            parts = (os.urandom(8 * KIB) + b"repeat  " * KIB for _ in range(0, length, 16 * KIB))
+            file.write(b"".join(parts)[:length])
+        file.truncate(size)
+    return path
+
+
+def write(
+    disk_format: str,
+    raw: Path,
+    out: Path,
+    options: Mapping[str, str | bool] | None = None,
+    compressor: Compressor = Compressor.NONE,
+    threads: int = 2,
+) -> formats.Written:
+    """Write a raw disk file in a format."""
+    with FileSource(raw) as source:
+        return formats.write(disk_format, source, out, options or {}, None, Packing(compressor, threads))
