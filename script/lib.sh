@@ -11,7 +11,7 @@ as_root() {
     fi
 }
 
-# Prints the packages of the sets given (run, layer, test), for apt or dnf.
+# Prints the packages of the sets given (run, layer, test, tools), for apt or dnf.
 packages() {
     local arch
     for name in "$@"; do
@@ -24,6 +24,7 @@ packages() {
         apt:layer) echo "mmdebstrap debian-archive-keyring arch-test rpm zstd" ;;
         apt:test) echo "umoci docker-registry erofs-utils gdisk ostree policycoreutils shellcheck" \
                        "bsdutils git bubblewrap" ;;
+        apt:tools) echo "gcc pkg-config libssl-dev libzstd-dev liblzma-dev libostree-dev libblkid-dev" ;;
         dnf:run)
             echo "qemu-system-x86-core qemu-img edk2-ovmf python3-libguestfs libguestfs-xfs kernel-core" \
                  "skopeo python3-gobject-base ostree-libs squashfs-tools mtools dosfstools e2fsprogs" \
@@ -31,6 +32,8 @@ packages() {
         dnf:layer) echo "mmdebstrap debian-keyring arch-test rpm zstd" ;;
         dnf:test) echo "umoci docker-distribution erofs-utils gdisk ostree policycoreutils ShellCheck" \
                        "util-linux-script git osbuild" ;;
+        dnf:tools)
+            echo "gcc pkgconf-pkg-config openssl-devel libzstd-devel xz-devel ostree-devel libblkid-devel" ;;
         esac
     done
 }

@@ -28,17 +28,18 @@ from bootimg.build.timings import timing
 from bootimg.build.tools import tool_tree_image
 from bootimg.build.until import Progress, StepReached, require_step
 from bootimg.build.variables import target_imgref
-from bootimg.builds.build import BuildDir, open_build
+from bootimg.build.work import Work
+from bootimg.builds.build import open_build
 from bootimg.builds.meta import LayerIdentity, layer_meta
 from bootimg.cache import Cache
 from bootimg.disk.base import BaseInputs
+from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
-from bootimg.layer.archive import archive_pieces
+from bootimg.layer.archive import write_layout_image
 from bootimg.layer.facts import version_of
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
 from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_image
-from bootimg.layer.squashfs import write_squashfs
 from bootimg.layer.tree import open_tree
 from bootimg.manifest.recipe import Recipe
 from bootimg.osbuild.program import require_osbuild
@@ -91,6 +92,8 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
     layer = read_layer(request, image, open_tree(image, cache, events))
     progress.done("layers", cache.root / "tars")
     refuse_other_arches(request.arch, request.builder)
+    if request.deploy is DeployWay.LAYER:
+        require_programs(layer.tree)
     plan = plan_of(request, layer.image, layer, cache)
     events.message(f"plan: {summary(plan)}")
     require_room(plan.spaces)
@@ -98,69 +101,51 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
         journal = Journal(build.file(NAME))
         if step := journal.interrupted():
             events.message(f"an earlier run was cut off in the step {step}; continuing")
-        return _run(request, layer, build, journal, cache, events, progress)
+        return _run(Work(request, layer, build, journal, cache, events, progress))
 
 
-def _run(
-    request: Request,
-    layer: Layer,
-    build: BuildDir,
-    journal: Journal,
-    cache: Cache,
-    events: Events,
-    progress: Progress,
-) -> Outcome:
+def _run(work: Work) -> Outcome:
     started = time.monotonic()
+    build, journal, progress = work.build, work.journal, work.progress
     with journal.step("import"):
-        commit = _import(request, layer, cache, events)
-        build.meta.merge(layer_meta(_identity(layer, commit)))
-    progress.done("import", cache.root / "repo")
-    artifacts = progress.artifacts
+        commit = _import(work)
+        build.meta.merge(layer_meta(_identity(work.layer, commit)))
+    progress.done("import", work.cache.root / "repo")
     with journal.step("archive"):
-        archive = archive_layer(build, layer, cache, events, force=request.force)
-    artifacts.append(archive)
+        archive = archive_layer(build, work.layer, work.cache, work.events, force=work.request.force)
+    progress.artifacts.append(archive)
     progress.done("archive", archive.path)
-    if request.builder is Builder.OSBUILD:
-        images_by_osbuild(layer, archive, build, journal, cache, events, progress)
+    if work.request.builder is Builder.OSBUILD:
+        images_by_osbuild(work, archive)
     else:
-        _images(layer, commit, archive, build, journal, cache, events, progress)
+        _images(work, commit, archive)
     build.finish()
     journal.record("build", "done")
     return Outcome(
         build_id=build.id,
         arch=build.arch,
         path=build.path,
-        artifacts=tuple(artifacts),
-        statistics=_statistics(commit, artifacts, time.monotonic() - started),
+        artifacts=tuple(progress.artifacts),
+        statistics=_statistics(commit, progress.artifacts, time.monotonic() - started),
     )
 
 
-def _images(
-    layer: Layer,
-    commit: ImportedCommit,
-    archive: Artifact,
-    build: BuildDir,
-    journal: Journal,
-    cache: Cache,
-    events: Events,
-    progress: Progress,
-) -> None:
-    request, artifacts = progress.request, progress.artifacts
-    recipe = make_recipe(request, layer, archive.path, archive.sha256)
-    wanted = [p for p in request.platforms if request.force or not build.has(p.image_key)]
-    base = None
+def _images(work: Work, commit: ImportedCommit, archive: Artifact) -> None:
+    recipe = make_recipe(work.request, work.layer, archive.path, archive.sha256)
+    wanted, base = work.wanted(), None
     if wanted:
-        with journal.step("base"):
-            base = base_disk(request, layer, recipe, commit, cache, events)
-    progress.done("base", base.path if base else None)
-    for platform in request.platforms:
+        with work.journal.step("base"):
+            base = base_disk(work.request, work.layer, recipe, commit, work.cache, work.events)
+    work.progress.done("base", base.path if base else None)
+    for platform in work.request.platforms:
         if base is None or platform not in wanted:
-            artifacts.append(existing(build, platform.image_key))
+            artifact = existing(work.build, platform.image_key)
         else:
-            with journal.step(platform.name):
+            with work.journal.step(platform.name):
                 disk = recipe.platforms[platform.name]
-                artifacts.append(make_image(build, platform, disk, base, layer, events))
-        progress.done(platform.name, artifacts[-1].path)
+                artifact = make_image(work.build, platform, disk, base, work.layer, work.events)
+        work.progress.artifacts.append(artifact)
+        work.progress.done(platform.name, artifact.path)
 
 
 def _statistics(commit: ImportedCommit, artifacts: list[Artifact], seconds: float) -> dict[str, object]:
@@ -173,10 +158,11 @@ def _statistics(commit: ImportedCommit, artifacts: list[Artifact], seconds: floa
     }
 
 
-def _import(request: Request, layer: Layer, cache: Cache, events: Events) -> ImportedCommit:
-    imgref = target_imgref(request, layer.image, layer.facts)
+def _import(work: Work) -> ImportedCommit:
+    layer, cache = work.layer, work.cache
+    imgref = target_imgref(work.request, layer.image, layer.facts)
     return import_layer(
-        layer.image, layer.tree, repo=cache.folder("repo"), cache=cache, events=events, imgref=imgref
+        layer.image, layer.tree, repo=cache.folder("repo"), cache=cache, events=work.events, imgref=imgref
     )
 
 
@@ -200,7 +186,7 @@ def base_disk(
     """The sealed base disk of the layer and recipe, made now unless it is kept."""
     # Natively the tool tree is the layer itself; a foreign layer will bring another one here.
     tools = layer.tree
-    key = base_key(recipe, layer.image.digest, tools.digest)
+    key = base_key(recipe, layer.image.digest, tools.digest, request.deploy)
     with cache.locked(f"base-{key}"), events.step("base", "base disk") as step:
         if base := find_base(cache, key):
             step.result("kept", cached=True)
@@ -209,12 +195,10 @@ def base_disk(
         events.message(f"accelerator: {accelerator.name} ({accelerator.reason})")
         tool_tree = tool_tree_image(tools, cache, events)
         with base_scratch(cache, events, keep=request.keep) as scratch:
-            repo_image = layer_image = None
-            if recipe.bootc:
-                layer_image = scratch / "layer.squashfs"
-                write_squashfs(archive_pieces(layer.image, cache), layer_image)
+            repo_image = scratch / "repo.squashfs"
+            if recipe.bootc or request.deploy is DeployWay.LAYER:
+                write_layout_image(layer.image, cache, repo_image)
             else:
-                repo_image = scratch / "repo.squashfs"
                 write_repo_image(cache.folder("repo"), commit, repo_image)
             inputs = BaseInputs(
                 recipe=recipe,
@@ -224,6 +208,6 @@ def base_disk(
                 tools=tools,
                 tool_tree=tool_tree,
                 repo_image=repo_image,
-                layer_image=layer_image,
+                way=request.deploy,
             )
             return make_base(cache, key, inputs, scratch, accelerator, events, request.on_failure)

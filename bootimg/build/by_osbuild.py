@@ -13,10 +13,9 @@ from pathlib import Path
 
 from bootimg.atomic import write_whole
 from bootimg.build.artifacts import existing
-from bootimg.build.journal import Journal
-from bootimg.build.prepare import Layer, render_manifest
+from bootimg.build.prepare import render_manifest
 from bootimg.build.request import Artifact
-from bootimg.build.until import Progress
+from bootimg.build.work import Work
 from bootimg.builds.build import BuildDir
 from bootimg.builds.find import digest_of
 from bootimg.builds.layout import artifact_name
@@ -35,32 +34,25 @@ from bootimg.platform import Platform
 _KEPT = ("deployed-tree", "tree", "raw-image", "metal", "metal4k")
 
 
-def images_by_osbuild(
-    layer: Layer,
-    archive: Artifact,
-    build: BuildDir,
-    journal: Journal,
-    cache: Cache,
-    events: Events,
-    progress: Progress,
-) -> None:
+def images_by_osbuild(work: Work, archive: Artifact) -> None:
     """Make the images of the request's platforms; those that the build has already stay."""
-    request, artifacts = progress.request, progress.artifacts
-    document = render_manifest(request, layer, archive.path, archive.sha256)
-    wanted = [each for each in request.platforms if request.force or not build.has(each.image_key)]
+    build, layer, progress = work.build, work.layer, work.progress
+    document = render_manifest(work.request, layer, archive.path, archive.sha256)
+    wanted = work.wanted()
     output = build.scratch / "osbuild"
     if wanted:
-        with journal.step("osbuild"):
-            _run(document, wanted, build, output, cache, events)
-    progress.done("osbuild", cache.root / "osbuild" if wanted else None)
-    for platform in request.platforms:
+        with work.journal.step("osbuild"):
+            _run(document, wanted, build, output, work.cache, work.events)
+    progress.done("osbuild", work.cache.root / "osbuild" if wanted else None)
+    for platform in work.request.platforms:
         if platform not in wanted:
-            artifacts.append(existing(build, platform.image_key))
+            artifact = existing(build, platform.image_key)
         else:
-            with journal.step(platform.name):
+            with work.journal.step(platform.name):
                 name = artifact_name(layer.facts.osname, build.id, platform.name, build.arch, platform.suffix)
-                artifacts.append(_collect(document, platform, name, build, output, events))
-        progress.done(platform.name, artifacts[-1].path)
+                artifact = _collect(document, platform, name, build, output, work.events)
+        progress.artifacts.append(artifact)
+        progress.done(platform.name, artifact.path)
 
 
 def _run(

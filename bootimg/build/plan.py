@@ -158,7 +158,9 @@ class _Survey:
         self.timings = Timings(cache, timed_as(request.accelerator, cache))
         self.wanted = [each for each in request.platforms if not self._has(each.image_key)]
         self.recipe = _recipe(request, layer) if layer else None
-        self.key = base_key(self.recipe, image.digest, layer.tree.digest) if layer and self.recipe else ""
+        self.key = ""
+        if layer and self.recipe:
+            self.key = base_key(self.recipe, image.digest, layer.tree.digest, request.deploy)
         self.base: BaseDisk | None = find_base(cache, self.key) if self.key else None
         self.imported = self._is_imported()
         self.by_osbuild = request.builder is Builder.OSBUILD
@@ -214,7 +216,7 @@ class _Survey:
         if self.layer is None or self.recipe is None:
             return self._unread
         digest, tools = self.image.digest, self.layer.tree.digest
-        return why_no_base(self.cache, self.key, self.recipe, digest, tools)
+        return why_no_base(self.cache, self.key, self.recipe, digest, tools, self.request.deploy)
 
     def artifacts(self) -> Iterator[PlannedArtifact]:
         osname, arch = self.image.osname, self.request.arch

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bootimg.appliance import FailureHook
 from bootimg.arch import Arch
+from bootimg.disk.layer_deploy import DeployWay
 from bootimg.layer.fetch import RegistryOptions
 from bootimg.platform import Platform
 
@@ -40,10 +41,11 @@ class Request:
     size: int | None = None
     accelerator: str = "auto"
     force: bool = False
-    builder: Builder = Builder.GUESTFS
     until: str | None = None
     keep: bool = False
     on_failure: FailureHook | None = None
+    builder: Builder = Builder.GUESTFS
+    deploy: DeployWay = DeployWay.OWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,16 @@ builder_option = click.option(
     help="What makes the disks: a virtual machine, or the program osbuild (as root).",
 )
 """Passes `builder: str`."""
+deploy_option = click.option(
+    "--deploy",
+    type=click.Choice(["own", "layer"]),
+    default="own",
+    show_default=True,
+    envvar="BOOTIMG_DEPLOY",
+    show_envvar=True,
+    help="Who deploys: bootimg, or the layer's own programs (slow without KVM).",
+)
+"""Passes `deploy: str`."""
 
 
 @click.command(
@@ -63,6 +73,7 @@ Examples:
 @size_option
 @target_imgref_option
 @builder_option
+@deploy_option
 @accel_option
 @force_option
 @fault_options
@@ -76,6 +87,7 @@ def command(
     size: int | None,
     target_imgref: str | None,
     builder: str,
+    deploy: str,
     force: bool,
     faults: Faults,
     registry: RegistryOptions,
@@ -84,6 +96,7 @@ def command(
     from bootimg.build.build import run_build
     from bootimg.build.request import Builder, Request
     from bootimg.build.until import stopped_text
+    from bootimg.disk.layer_deploy import DeployWay
 
     request = Request(
         reference=image,
@@ -95,10 +108,11 @@ def command(
         size=size,
         accelerator=app.accel,
         force=force,
-        builder=Builder(builder),
         until=faults.until,
         keep=faults.keep,
         on_failure=faults.on_failure,
+        builder=Builder(builder),
+        deploy=DeployWay(deploy),
     )
     outcome = run_build(request, app.cache, app.events)
     text = stopped_text if outcome.stopped_after else artifact_table

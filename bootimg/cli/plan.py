@@ -10,7 +10,7 @@ import click
 
 from bootimg.arch import Arch
 from bootimg.cli.app import App
-from bootimg.cli.build import builder_option, size_option, target_imgref_option
+from bootimg.cli.build import builder_option, deploy_option, size_option, target_imgref_option
 from bootimg.cli.options import (
     accel_option,
     arch_option,
@@ -43,6 +43,7 @@ Examples:
 @size_option
 @target_imgref_option
 @builder_option
+@deploy_option
 @accel_option
 @force_option
 @registry_options
@@ -55,12 +56,14 @@ def command(
     size: int | None,
     target_imgref: str | None,
     builder: str,
+    deploy: str,
     force: bool,
     registry: RegistryOptions,
 ) -> None:
     """Show what `build` would do with the layer IMAGE: artifacts, time, disk space; touch nothing."""
     from bootimg.build.plan import make_plan
     from bootimg.build.request import Builder, Request
+    from bootimg.disk.layer_deploy import DeployWay
 
     request = Request(
         reference=image,
@@ -73,6 +76,7 @@ def command(
         accelerator=app.accel,
         force=force,
         builder=Builder(builder),
+        deploy=DeployWay(deploy),
     )
     # A cache that is not there is not made for a look at it.
     plan = make_plan(request, app.cache if app.idle_cache.root.is_dir() else app.idle_cache)

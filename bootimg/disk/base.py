@@ -18,6 +18,7 @@ from bootimg.disk import bootc, bootloader, bootupd, filesystems, labels, ostree
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH, aleph_json
 from bootimg.disk.biosgrub import install_bios_grub
 from bootimg.disk.gpt import Attribute, Gpt, Partition, partition_guid, write_gpt
+from bootimg.disk.layer_deploy import DeployWay, deploy_by_layer
 from bootimg.disk.ostree_deploy import SYSROOT, Deployment
 from bootimg.disk.stamp import stamp_ignition
 from bootimg.events import Events
@@ -28,7 +29,7 @@ from bootimg.manifest.recipe import Disk, Mount, Recipe, Sysroot
 from bootimg.manifest.taken import unsupported
 from bootimg.vm.probe import Accelerator
 
-_DISK, _TOOLS, _REPO, _LAYER = "disk", "tools", "repo", "layer"
+_DISK, _TOOLS, _REPO = "disk", "tools", "repo"
 BIOS_BOOT = UUID("21686148-6449-6E6F-744E-656564454649")
 
 
@@ -36,8 +37,8 @@ BIOS_BOOT = UUID("21686148-6449-6E6F-744E-656564454649")
 class BaseInputs:
     """What a base disk is made from: the recipe, the layer and, apart from it, the tool tree.
 
-    `tool_tree` (this machine's architecture) and, where ostree deploys, `repo_image` are read-only file
-    system images; where bootc installs, `layer_image` is one that holds the layer as an OCI directory.
+    `tool_tree` (this machine's architecture) and `repo_image` are read-only file system images.  The
+    latter holds a repository with the commit or, where the layer deploys or installs itself, its OCI layout.
     """
 
     recipe: Recipe
@@ -46,8 +47,8 @@ class BaseInputs:
     commit: ImportedCommit
     tools: Tree
     tool_tree: Path
-    repo_image: Path | None = None
-    layer_image: Path | None = None
+    repo_image: Path
+    way: DeployWay = DeployWay.OWN
 
 
 def disk_gpt(disk: Disk, layer_digest: str) -> Gpt:
@@ -83,7 +84,7 @@ def make_base_disk(
     drives = [
         Drive(_DISK, output),
         Drive(_TOOLS, inputs.tool_tree, readonly=True),
-        _source(inputs),
+        Drive(_REPO, inputs.repo_image, readonly=True),
     ]
     with Appliance.start(
         drives,
@@ -101,13 +102,6 @@ def make_base_disk(
         start, length = gpt.span(number)
         install_bios_grub(output, boot_image=boot_image, core_image=core_image, start=start, length=length)
     return gpt
-
-
-def _source(inputs: BaseInputs) -> Drive:
-    """What the layer is taken from inside: the imported commit or, for bootc, the image itself."""
-    label, image = (_LAYER, inputs.layer_image) if inputs.recipe.bootc else (_REPO, inputs.repo_image)
-    assert image is not None
-    return Drive(label, image, readonly=True)
 
 
 def refuse_unrealised(recipe: Recipe, *, own_bootloader: bool = True) -> None:
@@ -158,7 +152,7 @@ def _populate(vm: Appliance, inputs: BaseInputs, events: Events) -> tuple[bytes,
 def _install(vm: Appliance, recipe: Recipe, events: Events) -> None:
     assert recipe.bootc is not None
     with events.step("deploy", "installing the layer with its bootc"):
-        bootc.install(vm, recipe.bootc, vm.device(_LAYER))
+        bootc.install(vm, recipe.bootc, vm.device(_REPO))
     with events.step("finish", "labelling, trimming and checking"):
         bootc.finish(vm, recipe, recipe.bootc, _DISK)
 
@@ -192,8 +186,11 @@ def _deploy(vm: Appliance, inputs: BaseInputs, sysroot: Sysroot) -> Deployment:
     ostree_deploy.configure_repo(vm, sysroot.repo_config)
     for directory in sysroot.directories:
         _mkdir(vm, directory.path, directory.mode, parents=directory.parents, exist_ok=True)
-    ostree_deploy.pull(vm, vm.device(_REPO), inputs.commit)
-    deployment = ostree_deploy.deploy(vm, sysroot.osname, inputs.commit.checksum, sysroot.deploy)
+    if inputs.way is DeployWay.LAYER:
+        deployment = deploy_by_layer(vm, vm.device(_REPO), sysroot.osname, sysroot.deploy)
+    else:
+        ostree_deploy.pull(vm, vm.device(_REPO), inputs.commit)
+        deployment = ostree_deploy.deploy(vm, sysroot.osname, inputs.commit.checksum, sysroot.deploy)
     for attribute in sysroot.deployment_attributes:
         ostree_deploy.set_attribute(vm, deployment, attribute)
     ostree_deploy.configure_repo(vm, sysroot.repo_config_after)

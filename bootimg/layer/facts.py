@@ -11,6 +11,7 @@ from typing import Any
 from bootimg.errors import BootimgError
 from bootimg.layer import imagejson
 from bootimg.layer.diskyaml import DeclaredDisk, read_disk_yaml
+from bootimg.layer.encapsulation import FINAL_LABEL, unlabelled
 from bootimg.layer.image import VERSION_LABEL, Image
 from bootimg.layer.imagejson import ImageJson, parse_image_json
 from bootimg.layer.installconfig import InstallConfig, read_install_config
@@ -40,8 +41,8 @@ class LayerFacts:
 
 def read_facts(image: Image, tree: Tree) -> LayerFacts:
     """The facts, or the error that says why no disk can be made of this layer."""
-    if tree.exists("sysroot/ostree/repo"):
-        raise encapsulated("its layers hold an ostree repository (/sysroot/ostree/repo)")
+    if tree.ostree is None and tree.exists("sysroot/ostree/repo"):
+        raise unlabelled(f"/sysroot/ostree/repo is there, the label {FINAL_LABEL} is not")
     image_json = _image_json(tree)
     return LayerFacts(
         version=version_of(image),
@@ -136,12 +137,20 @@ def _platforms_malformed(what: str) -> BootimgError:
 
 def selinux_policy(tree: Tree) -> str | None:
     """SELINUXTYPE of the tree's config, if the tree has that policy's file contexts."""
-    for line in _text(tree, "etc/selinux/config").splitlines():
-        key, _, value = line.partition("=")
-        name = value.strip()
-        if key.strip() == "SELINUXTYPE" and name and "/" not in name:
-            return name if tree.exists(f"etc/selinux/{name}/contexts/files/file_contexts") else None
-    return None
+    name = _selinux_config(tree).get("SELINUXTYPE", "")
+    if not name or "/" in name:
+        return None
+    return name if tree.exists(f"etc/selinux/{name}/contexts/files/file_contexts") else None
+
+
+def selinux_enabled(tree: Tree) -> bool:
+    """Whether the tree's config turns its policy on; libostree labels nothing where it does not."""
+    return _selinux_config(tree).get("SELINUX", "").lower().startswith(("enforcing", "permissive"))
+
+
+def _selinux_config(tree: Tree) -> dict[str, str]:
+    pairs = (line.partition("=") for line in _text(tree, "etc/selinux/config").splitlines())
+    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
 
 
 def parse_os_release(text: str) -> dict[str, str]:
@@ -163,13 +172,3 @@ def _text(tree: Tree, path: str) -> str:
         if tree.exists(candidate):
             return tree.read(candidate).decode(errors="replace")
     return ""
-
-
-def encapsulated(why: str) -> BootimgError:
-    """The error for images in the ostree-encapsulated form."""
-    return BootimgError(
-        "layer-form-unsupported",
-        "this is an ostree-encapsulated image, a form bootimg does not read yet",
-        context=[why],
-        hint="give the plain OCI form of the layer (its root file system in the layers, no ostree.* labels)",
-    )

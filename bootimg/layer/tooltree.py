@@ -25,7 +25,8 @@ def tar_stream(tree: Tree) -> Iterator[bytes]:
     yield member(replace(tree.root, path="."))
     first: dict[tuple[int, int], str] = {}
     for entry in tree.walk():
-        linked = entry.kind is not Kind.DIRECTORY and first.setdefault(entry.link_key, entry.path)
+        # Symlinks are not linked: an encapsulated image has one object of all that lead to the same place.
+        linked = entry.kind is Kind.FILE and first.setdefault(entry.link_key, entry.path)
         if linked and linked != entry.path:
             yield member(_link(entry, linked))
             continue

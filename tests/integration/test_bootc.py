@@ -20,10 +20,9 @@ from bootimg.disk.base import BaseInputs, make_base_disk
 from bootimg.disk.gpt import Gpt
 from bootimg.errors import BootimgError
 from bootimg.events import Events
-from bootimg.layer.archive import archive_pieces
+from bootimg.layer.archive import write_layout_image
 from bootimg.layer.fetch import fetch
 from bootimg.layer.importer import ImportedCommit
-from bootimg.layer.squashfs import write_squashfs
 from bootimg.layer.tree import open_tree
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
@@ -97,7 +96,7 @@ def make(folder: Path, cache: Cache, *, kargs: str) -> tuple[Path, Gpt, str]:
     image = fetch(str(layout.path), arch=Arch.X86_64, cache=own, events=Events())
     tree = open_tree(image, own, Events())
     layer_image, disk = folder / "layer.squashfs", folder / "disk.raw"
-    write_squashfs(archive_pieces(image, own), layer_image)
+    write_layout_image(image, own, layer_image)
     inputs = BaseInputs(
         recipe=read_recipe(Manifest.from_json(document)),
         image=image,
@@ -105,7 +104,7 @@ def make(folder: Path, cache: Cache, *, kargs: str) -> tuple[Path, Gpt, str]:
         commit=UNUSED,
         tools=tree,
         tool_tree=tool_tree(folder / "root", BOOTC.replace("ROOT", kargs)),
-        layer_image=layer_image,
+        repo_image=layer_image,
     )
     gpt = make_base_disk(
         inputs,
