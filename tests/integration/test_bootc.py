@@ -43,7 +43,7 @@ mkdir -p {SEEN} /sysroot/ostree/deploy/default/deploy/0123.0 /sysroot/boot/loade
 for word in "$@"; do echo "$word"; done > {SEEN}/argv
 env > {SEEN}/env
 cat /proc/mounts > {SEEN}/mounts
-source=${{5#oci:}}
+source=${{4#oci:}}
 cat $source/oci-layout $source/index.json > {SEEN}/source
 ls $source/blobs/sha256 > {SEEN}/blobs
 ls /dev/sda /dev/null /proc/self/stat /sys/block > {SEEN}/host
