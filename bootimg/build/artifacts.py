@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bootimg.build.bases import BaseDisk
-from bootimg.build.packaging import write_artifact
+from bootimg.build.packaging import Packer
 from bootimg.build.prepare import Layer
 from bootimg.build.request import Artifact
 from bootimg.build.schedule import Stop, StoppableSource
@@ -87,7 +87,7 @@ def make_image(
         work.events.step(platform.name, name, total=data_length(source)) as step,
     ):
         stoppable = StoppableSource(source, stop)
-        written = write_artifact(platform, disk, stoppable, temporary, work.layer, packing, step)
+        written = Packer(work.layer, packing, step).write(platform, disk, stoppable, temporary)
     path = build.publish(temporary, name)
     written = replace(written, path=path)
     entry = image_entry(written, skip_compression=platform.skip_compression)
