@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from bootimg.build.compression import Compressors
 from bootimg.build.journal import NAME, RUN, Journal
 from bootimg.build.prepare import Layer
 from bootimg.build.request import Request
@@ -17,12 +18,20 @@ from bootimg.platform import platforms
 
 
 def asked(request: Request, layer: Layer) -> Mapping[str, object]:
-    """What a later run must know of this one to make the same base disk of the build's archive."""
+    """What a later run must know of this one: to make the same base disk of the archive, to compress."""
     return {
         "reference": layer.image.reference,
         "target-imgref": target_imgref(request, layer.image, layer.facts),
         "size": request.size,
+        "compressor": layer.facts.image_json.compressor,
+        "platform-compressor": dict(layer.facts.image_json.platform_compressor),
     }
+
+
+def compressors_of(build: Build) -> Compressors:
+    """What the layer of a build says of compression; nothing where coreos-assembler made the build."""
+    before = Journal(build.path / NAME).last(RUN, "begun")
+    return Compressors(before.get("compressor"), before.get("platform-compressor") or {})
 
 
 def request_again(build: Build, request: Request) -> Request:

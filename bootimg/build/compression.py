@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 from bootimg.build.request import Request
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.formats import Compressor
@@ -9,24 +12,32 @@ from bootimg.layer.imagejson import PATH, ImageJson
 from bootimg.platform import Platform
 
 
+@dataclass(frozen=True, slots=True)
+class Compressors:
+    """What a layer's image.json says: a compressor for all platforms, and others for some."""
+
+    for_all: str | None = None
+    by_platform: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, platform: Platform, wanted: Compressor | None) -> Compressor:
+        """The layer's word for the platform, else what is wanted, else its word for all, else gzip.
+
+        A platform whose format compresses by itself gets none.
+        """
+        own = self.by_platform.get(platform.name)
+        if platform.skip_compression:
+            return Compressor.NONE
+        if own is None and wanted is not None:
+            return wanted
+        return _named(own or self.for_all or Compressor.GZIP)
+
+
 def artifact_compressor(request: Request, platform: Platform, image_json: ImageJson) -> Compressor:
     """What a build compresses the platform's artifact with; none unless it is asked to compress."""
     if not request.compress:
         return Compressor.NONE
-    return compressor_of(platform, image_json, request.compressor)
-
-
-def compressor_of(platform: Platform, image_json: ImageJson, wanted: Compressor | None) -> Compressor:
-    """The layer's word for the platform, else what was asked for, else the layer's word for all, else gzip.
-
-    A platform whose format compresses by itself gets none.
-    """
-    own = image_json.platform_compressor.get(platform.name)
-    if platform.skip_compression:
-        return Compressor.NONE
-    if own is None and wanted is not None:
-        return wanted
-    return _named(own or image_json.compressor or Compressor.GZIP)
+    layer = Compressors(image_json.compressor, image_json.platform_compressor)
+    return layer.of(platform, request.compressor)
 
 
 def _named(name: str) -> Compressor:

@@ -70,6 +70,17 @@ class Artifact:
     seconds: float
     cached: bool
 
+    def as_dict(self) -> dict[str, object]:
+        """The artifact as `--json` prints it."""
+        return {
+            "key": self.key,
+            "path": str(self.path),
+            "size": self.size,
+            "sha256": self.sha256,
+            "seconds": round(self.seconds, 3),
+            "cached": self.cached,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -94,17 +105,7 @@ class Outcome:
             "build": self.build_id,
             "arch": str(self.arch),
             "path": str(self.path),
-            "artifacts": [
-                {
-                    "key": artifact.key,
-                    "path": str(artifact.path),
-                    "size": artifact.size,
-                    "sha256": artifact.sha256,
-                    "seconds": round(artifact.seconds, 3),
-                    "cached": artifact.cached,
-                }
-                for artifact in self.artifacts
-            ],
+            "artifacts": [artifact.as_dict() for artifact in self.artifacts],
             "failures": {name: error.as_dict() for name, error in self.failures.items()},
             "statistics": dict(self.statistics),
             "stopped-after": self.stopped_after,

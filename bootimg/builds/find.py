@@ -58,6 +58,15 @@ def find_build(builds: Path, which: str = LATEST, arch: Arch | None = None) -> B
     return _of_arch(builds / (_newest(builds) if which == LATEST else which), arch)
 
 
+def find_builds(builds: Path, which: str = LATEST, arch: Arch | None = None) -> list[Build]:
+    """The build `which` for every architecture it has, or for `arch` alone."""
+    first = find_build(builds, which, arch)
+    if arch is not None or Path(which, META).is_file() or Path(which).name == META:
+        return [first]
+    folder = first.path.parent
+    return [_read(folder / each.value) for each in Arch if (folder / each.value / META).is_file()]
+
+
 def digest_of(path: Path) -> str:
     """The SHA-256 of a file, in hex."""
     with path.open("rb") as file:

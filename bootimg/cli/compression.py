@@ -1,11 +1,19 @@
-"""The options of compression, for the verbs that have them."""
+"""What the verbs about compression have in common: options, the build they change, what they print."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from bootimg.arch import Arch
+from bootimg.cli.app import App
+from bootimg.cli.options import builds_option
+
+if TYPE_CHECKING:
+    from bootimg.build.compress import Work
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -29,3 +37,20 @@ def compress_options(function: Decorated) -> Decorated:
         help="Compress disks as they are written.",
     )
     return flag(compressor_option(function))
+
+
+def build_arguments(function: Decorated) -> Decorated:
+    """A build that exists, and where; passes `build: str`, `arch: str | None` and `builds: Path`."""
+    decorated = click.option(
+        "--arch", help="Only the build's images for this architecture.  [default: all it has]"
+    )(builds_option(function))
+    return click.argument("build", default="latest")(decorated)
+
+
+def change_build(app: App, builds: Path, build: str, arch: str | None, work: Work) -> None:
+    """Do the work on the build and print what changed."""
+    from bootimg.build.compress import each_build
+
+    changed = each_build(builds, build, Arch.parse(arch) if arch else None, work)
+    text = "\n".join(str(each.path) for each in changed) or "nothing to do"
+    app.result({"artifacts": [each.as_dict() for each in changed]}, text)

@@ -24,6 +24,8 @@ IMAGES, MACHINE = "Make and boot images", "This machine and bootimg itself"
 VERBS: Mapping[str, Verb] = {
     "build": Verb("bootimg.cli.build", IMAGES, "Make boot images from a layer."),
     "plan": Verb("bootimg.cli.plan", IMAGES, "Show what build would do; touch nothing."),
+    "compress": Verb("bootimg.cli.compress", IMAGES, "Compress the images of a build."),
+    "uncompress": Verb("bootimg.cli.uncompress", IMAGES, "Uncompress the images of a build."),
     "run": Verb("bootimg.cli.run", IMAGES, "Boot an image in QEMU."),
     "manifest": Verb("bootimg.cli.manifest", IMAGES, "Print the osbuild manifest of an image."),
     "platforms": Verb("bootimg.cli.platforms", IMAGES, "List the platforms images are made for."),

@@ -1,0 +1,130 @@
+"""Compressing and uncompressing the images of a build that exists, one after the other.
+
+Each image's entry in meta.json changes when its new file is there, and only then is the old one removed:
+a run that was cut off is gone on with by the same command.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bootimg.arch import Arch
+from bootimg.build.again import compressors_of
+from bootimg.build.request import Artifact
+from bootimg.builds.build import BuildDir, open_build
+from bootimg.builds.find import Build, find_builds
+from bootimg.builds.meta import image_entry
+from bootimg.disk.extents import FileSource, is_zero
+from bootimg.errors import BootimgError
+from bootimg.events import Events, Step
+from bootimg.formats import Compressor, Packing, Written
+from bootimg.formats.compression import open_output
+from bootimg.formats.decompress import PlainReader
+from bootimg.formats.raw import copy_content
+from bootimg.formats.written import Progress, data_length
+from bootimg.platform import Platform, platforms
+
+Work = Callable[[BuildDir], Iterator[Artifact]]
+
+
+def each_build(builds: Path, which: str, arch: Arch | None, work: Work) -> list[Artifact]:
+    """What `work` does on the build `which` (as `find_build` takes it), held meanwhile, arch by arch."""
+    changed: list[Artifact] = []
+    for build in find_builds(builds, which, arch):
+        with open_build(build.path.parent.parent, build.id, build.arch) as folder:
+            changed += work(folder)
+    return changed
+
+
+def compress_images(folder: BuildDir, wanted: Compressor | None, events: Events) -> Iterator[Artifact]:
+    """Compress what is not compressed yet and may be; yields the artifacts that changed.
+
+    An image whose file is not what meta.json says is `artifact-damaged`, and stays as it is.
+    """
+    layer = compressors_of(_build(folder))
+    for key, platform, entry in _disks(folder):
+        compressor = layer.of(platform, wanted)
+        if entry.get("skip-compression") or "uncompressed-sha256" in entry or compressor is Compressor.NONE:
+            continue
+        name = f"{entry['path']}{compressor.suffix}"
+        yield _change(folder, key, entry, name, Packing(compressor), events)
+
+
+def uncompress_images(folder: BuildDir, events: Events) -> Iterator[Artifact]:
+    """Uncompress what `compress_images`, a build or coreos-assembler has compressed; the same errors."""
+    suffixes = tuple(compressor.suffix for compressor in Compressor if compressor.suffix)
+    for key, _, entry in _disks(folder):
+        path = str(entry["path"])
+        if "uncompressed-sha256" in entry and path.endswith(suffixes):
+            name = path.rpartition(".")[0]
+            yield _change(folder, key, entry, name, Packing(), events)
+
+
+def _disks(folder: BuildDir) -> Iterator[tuple[str, Platform, Mapping[str, Any]]]:
+    """The build's images of platforms; the layer's archive and live media are not compressed."""
+    build = _build(folder)
+    known = {platform.image_key: platform for platform in platforms().values()}
+    for key, entry in build.images.items():
+        if key in known:
+            build.artifact(key)
+            yield key, known[key], entry
+
+
+def _build(folder: BuildDir) -> Build:
+    return Build(folder.id, folder.arch, folder.path, folder.meta.read())
+
+
+def _change(
+    folder: BuildDir, key: str, entry: Mapping[str, Any], name: str, packing: Packing, events: Events
+) -> Artifact:
+    started = time.monotonic()
+    source, temporary = folder.file(str(entry["path"])), folder.scratch / name
+    work = _uncompressed if packing.compressor is Compressor.NONE else _compressed
+    with events.step(key, name, total=source.stat().st_size) as step:
+        written = work(source, entry, temporary, packing, step)
+    written = replace(written, path=folder.publish(temporary, name))
+    folder.replace_image(key, image_entry(written))
+    return Artifact(
+        key=key,
+        path=written.path,
+        size=written.size,
+        sha256=written.sha256,
+        seconds=time.monotonic() - started,
+        cached=False,
+    )
+
+
+def _compressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Packing, step: Step) -> Written:
+    with FileSource(source) as disk, open_output(out, packing) as sink:
+        copy_content(disk, sink, Progress(step, data_length(disk)))
+        written = sink.finish(out)
+        _require(source, "sha256", entry["sha256"], written.uncompressed_sha256)
+        return written
+
+
+def _uncompressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Packing, step: Step) -> Written:
+    with PlainReader(source) as reader, open_output(out, packing, entry["uncompressed-size"]) as sink:
+        for data in reader:
+            if is_zero(data):
+                sink.skip(len(data))
+            else:
+                sink.write(data)
+        found = reader.written()
+        step.advance(found.size)
+        _require(source, "sha256", entry["sha256"], found.sha256)
+        _require(source, "uncompressed-sha256", entry["uncompressed-sha256"], found.uncompressed_sha256)
+        return sink.finish(out)
+
+
+def _require(path: Path, key: str, wanted: str, found: str | None) -> None:
+    if found != wanted:
+        raise BootimgError(
+            "artifact-damaged",
+            f"{path} is not the file that meta.json describes",
+            context=[f"{key} is {found}", f"meta.json says {wanted}"],
+            hint="nothing was changed; make the image again with `bootimg build --from … --force`",
+        )
