@@ -67,6 +67,10 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"there is no command {word}{_suggestion(word)}", ctx)
         return super().resolve_command(ctx, args)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs alone: the two options stand in the line of usage, and a screen is small."""
+        self.format_commands(ctx, formatter)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs, section by section."""
         for section in dict.fromkeys(verb.section for verb in VERBS.values()):
@@ -104,6 +108,7 @@ def _print_version(ctx: click.Context, parameter: click.Parameter, value: bool) 
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=EPILOG,
+    options_metavar="[--version] [--help]",
     subcommand_metavar="COMMAND …",
 )
 @click.option(

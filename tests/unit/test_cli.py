@@ -311,7 +311,9 @@ def test_all_platforms_are_those_of_the_architecture() -> None:
 
 def test_completion_knows_verbs_and_platforms() -> None:
     words = {"COMP_WORDS": "bootimg c", "COMP_CWORD": "1", "_BOOTIMG_COMPLETE": "bash_complete"}
-    assert bootimg_program(**words).stdout.splitlines() == ["plain,cache", "plain,completion"]
+    assert bootimg_program(**words).stdout.splitlines() == [
+        *("plain,compress", "plain,cache", "plain,completion"),
+    ]
     item = next(option for option in verb.params if option.name == "platforms")
     found = item.shell_complete(click.Context(verb), "metal,q")
     assert [each.value for each in found] == ["metal,qemu"]
