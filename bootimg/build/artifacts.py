@@ -16,7 +16,7 @@ from bootimg.builds.build import BuildDir
 from bootimg.builds.layout import oci_manifest_name, ociarchive_name
 from bootimg.builds.meta import image_entry
 from bootimg.cache import Cache
-from bootimg.disk.bootpatch import Patch, make_patch, platform_edits
+from bootimg.disk.bootpatch import Patch, make_patch, platform_arguments, platform_edits
 from bootimg.disk.composite import Composite
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
@@ -109,7 +109,12 @@ def platform_patch(
     platforms_json = None
     if layer.tree.exists(PLATFORMS):
         platforms_json = layer.tree.read(PLATFORMS)
-    edits = platform_edits(disk.platform_id, console_of(platform, layer), platforms_json=platforms_json)
+    replaces: tuple[str, ...] = ()
+    if base.platform is not None:
+        replaces = platform_arguments(base.platform.ignition_id, console_of(base.platform, layer))
+    edits = platform_edits(
+        disk.platform_id, console_of(platform, layer), platforms_json=platforms_json, replaces=replaces
+    )
     with FileSource(base.path) as source:
         start, length = read_gpt(source).span(BOOT_PARTITION)
         return make_patch(source, start, length, edits, scratch=scratch)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from bootimg.build.bases import BaseDisk, base_key, find_base, make_bases
+from bootimg.build.bases import BaseDisk, base_key, find_base, make_bases, seal_digest
+from bootimg.build.frommetal import base_from_metal
 from bootimg.build.keeping import base_scratch
 from bootimg.build.tools import tool_tree_image
 from bootimg.build.work import Work
@@ -27,12 +28,21 @@ def base_disks(work: Work, recipes: Mapping[int, Recipe], commit: ImportedCommit
     with ExitStack() as locks, work.events.step("base", "base disk") as step:
         for key in sorted(keys.values()):
             locks.enter_context(work.cache.locked(f"base-{key}"))
-        found = {size: find_base(work.cache, key) for size, key in keys.items()}
+        found = {size: _find(work, size, key) for size, key in keys.items()}
         missing = {keys[size]: recipes[size] for size, base in found.items() if base is None}
         made = _make(work, missing, commit) if missing else {}
         if not missing:
             step.result("kept", cached=True)
         return {size: base or made[keys[size]] for size, base in found.items()}
+
+
+def _find(work: Work, sector_size: int, key: str) -> BaseDisk | None:
+    """The base disk that is kept, else the one in the metal image of the build that the request is about."""
+    kept = find_base(work.cache, key)
+    if kept and seal_digest(kept.path) != kept.digest:
+        work.events.message("the kept base disk was changed after it was sealed; it is made anew", "warning")
+        kept = None
+    return kept or base_from_metal(work, sector_size)
 
 
 def _make(work: Work, missing: Mapping[str, Recipe], commit: ImportedCommit) -> dict[str, BaseDisk]:

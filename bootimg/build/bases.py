@@ -21,6 +21,7 @@ from bootimg.disk.extents import FileSource
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.events import Events
 from bootimg.manifest.recipe import Recipe
+from bootimg.platform import Platform
 from bootimg.vm.probe import Accelerator
 
 # Raise it when the same inputs give another disk than before.
@@ -30,11 +31,16 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class BaseDisk:
-    """A sealed base disk; `digest` is that of `seal_digest`."""
+    """A sealed base disk; `digest` is that of `seal_digest`.
+
+    `platform` is None for one of the cache.  Else it is a platform's image that takes its place: the
+    platform's edits are on it already, and `digest` is the image's SHA-256.
+    """
 
     path: Path
     digest: str
     commit: str
+    platform: Platform | None = None
 
 
 def base_key(recipe: Recipe, layer_digest: str, tools_digest: str, way: DeployWay = DeployWay.OWN) -> str:

@@ -31,14 +31,16 @@ FIRSTBOOT = "/ignition.firstboot"
 class BootEdits:
     """What to change; None leaves a file alone.
 
-    `kernel_arguments` are appended, in this order, to the options of every BLS entry.  A file that
-    exists keeps its SELinux label; a new one gets `label`, or without that its folder's.
+    `kernel_arguments` are appended, in this order, to the options of every BLS entry, in the place of
+    `replaced_arguments`, with which these must end: another platform's, on a disk made from its image.  A
+    file that exists keeps its SELinux label; a new one gets `label`, or without that its folder's.
     """
 
     kernel_arguments: tuple[str, ...] = ()
     console_commands: tuple[str, ...] | None = None
     platforms_json: bytes | None = None
     label: str | None = None
+    replaced_arguments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +90,16 @@ def platform_edits(
     platforms_json: bytes | None,
     extra_kargs: Sequence[str] = (),
     label: str | None = None,
+    replaces: Sequence[str] = (),
 ) -> BootEdits:
     """The edits that make a platform's disk, as osbuild's org.osbuild.coreos.platform orders them."""
-    arguments = (f"ignition.platform.id={ignition_id}", *console.kernel_arguments, *extra_kargs)
-    return BootEdits(arguments, tuple(console.grub_commands), platforms_json, label)
+    arguments = (*platform_arguments(ignition_id, console), *extra_kargs)
+    return BootEdits(arguments, tuple(console.grub_commands), platforms_json, label, tuple(replaces))
+
+
+def platform_arguments(ignition_id: str, console: Console) -> tuple[str, ...]:
+    """The kernel arguments that tell a platform's disk from the base disk."""
+    return (f"ignition.platform.id={ignition_id}", *console.kernel_arguments)
 
 
 def console_cfg(commands: Sequence[str]) -> str:
@@ -108,6 +116,25 @@ def append_options(entry: str, arguments: Sequence[str]) -> str:
     for number, line in enumerate(lines):
         if _is_options(line):
             lines[number] = " ".join([line.rstrip(), *arguments]) + "\n"
+    return "".join(lines)
+
+
+def remove_options(entry: str, arguments: Sequence[str]) -> str:
+    """A BLS entry without these arguments, with which its options must end: else `boot-entry-changed`."""
+    if not arguments:
+        return entry
+    lines = entry.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        if _is_options(line):
+            words = line.split()
+            if tuple(words[-len(arguments) :]) != tuple(arguments):
+                raise BootimgError(
+                    "boot-entry-changed",
+                    "the disk's boot loader entry does not end with its platform's kernel arguments",
+                    context=[f"expected at the end: {' '.join(arguments)}", line.strip()[-200:]],
+                    hint="the disk was changed after it was made: build from the layer",
+                )
+            lines[number] = " ".join(words[: -len(arguments)]) + "\n"
     return "".join(lines)
 
 
@@ -148,7 +175,8 @@ def _plan(image: Ext4Image, edits: BootEdits) -> list[FileEdit | DirectoryEdit]:
                 "boot-entry-missing", "the boot partition has no boot loader entry with options"
             )
         for name, text in entries.items():
-            content = append_options(text, edits.kernel_arguments).encode()
+            bare = remove_options(text, edits.replaced_arguments)
+            content = append_options(bare, edits.kernel_arguments).encode()
             planned.append(_file(image, f"{ENTRIES}/{name}", content, edits.label))
     if edits.console_commands is not None and image.inode("/grub2") is not None:
         content = console_cfg(edits.console_commands).encode()

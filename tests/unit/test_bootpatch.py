@@ -19,6 +19,7 @@ from bootimg.disk.bootpatch import (
     make_patch,
     platform_edits,
     read_boot_files,
+    remove_options,
 )
 from bootimg.disk.ext4edit import Ext4Image
 from bootimg.disk.extents import FileSource, copy_sparse
@@ -291,3 +292,16 @@ def test_the_offline_edit_equals_one_made_on_the_mounted_filesystem(disk: Disk, 
         by_kernel = listing(boot)
     with mounted(offline.path, tmp_path / "offline", "ro") as boot:
         assert listing(boot) == by_kernel
+
+
+def test_options_of_one_platform_give_way_to_another_s() -> None:
+    entry = "title x\noptions root=a ignition.platform.id=metal\ninitrd /i\n"
+    bare = remove_options(entry, ("ignition.platform.id=metal",))
+    assert bare == "title x\noptions root=a\ninitrd /i\n"
+    assert remove_options(entry, ()) == entry
+
+
+def test_options_that_end_otherwise_are_not_cut() -> None:
+    with pytest.raises(BootimgError) as error:
+        remove_options("options rw ignition.platform.id=metal quiet\n", ("ignition.platform.id=metal",))
+    assert error.value.id == "boot-entry-changed"
