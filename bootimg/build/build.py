@@ -19,7 +19,8 @@ from bootimg.build.by_osbuild import images_by_osbuild
 from bootimg.build.journal import NAME, Journal
 from bootimg.build.keeping import base_scratch
 from bootimg.build.plan import plan_of
-from bootimg.build.prepare import Layer, fetch_image, read_layer, render_manifest
+from bootimg.build.prepare import Layer, fetch_image, read_layer
+from bootimg.build.recipe import make_recipe
 from bootimg.build.request import Artifact, Builder, Outcome, Request
 from bootimg.build.space import require_room
 from bootimg.build.summary import summary
@@ -40,8 +41,6 @@ from bootimg.layer.facts import version_of
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
 from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_image
 from bootimg.layer.tree import open_tree
-from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.recipe import Recipe
 from bootimg.osbuild.program import require_osbuild
 from bootimg.vm.probe import choose_accelerator
@@ -132,8 +131,7 @@ def _run(work: Work) -> Outcome:
 
 
 def _images(work: Work, commit: ImportedCommit, archive: Artifact) -> None:
-    manifest = render_manifest(work.request, work.layer, archive.path, archive.sha256)
-    recipe = read_recipe(Manifest.from_json(manifest))
+    recipe = make_recipe(work.request, work.layer, archive.path, archive.sha256)
     wanted, base = work.wanted(), None
     if wanted:
         with work.journal.step("base"):
@@ -197,11 +195,11 @@ def base_disk(
         events.message(f"accelerator: {accelerator.name} ({accelerator.reason})")
         tool_tree = tool_tree_image(tools, cache, events)
         with base_scratch(cache, events, keep=request.keep) as scratch:
-            repo_image = scratch / "repo.squashfs"
-            if request.deploy is DeployWay.LAYER:
-                write_layout_image(layer.image, cache, repo_image)
+            source_image = scratch / "source.squashfs"
+            if recipe.bootc or request.deploy is DeployWay.LAYER:
+                write_layout_image(layer.image, cache, source_image)
             else:
-                write_repo_image(cache.folder("repo"), commit, repo_image)
+                write_repo_image(cache.folder("repo"), commit, source_image)
             inputs = BaseInputs(
                 recipe=recipe,
                 image=layer.image,
@@ -209,7 +207,7 @@ def base_disk(
                 commit=commit,
                 tools=tools,
                 tool_tree=tool_tree,
-                repo_image=repo_image,
+                source_image=source_image,
                 way=request.deploy,
             )
             return make_base(cache, key, inputs, scratch, accelerator, events, request.on_failure)

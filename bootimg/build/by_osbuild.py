@@ -43,7 +43,7 @@ def images_by_osbuild(work: Work, archive: Artifact) -> None:
     if wanted:
         with work.journal.step("osbuild"):
             _run(document, wanted, build, output, work.cache, work.events)
-    progress.done("base", None)
+    progress.done("osbuild", work.cache.root / "osbuild" if wanted else None)
     for platform in work.request.platforms:
         if platform not in wanted:
             artifact = existing(build, platform.image_key)
@@ -53,7 +53,6 @@ def images_by_osbuild(work: Work, archive: Artifact) -> None:
                 artifact = _collect(document, platform, name, build, output, work.events)
         progress.artifacts.append(artifact)
         progress.done(platform.name, artifact.path)
-    shutil.rmtree(output, ignore_errors=True)
 
 
 def _run(

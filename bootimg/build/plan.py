@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootimg.build.bases import BaseDisk, base_key, find_base, why_no_base
-from bootimg.build.prepare import Layer, read_layer, render_manifest
+from bootimg.build.prepare import Layer, read_layer
+from bootimg.build.recipe import make_recipe
 from bootimg.build.request import Builder, Request
 from bootimg.build.space import Space, appliance_bytes, base_bytes, fetch_bytes, tree_bytes
 from bootimg.build.timings import Timings, timed_as
@@ -29,8 +30,6 @@ from bootimg.layer.image import Image
 from bootimg.layer.importer import is_imported
 from bootimg.layer.tars import is_open
 from bootimg.layer.tree import is_open_tree, open_tree
-from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.recipe import Recipe
 from bootimg.platform import Platform
 from bootimg.sizes import format_size
@@ -254,8 +253,7 @@ class _Survey:
 
 def _recipe(request: Request, layer: Layer) -> Recipe:
     # Neither the archive's path nor its digest decides anything but where osbuild would find it.
-    manifest = render_manifest(request, layer, Path("layer.ociarchive"), "0" * 64)
-    return read_recipe(Manifest.from_json(manifest))
+    return make_recipe(request, layer, Path("layer.ociarchive"), "0" * 64)
 
 
 def _used(path: Path) -> int:

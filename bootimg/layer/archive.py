@@ -24,7 +24,7 @@ def write_ociarchive(image: Image, cache: Cache, output: Path) -> tuple[str, int
     """
     check, size = hashlib.sha256(), 0
     with replacing(output) as target:
-        for piece in _pieces(image, BlobStore(cache)):
+        for piece in _pieces(image, cache):
             check.update(piece)
             size += len(piece)
             target.write(piece)
@@ -33,10 +33,11 @@ def write_ociarchive(image: Image, cache: Cache, output: Path) -> tuple[str, int
 
 def write_layout_image(image: Image, cache: Cache, output: Path) -> None:
     """Write a read-only file system image that is the image's OCI layout, as the archive has it."""
-    write_squashfs(_pieces(image, BlobStore(cache)), output)
+    write_squashfs(_pieces(image, cache), output)
 
 
-def _pieces(image: Image, store: BlobStore) -> Iterator[bytes]:
+def _pieces(image: Image, cache: Cache) -> Iterator[bytes]:
+    store = BlobStore(cache)
     yield from _file("oci-layout", _LAYOUT)
     yield from _file("index.json", _index(image))
     for name in ("blobs", "blobs/sha256"):

@@ -10,12 +10,15 @@ from typing import Any
 
 from bootimg.errors import BootimgError
 from bootimg.layer import imagejson
+from bootimg.layer.diskyaml import DeclaredDisk, read_disk_yaml
 from bootimg.layer.encapsulation import FINAL_LABEL, unlabelled
 from bootimg.layer.image import VERSION_LABEL, Image
 from bootimg.layer.imagejson import ImageJson, parse_image_json
+from bootimg.layer.installconfig import InstallConfig, read_install_config
 from bootimg.layer.tree import Tree
 
 PLATFORMS = "usr/share/coreos-assembler/platforms.json"
+BOOTC = "usr/bin/bootc"
 _MODULES = "usr/lib/modules"
 
 
@@ -32,6 +35,8 @@ class LayerFacts:
     os_release: Mapping[str, str]
     selinux_policy: str | None
     has_bootupd: bool
+    install_config: InstallConfig
+    declared_disk: DeclaredDisk | None
 
 
 def read_facts(image: Image, tree: Tree) -> LayerFacts:
@@ -49,6 +54,8 @@ def read_facts(image: Image, tree: Tree) -> LayerFacts:
         os_release=parse_os_release(_text(tree, "etc/os-release") or _text(tree, "usr/lib/os-release")),
         selinux_policy=selinux_policy(tree),
         has_bootupd=tree.exists("usr/bin/bootupctl"),
+        install_config=read_install_config(tree, image.arch),
+        declared_disk=read_disk_yaml(tree, image.arch),
     )
 
 
@@ -97,11 +104,12 @@ def _image_json(tree: Tree) -> ImageJson:
             hint='write coreos-assembler\'s image.yaml there as JSON, at least {"size": 10}',
         )
     document = parse_image_json(tree.read(imagejson.PATH))
-    if document.bootc_install_to_fs:
+    if document.bootc_install_to_fs and not tree.exists(BOOTC):
         raise BootimgError(
             "install-path-unsupported",
-            "the layer asks to be installed by bootc (`bootc-install-to-fs: true` in image.json)",
-            hint="bootimg deploys with ostree for now: set it to false where the layer's tools allow that",
+            "the layer asks to be installed by bootc (`bootc-install-to-fs: true`) and has no bootc",
+            context=[f"looked for /{BOOTC}"],
+            hint="put bootc into the layer, or set `bootc-install-to-fs` of image.json to false",
         )
     return document
 

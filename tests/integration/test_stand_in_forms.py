@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.integration.test_stand_in import merged, output
-from tests.layer import Flavour, Form, Request, derived, stand_in, tools, why_not
+from tests.layer import Flavour, Form, Request, Variant, derived, stand_in, tools, why_not
 
 pytestmark = pytest.mark.real
 
@@ -134,6 +134,17 @@ def test_an_encapsulated_layer_links_files_to_objects(encapsulated: Image) -> No
     member = bash.getmember("usr/bin/bash")
     assert member.islnk() and member.linkname.startswith("sysroot/ostree/repo/objects/")
     assert bash.getmember("etc/bash.bashrc").islnk(), "what the commit has in usr/etc is in etc"
+
+
+def test_the_next_version_brings_few_layers(encapsulated: Image) -> None:
+    changed = Image(stand_in(form=Form.ENCAPSULATED, variant=Variant.CHANGED))
+    old = {layer["digest"] for layer in encapsulated.manifest["layers"]}
+    commit, *content = [layer for layer in changed.manifest["layers"] if layer["digest"] not in old]
+    assert commit == changed.manifest["layers"][0]
+    components = {layer["annotations"]["ostree.components"] for layer in content}
+    assert components == {"basesystem", "dosfstools", "unpackaged"}, (
+        "os-release, the package, the RPM database"
+    )
 
 
 def test_the_derived_form_adds_two_layers_to_the_encapsulated(

@@ -29,8 +29,13 @@ from bootimg.build.request import Builder, Outcome, Request
 from bootimg.builds.find import digest_of
 from bootimg.cache import Cache
 from bootimg.cli.main import bootimg
+from bootimg.disk.base import disk_gpt
+from bootimg.disk.extents import FileSource
+from bootimg.disk.gpt import read_gpt
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Sink, StepFinished, StepProgress, StepStarted
+from bootimg.manifest.model import Manifest
+from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.render import canonical_json
 from bootimg.osbuild import program
 from bootimg.osbuild.monitor import read_records
@@ -38,6 +43,7 @@ from bootimg.osbuild.run import Job, run
 from bootimg.platform import platform
 
 from . import oci
+from .manifests import pipeline, rendered
 from .osbuild_source import buildable_here, real_osbuild, small_manifest
 from .test_manifest_schema import MANIFESTS
 
@@ -311,6 +317,15 @@ def test_what_was_exported_is_looked_at(
     assert not (folder / ".scratch").exists()
 
 
+def test_until_knows_the_step_of_osbuild(stand_in: StandIn, request_: Request, cache: Cache) -> None:
+    stand_in()
+    assert refused(lambda: run_build(replace(request_, until="base"), cache, Events())).id == "step-unknown"
+    outcome = run_build(replace(request_, until="osbuild"), cache, Events())
+    assert [each.key for each in outcome.artifacts] == ["ostree"]
+    assert outcome.kept["osbuild"] == cache.root / "osbuild"
+    assert [each.key for each in run_build(request_, cache, Events()).artifacts] == ["ostree", "qemu"]
+
+
 def test_a_build_that_failed_is_gone_on_with(stand_in: StandIn, request_: Request, cache: Cache) -> None:
     stand_in("failure", code=1)
     assert refused(lambda: run_build(request_, cache, Events())).id == "osbuild-failed"
@@ -499,6 +514,39 @@ def test_real_osbuild_is_stopped_and_unmounts(real: Path, tmp_path: Path) -> Non
         assert time.monotonic() - started < 60
         time.sleep(0.2)
     assert not list((tmp_path / "output").iterdir())
+
+
+def test_real_osbuild_makes_the_same_partitions_and_stamps(real: Path, tmp_path: Path) -> None:
+    """The first stages of the recipe's raw-image, run: what osbuild makes of them is what bootimg does."""
+    if subprocess.run(["losetup", "-f"], capture_output=True).returncode:
+        pytest.skip("there are no loop devices here")
+    document = rendered(metal_image_size_mb=1024)
+    stages = pipeline(document, "raw-image")["stages"]
+    first = [stage["type"] for stage in stages].index("org.osbuild.mkdir")
+    small = {"version": "2", "pipelines": [{"name": "raw-image", "stages": stages[:first]}]}
+    (tmp_path / "manifest.json").write_text(canonical_json(small))
+    run(job(tmp_path, real.parent, exports=["raw-image"]), Events())
+    disk = tmp_path / "output" / "raw-image" / "disk.img"
+    ours = disk_gpt(read_recipe(Manifest.from_json(document)).disk, "sha256:" + "0" * 64)
+    with FileSource(disk) as source:
+        theirs = read_gpt(source)
+    assert (theirs.disk_guid, theirs.sectors) == (ours.disk_guid, ours.sectors)
+    for found, wanted in zip(theirs.partitions, ours.partitions, strict=True):
+        for part in ("number", "name", "type_guid", "start", "sectors"):
+            assert getattr(found, part) == getattr(wanted, part), wanted
+    stamps = [_blkid(disk, *theirs.span(number)) for number in (2, 3, 4)]
+    assert stamps == [
+        ("vfat", "7B77-95E7", "EFI-SYSTEM"),
+        ("ext4", "96d15588-3596-4b3c-adca-a2ff7279ea63", "boot"),
+        ("xfs", "910678ff-f77e-4a7d-8d53-86f2ac47a823", "root"),
+    ]
+
+
+def _blkid(disk: Path, offset: int, length: int) -> tuple[str, ...]:
+    words = ["blkid", "-p", "-O", str(offset), "-S", str(length), "-o", "export", str(disk)]
+    lines = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()
+    found = dict(line.partition("=")[::2] for line in lines)
+    return tuple(found[key] for key in ("TYPE", "UUID", "LABEL"))
 
 
 def _meta(outcome: Outcome) -> dict[str, Any]:
