@@ -9,6 +9,9 @@ from bootimg.events import Events
 from bootimg.layer.tooltree import write_tool_tree
 from bootimg.layer.tree import Tree
 
+_FORMAT = 2
+"""Counted up when the image of a tree is made in another way."""
+
 
 def tool_tree_image(tools: Tree, cache: Cache, events: Events) -> Path:
     """The tool tree as a read-only file system image, kept by the tree's digest."""
@@ -24,4 +27,4 @@ def tool_tree_image(tools: Tree, cache: Cache, events: Events) -> Path:
 
 def tool_tree_path(tools: Tree, cache: Cache) -> Path:
     """Where that image is or would be."""
-    return cache.root / "tooltrees" / f"{tools.digest}.squashfs"
+    return cache.root / "tooltrees" / f"{tools.digest}-{_FORMAT}.squashfs"

@@ -11,7 +11,7 @@ from typing import Protocol
 from bootimg import process
 from bootimg.atomic import scratch_folder
 from bootimg.layer.bareimage import bare_repository
-from bootimg.layer.squashfs import write_squashfs
+from bootimg.layer.squashfs import WHOLE_FILES, write_squashfs
 
 PACKAGES = "squashfs-tools (apt, dnf)"
 _TIMEOUT = 1800.0
@@ -42,7 +42,8 @@ def write_repo_image(repo: Path, commit: Commit, output: Path) -> None:
         partial = output.with_name(f".{output.name}.partial")
         partial.unlink(missing_ok=True)
         process.run([program, folder / "repo", partial, "-noappend", "-no-progress", "-quiet", "-all-root",
-                     "-noI", "-noD", "-noF", "-noX", "-no-exports", "-all-time", "0", "-mkfs-time", "0"],
+                     "-noI", "-noD", "-noF", "-noX", *WHOLE_FILES, "-no-exports",
+                     "-all-time", "0", "-mkfs-time", "0"],
                     timeout=_TIMEOUT)  # fmt: skip
         partial.replace(output)
 

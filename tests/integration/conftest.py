@@ -22,6 +22,11 @@ class Workspace:
     cache: Path
     builds: Path
 
+    @property
+    def temporary(self) -> Path:
+        """A folder for temporary files that is the workspace's own, where its fixture made one."""
+        return self.cache.with_name("tmp").resolve()
+
     def bootimg(
         self, *arguments: str | Path, check: bool = True, **environment: str
     ) -> subprocess.CompletedProcess[bytes]:

@@ -50,10 +50,10 @@ WantedBy=multi-user.target
 """
 
 
-def ignition(word: str) -> bytes:
+def ignition(word: str, text: str = SCRIPT) -> bytes:
     from base64 import b64encode
 
-    script = "data:;base64," + b64encode(SCRIPT.encode()).decode()
+    script = "data:;base64," + b64encode(text.encode()).decode()
     config = {
         "ignition": {"version": "3.0.0"},
         "storage": {

@@ -64,7 +64,7 @@ def free(folder: Path) -> None:
 def build(workspace: Workspace, layer: Path, *before: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, *(before or ("-m", "bootimg")), "build", str(layer), "-p", "qemu"]
     argv += ["--accel", "tcg", "--json", "--cache", str(workspace.cache), "-o", str(workspace.builds)]
-    env = {**os.environ, "TMPDIR": str(workspace.cache.with_name("tmp"))}
+    env = {**os.environ, "TMPDIR": str(workspace.temporary)}
     return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=300)
 
 
@@ -148,7 +148,7 @@ def test_the_temporary_files_place_is_full(
     copy: Workspace, layer: Path, built: Built, mounted: Mount
 ) -> None:
     forget(copy, "bases")
-    where = mounted(copy.cache.with_name("tmp"), 64 * MIB)
+    where = mounted(copy.temporary, 64 * MIB)
     fill(where, 0)
     done = build(copy, layer)
     assert diagnostic(done.stderr).startswith("error: no-space-left\n"), done.stderr

@@ -110,7 +110,7 @@ def test_stopped_after_each_step_and_gone_on(copy: Workspace, layer: Path, built
     for step in ("fetch", "layers", "import", "archive", "base", "qemu"):
         done = copy.bootimg(
             "build", layer, "-p", "qemu", "--accel", "tcg", "--json", "--until", step,
-            TMPDIR=str(copy.cache.with_name("tmp")),
+            TMPDIR=str(copy.temporary),
         )  # fmt: skip
         document = json.loads(done.stdout)
         seen.append(step)

@@ -10,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,11 +45,19 @@ sys.exit(main())
 
 
 @pytest.fixture
-def copy(built: Built, tmp_path: Path) -> Workspace:
+def copy(built: Built, tmp_path: Path) -> Iterator[Workspace]:
     """The built workspace's cache, and no builds yet."""
     subprocess.run(["cp", "-al", built.workspace.cache, tmp_path / "cache"], check=True)
-    (tmp_path / "tmp").mkdir()
-    return Workspace(tmp_path / "cache", tmp_path / "builds")
+    with short_temporary(tmp_path):
+        yield Workspace(tmp_path / "cache", tmp_path / "builds")
+
+
+@contextmanager
+def short_temporary(root: Path) -> Iterator[None]:
+    """The folder for temporary files of a workspace: a short path, or the appliance's are elsewhere."""
+    with tempfile.TemporaryDirectory(prefix="t-", dir="/tmp") as folder:
+        (root / "tmp").symlink_to(folder)
+        yield
 
 
 def forget(workspace: Workspace, *folders: str) -> None:
@@ -62,7 +71,7 @@ class Run:
     def __init__(self, workspace: Workspace, layer: Path) -> None:
         argv = [sys.executable, "-m", "bootimg", "build", str(layer), "-p", "qemu", "--accel", "tcg"]
         argv += ["--events", "ndjson", "--cache", str(workspace.cache), "-o", str(workspace.builds)]
-        self.temporary = workspace.cache.with_name("tmp")
+        self.temporary = workspace.temporary
         env = {**os.environ, "TMPDIR": str(self.temporary)}
         self.child = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
@@ -129,7 +138,7 @@ def assert_clean(workspace: Workspace, *mounts: Path) -> None:
     wait_for(left_running(workspace), 20)
     lines = Path("/proc/mounts").read_text().splitlines()
     assert {line.split()[1] for line in lines if str(root) in line} == set(map(str, mounts))
-    assert not list((root / "tmp").iterdir())
+    wait_for(lambda: not any(workspace.temporary.iterdir()), 5)
     tops = (workspace.cache, workspace.builds)
     partial = [path for top in tops for path in top.rglob("*") if "partial" in path.name]
     assert not partial
@@ -142,14 +151,14 @@ def killed_after(workspace: Workspace, layer: Path, record: Record) -> None:
     """A build that kill -9 ends as soon as it has written this record to its journal."""
     argv = [sys.executable, "-c", KILLED, *record, "build", str(layer), "-p", "qemu", "--accel", "tcg"]
     argv += ["--cache", str(workspace.cache), "-o", str(workspace.builds)]
-    env = {**os.environ, "TMPDIR": str(workspace.cache.with_name("tmp"))}
+    env = {**os.environ, "TMPDIR": str(workspace.temporary)}
     done = subprocess.run(argv, env=env, capture_output=True, text=True)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 def again(workspace: Workspace, layer: Path, *, interrupted: bool = True) -> Built:
     done = workspace.bootimg(
-        "build", layer, "-p", "qemu", "--accel", "tcg", "--json", TMPDIR=str(workspace.cache.with_name("tmp"))
+        "build", layer, "-p", "qemu", "--accel", "tcg", "--json", TMPDIR=str(workspace.temporary)
     )
     assert (b"an earlier run was cut off in the step" in done.stderr) == interrupted
     return Built(workspace, json.loads(done.stdout))
@@ -189,7 +198,7 @@ def test_interrupted_while_importing(copy: Workspace, layer: Path, built: Built)
         assert time.monotonic() - started < 5
         assert [each["event"] for each in run.events()][-1] == "interrupted"
     wait_for(left_running(copy), 5)
-    assert not list(copy.cache.with_name("tmp").iterdir())
+    assert not list(copy.temporary.iterdir())
 
 
 def test_killed_while_the_qcow2_is_written(copy: Workspace, layer: Path, built: Built) -> None:

@@ -15,7 +15,7 @@ import pytest
 from tests.layer import stand_in
 
 from .conftest import Built, Workspace
-from .test_resume import assert_clean, listing
+from .test_resume import assert_clean, listing, short_temporary
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.real, pytest.mark.matrix]
 def building(workspace: Workspace, layer: Path) -> Iterator[subprocess.Popen[bytes]]:
     argv = [sys.executable, "-m", "bootimg", "build", str(layer), "-p", "qemu", "--accel", "tcg", "--json"]
     argv += ["--cache", str(workspace.cache), "-o", str(workspace.builds)]
-    env = {**os.environ, "TMPDIR": str(workspace.cache.with_name("tmp"))}
+    env = {**os.environ, "TMPDIR": str(workspace.temporary)}
     with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         try:
             yield child
@@ -41,9 +41,9 @@ def alone(folder: Path, layer: Path) -> Built:
 
 def test_two_layers_at_once(built: Built, layer: Path, tmp_path: Path) -> None:
     other = stand_in(variant="changed")
-    (tmp_path / "tmp").mkdir()
     shared = Workspace(tmp_path / "cache", tmp_path / "builds")
     with ExitStack() as stack:
+        stack.enter_context(short_temporary(tmp_path))
         children = [stack.enter_context(building(shared, each)) for each in (layer, other)]
         assert children[0].stderr
         assert children[0].stderr.readline()
@@ -51,8 +51,8 @@ def test_two_layers_at_once(built: Built, layer: Path, tmp_path: Path) -> None:
         assert (collected.returncode, b"cache-in-use" in collected.stderr) == (1, True)
         ends = [child.communicate() for child in children]
         assert [child.returncode for child in children] == [0, 0], [error.decode() for _, error in ends]
+        assert_clean(shared)
     found = [Built(shared, json.loads(output)) for output, _ in ends]
-    assert_clean(shared)
     for made, wanted in zip(found, (built, alone(tmp_path / "alone", other)), strict=True):
         assert made.document["build"] == wanted.document["build"]
         assert made.meta["ostree-commit"] == wanted.meta["ostree-commit"]

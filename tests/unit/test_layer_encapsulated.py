@@ -9,6 +9,7 @@ import pytest
 
 from bootimg.arch import Arch
 from bootimg.cache import Cache
+from bootimg.disk.layer_deploy import require_programs
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.layer.entry import Kind
@@ -18,7 +19,7 @@ from bootimg.layer.objects import directory_metadata, directory_tree
 from bootimg.layer.tree import Tree, open_tree
 
 from . import oci
-from .encapsulated import SYSTEM, Commit, File, content_members, object_path
+from .encapsulated import SYSTEM, Commit, File, Folder, content_members, object_path
 
 Members = list[list[oci.Member]]
 
@@ -242,3 +243,20 @@ def test_labels_must_fit_the_layers(tmp_path: Path, commit: Commit) -> None:
 def test_two_places_of_configuration_are_refused(tmp_path: Path) -> None:
     commit = Commit({**SYSTEM, "etc": {}})
     assert refused(tmp_path, commit, commit.layers()).id == "layer-etc-twice"
+
+
+def test_a_layer_that_cannot_deploy_itself_says_so(tmp_path: Path) -> None:
+    commit = Commit(SYSTEM)
+    with pytest.raises(BootimgError) as error:
+        require_programs(opened(tmp_path / "a", commit, commit.layers()))
+    assert error.value.id == "deploy-program-missing"
+    assert "/usr/bin/skopeo" in error.value.message
+    able = Commit({**SYSTEM, "usr": {**usr(), "bin": {"skopeo": File(b"x")}, "libexec": {
+        "libostree": {"ext": {"ostree-container": File(target="../../../bin/skopeo")}}}}})  # fmt: skip
+    require_programs(opened(tmp_path / "b", able, able.layers()))
+
+
+def usr() -> Folder:
+    found = SYSTEM["usr"]
+    assert not isinstance(found, File)
+    return found

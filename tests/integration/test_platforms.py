@@ -1,0 +1,282 @@
+"""Every platform of x86_64 in one pass, each artifact read back by another program."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from bootimg.arch import Arch
+from bootimg.platform import DiskSize, Platform, platforms
+from tests.layer.contract import platforms_json
+
+from .conftest import Built, Workspace
+from .test_disk import output
+
+pytestmark = [pytest.mark.real, pytest.mark.matrix]
+
+MIB, GIB = 1 << 20, 1 << 30
+KNOWN = {name: each for name, each in platforms().items() if Arch.X86_64 in each.arches}
+FORMATS = {"qcow2": "qcow2", "vmdk": "vmdk", "vpc": "vpc", "vhdx": "vhdx"}
+# image.json of the stand-in layer.
+LAYER_SIZE = 4 * GIB
+
+
+@pytest.fixture(scope="module")
+def everything(workspace: Workspace, layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """All platforms, from one launch for both sector sizes."""
+    own = Workspace(workspace.cache, tmp_path_factory.mktemp("all"))
+    done = own.bootimg("build", layer, "-p", "all", "--json")
+    return Built(own, json.loads(done.stdout))
+
+
+def convert(kind: str, source: Path, folder: Path) -> Path:
+    target = folder / "disk.raw"
+    output("qemu-img", "convert", "-f", kind, "-O", "raw", source, target)
+    return target
+
+
+def of_tar(source: Path, folder: Path) -> Path:
+    output("tar", "--extract", "--gzip", "--sparse", "--file", source, "--directory", folder)
+    assert [path.name for path in folder.iterdir()] == ["disk.raw"]
+    return folder / "disk.raw"
+
+
+def of_ova(source: Path, folder: Path) -> Path:
+    with tarfile.open(source) as archive:
+        assert archive.getnames() == ["coreos.ovf", "disk.vmdk"]
+    output("tar", "--extract", "--file", source, "--directory", folder)
+    return convert("vmdk", folder / "disk.vmdk", folder)
+
+
+def of_container(source: Path, folder: Path) -> Path:
+    output("skopeo", "copy", "--quiet", f"oci-archive:{source}", f"dir:{folder}/image")
+    manifest = json.loads((folder / "image/manifest.json").read_bytes())
+    [layer] = manifest["layers"]
+    blob = folder / "image" / layer["digest"].removeprefix("sha256:")
+    output("tar", "--extract", "--gzip", "--file", blob, "--directory", folder)
+    [disk] = (folder / "disk").iterdir()
+    assert disk.name.endswith("-kubevirt.x86_64.qcow2")
+    return convert("qcow2", disk, folder)
+
+
+PACKED: dict[str, Callable[[Path, Path], Path]] = {
+    "tar.gz": of_tar,
+    "ova": of_ova,
+    "ociarchive": of_container,
+}
+
+
+def raw_of(platform: Platform, artifact: Path, folder: Path) -> Path:
+    """The artifact's disk as a raw file."""
+    if platform.packaging != "none":
+        return PACKED[platform.packaging](artifact, folder)
+    if platform.disk_format == "raw":
+        return artifact
+    return convert(FORMATS[platform.disk_format], artifact, folder)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Offset and length in bytes of each partition, by its number."""
+
+    spans: dict[int, tuple[int, int]]
+
+    @classmethod
+    def of(cls, disk: Path, sector: int) -> Table:
+        listed = output("fdisk", "-b", str(sector), "-l", "-o", "Device,Start,Sectors", disk).splitlines()
+        rows = [line.split() for line in listed if line.startswith(str(disk))]
+        return cls({int(r[0][-1]): (int(r[1]) * sector, int(r[2]) * sector) for r in rows})
+
+
+def data(path: Path) -> Iterator[tuple[int, bytes]]:
+    """What is in a file besides holes and zeros, MiB by MiB."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        position = 0
+        while position < size:
+            try:
+                position = os.lseek(file.fileno(), position, os.SEEK_DATA) // MIB * MIB
+            except OSError:
+                return
+            file.seek(position)
+            block = file.read(MIB)
+            if block.strip(b"\0"):
+                yield position, block.ljust(MIB, b"\0")
+            position += MIB
+
+
+def digests(path: Path, table: Table) -> dict[str, str]:
+    """A digest of each partition's content and of all that is outside of any."""
+    found = {"outside": sha256(), **{str(number): sha256() for number in table.spans}}
+    for offset, block in data(path):
+        name = next(
+            (str(n) for n, (start, size) in table.spans.items() if start <= offset < start + size), None
+        )
+        found[name or "outside"].update(offset.to_bytes(8, "big") + block)
+    return {name: digest.hexdigest() for name, digest in found.items()}
+
+
+def base_of(built: Built, sector: int) -> Path:
+    for disk in built.workspace.cache.glob("bases/*/disk.raw"):
+        with disk.open("rb") as file:
+            file.seek(sector)
+            if file.read(8) == b"EFI PART":
+                return disk
+    raise AssertionError(f"no base disk with sectors of {sector} bytes")
+
+
+def boot_files(raw: Path, table: Table, folder: Path) -> tuple[str, str]:
+    """The options of the boot loader entry, and console.cfg, after e2fsck found nothing to say."""
+    start, size = table.spans[3]
+    image = folder / "boot.img"
+    output("dd", f"if={raw}", f"of={image}", f"bs={MIB}", f"skip={start // MIB}", f"count={size // MIB}",
+           "conv=sparse", "status=none")  # fmt: skip
+    output("e2fsck", "-fn", image)
+    listed = output("debugfs", "-R", "ls -p /loader/entries", image)
+    [entry] = [line.split("/")[5] for line in listed.splitlines() if line.endswith("/") and ".conf" in line]
+    text = output("debugfs", "-R", f"cat /loader/entries/{entry}", image)
+    [options] = [line for line in text.splitlines() if line.startswith("options ")]
+    return options, output("debugfs", "-R", "cat /grub2/console.cfg", image)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_an_artifact_holds_the_base_disk_and_its_platform(
+    name: str, everything: Built, tmp_path: Path
+) -> None:
+    platform = KNOWN[name]
+    artifact = everything.artifact(platform.image_key)
+    raw = raw_of(platform, artifact, tmp_path)
+    base = base_of(everything, platform.sector_size)
+    table = Table.of(base, platform.sector_size)
+    mine, wanted = digests(raw, table), digests(base, table)
+    # The boot partition alone is another one.
+    assert {part for part in wanted if mine[part] != wanted[part]} == {"3"}
+    size = {DiskSize.METAL: base.stat().st_size, DiskSize.LAYER: LAYER_SIZE}.get(platform.size)  # type: ignore[call-overload]
+    assert raw.stat().st_size == (size or int(platform.size) * GIB)
+    options, console = boot_files(raw, table, tmp_path)
+    settings = platforms_json().get(name, {})
+    own = [f"ignition.platform.id={platform.ignition_id}", *settings.get("kernel_arguments", [])]
+    assert options.split()[-len(own) :] == own
+    assert options.count("ignition.platform.id=") == 1
+    between = console.partition("# CONSOLE-SETTINGS-START\n")[2].partition("\n# CONSOLE-SETTINGS-END")[0]
+    assert between.splitlines() == settings.get("grub_commands", [])
+
+
+def test_meta_json_has_them_all_with_their_digests(everything: Built) -> None:
+    images = everything.meta["images"]
+    assert set(images) == {"ostree", "oci-manifest", *(each.image_key for each in KNOWN.values())}
+    for name, platform in KNOWN.items():
+        entry = images[platform.image_key]
+        path = everything.path / entry["path"]
+        assert path.name.endswith(f"-{name}.x86_64.{platform.suffix}")
+        assert (path.stat().st_size, sha256(path.read_bytes()).hexdigest()) == (
+            entry["size"],
+            entry["sha256"],
+        )
+        assert entry.get("skip-compression", False) == platform.skip_compression
+
+
+def test_images_are_sound_to_qemu(everything: Built) -> None:
+    for name in ("qemu", "nutanix", "hyperv"):
+        output("qemu-img", "check", everything.artifact(name))
+
+
+def test_a_vhd_has_whole_mebibytes_and_a_right_footer(everything: Built) -> None:
+    path = everything.artifact("azure")
+    with path.open("rb") as file:
+        file.seek(-512, os.SEEK_END)
+        footer = file.read()
+    assert footer[:8] == b"conectix"
+    assert int.from_bytes(footer[48:56], "big") % MIB == 0
+    assert int.from_bytes(footer[64:68], "big") == ~sum(footer[:64] + footer[68:]) & 0xFFFFFFFF
+
+
+def test_compress_and_uncompress_are_each_other_s_reverse(
+    everything: Built, layer: Path, tmp_path: Path
+) -> None:
+    own = Workspace(everything.workspace.cache, tmp_path / "builds")
+    words = ("build", layer, "-p", "metal,aws,nutanix")
+    plain = Built(own, json.loads(own.bootimg(*words, "--json").stdout)).meta["images"]
+    changed = json.loads(own.bootimg("compress", "--json").stdout)["artifacts"]
+    packed = Built(own, {"path": str(Path(changed[0]["path"]).parent), "artifacts": []}).meta["images"]
+    assert [each["key"] for each in changed] == ["metal", "aws"]
+    for key in ("metal", "aws"):
+        path = Path(next(each["path"] for each in changed if each["key"] == key))
+        assert path.name == plain[key]["path"] + ".gz"
+        assert not path.with_name(plain[key]["path"]).exists()
+        assert packed[key]["uncompressed-sha256"] == plain[key]["sha256"]
+        subprocess.run(["gzip", "--test", path], check=True)
+    # In the same pass it is the same file.
+    other = Workspace(everything.workspace.cache, tmp_path / "other")
+    once = Built(other, json.loads(other.bootimg(*words, "--compress", "--json").stdout)).meta["images"]
+    assert {key: once[key] for key in ("metal", "aws", "nutanix")} == {
+        key: packed[key] for key in ("metal", "aws", "nutanix")
+    }
+    own.bootimg("uncompress")
+    again = json.loads((path.parent / "meta.json").read_bytes())["images"]
+    assert again == plain
+
+
+def test_a_damaged_image_is_not_compressed(everything: Built, layer: Path, tmp_path: Path) -> None:
+    own = Workspace(everything.workspace.cache, tmp_path / "builds")
+    built = Built(own, json.loads(own.bootimg("build", layer, "-p", "metal", "--json").stdout))
+    path = built.artifact("metal")
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.seek(5 * MIB)
+        file.write(b"damage")
+    before = built.meta
+    done = own.bootimg("compress", check=False)
+    assert done.returncode == 1
+    assert b"artifact-damaged" in done.stderr
+    assert built.meta == before
+    assert sorted(each.name for each in built.path.iterdir() if ".gz" in each.name) == []
+
+
+def test_more_artifacts_of_a_build_without_its_layer_and_without_its_cache(
+    everything: Built, layer: Path, tmp_path: Path
+) -> None:
+    """From the sealed base disk first, then from metal, in a cache that has nothing: the same bytes."""
+    own = Workspace(everything.workspace.cache, tmp_path / "builds")
+    own.bootimg("build", layer, "-p", "metal")
+    own.bootimg("build", "--from", "latest", "-p", "openstack")
+    fresh = Workspace(tmp_path / "cache", own.builds)
+    done = fresh.bootimg("build", "--from", "latest", "-p", "azure", "--json")
+    assert b"taking" in done.stderr
+    images = Built(fresh, json.loads(done.stdout)).meta["images"]
+    whole = everything.meta["images"]
+    assert images["openstack"]["sha256"] == whole["openstack"]["sha256"]
+    assert list((tmp_path / "cache").glob("bases/*/disk.raw")) == []
+    table = Table.of(base_of(everything, 512), 512)
+    (tmp_path / "raw").mkdir()
+    mine = raw_of(KNOWN["azure"], Built(fresh, json.loads(done.stdout)).artifact("azure"), tmp_path / "raw")
+    (tmp_path / "wanted").mkdir()
+    wanted = raw_of(KNOWN["azure"], everything.artifact("azure"), tmp_path / "wanted")
+    ours, theirs = digests(mine, table), digests(wanted, table)
+    assert {part for part in theirs if ours[part] != theirs[part]} <= {"3"}
+    assert boot_files(mine, table, tmp_path / "raw") == boot_files(wanted, table, tmp_path / "wanted")
+
+
+def test_one_that_fails_does_not_lose_the_others(everything: Built, layer: Path, tmp_path: Path) -> None:
+    own = Workspace(everything.workspace.cache, tmp_path / "builds")
+    first = Built(own, json.loads(own.bootimg("build", layer, "-p", "qemu", "--json").stdout))
+    # What is in the place of azure's file cannot be replaced by a file.
+    name = everything.artifact("azure").name
+    (first.path / name / "in-the-way").mkdir(parents=True)
+    done = own.bootimg("build", layer, "-p", "qemu,azure,metal", "--json", check=False)
+    assert done.returncode == 4, done.stderr.decode()
+    document = json.loads(done.stdout)
+    assert list(document["failures"]) == ["azure"]
+    assert {each["key"] for each in document["artifacts"]} == {"ostree", "qemu", "metal"}
+    (first.path / name / "in-the-way").rmdir()
+    (first.path / name).rmdir()
+    again = json.loads(own.bootimg("build", layer, "--retry-failed", "--json").stdout)
+    assert {each["key"] for each in again["artifacts"] if not each["cached"]} == {"azure"}
