@@ -111,7 +111,8 @@ def figures(disk: Path, only: Sequence[str] = ()) -> Iterator[Figure]:
 
 def _figure(contest: Contest, disk: Path) -> Figure:
     ours, theirs = disk.with_name("ours"), disk.with_name("theirs")
-    mine, other = [], []
+    mine: list[Run] = []
+    other: list[Run] = []
     while len(mine) < ROUNDS and sum(run.seconds for run in mine + other) < ENOUGH:
         mine.append(_run_ours(contest, disk, ours))
         other.append(_run_theirs(contest, disk, theirs))
