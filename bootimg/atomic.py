@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -66,6 +66,11 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(fd)
+
+
+def temporary_folder(prefix: str) -> AbstractContextManager[Path]:
+    """Such a folder where temporary files go ($TMPDIR, else /tmp)."""
+    return scratch_folder(Path(tempfile.gettempdir()), prefix)
 
 
 def _remove_abandoned(parent: Path, prefix: str) -> None:

@@ -8,10 +8,12 @@ exclusive one, so nothing is taken from under a build.
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
+import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +63,7 @@ def kept(cache: Cache) -> list[Kept]:
         return []
     folders = [path for path in cache.root.iterdir() if path.is_dir() and path.name not in (_LOCKS, _TRASH)]
     found = [_measure(folder.name, path) for folder in folders for path in _things(folder)]
-    return sorted(found, key=lambda each: (each.kind, each.used))
+    return sorted((each for each in found if each), key=lambda each: (each.kind, each.used))
 
 
 def old(cache: Cache, seconds: float) -> list[Kept]:
@@ -83,7 +85,9 @@ def remove(cache: Cache, things: list[Kept]) -> None:
     with _exclusive(cache):
         trash = cache.folder(_TRASH)
         for number, thing in enumerate(things):
-            thing.path.rename(trash / f"{time.time_ns()}-{number}")
+            # It was listed before the lock was taken: a build may have removed it since.
+            with suppress(FileNotFoundError):
+                thing.path.rename(trash / f"{time.time_ns()}-{number}")
         shutil.rmtree(trash)
 
 
@@ -114,21 +118,34 @@ def _things(folder: Path) -> list[Path]:
     return [folder] if (folder / "objects").is_dir() else list(folder.iterdir())
 
 
-def _measure(kind: str, path: Path) -> Kept:
-    near = [path, *path.iterdir()] if path.is_dir() and not path.is_symlink() else [path]
-    return Kept(kind, path, _disk_usage(path), max(_last_use(each) for each in near))
+def _measure(kind: str, path: Path) -> Kept | None:
+    """None for what is gone: while a build runs, its temporary files come and go."""
+    found = [(each, status) for each in _below(path) if (status := _status(each))]
+    near = [status for each, status in found if path in (each, each.parent)]
+    if not near:
+        return None
+    return Kept(kind, path, _disk_usage(status for _, status in found), max(map(_last_use, near)))
 
 
-def _last_use(path: Path) -> float:
+def _below(path: Path) -> Iterator[Path]:
+    yield path
+    if not path.is_symlink():
+        for folder, folders, files in os.walk(path):
+            yield from (Path(folder, name) for name in (*folders, *files))
+
+
+def _status(path: Path) -> os.stat_result | None:
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        return None
+
+
+def _last_use(status: os.stat_result) -> float:
     """A folder's reading time says nothing: whoever measures it reads it."""
-    status = path.lstat()
-    return status.st_mtime if path.is_dir() else max(status.st_mtime, status.st_atime)
+    return status.st_mtime if stat.S_ISDIR(status.st_mode) else max(status.st_mtime, status.st_atime)
 
 
-def _disk_usage(path: Path) -> int:
+def _disk_usage(statuses: Iterable[os.stat_result]) -> int:
     """Bytes on the disk, a file with several names counted once."""
-    inodes: dict[int, int] = {}
-    for each in [path, *path.rglob("*")]:
-        status = each.lstat()
-        inodes[status.st_ino] = 512 * status.st_blocks
-    return sum(inodes.values())
+    return sum({status.st_ino: 512 * status.st_blocks for status in statuses}.values())

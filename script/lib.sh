@@ -11,7 +11,7 @@ as_root() {
     fi
 }
 
-# Prints the packages of the sets given (run, layer, test), for apt or dnf.
+# Prints the packages of the sets given (run, layer, test, tools), for apt or dnf.
 packages() {
     local arch
     for name in "$@"; do
@@ -23,14 +23,17 @@ packages() {
                  "xfsprogs fdisk openssh-client python3 python3-venv ca-certificates" ;;
         apt:layer) echo "mmdebstrap debian-archive-keyring arch-test rpm zstd" ;;
         apt:test) echo "umoci docker-registry erofs-utils gdisk ostree policycoreutils shellcheck" \
-                       "bsdutils git xz-utils zstd" ;;
+                       "bsdutils git bubblewrap xz-utils zstd" ;;
+        apt:tools) echo "gcc pkg-config libssl-dev libzstd-dev liblzma-dev libostree-dev libblkid-dev" ;;
         dnf:run)
             echo "qemu-system-x86-core qemu-img edk2-ovmf python3-libguestfs libguestfs-xfs kernel-core" \
                  "skopeo python3-gobject-base ostree-libs squashfs-tools mtools dosfstools e2fsprogs" \
                  "xfsprogs util-linux openssh-clients python3 ca-certificates" ;;
         dnf:layer) echo "mmdebstrap debian-keyring arch-test rpm zstd" ;;
         dnf:test) echo "umoci docker-distribution erofs-utils gdisk ostree policycoreutils ShellCheck" \
-                       "util-linux-script git xz zstd" ;;
+                       "util-linux-script git osbuild xz zstd" ;;
+        dnf:tools)
+            echo "gcc pkgconf-pkg-config openssl-devel libzstd-devel xz-devel ostree-devel libblkid-devel" ;;
         esac
     done
 }
@@ -89,4 +92,18 @@ make_venv() {
     say "venv: installing $*"
     .venv/bin/python -m pip install -q --disable-pip-version-check -e "$@" >&2
     touch "$stamp"
+}
+
+# osbuild's source, outside the tree, for the tests that run it: Debian has no package of it.  Where it
+# cannot be had, the manifests are only held against its stages' schemas, and those tests say so.
+find_osbuild() {
+    local folder=${BOOTIMG_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bootimg-tests}/osbuild
+    if [ -n "${BOOTIMG_OSBUILD_SOURCE:-}" ] || command -v osbuild >/dev/null; then return; fi
+    if [ ! -d "$folder/stages" ]; then
+        rm -rf "$folder.partial"
+        GIT_TERMINAL_PROMPT=0 timeout 60 git clone -q --depth 1 --branch v190 \
+            https://github.com/osbuild/osbuild "$folder.partial" || { say "osbuild: not to be had here"; return 0; }
+        mv "$folder.partial" "$folder"
+    fi
+    export BOOTIMG_OSBUILD_SOURCE=$folder
 }

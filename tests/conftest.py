@@ -2,8 +2,10 @@
 
 import os
 
+# What tests are told by: where they keep things, and where osbuild's source is.
+KEPT = ("BOOTIMG_TEST_", "BOOTIMG_OSBUILD_SOURCE")
 for name in [*os.environ]:
-    if name.startswith("BOOTIMG_") and not name.startswith("BOOTIMG_TEST_"):
+    if name.startswith("BOOTIMG_") and not name.startswith(KEPT):
         del os.environ[name]
 for name in ("NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE"):
     os.environ.pop(name, None)

@@ -17,12 +17,13 @@ from bootimg.atomic import sync, write_whole
 from bootimg.cache import Cache
 from bootimg.disk.base import BaseInputs, make_base_disk
 from bootimg.disk.extents import FileSource
+from bootimg.disk.layer_deploy import DeployWay
 from bootimg.events import Events
 from bootimg.manifest.recipe import Recipe
 from bootimg.vm.probe import Accelerator
 
 # Raise it when the same inputs give another disk than before.
-BUILDER = 2
+BUILDER = 3
 _CHUNK = 1 << 20
 
 
@@ -35,16 +36,22 @@ class BaseDisk:
     commit: str
 
 
-def base_key(recipe: Recipe, layer_digest: str, tools_digest: str) -> str:
+def base_key(recipe: Recipe, layer_digest: str, tools_digest: str, way: DeployWay = DeployWay.OWN) -> str:
     """The content key: everything of the recipe that the base disk depends on, the layer, the tools."""
-    return _digest(_key_inputs(recipe, layer_digest, tools_digest))[:32]
+    return _digest(_key_inputs(recipe, layer_digest, tools_digest, way))[:32]
 
 
-def _key_inputs(recipe: Recipe, layer_digest: str, tools_digest: str) -> dict[str, object]:
+def _key_inputs(recipe: Recipe, layer_digest: str, tools_digest: str, way: DeployWay) -> dict[str, object]:
     fields = asdict(recipe)
     for platform_only in ("platforms", "source"):
         del fields[platform_only]
-    return {"builder": BUILDER, "recipe": fields, "layer": layer_digest, "tools": tools_digest}
+    return {
+        "builder": BUILDER,
+        "recipe": fields,
+        "layer": layer_digest,
+        "tools": tools_digest,
+        "deploy": str(way),
+    }
 
 
 def _digest(value: object) -> str:
@@ -60,12 +67,19 @@ def _parts(inputs: dict[str, object]) -> dict[str, str]:
     return {name: _digest(value) for name, value in named.items()}
 
 
-def why_no_base(cache: Cache, key: str, recipe: Recipe, layer_digest: str, tools_digest: str) -> str:
+def why_no_base(
+    cache: Cache,
+    key: str,
+    recipe: Recipe,
+    layer_digest: str,
+    tools_digest: str,
+    way: DeployWay = DeployWay.OWN,
+) -> str:
     """Why `find_base` has nothing for this key: what differs from the nearest base disk that is kept."""
     bases = cache.root / "bases"
     if (bases / key).exists():
         return "the kept base disk was touched after it was sealed"
-    wanted = _parts(_key_inputs(recipe, layer_digest, tools_digest))
+    wanted = _parts(_key_inputs(recipe, layer_digest, tools_digest, way))
     changes: list[list[str]] = []
     for path in bases.glob("[!.]*/inputs.json"):
         had = json.loads(path.read_bytes())
@@ -111,7 +125,7 @@ def make_base(
     make_base_disk(
         inputs, disk, log=log, accelerator=accelerator, cache=cache, events=events, on_failure=on_failure
     )
-    parts = _parts(_key_inputs(inputs.recipe, inputs.image.digest, inputs.tools.digest))
+    parts = _parts(_key_inputs(inputs.recipe, inputs.image.digest, inputs.tools.digest, inputs.way))
     write_whole(partial / "inputs.json", json.dumps(parts, indent=1).encode())
     _seal(partial, disk, inputs.commit.checksum)
     shutil.rmtree(bases / key, ignore_errors=True)

@@ -15,30 +15,34 @@ from bootimg.arch import Arch
 from bootimg.atomic import enough_space
 from bootimg.build.artifacts import archive_layer, existing, make_image
 from bootimg.build.bases import BaseDisk, base_key, find_base, make_base
+from bootimg.build.by_osbuild import images_by_osbuild
 from bootimg.build.journal import NAME, Journal
 from bootimg.build.keeping import base_scratch
 from bootimg.build.plan import plan_of
-from bootimg.build.prepare import Layer, fetch_image, read_layer, render_manifest
-from bootimg.build.request import Artifact, Outcome, Request
+from bootimg.build.prepare import Layer, fetch_image, read_layer
+from bootimg.build.recipe import make_recipe
+from bootimg.build.request import Artifact, Builder, Outcome, Request
 from bootimg.build.space import require_room
 from bootimg.build.summary import summary
 from bootimg.build.timings import timing
 from bootimg.build.tools import tool_tree_image
 from bootimg.build.until import Progress, StepReached, require_step
 from bootimg.build.variables import target_imgref
-from bootimg.builds.build import BuildDir, open_build
+from bootimg.build.work import Work
+from bootimg.builds.build import open_build
 from bootimg.builds.meta import LayerIdentity, layer_meta
 from bootimg.cache import Cache
 from bootimg.disk.base import BaseInputs
+from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
+from bootimg.layer.archive import write_layout_image
 from bootimg.layer.facts import version_of
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
 from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_image
 from bootimg.layer.tree import open_tree
-from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.recipe import Recipe
+from bootimg.osbuild.program import require_osbuild
 from bootimg.vm.probe import choose_accelerator
 
 
@@ -56,9 +60,11 @@ def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
             return progress.outcome()
 
 
-def refuse_other_arches(arch: Arch) -> None:
-    """Refuse what there is no bootloader row and no tool tree for yet."""
-    if (arch, Arch.of_machine()) != (Arch.X86_64, Arch.X86_64):
+def refuse_other_arches(arch: Arch, builder: Builder) -> None:
+    """Refuse what there is no bootloader row and no tool tree for yet; osbuild has its machine's own."""
+    if builder is Builder.OSBUILD:
+        _refuse_foreign(arch)
+    elif (arch, Arch.of_machine()) != (Arch.X86_64, Arch.X86_64):
         raise BootimgError(
             "arch-build-unsupported",
             f"disks for {arch} cannot be built on {Arch.of_machine()} yet",
@@ -67,13 +73,27 @@ def refuse_other_arches(arch: Arch) -> None:
         )
 
 
+def _refuse_foreign(arch: Arch) -> None:
+    if arch is not Arch.of_machine():
+        raise BootimgError(
+            "arch-build-unsupported",
+            f"osbuild builds disks for {Arch.of_machine()} on this machine, not for {arch}",
+            hint=f"run the same command on {arch}: the layer's own programs run while its disk is made",
+            exit_code=ExitCode.USAGE,
+        )
+
+
 def _build(request: Request, cache: Cache, events: Events, progress: Progress) -> Outcome:
+    if request.builder is Builder.OSBUILD:
+        require_osbuild()
     image = fetch_image(request, cache, events)
     progress.version = version_of(image)
     progress.done("fetch", cache.root / "blobs")
     layer = read_layer(request, image, open_tree(image, cache, events))
     progress.done("layers", cache.root / "tars")
-    refuse_other_arches(request.arch)
+    refuse_other_arches(request.arch, request.builder)
+    if request.deploy is DeployWay.LAYER:
+        require_programs(layer.tree)
     plan = plan_of(request, layer.image, layer, cache)
     events.message(f"plan: {summary(plan)}")
     require_room(plan.spaces)
@@ -81,52 +101,51 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
         journal = Journal(build.file(NAME))
         if step := journal.interrupted():
             events.message(f"an earlier run was cut off in the step {step}; continuing")
-        return _run(request, layer, build, journal, cache, events, progress)
+        return _run(Work(request, layer, build, journal, cache, events, progress))
 
 
-def _run(
-    request: Request,
-    layer: Layer,
-    build: BuildDir,
-    journal: Journal,
-    cache: Cache,
-    events: Events,
-    progress: Progress,
-) -> Outcome:
+def _run(work: Work) -> Outcome:
     started = time.monotonic()
+    build, journal, progress = work.build, work.journal, work.progress
     with journal.step("import"):
-        commit = _import(request, layer, cache, events)
-        build.meta.merge(layer_meta(_identity(layer, commit)))
-    progress.done("import", cache.root / "repo")
-    artifacts = progress.artifacts
+        commit = _import(work)
+        build.meta.merge(layer_meta(_identity(work.layer, commit)))
+    progress.done("import", work.cache.root / "repo")
     with journal.step("archive"):
-        archive = archive_layer(build, layer, cache, events, force=request.force)
-    artifacts.append(archive)
+        archive = archive_layer(build, work.layer, work.cache, work.events, force=work.request.force)
+    progress.artifacts.append(archive)
     progress.done("archive", archive.path)
-    recipe = read_recipe(Manifest.from_json(render_manifest(request, layer, archive.path, archive.sha256)))
-    wanted = [p for p in request.platforms if request.force or not build.has(p.image_key)]
-    base = None
-    if wanted:
-        with journal.step("base"):
-            base = base_disk(request, layer, recipe, commit, cache, events)
-    progress.done("base", base.path if base else None)
-    for platform in request.platforms:
-        if base is None or platform not in wanted:
-            artifacts.append(existing(build, platform.image_key))
-        else:
-            with journal.step(platform.name):
-                disk = recipe.platforms[platform.name]
-                artifacts.append(make_image(build, platform, disk, base, layer, events))
-        progress.done(platform.name, artifacts[-1].path)
+    if work.request.builder is Builder.OSBUILD:
+        images_by_osbuild(work, archive)
+    else:
+        _images(work, commit, archive)
     build.finish()
     journal.record("build", "done")
     return Outcome(
         build_id=build.id,
         arch=build.arch,
         path=build.path,
-        artifacts=tuple(artifacts),
-        statistics=_statistics(commit, artifacts, time.monotonic() - started),
+        artifacts=tuple(progress.artifacts),
+        statistics=_statistics(commit, progress.artifacts, time.monotonic() - started),
     )
+
+
+def _images(work: Work, commit: ImportedCommit, archive: Artifact) -> None:
+    recipe = make_recipe(work.request, work.layer, archive.path, archive.sha256)
+    wanted, base = work.wanted(), None
+    if wanted:
+        with work.journal.step("base"):
+            base = base_disk(work.request, work.layer, recipe, commit, work.cache, work.events)
+    work.progress.done("base", base.path if base else None)
+    for platform in work.request.platforms:
+        if base is None or platform not in wanted:
+            artifact = existing(work.build, platform.image_key)
+        else:
+            with work.journal.step(platform.name):
+                disk = recipe.platforms[platform.name]
+                artifact = make_image(work.build, platform, disk, base, work.layer, work.events)
+        work.progress.artifacts.append(artifact)
+        work.progress.done(platform.name, artifact.path)
 
 
 def _statistics(commit: ImportedCommit, artifacts: list[Artifact], seconds: float) -> dict[str, object]:
@@ -139,10 +158,11 @@ def _statistics(commit: ImportedCommit, artifacts: list[Artifact], seconds: floa
     }
 
 
-def _import(request: Request, layer: Layer, cache: Cache, events: Events) -> ImportedCommit:
-    imgref = target_imgref(request, layer.image, layer.facts)
+def _import(work: Work) -> ImportedCommit:
+    layer, cache = work.layer, work.cache
+    imgref = target_imgref(work.request, layer.image, layer.facts)
     return import_layer(
-        layer.image, layer.tree, repo=cache.folder("repo"), cache=cache, events=events, imgref=imgref
+        layer.image, layer.tree, repo=cache.folder("repo"), cache=cache, events=work.events, imgref=imgref
     )
 
 
@@ -166,7 +186,7 @@ def base_disk(
     """The sealed base disk of the layer and recipe, made now unless it is kept."""
     # Natively the tool tree is the layer itself; a foreign layer will bring another one here.
     tools = layer.tree
-    key = base_key(recipe, layer.image.digest, tools.digest)
+    key = base_key(recipe, layer.image.digest, tools.digest, request.deploy)
     with cache.locked(f"base-{key}"), events.step("base", "base disk") as step:
         if base := find_base(cache, key):
             step.result("kept", cached=True)
@@ -175,8 +195,11 @@ def base_disk(
         events.message(f"accelerator: {accelerator.name} ({accelerator.reason})")
         tool_tree = tool_tree_image(tools, cache, events)
         with base_scratch(cache, events, keep=request.keep) as scratch:
-            repo_image = scratch / "repo.squashfs"
-            write_repo_image(cache.folder("repo"), commit, repo_image)
+            source_image = scratch / "source.squashfs"
+            if recipe.bootc or request.deploy is DeployWay.LAYER:
+                write_layout_image(layer.image, cache, source_image)
+            else:
+                write_repo_image(cache.folder("repo"), commit, source_image)
             inputs = BaseInputs(
                 recipe=recipe,
                 image=layer.image,
@@ -184,6 +207,7 @@ def base_disk(
                 commit=commit,
                 tools=tools,
                 tool_tree=tool_tree,
-                repo_image=repo_image,
+                source_image=source_image,
+                way=request.deploy,
             )
             return make_base(cache, key, inputs, scratch, accelerator, events, request.on_failure)

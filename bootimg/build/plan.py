@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootimg.build.bases import BaseDisk, base_key, find_base, why_no_base
-from bootimg.build.prepare import Layer, read_layer, render_manifest
-from bootimg.build.request import Request
+from bootimg.build.prepare import Layer, read_layer
+from bootimg.build.recipe import make_recipe
+from bootimg.build.request import Builder, Request
 from bootimg.build.space import Space, appliance_bytes, base_bytes, fetch_bytes, tree_bytes
 from bootimg.build.timings import Timings, timed_as
 from bootimg.build.tools import tool_tree_path
@@ -29,8 +30,6 @@ from bootimg.layer.image import Image
 from bootimg.layer.importer import is_imported
 from bootimg.layer.tars import is_open
 from bootimg.layer.tree import is_open_tree, open_tree
-from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.recipe import Recipe
 from bootimg.platform import Platform
 from bootimg.sizes import format_size
@@ -159,9 +158,12 @@ class _Survey:
         self.timings = Timings(cache, timed_as(request.accelerator, cache))
         self.wanted = [each for each in request.platforms if not self._has(each.image_key)]
         self.recipe = _recipe(request, layer) if layer else None
-        self.key = base_key(self.recipe, image.digest, layer.tree.digest) if layer and self.recipe else ""
+        self.key = ""
+        if layer and self.recipe:
+            self.key = base_key(self.recipe, image.digest, layer.tree.digest, request.deploy)
         self.base: BaseDisk | None = find_base(cache, self.key) if self.key else None
         self.imported = self._is_imported()
+        self.by_osbuild = request.builder is Builder.OSBUILD
 
     def _has(self, key: str) -> bool:
         return not self.request.force and self.build.has(key)
@@ -184,7 +186,11 @@ class _Survey:
         )
         yield self._step("import", None if self.imported else self._unread or "not imported yet")
         yield self._step("archive", self._why_made("ostree"), "made already")
-        yield self._step("base", self._why_base(), "kept" if self.wanted else "no image needs it")
+        if self.by_osbuild:
+            why = "osbuild keeps its own checkpoints" if self.wanted else None
+            yield self._step("osbuild", why, "no image needs it")
+        else:
+            yield self._step("base", self._why_base(), "kept" if self.wanted else "no image needs it")
         for platform in self.request.platforms:
             yield self._step(platform.name, self._why_made(platform.image_key), "made already")
 
@@ -210,7 +216,7 @@ class _Survey:
         if self.layer is None or self.recipe is None:
             return self._unread
         digest, tools = self.image.digest, self.layer.tree.digest
-        return why_no_base(self.cache, self.key, self.recipe, digest, tools)
+        return why_no_base(self.cache, self.key, self.recipe, digest, tools, self.request.deploy)
 
     def artifacts(self) -> Iterator[PlannedArtifact]:
         osname, arch = self.image.osname, self.request.arch
@@ -230,11 +236,14 @@ class _Survey:
         files, disk = tree_bytes(self.image, tree), base_bytes(self.image, tree)
         in_cache = fetch_bytes(self.image, self.cache)
         in_cache += 0 if self.imported else files
-        if self.wanted and not self.base:
+        if self.wanted and self.by_osbuild:
+            # The archive twice and the tree twice, then the disk, and each platform's before conversion.
+            in_cache += 2 * self.image.size + 2 * files + disk * (1 + 2 * len(self.wanted))
+        elif self.wanted and not self.base:
             # The base disk, and while it is made the commit as a file system image.
             in_cache += disk + files + appliance_bytes(self.cache)
             in_cache += 0 if tree and tool_tree_path(tree, self.cache).exists() else files
-        used = _used(self.base.path) if self.base else disk
+        used = _used(self.base.path) if self.base and not self.by_osbuild else disk
         in_builds = len(self.wanted) * used + (0 if self._has("ostree") else self.image.size)
         return (
             Space("cache", self.cache.root, in_cache),
@@ -244,8 +253,7 @@ class _Survey:
 
 def _recipe(request: Request, layer: Layer) -> Recipe:
     # Neither the archive's path nor its digest decides anything but where osbuild would find it.
-    manifest = render_manifest(request, layer, Path("layer.ociarchive"), "0" * 64)
-    return read_recipe(Manifest.from_json(manifest))
+    return make_recipe(request, layer, Path("layer.ociarchive"), "0" * 64)
 
 
 def _used(path: Path) -> int:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from bootimg.appliance import FailureHook
 from bootimg.arch import Arch
+from bootimg.disk.layer_deploy import DeployWay
 from bootimg.layer.fetch import RegistryOptions
 from bootimg.platform import Platform
+
+
+class Builder(StrEnum):
+    """What makes the disks: we ourselves in libguestfs' appliance, or the program osbuild."""
+
+    GUESTFS = "guestfs"
+    OSBUILD = "osbuild"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +44,8 @@ class Request:
     until: str | None = None
     keep: bool = False
     on_failure: FailureHook | None = None
+    builder: Builder = Builder.GUESTFS
+    deploy: DeployWay = DeployWay.OWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

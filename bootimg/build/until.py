@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bootimg.build.request import Artifact, Outcome, Request
+from bootimg.build.request import Artifact, Builder, Outcome, Request
 from bootimg.builds.layout import build_folder
 from bootimg.errors import BootimgError, ExitCode
 
 STEPS = ("fetch", "layers", "import", "archive", "base")
-"""The steps before those of the platforms, in their order."""
+"""The steps before those of the platforms, in their order; osbuild has its own in the place of `base`."""
 
 
 def require_step(request: Request) -> None:
     """`step-unknown` where the build has no step that `until` names."""
-    names = [*STEPS, *(platform.name for platform in request.platforms)]
+    own = STEPS if request.builder is Builder.GUESTFS else (*STEPS[:-1], "osbuild")
+    names = [*own, *(platform.name for platform in request.platforms)]
     if request.until is not None and request.until not in names:
         raise BootimgError(
             "step-unknown",

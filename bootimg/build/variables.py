@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from bootimg.build.install import bls_append_except_default, bootc_imgref, bootc_options, kernel_arguments
 from bootimg.build.request import Request
 from bootimg.disk.size import metal_size_mib
 from bootimg.errors import BootimgError, ExitCode
@@ -18,6 +19,8 @@ _IMGREF = re.compile(
     "(ostree-remote-registry|ostree-remote-image|ostree-image-signed"
     "|ostree-unverified-registry|ostree-unverified-image):.+"
 )
+# The name of an image with its registry and a tag or digest, as bootc takes it.
+_NAME = re.compile(r"[\w.-]+(?::\d+)?(?:/[\w.-]+)+(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?")
 
 
 def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
@@ -27,9 +30,14 @@ def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
         wanted = facts.image_json.container_imgref
     if wanted is None:
         transport, _, name = image.reference.partition("://")
+        if transport == "docker" and facts.install_config.enforce_sigpolicy:
+            return f"ostree-image-signed:docker://{name}"
         if transport == "docker":
             return f"ostree-unverified-registry:{name}"
         return f"ostree-unverified-image:{image.reference}"
+    if facts.image_json.bootc_install_to_fs and _NAME.fullmatch(wanted):
+        # bootc itself is told the image's name and nothing else.
+        return f"ostree-unverified-registry:{wanted}"
     if not _IMGREF.fullmatch(wanted):
         raise BootimgError(
             "imgref-malformed",
@@ -72,15 +80,18 @@ def make_variables(
 ) -> Variables:
     """The variables for a layer in the archive `ociarchive`, or one that osbuild fetches as `container`."""
     metal, cloud = disk_sizes_mib(request, tree, facts)
+    imgref, bootc = target_imgref(request, image, facts), bootc_options(facts)
     return Variables(
         arch=request.arch,
         osname=facts.osname,
         artifact_name_prefix=f"{facts.osname}-{facts.version}",
-        container_imgref=target_imgref(request, image, facts),
+        container_imgref=bootc_imgref(imgref) if bootc else imgref,
         selinux_policy=facts.selinux_policy,
         metal_image_size_mb=metal,
         cloud_image_size_mb=cloud,
-        extra_kargs=facts.image_json.extra_kargs,
+        extra_kargs=kernel_arguments(facts),
+        bls_append_except_default=bls_append_except_default(facts),
+        bootc=bootc,
         ociarchive=ociarchive,
         ociarchive_sha256=sha256,
         container=container,

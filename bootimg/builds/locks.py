@@ -79,10 +79,10 @@ def _try_flock(fd: int) -> bool:
 def _claim(lock: Path, deadline: float) -> Iterator[None]:
     host = f"{_OURS}{socket.gethostname()}"
     claim = Path(f"{lock.absolute()}|{host}|{os.getpid()}|{secrets.randbits(62)}")
-    claim.write_text(str(claim))
-    expires = time.time() + _LIFETIME
-    os.utime(claim, (expires, expires))
     try:
+        claim.write_text(str(claim))
+        expires = time.time() + _LIFETIME
+        os.utime(claim, (expires, expires))
         linked = _link(claim, lock, deadline)
         try:
             yield

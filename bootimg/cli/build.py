@@ -36,6 +36,26 @@ target_imgref_option = click.option(
 size_option = click.option(
     "--size", type=size_type, envvar="BOOTIMG_SIZE", show_envvar=True, help="Virtual size of the disks."
 )
+builder_option = click.option(
+    "--builder",
+    type=click.Choice(["guestfs", "osbuild"]),
+    default="guestfs",
+    show_default=True,
+    envvar="BOOTIMG_BUILDER",
+    show_envvar=True,
+    help="What makes the disks: a virtual machine, or the program osbuild (as root).",
+)
+"""Passes `builder: str`."""
+deploy_option = click.option(
+    "--deploy",
+    type=click.Choice(["own", "layer"]),
+    default="own",
+    show_default=True,
+    envvar="BOOTIMG_DEPLOY",
+    show_envvar=True,
+    help="Who deploys: bootimg, or the layer's own programs (slow without KVM).",
+)
+"""Passes `deploy: str`."""
 
 
 @click.command(
@@ -52,6 +72,8 @@ Examples:
 @builds_option
 @size_option
 @target_imgref_option
+@builder_option
+@deploy_option
 @accel_option
 @force_option
 @fault_options
@@ -64,14 +86,17 @@ def command(
     builds: Path,
     size: int | None,
     target_imgref: str | None,
+    builder: str,
+    deploy: str,
     force: bool,
     faults: Faults,
     registry: RegistryOptions,
 ) -> None:
     """Make boot images from the layer IMAGE: whatever skopeo takes, or a path to an OCI archive or layout."""
     from bootimg.build.build import run_build
-    from bootimg.build.request import Request
+    from bootimg.build.request import Builder, Request
     from bootimg.build.until import stopped_text
+    from bootimg.disk.layer_deploy import DeployWay
 
     request = Request(
         reference=image,
@@ -86,6 +111,8 @@ def command(
         until=faults.until,
         keep=faults.keep,
         on_failure=faults.on_failure,
+        builder=Builder(builder),
+        deploy=DeployWay(deploy),
     )
     outcome = run_build(request, app.cache, app.events)
     text = stopped_text if outcome.stopped_after else artifact_table

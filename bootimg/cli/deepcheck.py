@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from bootimg.appliance import Appliance, Drive
 from bootimg.arch import Arch
+from bootimg.atomic import temporary_folder
 from bootimg.build.tools import tool_tree_image
 from bootimg.cache import Cache
 from bootimg.cli.requirements import Finding, Status
@@ -32,8 +30,8 @@ def mounts_of_layer(
     """Make each filesystem with the layer's tools in the appliance, mount it, say which failed."""
     image = fetch(reference, arch=Arch.of_machine(), cache=cache, events=events, registry=registry)
     tools = tool_tree_image(open_tree(image, cache, events), cache, events)
-    with tempfile.TemporaryDirectory(prefix="bootimg-doctor-") as folder:
-        disk = Path(folder, "disk.raw")
+    with temporary_folder("bootimg-doctor-") as folder:
+        disk = folder / "disk.raw"
         with disk.open("wb") as handle:
             handle.truncate(GIB)
         with Appliance.start(

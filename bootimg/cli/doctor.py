@@ -76,4 +76,5 @@ def _commands(packages: Sequence[Packages], family: str | None) -> Iterator[str]
     for tool in ("apt", "dnf"):
         if family in (None, tool):
             names = dict.fromkeys(" ".join(getattr(each, tool) for each in packages).split())
-            yield f"{tool} install {' '.join(names)}"
+            if names:
+                yield f"{tool} install {' '.join(names)}"

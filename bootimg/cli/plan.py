@@ -10,7 +10,7 @@ import click
 
 from bootimg.arch import Arch
 from bootimg.cli.app import App
-from bootimg.cli.build import size_option, target_imgref_option
+from bootimg.cli.build import builder_option, deploy_option, size_option, target_imgref_option
 from bootimg.cli.options import (
     accel_option,
     arch_option,
@@ -42,6 +42,8 @@ Examples:
 @builds_option
 @size_option
 @target_imgref_option
+@builder_option
+@deploy_option
 @accel_option
 @force_option
 @registry_options
@@ -53,12 +55,15 @@ def command(
     builds: Path,
     size: int | None,
     target_imgref: str | None,
+    builder: str,
+    deploy: str,
     force: bool,
     registry: RegistryOptions,
 ) -> None:
     """Show what `build` would do with the layer IMAGE: artifacts, time, disk space; touch nothing."""
     from bootimg.build.plan import make_plan
-    from bootimg.build.request import Request
+    from bootimg.build.request import Builder, Request
+    from bootimg.disk.layer_deploy import DeployWay
 
     request = Request(
         reference=image,
@@ -70,6 +75,8 @@ def command(
         size=size,
         accelerator=app.accel,
         force=force,
+        builder=Builder(builder),
+        deploy=DeployWay(deploy),
     )
     # A cache that is not there is not made for a look at it.
     plan = make_plan(request, app.cache if app.idle_cache.root.is_dir() else app.idle_cache)

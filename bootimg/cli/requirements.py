@@ -16,6 +16,7 @@ from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.layer import libostree
 from bootimg.layer.skopeo import MINIMUM as SKOPEO_MINIMUM
+from bootimg.osbuild import program as osbuild
 from bootimg.sizes import GIB, format_size
 from bootimg.vm import qemu
 from bootimg.vm.firmware import UEFI_PACKAGES, find_uefi
@@ -79,6 +80,7 @@ class Tool:
     version_words: tuple[str, ...] = ("--version",)
     minimum: tuple[int, ...] = ()
     needed: bool = True
+    parse: Callable[[str], tuple[int, ...]] = qemu.parse_version
 
     def check(self) -> Finding:
         """Look for it and ask its version."""
@@ -86,7 +88,7 @@ class Tool:
         if path is None:
             return self._finding(Status.MISSING)
         done = process.run([path, *self.version_words], check=False, timeout=60)
-        version = qemu.parse_version((done.stdout + done.stderr).decode(errors="replace"))
+        version = self.parse((done.stdout + done.stderr).decode(errors="replace"))
         old = bool(self.minimum) and bool(version) and version < self.minimum
         return self._finding(Status.TOO_OLD if old else Status.OK, version, str(path))
 
@@ -124,6 +126,9 @@ TOOLS = (
          packages=qemu.IMG_PACKAGES),
     Tool(name="ssh", purpose="run --ssh", needed=False, version_words=("-V",), packages=_SSH),
     Tool(name="ssh-keygen", purpose="run --ssh", needed=False, version_words=("-?",), packages=_SSH),
+    Tool(name="osbuild", purpose="build --builder osbuild; it needs root", needed=False,
+         minimum=osbuild.MINIMUM, parse=osbuild.parse_version,
+         packages=Packages(apt="", dnf=osbuild.PACKAGES)),
     # Fedora has it as butane; Debian has no package of it.
     Tool(name="butane", purpose="run -i FILE.bu; https://github.com/coreos/butane/releases", needed=False),
 )  # fmt: skip

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
 
 from bootimg.arch import Arch
+from bootimg.atomic import temporary_folder
 from bootimg.builds.find import find_build
 from bootimg.builds.layout import META
 from bootimg.cli.app import App
@@ -117,8 +117,7 @@ def command(
     disk = _disk(image, builds, arch)
     disk_format = image_format(disk)
     config = read_config(ignition) if ignition else None
-    with tempfile.TemporaryDirectory(prefix="bootimg-run-") as name:
-        folder = Path(name)
+    with temporary_folder("bootimg-run-") as folder:
         if words:
             from bootimg.cli.kargs import overlay_with_kargs
 

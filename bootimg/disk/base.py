@@ -14,20 +14,22 @@ from uuid import UUID
 
 from bootimg.appliance import Appliance, Drive, FailureHook
 from bootimg.cache import Cache
-from bootimg.disk import bootloader, bootupd, filesystems, labels, ostree_deploy
+from bootimg.disk import bootc, bootloader, bootupd, filesystems, labels, ostree_deploy
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH, aleph_json
 from bootimg.disk.biosgrub import install_bios_grub
 from bootimg.disk.gpt import Attribute, Gpt, Partition, partition_guid, write_gpt
+from bootimg.disk.layer_deploy import DeployWay, deploy_by_layer
 from bootimg.disk.ostree_deploy import SYSROOT, Deployment
+from bootimg.disk.stamp import stamp_ignition
 from bootimg.events import Events
 from bootimg.layer.image import Image
 from bootimg.layer.importer import ImportedCommit
 from bootimg.layer.tree import Tree
-from bootimg.manifest.recipe import Disk, Ignition, Mount, Recipe
+from bootimg.manifest.recipe import Disk, Mount, Recipe, Sysroot
 from bootimg.manifest.taken import unsupported
 from bootimg.vm.probe import Accelerator
 
-_DISK, _TOOLS, _REPO = "disk", "tools", "repo"
+_DISK, _TOOLS, _SOURCE = "disk", "tools", "source"
 BIOS_BOOT = UUID("21686148-6449-6E6F-744E-656564454649")
 
 
@@ -35,7 +37,9 @@ BIOS_BOOT = UUID("21686148-6449-6E6F-744E-656564454649")
 class BaseInputs:
     """What a base disk is made from: the recipe, the layer and, apart from it, the tool tree.
 
-    `tool_tree` (this machine's architecture) and `repo_image` are read-only file system images.
+    `tool_tree` (this machine's architecture) and `source_image` are read-only file system images.  The
+    latter holds a repository with the commit or, where the layer deploys or installs itself, its OCI
+    layout.
     """
 
     recipe: Recipe
@@ -44,7 +48,8 @@ class BaseInputs:
     commit: ImportedCommit
     tools: Tree
     tool_tree: Path
-    repo_image: Path
+    source_image: Path
+    way: DeployWay = DeployWay.OWN
 
 
 def disk_gpt(disk: Disk, layer_digest: str) -> Gpt:
@@ -80,7 +85,7 @@ def make_base_disk(
     drives = [
         Drive(_DISK, output),
         Drive(_TOOLS, inputs.tool_tree, readonly=True),
-        Drive(_REPO, inputs.repo_image, readonly=True),
+        Drive(_SOURCE, inputs.source_image, readonly=True),
     ]
     with Appliance.start(
         drives,
@@ -106,11 +111,14 @@ def refuse_unrealised(recipe: Recipe, *, own_bootloader: bool = True) -> None:
     `own_bootloader`: the bootloader is installed by our own table, not by the layer's bootupd.
     """
     bios = recipe.bootloader.bios if recipe.bootloader else None
+    sysroot = recipe.sysroot
     boot_mounts = tuple(mount.target for mount in recipe.mounts if mount.target != "/")
     unrealised = {
         f"org.osbuild.sfdisk: label {recipe.disk.label}": recipe.disk.label != "gpt",
-        "org.osbuild.ostree.deploy.container: mounts": recipe.sysroot.deploy.mounts != boot_mounts,
-        "org.osbuild.ostree.selinux without org.osbuild.selinux": recipe.sysroot.label_deployment
+        "org.osbuild.ostree.deploy.container: mounts": sysroot is not None
+        and sysroot.deploy.mounts != boot_mounts,
+        "org.osbuild.ostree.selinux without org.osbuild.selinux": sysroot is not None
+        and sysroot.label_deployment
         and not recipe.labels,
         "org.osbuild.zipl.inst": any(disk.zipl for disk in recipe.platforms.values()),
         "org.osbuild.bootupd: bios.partition": bios is not None and bios.partition is not None,
@@ -130,13 +138,24 @@ def _populate(vm: Appliance, inputs: BaseInputs, events: Events) -> tuple[bytes,
         filesystems.make_filesystems(vm, recipe, _DISK)
         _prepare_empty(vm, recipe)
         filesystems.mount(vm, recipe, _DISK, recipe.mounts)
+    if recipe.sysroot is None:
+        _install(vm, recipe, events)
+        return None
     with events.step("deploy", "deploying the layer"):
-        deployment = _deploy(vm, inputs)
+        deployment = _deploy(vm, inputs, recipe.sysroot)
     with events.step("bootloader", "installing the bootloader"):
         bios = _bootloader(vm, recipe, inputs.tools)
     with events.step("finish", "labelling, trimming and checking"):
-        _finish(vm, recipe, deployment)
+        _finish(vm, recipe, recipe.sysroot, deployment)
     return bios
+
+
+def _install(vm: Appliance, recipe: Recipe, events: Events) -> None:
+    assert recipe.bootc is not None
+    with events.step("deploy", "installing the layer with its bootc"):
+        bootc.install(vm, recipe.bootc, vm.device(_SOURCE))
+    with events.step("finish", "labelling, trimming and checking"):
+        bootc.finish(vm, recipe, recipe.bootc, _DISK)
 
 
 def _prepare_empty(vm: Appliance, recipe: Recipe) -> None:
@@ -147,7 +166,7 @@ def _prepare_empty(vm: Appliance, recipe: Recipe) -> None:
         filesystems.mount(vm, recipe, _DISK, [alone])
         _mkdir(vm, directory.path, directory.mode, parents=directory.parents, exist_ok=directory.exist_ok)
         filesystems.unmount(vm, [alone], trim=False)
-    own = (recipe.sysroot.labels,) if recipe.sysroot.labels else ()
+    own = (recipe.sysroot.labels,) if recipe.sysroot and recipe.sysroot.labels else ()
     for entry in (*own, *recipe.labels):
         partitions = entry.mounted or (recipe.mounts[0].partition,)
         mounts = [mount for mount in recipe.mounts if mount.partition in partitions]
@@ -163,27 +182,22 @@ def _mkdir(vm: Appliance, path: str, mode: int, *, parents: bool, exist_ok: bool
     vm.run(["chmod", f"{mode:04o}", target], timeout=60)
 
 
-def _deploy(vm: Appliance, inputs: BaseInputs) -> Deployment:
-    sysroot = inputs.recipe.sysroot
+def _deploy(vm: Appliance, inputs: BaseInputs, sysroot: Sysroot) -> Deployment:
     ostree_deploy.init_sysroot(vm, sysroot.osname)
     ostree_deploy.configure_repo(vm, sysroot.repo_config)
     for directory in sysroot.directories:
         _mkdir(vm, directory.path, directory.mode, parents=directory.parents, exist_ok=True)
-    ostree_deploy.pull(vm, vm.device(_REPO), inputs.commit)
-    deployment = ostree_deploy.deploy(vm, sysroot.osname, inputs.commit.checksum, sysroot.deploy)
+    if inputs.way is DeployWay.LAYER:
+        deployment = deploy_by_layer(vm, vm.device(_SOURCE), sysroot.osname, sysroot.deploy)
+    else:
+        ostree_deploy.pull(vm, vm.device(_SOURCE), inputs.commit)
+        deployment = ostree_deploy.deploy(vm, sysroot.osname, inputs.commit.checksum, sysroot.deploy)
     for attribute in sysroot.deployment_attributes:
         ostree_deploy.set_attribute(vm, deployment, attribute)
     ostree_deploy.configure_repo(vm, sysroot.repo_config_after)
-    _stamp_ignition(vm, sysroot.ignition)
+    stamp_ignition(vm, sysroot.ignition)
     _write_aleph(vm, inputs.image, sysroot.deploy.target_imgref, compat=sysroot.aleph.coreos_compat)
     return deployment
-
-
-def _stamp_ignition(vm: Appliance, ignition: Ignition) -> None:
-    """The stamp that makes the first boot run Ignition; empty unless it sets the network."""
-    words = " ".join(ignition.network)
-    text = f"set ignition_network_kcmdline='{words}'\n" if words else ""
-    vm.put(f"{SYSROOT}/{ignition.directory.strip('/')}/ignition.firstboot", text.encode())
 
 
 def _write_aleph(vm: Appliance, image: Image, imgref: str, *, compat: bool) -> None:
@@ -214,8 +228,8 @@ def _bootloader(vm: Appliance, recipe: Recipe, tools: Tree) -> tuple[bytes, byte
     return bootloader.make_bios_core(vm, tools) if options.bios else None
 
 
-def _finish(vm: Appliance, recipe: Recipe, deployment: Deployment) -> None:
-    if recipe.sysroot.label_deployment and recipe.labels:
+def _finish(vm: Appliance, recipe: Recipe, sysroot: Sysroot, deployment: Deployment) -> None:
+    if sysroot.label_deployment and recipe.labels:
         esp = [filesystems.mount_point(mount) for mount in recipe.mounts if mount.target == "/boot/efi"]
         labels.label_disk(vm, recipe.labels[-1], deployment, esp)
     for attribute in recipe.attributes:

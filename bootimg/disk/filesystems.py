@@ -70,7 +70,7 @@ def _mkfs_xfs(xfs: Xfs, device: str) -> list[str]:
 
 def make_filesystems(vm: Appliance, recipe: Recipe, disk: str) -> None:
     """Make every file system of the recipe on the drive labelled `disk`."""
-    epoch = str(recipe.sysroot.source_epoch or 0)
+    epoch = str(recipe.source_epoch)
     env = {"SOURCE_DATE_EPOCH": epoch, "E2FSPROGS_FAKE_TIME": epoch}
     for filesystem in recipe.filesystems:
         vm.run(mkfs_argv(filesystem, vm.device(disk, filesystem.partition)), timeout=300, env=env)

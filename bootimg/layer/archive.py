@@ -11,6 +11,7 @@ from bootimg.cache import Cache
 from bootimg.layer.blobs import BlobStore, digest_mismatch, file_chunks, replacing
 from bootimg.layer.entry import Entry, Kind
 from bootimg.layer.image import OCI_INDEX, Image, hex_of
+from bootimg.layer.squashfs import write_squashfs
 from bootimg.layer.tarwriter import END, member, padding
 
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
@@ -23,14 +24,20 @@ def write_ociarchive(image: Image, cache: Cache, output: Path) -> tuple[str, int
     """
     check, size = hashlib.sha256(), 0
     with replacing(output) as target:
-        for piece in _pieces(image, BlobStore(cache)):
+        for piece in _pieces(image, cache):
             check.update(piece)
             size += len(piece)
             target.write(piece)
     return check.hexdigest(), size
 
 
-def _pieces(image: Image, store: BlobStore) -> Iterator[bytes]:
+def write_layout_image(image: Image, cache: Cache, output: Path) -> None:
+    """Write a read-only file system image that is the image's OCI layout, as the archive has it."""
+    write_squashfs(_pieces(image, cache), output)
+
+
+def _pieces(image: Image, cache: Cache) -> Iterator[bytes]:
+    store = BlobStore(cache)
     yield from _file("oci-layout", _LAYOUT)
     yield from _file("index.json", _index(image))
     for name in ("blobs", "blobs/sha256"):

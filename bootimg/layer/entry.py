@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,6 +20,10 @@ class Kind(StrEnum):
     SYMLINK = "symlink"
     HARDLINK = "hardlink"
     """Only in a layer's own list; in a merged tree it has become the FILE it names."""
+
+
+TYPES = {Kind.FILE: stat.S_IFREG, Kind.DIRECTORY: stat.S_IFDIR, Kind.SYMLINK: stat.S_IFLNK}
+"""The bits of a mode that say which type of file it is."""
 
 
 @dataclass(frozen=True, slots=True)

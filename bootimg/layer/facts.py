@@ -10,11 +10,15 @@ from typing import Any
 
 from bootimg.errors import BootimgError
 from bootimg.layer import imagejson
+from bootimg.layer.diskyaml import DeclaredDisk, read_disk_yaml
+from bootimg.layer.encapsulation import FINAL_LABEL, unlabelled
 from bootimg.layer.image import VERSION_LABEL, Image
 from bootimg.layer.imagejson import ImageJson, parse_image_json
+from bootimg.layer.installconfig import InstallConfig, read_install_config
 from bootimg.layer.tree import Tree
 
 PLATFORMS = "usr/share/coreos-assembler/platforms.json"
+BOOTC = "usr/bin/bootc"
 _MODULES = "usr/lib/modules"
 
 
@@ -31,12 +35,14 @@ class LayerFacts:
     os_release: Mapping[str, str]
     selinux_policy: str | None
     has_bootupd: bool
+    install_config: InstallConfig
+    declared_disk: DeclaredDisk | None
 
 
 def read_facts(image: Image, tree: Tree) -> LayerFacts:
     """The facts, or the error that says why no disk can be made of this layer."""
-    if tree.exists("sysroot/ostree/repo"):
-        raise encapsulated("its layers hold an ostree repository (/sysroot/ostree/repo)")
+    if tree.ostree is None and tree.exists("sysroot/ostree/repo"):
+        raise unlabelled(f"/sysroot/ostree/repo is there, the label {FINAL_LABEL} is not")
     image_json = _image_json(tree)
     return LayerFacts(
         version=version_of(image),
@@ -48,6 +54,8 @@ def read_facts(image: Image, tree: Tree) -> LayerFacts:
         os_release=parse_os_release(_text(tree, "etc/os-release") or _text(tree, "usr/lib/os-release")),
         selinux_policy=selinux_policy(tree),
         has_bootupd=tree.exists("usr/bin/bootupctl"),
+        install_config=read_install_config(tree, image.arch),
+        declared_disk=read_disk_yaml(tree, image.arch),
     )
 
 
@@ -96,11 +104,12 @@ def _image_json(tree: Tree) -> ImageJson:
             hint='write coreos-assembler\'s image.yaml there as JSON, at least {"size": 10}',
         )
     document = parse_image_json(tree.read(imagejson.PATH))
-    if document.bootc_install_to_fs:
+    if document.bootc_install_to_fs and not tree.exists(BOOTC):
         raise BootimgError(
             "install-path-unsupported",
-            "the layer asks to be installed by bootc (`bootc-install-to-fs: true` in image.json)",
-            hint="bootimg deploys with ostree for now: set it to false where the layer's tools allow that",
+            "the layer asks to be installed by bootc (`bootc-install-to-fs: true`) and has no bootc",
+            context=[f"looked for /{BOOTC}"],
+            hint="put bootc into the layer, or set `bootc-install-to-fs` of image.json to false",
         )
     return document
 
@@ -128,12 +137,20 @@ def _platforms_malformed(what: str) -> BootimgError:
 
 def selinux_policy(tree: Tree) -> str | None:
     """SELINUXTYPE of the tree's config, if the tree has that policy's file contexts."""
-    for line in _text(tree, "etc/selinux/config").splitlines():
-        key, _, value = line.partition("=")
-        name = value.strip()
-        if key.strip() == "SELINUXTYPE" and name and "/" not in name:
-            return name if tree.exists(f"etc/selinux/{name}/contexts/files/file_contexts") else None
-    return None
+    name = _selinux_config(tree).get("SELINUXTYPE", "")
+    if not name or "/" in name:
+        return None
+    return name if tree.exists(f"etc/selinux/{name}/contexts/files/file_contexts") else None
+
+
+def selinux_enabled(tree: Tree) -> bool:
+    """Whether the tree's config turns its policy on; libostree labels nothing where it does not."""
+    return _selinux_config(tree).get("SELINUX", "").lower().startswith(("enforcing", "permissive"))
+
+
+def _selinux_config(tree: Tree) -> dict[str, str]:
+    pairs = (line.partition("=") for line in _text(tree, "etc/selinux/config").splitlines())
+    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
 
 
 def parse_os_release(text: str) -> dict[str, str]:
@@ -155,13 +172,3 @@ def _text(tree: Tree, path: str) -> str:
         if tree.exists(candidate):
             return tree.read(candidate).decode(errors="replace")
     return ""
-
-
-def encapsulated(why: str) -> BootimgError:
-    """The error for images in the ostree-encapsulated form."""
-    return BootimgError(
-        "layer-form-unsupported",
-        "this is an ostree-encapsulated image, a form bootimg does not read yet",
-        context=[why],
-        hint="give the plain OCI form of the layer (its root file system in the layers, no ostree.* labels)",
-    )

@@ -5,12 +5,11 @@ Blobs land in the cache by digest.  The digest recorded is that of the manifest 
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from bootimg.arch import Arch
-from bootimg.atomic import require_space
+from bootimg.atomic import require_space, temporary_folder
 from bootimg.cache import Cache
 from bootimg.events import Events, Step
 from bootimg.layer.blobs import BlobStore, digest_mismatch, verified
@@ -68,11 +67,11 @@ def inspect(reference: str, arch: Arch, registry: RegistryOptions = _DEFAULT) ->
     """
     source = parse_reference(reference)
     if source.transport in (Transport.REGISTRY, Transport.STORAGE):
-        with tempfile.TemporaryDirectory(prefix="bootimg-inspect-") as folder:
+        with temporary_folder("bootimg-inspect-") as folder:
             if source.transport is Transport.REGISTRY:
-                image = _inspect_registry(source, arch, registry, Path(folder))
+                image = _inspect_registry(source, arch, registry, folder)
             else:
-                image = inspect_storage(source, arch, Path(folder))
+                image = inspect_storage(source, arch, folder)
     else:
         image = inspect_layout(source, str(source), arch)
     check_usable(image)

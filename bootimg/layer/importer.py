@@ -18,20 +18,18 @@ from bootimg.cache import Cache
 from bootimg.events import Events
 from bootimg.layer.blobs import replacing
 from bootimg.layer.checksums import LayerChecksums
-from bootimg.layer.facts import kernel_version, selinux_policy
+from bootimg.layer.encapsulatedcommits import write_encapsulated
 from bootimg.layer.image import Image
 from bootimg.layer.libostree import Libostree, libostree
-from bootimg.layer.merge import Merged
-from bootimg.layer.ostreelayout import OstreeTree, to_ostree
-from bootimg.layer.refs import image_ref, layer_ref
+from bootimg.layer.plaincommits import write_plain
+from bootimg.layer.refs import image_ref
 from bootimg.layer.repoimage import write_repo_image
 from bootimg.layer.repository import ObjectWriter, is_loose, open_repository, ref_of
-from bootimg.layer.selabels import Key, label_key, labels
 from bootimg.layer.tree import Tree
 
 __all__ = ["ImportedCommit", "import_layer", "is_imported", "write_repo_image"]
 
-_FORMAT = 1
+_FORMAT = 2
 """Counted up when the same image would give another commit."""
 
 
@@ -135,56 +133,14 @@ def _record(record: Path, imported: _Imported) -> None:
 def _write(
     image: Image, tree: Tree, repo: Path, mode: str, ref: str, cache: Cache, worker: Libostree
 ) -> tuple[ObjectWriter, str, dict[str, str]]:
-    merged = to_ostree(tree.entries.values(), tree.root)
-    layers = layer_trees(tree)
-    found = _labels(tree, [merged, *layers], cache, worker)
     sums = {number: LayerChecksums(layer.diff_id, cache) for number, layer in enumerate(tree.layers)}
     worker.call("begin", [os.fspath(layer.path) for layer in tree.layers])
     writer = ObjectWriter(repo, mode, worker, tree, sums)
-    refs = {}
-    for blob, layer in zip(image.layers, layers, strict=True):
-        root = writer.write(layer, found)
-        refs[layer_ref(blob.digest)] = worker.call("commit", *root, 0, {}, {}, None)
-    root = writer.write(merged, found)
-    filtered = {
-        blob.digest: layer.filtered
-        for blob, layer in zip(image.layers, layers, strict=True)
-        if layer.filtered
-    }
-    flags = {"ostree.bootable": True}
-    checksum = worker.call("commit", *root, image.created, _strings(image, tree), flags, filtered)
+    write = write_encapsulated if tree.ostree else write_plain
+    checksum, refs = write(image, tree, writer, worker, cache)
     for commit in {checksum, *refs.values()}:
         writer.count_commit(commit)
     worker.call("finish", {**refs, ref: checksum})
     for known in sums.values():
         known.save()
     return writer, checksum, refs
-
-
-def layer_trees(tree: Tree) -> list[OstreeTree]:
-    """Each layer for itself, whiteouts as the files they are, as ostree-rs-ext keeps layers."""
-    merged, found = Merged(), []
-    for layer in tree.layers:
-        alone = Merged()
-        alone.lay(merged.apply(layer.entries))
-        root = alone.entries.pop("")
-        found.append(to_ostree(alone.entries.values(), root, whole=False))
-    return found
-
-
-def _labels(tree: Tree, trees: list[OstreeTree], cache: Cache, worker: Libostree) -> Mapping[Key, str]:
-    policy = selinux_policy(tree)
-    if policy is None:
-        return {}
-    keys = {label_key(path, entry) for each in trees for path, entry in each.entries.items()}
-    return labels(tree, policy, keys, cache, worker)
-
-
-def _strings(image: Image, tree: Tree) -> dict[str, str]:
-    return {
-        "ostree.manifest-digest": image.digest,
-        "ostree.manifest": image.manifest.decode(),
-        "ostree.container.image-config": image.config.decode(),
-        "ostree.linux": kernel_version(tree),
-        "version": image.version or "",
-    }

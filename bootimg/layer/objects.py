@@ -1,7 +1,8 @@
 """ostree's objects in bytes: headers, directory metadata, directory trees, and their checksums.
 
 Formats: libostree's ostree-core.h (`OSTREE_FILE_HEADER_GVARIANT_FORMAT` and its neighbours), serialised
-as the GVariant specification says.  All integers of ostree's metadata are big-endian.
+as the GVariant specification says.  All integers of ostree's metadata are big-endian.  Xattrs are
+written in the order given: libostree sorts them by name since 2025.2, older objects may have any order.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def directory_tree(files: Sequence[tuple[str, str]], folders: Sequence[tuple[str
 
 def _xattrs(xattrs: Xattrs) -> bytes:
     pairs = []
-    for name, value in sorted(xattrs):
+    for name, value in xattrs:
         key = name.encode() + b"\0"
         pairs.append(_framed(key + value, [len(key)]))
     return _array(pairs)
@@ -94,12 +95,57 @@ def parse_file_metadata(data: bytes) -> tuple[int, int, int, tuple[tuple[str, by
     It is the variant `(uuua(ayay))`, as `directory_metadata` writes it.
     """
     uid, gid, mode = struct.unpack_from(">III", data)
+    return uid, gid, mode, parse_xattrs(data[12:])
+
+
+def parse_xattrs(data: bytes) -> tuple[tuple[str, bytes], ...]:
+    """The pairs of a variant `a(ayay)`."""
     pairs = []
-    for item in _items(data[12:]):
+    for item in _items(data):
         size = _offset_size(len(item))
         end = int.from_bytes(item[-size:], "little")
         pairs.append((item[: end - 1].decode(), item[end:-size]))
-    return uid, gid, mode, tuple(pairs)
+    return tuple(pairs)
+
+
+def xattrs_variant(xattrs: Xattrs) -> bytes:
+    """The pairs as the variant `a(ayay)`."""
+    return _xattrs(xattrs)
+
+
+def parse_directory_tree(data: bytes) -> tuple[list[tuple[str, str]], list[tuple[str, str, str]]]:
+    """Files (name, checksum) and folders (name, dirtree, dirmeta) of a dirtree object."""
+    size = _offset_size(len(data))
+    end = int.from_bytes(data[-size:], "little")
+    files = []
+    for item in _items(data[:end]):
+        name, rest = _named(item, 1)
+        files.append((name, rest.hex()))
+    folders = []
+    for item in _items(data[end:-size]):
+        name, rest = _named(item, 2)
+        folders.append((name, rest[:32].hex(), rest[32:].hex()))
+    return files, folders
+
+
+def _named(item: bytes, checksums: int) -> tuple[str, bytes]:
+    size = _offset_size(len(item))
+    end = int.from_bytes(item[-size:], "little")
+    return item[: end - 1].decode(), item[end : len(item) - size * checksums]
+
+
+def parse_commit(data: bytes) -> tuple[str, str]:
+    """The dirtree and dirmeta of a commit's root, from the variant `(a{sv}aya(say)sstayay)`."""
+    size = _offset_size(len(data))
+    table = len(data) - 6 * size
+    # Where each child of variable size ends, last first; the time stamp after the body is aligned.
+    ends = [int.from_bytes(data[at : at + size], "little") for at in range(table, len(data), size)]
+    body, tree = ends[1], ends[0]
+    start = -(-body // 8) * 8 + 8
+    root, meta = data[start:tree], data[tree:table]
+    if not len(root) == len(meta) == 32:
+        raise ValueError("the commit names no root directory")
+    return root.hex(), meta.hex()
 
 
 def _items(array: bytes) -> list[bytes]:

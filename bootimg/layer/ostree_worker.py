@@ -22,6 +22,7 @@ _MODES = {"bare-user": OSTree.RepoMode.BARE_USER, "archive": OSTree.RepoMode.ARC
 _TYPES = {
     "dirtree": (OSTree.ObjectType.DIR_TREE, "(a(say)a(sayay))"),
     "dirmeta": (OSTree.ObjectType.DIR_META, "(uuua(ayay))"),
+    "commit": (OSTree.ObjectType.COMMIT, "(a{sv}aya(say)sstayay)"),
 }
 
 
@@ -97,8 +98,12 @@ class Worker:
         self.repo.write_content(checksum, stream, length, None)
 
     def metadata(self, kind, checksum, data):
-        object_type, signature = _TYPES[kind]
         content = GLib.Bytes.new(base64.b64decode(data))
+        if kind == "commitmeta":
+            detached = GLib.Variant.new_from_bytes(GLib.VariantType.new("a{sv}"), content, False)
+            self.repo.write_commit_detached_metadata(checksum, detached, None)
+            return
+        object_type, signature = _TYPES[kind]
         variant = GLib.Variant.new_from_bytes(GLib.VariantType.new(signature), content, False)
         self.repo.write_metadata(object_type, checksum, variant, None)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bootimg.layer.checksums import LayerChecksums
 from bootimg.layer.entry import Entry, Kind
 from bootimg.layer.libostree import Libostree
-from bootimg.layer.objects import content_checksum, directory_metadata, directory_tree, file_header
+from bootimg.layer.objects import content_checksum, directory_metadata, directory_tree
+from bootimg.layer.ostreeimage import content_header, content_mode
 from bootimg.layer.ostreelayout import OstreeTree
-from bootimg.layer.selabels import TYPES, Key, label_key
 from bootimg.layer.tree import Tree
 
 SELINUX = "security.selinux"
@@ -54,59 +54,66 @@ class ObjectWriter:
         self.files: dict[str, int] = {}
         self.new = self.new_bytes = 0
 
-    def write(self, tree: OstreeTree, labels: Mapping[Key, str]) -> tuple[str, str]:
+    def write(self, tree: OstreeTree) -> tuple[str, str]:
         """Write a whole tree; returns the checksums of its root's dirtree and dirmeta."""
         # In the order of the tars, which are read from front to back.
         files = sorted((e for e in tree.entries.values() if e.kind is not Kind.DIRECTORY), key=_position)
-        sums = {entry.path: self._file(entry, labels.get(label_key(entry.path, entry))) for entry in files}
+        sums = {entry.path: self.write_file(entry) for entry in files}
         contents: dict[str, list[Entry]] = {}
         for path, entry in tree.entries.items():
             if path:
                 contents.setdefault(entry.parent, []).append(entry)
-        return self._directory(tree.entries[""], contents, sums, labels)
+        return self._directory(tree.entries[""], contents, sums)
+
+    def write_set(self, checksums: Iterable[str]) -> tuple[str, str]:
+        """Write the tree by which ostree-rs-ext keeps a layer's objects: each under its own checksum."""
+        return (
+            self._metadata("dirtree", directory_tree([(name, name) for name in sorted(checksums)], [])),
+            self._metadata("dirmeta", directory_metadata(0, 0, 0o755, ())),
+        )
+
+    def write_metadata(self, name: str, data: bytes) -> None:
+        """Write a metadata object of which it is known that `<checksum>.<kind>` is its name."""
+        checksum, _, kind = name.partition(".")
+        # Detached metadata is not told from other such by its name.
+        if self._lacks(checksum, f".{kind}", len(data)) or kind == "commitmeta":
+            self._worker.send("metadata", kind, checksum, base64.b64encode(data).decode())
 
     def count_commit(self, checksum: str) -> None:
         """Count a commit that the worker has made and not yet moved into the repository."""
         self._lacks(checksum, ".commit", 0)
 
-    def _file(self, entry: Entry, label: str | None) -> str:
-        mode = TYPES[entry.kind] | (0o777 if entry.kind is Kind.SYMLINK else entry.mode)
-        xattrs = labelled(entry.xattrs, label)
-        target = entry.target if entry.kind is Kind.SYMLINK else ""
-        header = file_header(entry.uid, entry.gid, mode, target, xattrs)
+    def write_file(self, entry: Entry) -> str:
+        """Write the content object of a file or symlink with the xattrs that it has; returns its checksum."""
+        header = content_header(entry, entry.xattrs)
         if entry.size:
             checksum = self._checksums[entry.layer].of(entry.offset, header, self._tree.chunks(entry))
         else:
             checksum = content_checksum(header)
         if self._lacks(checksum, self._suffix, entry.size):
-            encoded = [[name, base64.b64encode(value).decode()] for name, value in xattrs]
+            mode, target = content_mode(entry)
+            encoded = [[name, base64.b64encode(value).decode()] for name, value in entry.xattrs]
             self._worker.send("file", checksum, entry.layer, entry.offset, entry.size, entry.uid, entry.gid,
                               mode, target, encoded)  # fmt: skip
         return checksum
 
     def _directory(
-        self,
-        entry: Entry,
-        contents: Mapping[str, list[Entry]],
-        sums: Mapping[str, str],
-        labels: Mapping[Key, str],
+        self, entry: Entry, contents: Mapping[str, list[Entry]], sums: Mapping[str, str]
     ) -> tuple[str, str]:
         files, folders = [], []
         for inner in sorted(contents.get(entry.path, ()), key=lambda item: item.name):
             if inner.kind is Kind.DIRECTORY:
-                folders.append((inner.name, *self._directory(inner, contents, sums, labels)))
+                folders.append((inner.name, *self._directory(inner, contents, sums)))
             else:
                 files.append((inner.name, sums[inner.path]))
-        xattrs = labelled(entry.xattrs, labels.get(label_key(entry.path, entry)))
         return (
             self._metadata("dirtree", directory_tree(files, folders)),
-            self._metadata("dirmeta", directory_metadata(entry.uid, entry.gid, entry.mode, xattrs)),
+            self._metadata("dirmeta", directory_metadata(entry.uid, entry.gid, entry.mode, entry.xattrs)),
         )
 
     def _metadata(self, kind: str, data: bytes) -> str:
         checksum = content_checksum(data)
-        if self._lacks(checksum, f".{kind}", len(data)):
-            self._worker.send("metadata", kind, checksum, base64.b64encode(data).decode())
+        self.write_metadata(f"{checksum}.{kind}", data)
         return checksum
 
     def _lacks(self, checksum: str, suffix: str, size: int) -> bool:

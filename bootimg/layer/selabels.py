@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bootimg.atomic import scratch_folder
 from bootimg.cache import Cache
 from bootimg.layer.blobs import replacing
-from bootimg.layer.entry import Entry, Kind
+from bootimg.layer.entry import TYPES, Entry
 from bootimg.layer.libostree import Libostree
 from bootimg.layer.ostreelayout import label_path
 from bootimg.layer.tree import Tree
 
-TYPES = {Kind.FILE: stat.S_IFREG, Kind.DIRECTORY: stat.S_IFDIR, Kind.SYMLINK: stat.S_IFLNK}
 Key = tuple[str, int]
 
 

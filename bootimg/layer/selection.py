@@ -7,7 +7,7 @@ from typing import Any
 
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.layer.facts import encapsulated
+from bootimg.layer.encapsulation import encapsulation
 from bootimg.layer.image import INDEXES, Image, arch_mismatch, malformed, parse_json
 from bootimg.layer.reference import not_found
 
@@ -84,11 +84,9 @@ def check_usable(image: Image) -> None:
     labels = image.labels
     if labels.get("containers.bootc") not in _TRUE and labels.get("ostree.bootable") not in _TRUE:
         raise _not_bootable(image)
-    for label in ("ostree.commit", "ostree.final-diffid"):
-        if label in labels:
-            raise encapsulated(f"it carries the label {label}")
     if not image.layers:
         raise malformed("it has no layers")
+    encapsulation(image)
 
 
 def _not_bootable(image: Image) -> BootimgError:

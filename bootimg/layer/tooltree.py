@@ -11,6 +11,9 @@ from bootimg.layer.squashfs import write_squashfs
 from bootimg.layer.tarwriter import END, member, padding
 from bootimg.layer.tree import Tree
 
+_MOUNT_POINTS = ("dev", "proc", "run", "sys", "tmp", "var")
+"""In a commit some are symlinks to places that a booted system has and the appliance has not."""
+
 
 def write_tool_tree(tree: Tree, output: Path) -> None:
     """Write a squashfs image of the whole tree, owners, modes and xattrs as in the layers.
@@ -25,7 +28,11 @@ def tar_stream(tree: Tree) -> Iterator[bytes]:
     yield member(replace(tree.root, path="."))
     first: dict[tuple[int, int], str] = {}
     for entry in tree.walk():
-        linked = entry.kind is not Kind.DIRECTORY and first.setdefault(entry.link_key, entry.path)
+        if entry.path in _MOUNT_POINTS and entry.kind is not Kind.DIRECTORY:
+            yield member(Entry(entry.path, Kind.DIRECTORY, 0o755, 0, 0))
+            continue
+        # Symlinks are not linked: an encapsulated image has one object of all that lead to the same place.
+        linked = entry.kind is Kind.FILE and first.setdefault(entry.link_key, entry.path)
         if linked and linked != entry.path:
             yield member(_link(entry, linked))
             continue

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.events import Events
-from bootimg.layer.blobs import CHUNK
+from bootimg.layer.encapsulation import encapsulation
 from bootimg.layer.entry import Entry, Kind
+from bootimg.layer.flatten import container_view
 from bootimg.layer.image import Image
 from bootimg.layer.merge import Merged, resolve, walk
-from bootimg.layer.tarformat import truncated
+from bootimg.layer.ostreeimage import OstreeImage, chunks, open_ostree
 from bootimg.layer.tars import LayerTar, check_count, is_open, open_layer
 
 _MAX_READ = 64 << 20
@@ -26,13 +26,19 @@ class Tree:
 
     `entries` has every path but the root's, without leading slash; `root` is the root directory.
     `layers` are the tars, bottom first; an entry's `layer` and `offset` say where its content is.
+    `ostree` is there for an encapsulated image: the tree is then that of its merge commit, with
+    /usr/etc in the place of /etc, as on a running system.
     """
 
-    def __init__(self, layers: Sequence[LayerTar]) -> None:
+    def __init__(self, layers: Sequence[LayerTar], ostree: OstreeImage | None = None) -> None:
         merged = Merged()
-        for layer in layers:
-            merged.apply(layer.entries)
+        if ostree:
+            merged.lay(container_view(ostree.merged).values())
+        else:
+            for layer in layers:
+                merged.apply(layer.entries)
         self.layers = tuple(layers)
+        self.ostree = ostree
         self.root = merged.entries.pop("")
         self.entries: Mapping[str, Entry] = merged.entries
         self._by_path = {**merged.entries, "": self.root}
@@ -81,14 +87,7 @@ class Tree:
 
     def chunks(self, entry: Entry) -> Iterator[bytes]:
         """The content of a file, a piece at a time."""
-        with self.layers[entry.layer].path.open("rb") as handle:
-            offset, end = entry.offset, entry.offset + entry.size
-            while offset < end:
-                data = os.pread(handle.fileno(), min(CHUNK, end - offset), offset)
-                if not data:
-                    raise truncated()
-                offset += len(data)
-                yield data
+        yield from chunks(self.layers, entry)
 
     def tar_of(self, entry: Entry) -> Path:
         """The file that has the entry's content at its offset."""
@@ -104,7 +103,8 @@ def open_tree(image: Image, cache: Cache, events: Events) -> Tree:
             layers.append(open_layer(blob, number, cache, step))
             count += len(layers[-1].entries)
             check_count(count)
-        tree = Tree(layers)
+        found = encapsulation(image)
+        tree = Tree(layers, open_ostree(found, layers, cache) if found else None)
         step.result(f"{len(tree.entries)} files in {len(layers)} layers", cached=cached)
     return tree
 

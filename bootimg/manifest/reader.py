@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bootimg.manifest.bootc import INSTALL, BootcReading
 from bootimg.manifest.model import Manifest, Pipeline
 from bootimg.manifest.platforms import read_platforms
 from bootimg.manifest.recipe import (
@@ -35,7 +36,6 @@ from bootimg.manifest.stages import (
 )
 from bootimg.manifest.sysroot import (
     ARCHIVE_PIPELINE,
-    has_archive,
     read_source,
     read_sysroot,
     take_attributes,
@@ -48,12 +48,13 @@ _PIPELINES = (ARCHIVE_PIPELINE, "deployed-tree", "tree", RAW_IMAGE)
 _SECTOR = 512
 _ORDER = (
     *("truncate", "sfdisk", "mkfs.fat", "mkfs.ext4", "mkfs.xfs", "mkdir"),
-    *("selinux", "selinux", "copy", "bootupd", "chattr"),
+    *("selinux", "selinux", "copy", "bootupd", "chattr", INSTALL, "ignition", "ln"),
 )
 
 
 @dataclass
 class _Reading:
+    bootc: BootcReading
     size: int | None = None
     disk: Disk | None = None
     filesystems: list[Filesystem] = field(default_factory=list)
@@ -75,9 +76,11 @@ class _Reading:
 def read_recipe(manifest: Manifest) -> Recipe:
     """The recipe of a rendered manifest; raises `manifest-stage-unsupported`."""
     source = read_source(manifest)
-    sysroot = read_sysroot(manifest, source)
-    pipeline = manifest.pipeline(RAW_IMAGE)
-    reading = _read_raw_image(pipeline)
+    by_ostree = any(pipeline.name == "tree" for pipeline in manifest.pipelines)
+    sysroot = read_sysroot(manifest, source) if by_ostree else None
+    reading = _read_raw_image(manifest.pipeline(RAW_IMAGE), BootcReading(manifest, source))
+    if by_ostree == reading.bootc.begun:
+        raise unsupported(RAW_IMAGE, "the layer is to be deployed by ostree or installed by bootc: by one")
     if reading.disk is None or not reading.mounts:
         raise unsupported(RAW_IMAGE, "there is no partition table, or nothing is copied to the disk")
     return Recipe(
@@ -91,22 +94,24 @@ def read_recipe(manifest: Manifest) -> Recipe:
         tuple(reading.attributes),
         read_platforms(_platform_pipelines(manifest), reading.mounts, reading.filesystems, reading.disk),
         source,
+        None if by_ostree else reading.bootc.result(),
     )
 
 
 def _platform_pipelines(manifest: Manifest) -> Sequence[Pipeline]:
     """The pipelines after the base's own, which must be the first ones, in this order."""
-    own = [name for name in _PIPELINES if name != ARCHIVE_PIPELINE or has_archive(manifest)]
     names = [pipeline.name for pipeline in manifest.pipelines]
+    # The archive is missing where osbuild fetches the image, the tree where bootc makes it.
+    own = [name for name in _PIPELINES if name in names or name not in (ARCHIVE_PIPELINE, "tree")]
     if names[: len(own)] != own:
         raise unsupported("pipelines", f"not in the order {', '.join(own)}")
     return manifest.pipelines[len(own) :]
 
 
-def _read_raw_image(pipeline: Pipeline) -> _Reading:
+def _read_raw_image(pipeline: Pipeline, bootc: BootcReading) -> _Reading:
     check_build(pipeline, "name:deployed-tree")
     check_order(pipeline, _ORDER)
-    reading = _Reading()
+    reading = _Reading(bootc)
     for each in pipeline.stages:
         with taking(pipeline.name, each) as stage:
             _STAGES[stage.type](stage, reading)
@@ -216,8 +221,13 @@ def _selinux(stage: TakenStage, reading: _Reading) -> None:
 def _copy(stage: TakenStage, reading: _Reading) -> None:
     take_whole_disk(stage)
     take_tree(stage, "tree")
-    mounted = take_mounts(stage, reading.filesystems)
     stage.options.expect("paths", [{"from": "input://tree/", "to": "mount://root/"}])
+    _all_mounts(stage, reading)
+
+
+def _all_mounts(stage: TakenStage, reading: _Reading) -> None:
+    """The mounts of the finished system, every file system among them."""
+    mounted = take_mounts(stage, reading.filesystems)
     targets = {each.name: each.target for each in mounted}
     if targets not in (
         {"root": "/", "boot": "/boot"},
@@ -250,6 +260,19 @@ def _chattr(stage: TakenStage, reading: _Reading) -> None:
     reading.attributes += take_attributes(stage, "mount://root/")
 
 
+def _bootc(stage: TakenStage, reading: _Reading) -> None:
+    reading.bootc.install(stage)
+    _all_mounts(stage, reading)
+
+
+def _ignition(stage: TakenStage, reading: _Reading) -> None:
+    reading.bootc.ignition(stage, take_mounts(stage, reading.filesystems), reading.mounts)
+
+
+def _links(stage: TakenStage, reading: _Reading) -> None:
+    reading.bootc.link(stage, take_mounts(stage, reading.filesystems), reading.mounts)
+
+
 _STAGES: Mapping[str, Callable[[TakenStage, _Reading], None]] = {
     "truncate": _truncate,
     "sfdisk": _sfdisk,
@@ -261,4 +284,7 @@ _STAGES: Mapping[str, Callable[[TakenStage, _Reading], None]] = {
     "copy": _copy,
     "bootupd": _bootupd,
     "chattr": _chattr,
+    INSTALL: _bootc,
+    "ignition": _ignition,
+    "ln": _links,
 }

@@ -147,6 +147,32 @@ class Sysroot:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """A symbolic link to make on the disk as it is mounted."""
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bootc:
+    """An installation by `bootc install to-filesystem`; then the stamp and the links.
+
+    None leaves an option to bootc; an empty mount specification has it write no such kernel argument.
+    """
+
+    target_imgref: str | None
+    kernel_args: tuple[str, ...]
+    stateroot: str | None
+    root_mount_spec: str | None
+    boot_mount_spec: str | None
+    skip_boot_uuid: bool
+    ssh_keys: tuple[str, ...]
+    ignition: Ignition
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BiosTarget:
     """Where GRUB for the BIOS goes: the whole disk, or a partition."""
 
@@ -196,7 +222,8 @@ class Recipe:
     """The manifest's content.
 
     `filesystems` in the order to make them; `mounts` in the order to mount them; `directories` and
-    `labels` apply, in order, to the still empty file systems.
+    `labels` apply, in order, to the still empty file systems.  The layer is deployed as `sysroot` says,
+    or installed as `bootc` says: one of the two is None.
     """
 
     disk: Disk
@@ -204,8 +231,14 @@ class Recipe:
     mounts: tuple[Mount, ...]
     directories: tuple[Directory, ...]
     labels: tuple[Labels, ...]
-    sysroot: Sysroot
+    sysroot: Sysroot | None
     bootloader: Bootupd | None
     attributes: tuple[Attribute, ...]
     platforms: Mapping[str, PlatformDisk]
     source: ContainerSource
+    bootc: Bootc | None = None
+
+    @property
+    def source_epoch(self) -> int:
+        """Seconds that time stamps are made of."""
+        return (self.sysroot.source_epoch if self.sysroot else None) or 0

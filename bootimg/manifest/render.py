@@ -26,11 +26,26 @@ class ContainerImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BootcOptions:
+    """Options of `bootc install to-filesystem`.
+
+    A mount specification that is empty has bootc write no root= or boot= argument; without a stateroot it
+    takes its own default.
+    """
+
+    stateroot: str | None = None
+    root_mount_spec: str = ""
+    boot_mount_spec: str = ""
+    skip_boot_uuid: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Variables:
     """What the recipes are rendered with (osbuild-mpp's -D).
 
     The layer comes from `ociarchive`, a path whose file has the sha256 `ociarchive_sha256` (computed
-    where it is empty), or, where that is None, from `container`.  Sizes are in MiB.
+    where it is empty), or, where that is None, from `container`.  Sizes are in MiB.  With `bootc` the
+    layer is installed by `bootc install to-filesystem`, else it is deployed by ostree.
     """
 
     arch: Arch
@@ -41,6 +56,8 @@ class Variables:
     metal_image_size_mb: int
     cloud_image_size_mb: int
     extra_kargs: tuple[str, ...] = ()
+    bls_append_except_default: str = 'grub_users=""'
+    bootc: BootcOptions | None = None
     ociarchive: str | None = None
     ociarchive_sha256: str = ""
     container: ContainerImage | None = None
@@ -68,6 +85,7 @@ def canonical_json(document: Mapping[str, Any]) -> str:
 
 def _given(variables: Variables) -> Json:
     container = variables.container or ContainerImage(name="", digest="", image_id="")
+    bootc = variables.bootc or BootcOptions()
     return {
         "arch": str(variables.arch),
         "osname": variables.osname,
@@ -80,6 +98,12 @@ def _given(variables: Variables) -> Json:
         "metal_image_size_mb": variables.metal_image_size_mb,
         "cloud_image_size_mb": variables.cloud_image_size_mb,
         "extra_kargs": list(variables.extra_kargs),
+        "bls_append_except_default": variables.bls_append_except_default,
+        "use_bootc_install": variables.bootc is not None,
+        "stateroot": bootc.stateroot or "",
+        "root_mount_spec": bootc.root_mount_spec,
+        "boot_mount_spec": bootc.boot_mount_spec,
+        "bootupd_skip_boot_uuid": bootc.skip_boot_uuid,
         "ociarchive": variables.ociarchive or "",
     }
 

@@ -13,12 +13,12 @@ import os
 import re
 import select
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 
 from bootimg import process
 from bootimg.arch import Arch
+from bootimg.atomic import temporary_folder
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
@@ -145,8 +145,8 @@ def _stuck(fault: str) -> str:
 
 def kernel_fault(accel: str, qemu: Program, kernel: Kernel, deadline: float) -> str | None:
     """Boot the kernel with an empty initramfs; None if it looks for its root within `deadline` seconds."""
-    with tempfile.TemporaryDirectory(prefix="bootimg-probe-") as folder:
-        initramfs = Path(folder, "initramfs")
+    with temporary_folder("bootimg-probe-") as folder:
+        initramfs = folder / "initramfs"
         initramfs.write_bytes(EMPTY_INITRAMFS)
         argv = _probe_argv(accel, qemu, kernel, initramfs)
         with process.spawn(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, tied=True) as child:

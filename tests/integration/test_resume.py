@@ -246,7 +246,11 @@ def listing(disk: Path, partition: str, folder: Path) -> list[str]:
     mount = folder / "mounted"
     mount.mkdir(exist_ok=True)
     with loop(disk, partition) as device:
-        kind = subprocess.run(["blkid", "-o", "value", "-s", "TYPE", device], capture_output=True, text=True)
+        kind = subprocess.run(
+            ["blkid", "-p", "-o", "value", "-s", "TYPE", device], capture_output=True, text=True
+        )
+        if kind.stdout.strip() == "vfat":
+            return _fat_listing(device)
         options = {"xfs": "ro,norecovery,nouuid", "ext4": "ro,noload"}.get(kind.stdout.strip(), "ro")
         subprocess.run(["mount", "-o", options, device, mount], check=True)
         try:
@@ -255,6 +259,22 @@ def listing(disk: Path, partition: str, folder: Path) -> list[str]:
             )
         finally:
             subprocess.run(["umount", mount], check=True)
+
+
+def _fat_listing(device: str) -> list[str]:
+    """The same of FAT, which not every kernel mounts."""
+    names = subprocess.run(
+        ["mdir", "-/", "-b", "-i", device, "::"], check=True, capture_output=True, text=True
+    )
+    lines = []
+    for name in names.stdout.split():
+        content = b""
+        if not name.endswith("/"):
+            argv = ["mcopy", "-n", "-i", device, name, "-"]
+            content = subprocess.run(argv, check=True, capture_output=True).stdout
+        lines.append(f"{name} {hashlib.sha256(content).hexdigest()}")
+    assert lines
+    return sorted(lines)
 
 
 def _line(path: Path, top: Path) -> str:

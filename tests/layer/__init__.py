@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.layer.build import build
+from tests.layer.build import build, why_not
 from tests.layer.recipe import Flavour, Form, Request, UnsupportedError, Variant
 
-__all__ = ["Flavour", "Form", "Request", "UnsupportedError", "Variant", "stand_in"]
+__all__ = ["Flavour", "Form", "Request", "UnsupportedError", "Variant", "stand_in", "why_not"]
 
 
 def stand_in(

@@ -1,17 +1,27 @@
-"""The stand-in layer, in three stages that are each kept: packages, tree, archive."""
+"""The stand-in layer, in stages that are each kept: packages, tree, archive."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tests.layer import debian, store
+from tests.layer import chunked, coreos, debian, derived, encapsulated, packing, store, tools
+from tests.layer.content import Content, opened
 from tests.layer.debian import say
-from tests.layer.packing import pack
-from tests.layer.recipe import HERE, ROOTFS, Recipe, Request, read_recipe
+from tests.layer.progress import timed
+from tests.layer.recipe import HERE, ROOTFS, Flavour, Form, Recipe, Request, read_recipe
 from tests.layer.sandbox import check_privileges, run_as_root
+
+_PACKING = ("content.py", "contract.py", "oci.py", "packing.py", "rpmdb.py", "tree.py")
+_SOURCES = {
+    Form.PLAIN: _PACKING,
+    Form.CHUNKED: (*_PACKING, "chunks.py", "chunked.py"),
+    Form.ENCAPSULATED: (*_PACKING, "chunks.py", "commit.py", "encapsulated.py"),
+    Form.DERIVED: (*_PACKING, "chunks.py", "commit.py", "derived.py", "encapsulated.py", "oci_derived.py"),
+}
 
 
 def build(request: Request, *, refresh: bool = False) -> Path:
@@ -20,15 +30,31 @@ def build(request: Request, *, refresh: bool = False) -> Path:
     `refresh` looks which versions Debian has now; else those of the last time are used again.
     """
     request.check()
-    recipe = read_recipe()
+    recipe = read_recipe(request.flavour)
     if not refresh and (archive := _kept(request, recipe)):
         return archive
     check_privileges()
-    with store.locked():
-        store.sweep()
+    for name in needed_tools(request):
+        tools.tool(name)
+    with store.locked(store.layers()):
+        store.sweep(store.layers(), "layers.*", "stages/tree.*")
         packages = _make_packages(recipe, refresh)
-        tree = _make_tree(packages)
+        tree = _make_tree(request.flavour, recipe, packages)
         return _make_archive(request, recipe, packages, tree)
+
+
+def needed_tools(request: Request) -> tuple[str, ...]:
+    """The compiled tools that a request takes."""
+    encapsulating = (tools.OSTREE_EXT,) if request.form.is_ostree else ()
+    return tuple(dict.fromkeys((*encapsulating, *read_recipe(request.flavour).tools)))
+
+
+def why_not(request: Request) -> str | None:
+    """Why a layer cannot be had here, as far as its compiled tools go; None if it is there or can be made."""
+    if _kept(request, read_recipe(request.flavour)):
+        return None
+    needed = needed_tools(request)
+    return tools.why_not(*needed) if needed else None
 
 
 def _kept(request: Request, recipe: Recipe) -> Path | None:
@@ -36,8 +62,8 @@ def _kept(request: Request, recipe: Recipe) -> Path | None:
     known = _known(recipe)
     if not known.exists():
         return None
-    tree = _tree_path(_packages_path(recipe, json.loads(known.read_text())))
-    archive = _archive_path(request, recipe, tree)
+    packages = _packages_path(recipe, json.loads(known.read_text()))
+    archive = _archive_path(request, recipe, _tree_path(request.flavour, recipe, packages))
     return archive if archive.exists() else None
 
 
@@ -54,15 +80,21 @@ def _packages_path(recipe: Recipe, versions: Mapping[str, str]) -> Path:
     return store.layers() / f"stages/packages-{store.key(_asked(recipe), versions)}.tar"
 
 
-def _tree_path(packages: Path) -> Path:
-    name = store.key(packages.name, HERE / "recipe.toml", ROOTFS, store.source("convert.py"))
-    return packages.with_name(f"tree-{name}.tar")
+def _tree_path(flavour: Flavour, recipe: Recipe, packages: Path) -> Path:
+    sources = store.source("chroot.py", "convert.py")
+    parts: list[object] = [packages.name, HERE / "recipe.toml", ROOTFS, sources]
+    if flavour is Flavour.COREOS:
+        own = (HERE / "coreos.toml", coreos.ROOTFS, store.source("coreos.py"))
+        parts += [*own, [tools.location(name).name for name in recipe.tools]]
+    return packages.with_name(f"tree-{store.key(*parts)}.tar")
 
 
 def _archive_path(request: Request, recipe: Recipe, tree: Path) -> Path:
-    sources = store.source("contract.py", "oci.py", "packing.py", "rpmdb.py", "tree.py")
     asked = [request.flavour, request.form, request.variant, request.full_version]
-    return store.layers() / store.key(tree.name, sources, asked, recipe.rpms) / request.file_name
+    parts = [tree.name, store.source(*_SOURCES[request.form]), asked, recipe.rpms, recipe.tool_rpms]
+    if request.form.is_ostree:
+        parts.append(tools.tools()[tools.OSTREE_EXT].version)
+    return store.layers() / store.key(*parts) / request.file_name
 
 
 def _make_packages(recipe: Recipe, refresh: bool) -> Path:
@@ -75,7 +107,7 @@ def _make_packages(recipe: Recipe, refresh: bool) -> Path:
     say(f"asking {mirror.main} which versions there are")
     versions = debian.resolve_versions(recipe, mirror)
     path = _packages_path(recipe, versions)
-    with _timed(f"{len(versions)} packages, GRUB {versions['grub-pc-bin']}"):
+    with timed(f"{len(versions)} packages, GRUB {versions['grub-pc-bin']}"):
         store.made(path, lambda output: debian.bootstrap(recipe, mirror, output))
     known.unlink(missing_ok=True)
     store.made(known, lambda output: _write_json(output, versions))
@@ -86,39 +118,39 @@ def _write_json(path: Path, document: object) -> None:
     path.write_text(json.dumps(document, indent=1, sort_keys=True))
 
 
-def _make_tree(packages: Path) -> Path:
-    path = _tree_path(packages)
+def _make_tree(flavour: Flavour, recipe: Recipe, packages: Path) -> Path:
+    path = _tree_path(flavour, recipe, packages)
     if path.exists():
         return path
-    with _timed("tree of a CoreOS layer, initramfs"):
-        return store.made(path, lambda output: _convert(packages, output))
+    folders = [tools.location(name) for name in recipe.tools]
+    with timed(f"tree of a CoreOS layer ({flavour}), initramfs"):
+        return store.made(path, lambda output: _convert(flavour, packages, output, folders))
 
 
-def _convert(packages: Path, output: Path) -> None:
-    run_as_root("convert", [packages, output])
+def _convert(flavour: Flavour, packages: Path, output: Path, folders: list[Path]) -> None:
+    run_as_root("convert", [packages, output, flavour, *folders])
 
 
 def _make_archive(request: Request, recipe: Recipe, packages: Path, tree: Path) -> Path:
     path = _archive_path(request, recipe, tree)
     if path.exists():
         return path
-    scratch = store.layers()
-    with _timed(request.file_name):
-        return store.made(
-            path, lambda output: pack(request, recipe, packages, tree, scratch=scratch, output=output)
-        )
+    base = None
+    if request.form is Form.DERIVED:
+        base = _make_archive(replace(request, form=Form.ENCAPSULATED), recipe, packages, tree)
+    with timed(f"{request.form} {request.file_name}"), opened(recipe, tree) as content:
+        return store.made(path, lambda output: _pack(request, content, packages, base, output))
 
 
-class _timed:
-    """Say what is being made, and how long it took."""
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-
-    def __enter__(self) -> None:
-        self._started = time.monotonic()
-        say(f"making: {self._what}")
-
-    def __exit__(self, *exc: object) -> None:
-        if exc[0] is None:
-            say(f"made in {time.monotonic() - self._started:.0f} s")
+def _pack(request: Request, content: Content, packages: Path, base: Path | None, output: Path) -> None:
+    with TemporaryDirectory(prefix="layers.", dir=store.layers()) as name:
+        work = Path(name)
+        match request.form:
+            case Form.PLAIN:
+                packing.pack(request, content, packages, work, output)
+            case Form.CHUNKED:
+                chunked.pack(request, content, work, output)
+            case Form.ENCAPSULATED:
+                encapsulated.pack(request, content, work, output)
+            case Form.DERIVED if base:
+                derived.pack(request, content, base, work, output)

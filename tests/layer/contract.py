@@ -30,6 +30,11 @@ def labels(request: Request, kernel: str, input_hash: str) -> dict[str, str]:
     }
 
 
+def without_ostree(labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels that are not ostree's."""
+    return {name: value for name, value in labels.items() if not name.startswith("ostree.")}
+
+
 def os_release(request: Request) -> str:
     """/usr/lib/os-release, with the fields that tie it to the version label."""
     version, rhel = request.full_version, request.rhel_version

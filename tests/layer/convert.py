@@ -1,4 +1,6 @@
-"""The package tree becomes the tree of a CoreOS layer: `python -m tests.layer.convert IN.tar OUT.tar`.
+"""The package tree becomes the tree of a CoreOS layer.
+
+    python -m tests.layer.convert IN.tar OUT.tar FLAVOUR TOOL…
 
 Runs as root of a mount namespace (see sandbox.py): programs of the tree run in a chroot.  What depends
 on the version asked for (os-release, image.json, the RPM database) is not done here.
@@ -8,16 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 
-from tests.layer.recipe import ROOTFS, SOURCE_DATE_EPOCH, Recipe, read_recipe
+from tests.layer import coreos
+from tests.layer.chroot import chroot, chroot_mounts, copy_over, debian_version, run
+from tests.layer.recipe import ROOTFS, SOURCE_DATE_EPOCH, Flavour, Recipe, read_recipe
 
 _TAR = ("tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--format=posix")
 # The key is not a secret: it is the one RHEL's kernel package uses, and libkcapi and fipscheck after it.
@@ -26,28 +28,31 @@ _HMAC_KEY = b"orboDeJITITejsirpADONivirpUkvarP"
 
 def main() -> None:
     """Convert the tar file of the first argument into that of the second."""
-    source, output = map(Path, sys.argv[1:3])
+    source, output, *folders = map(Path, [*sys.argv[1:3], *sys.argv[4:]])
+    recipe = read_recipe(Flavour(sys.argv[3]))
     root = Path(mkdtemp(prefix="tree.", dir=output.parent))
     try:
-        _run(*_TAR, "--extract", "--exclude=./dev/*", "--file", source, "--directory", root)
-        convert(root, read_recipe())
+        run(*_TAR, "--extract", "--exclude=./dev/*", "--file", source, "--directory", root)
+        convert(root, recipe, dict(zip(recipe.tools, folders, strict=True)))
         epoch = f"--mtime=@{SOURCE_DATE_EPOCH}"
         sort = ("--sort=name", "--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime")
-        _run(*_TAR, "--create", *sort, epoch, "--clamp-mtime", "--file", output, "--directory", root, ".")
+        run(*_TAR, "--create", *sort, epoch, "--clamp-mtime", "--file", output, "--directory", root, ".")
     finally:
         # Not shutil.rmtree: what is mounted below must survive even when an unmounting failed.
         subprocess.run(["rm", "--recursive", "--force", "--one-file-system", root], check=False)
 
 
-def convert(root: Path, recipe: Recipe) -> None:
-    """Do all that turns Debian's tree into the layer's, in place."""
+def convert(root: Path, recipe: Recipe, tools: Mapping[str, Path]) -> None:
+    """Do all that turns Debian's tree into the layer's, in place; `tools` are the folders of the compiled."""
     kernel = place_kernel(root)
     (root / "etc/dracut.conf.d/ostree.conf").unlink()
-    copy_rootfs(root)
+    copy_over(root, ROOTFS)
     mask(root, recipe)
     move_selinux_store(root)
     place_efi(root, recipe)
     name_grub_programs(root)
+    if tools:
+        coreos.add(root, tools)
     make_initramfs(root, kernel)
     lay_out(root, recipe)
 
@@ -61,19 +66,6 @@ def place_kernel(root: Path) -> str:
     digest = hmac.new(_HMAC_KEY, (folder / "vmlinuz").read_bytes(), hashlib.sha512).hexdigest()
     (folder / ".vmlinuz.hmac").write_text(f"{digest}  vmlinuz-{version}\n")
     return version
-
-
-def copy_rootfs(root: Path) -> None:
-    """Lay our own files over the tree; a checkout's modes are only good for the executable bit."""
-    for source in sorted(ROOTFS.rglob("*")):
-        target = root / source.relative_to(ROOTFS)
-        if source.is_dir() and not source.is_symlink():
-            target.mkdir(exist_ok=True)
-            continue
-        target.unlink(missing_ok=True)
-        shutil.copyfile(source, target, follow_symlinks=False)
-        if not target.is_symlink():
-            target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
 
 
 def mask(root: Path, recipe: Recipe) -> None:
@@ -97,8 +89,8 @@ def move_selinux_store(root: Path) -> None:
 def place_efi(root: Path, recipe: Recipe) -> None:
     """What goes onto the ESP: shim as Debian signed it, and a GRUB that knows blscfg, unsigned."""
     vendor = recipe.vendor
-    shim = root / "usr/lib/efi/shim" / _version(root, "shim-signed") / "EFI"
-    grub = Path("usr/lib/efi/grub2") / _version(root, "grub-efi-amd64-bin") / "EFI" / vendor
+    shim = root / "usr/lib/efi/shim" / debian_version(root, "shim-signed") / "EFI"
+    grub = Path("usr/lib/efi/grub2") / debian_version(root, "grub-efi-amd64-bin") / "EFI" / vendor
     for folder in (shim / "BOOT", shim / vendor, root / grub):
         folder.mkdir(parents=True)
     signed = root / "usr/lib/shim"
@@ -109,13 +101,8 @@ def place_efi(root: Path, recipe: Recipe) -> None:
     entry = f"shimx64.efi,{vendor},,Boot entry of {vendor}\n"
     (shim / vendor / "BOOTX64.CSV").write_bytes(b"\xff\xfe" + entry.encode("utf-16-le"))
     with chroot_mounts(root):
-        _chroot(root, "grub-mkimage", "--format=x86_64-efi", f"--prefix=/EFI/{vendor}",
+        chroot(root, "grub-mkimage", "--format=x86_64-efi", f"--prefix=/EFI/{vendor}",
                 f"--output=/{grub}/grubx64.efi", *recipe.efi_modules)  # fmt: skip
-
-
-def _version(root: Path, package: str) -> str:
-    shown = _chroot(root, "dpkg-query", "--show", "--showformat=${Version}", package)
-    return shown.decode().rpartition(":")[2]
 
 
 def name_grub_programs(root: Path) -> None:
@@ -129,7 +116,7 @@ def make_initramfs(root: Path, kernel: str) -> None:
     """Run dracut in the tree."""
     output = f"/usr/lib/modules/{kernel}/initramfs.img"
     with chroot_mounts(root):
-        _chroot(
+        chroot(
             root,
             "env",
             "TMPDIR=/tmp",
@@ -170,32 +157,6 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     else:
         shutil.rmtree(path)
-
-
-@contextmanager
-def chroot_mounts(root: Path) -> Iterator[None]:
-    """The file systems that programs expect, while the body runs; the namespace ends with us anyway."""
-    mounts = (("--types=proc", "proc", "proc"), ("--rbind", "/dev", "dev"), ("--rbind", "/sys", "sys"))
-    for how, source, target in mounts:
-        _run("mount", how, source, root / target)
-    try:
-        yield
-    finally:
-        for _, _, target in reversed(mounts):
-            # Detached as a whole: in a user namespace what is mounted below cannot be taken off by itself.
-            _run("umount", "--lazy", root / target)
-
-
-def _chroot(root: Path, *argv: str) -> bytes:
-    return _run("chroot", root, *argv)
-
-
-def _run(*argv: str | Path) -> bytes:
-    done = subprocess.run(argv, capture_output=True, check=False)
-    if done.returncode:
-        tail = (done.stdout + done.stderr).decode(errors="replace").splitlines()[-20:]
-        raise SystemExit("\n".join([f"{argv[0]} … exited with {done.returncode}", *tail]))
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -11,14 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import zstandard
 
 from tests.layer.recipe import SOURCE_DATE_EPOCH
 from tests.layer.tree import Change, write_change
 
-_OCI = "application/vnd.oci.image"
+OCI = "application/vnd.oci.image"
 
 
 class Compression(StrEnum):
@@ -86,7 +86,7 @@ def write_layer(change: Change, compression: Compression, blobs: Path, comment: 
     digest = writer.packed.hexdigest()
     size = temporary.stat().st_size
     temporary.rename(blobs / digest)
-    media_type = f"{_OCI}.layer.v1.tar+{compression}"
+    media_type = f"{OCI}.layer.v1.tar+{compression}"
     return Blob(f"sha256:{digest}", size, media_type, f"sha256:{writer.plain.hexdigest()}", comment)
 
 
@@ -104,21 +104,51 @@ def write_archive(
     }
     manifest = {
         "schemaVersion": 2,
-        "mediaType": f"{_OCI}.manifest.v1+json",
-        "config": _json_blob(config, f"{_OCI}.config.v1+json", blobs),
-        "layers": [
-            {"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size} for layer in layers
-        ],
+        "mediaType": f"{OCI}.manifest.v1+json",
+        "config": json_blob(config, f"{OCI}.config.v1+json", blobs),
+        "layers": [descriptor(layer) for layer in layers],
     }
-    index = {"schemaVersion": 2, "manifests": [_json_blob(manifest, f"{_OCI}.manifest.v1+json", blobs)]}
+    write_manifest(manifest, blobs, output)
+
+
+def pack_directory(directory: Path, output: Path) -> None:
+    """Write an OCI directory with one image as an OCI archive."""
+    described, _ = read_manifest(directory)
+    _pack_archive(described, directory / "blobs/sha256", output)
+
+
+def read_manifest(directory: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The descriptor of an OCI directory's one manifest, and the manifest."""
+    (described,) = json.loads((directory / "index.json").read_text())["manifests"]
+    return described, json.loads(blob(directory, described).read_bytes())
+
+
+def blob(directory: Path, descriptor: Mapping[str, Any]) -> Path:
+    """The file that a descriptor names."""
+    return directory / "blobs/sha256" / str(descriptor["digest"]).removeprefix("sha256:")
+
+
+def descriptor(layer: Blob) -> dict[str, object]:
+    """The entry of a layer in a manifest."""
+    return {"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size}
+
+
+def write_manifest(manifest: Mapping[str, object], blobs: Path, output: Path) -> None:
+    """Write a manifest beside the blobs it names, then all as an OCI archive."""
+    _pack_archive(json_blob(manifest, f"{OCI}.manifest.v1+json", blobs), blobs, output)
+
+
+def _pack_archive(descriptor: Mapping[str, object], blobs: Path, output: Path) -> None:
+    index = {"schemaVersion": 2, "manifests": [descriptor]}
     with tarfile.open(output, "w", format=tarfile.PAX_FORMAT) as archive:
         _add_bytes(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
         _add_bytes(archive, "index.json", json.dumps(index).encode())
-        for blob in sorted(blobs.iterdir()):
-            archive.add(blob, f"blobs/sha256/{blob.name}", filter=_anonymous)
+        for path in sorted(blobs.iterdir()):
+            archive.add(path, f"blobs/sha256/{path.name}", filter=_anonymous)
 
 
-def _json_blob(document: object, media_type: str, blobs: Path) -> dict[str, object]:
+def json_blob(document: object, media_type: str, blobs: Path) -> dict[str, object]:
+    """Write a document as a blob; returns its descriptor."""
     data = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
     digest = hashlib.sha256(data).hexdigest()
     (blobs / digest).write_bytes(data)

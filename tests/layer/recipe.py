@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -30,11 +30,21 @@ class Flavour(StrEnum):
 
 
 class Form(StrEnum):
-    """How the tree is packed: plain OCI layers, or as ostree's container export packs it."""
+    """How the tree is packed.
+
+    In plain layers: three, or one a package and without ostree's labels (`chunked`).  Or as ostree's
+    container export does it, one layer a package; `derived` has a Containerfile's layers on top.
+    """
 
     PLAIN = "plain"
+    CHUNKED = "chunked"
     ENCAPSULATED = "encapsulated"
     DERIVED = "derived"
+
+    @property
+    def is_ostree(self) -> bool:
+        """Whether the layers hold an ostree commit's objects."""
+        return self in (Form.ENCAPSULATED, Form.DERIVED)
 
 
 class Variant(StrEnum):
@@ -76,11 +86,7 @@ class Request:
         return f"rhcos-{self.full_version}-ostree.x86_64.ociarchive"
 
     def check(self) -> None:
-        """Refuse what this recipe cannot make."""
-        if self.flavour is not Flavour.DEBIAN:
-            raise UnsupportedError(f"flavour {self.flavour} is not made yet; there is only {Flavour.DEBIAN}")
-        if self.form is not Form.PLAIN:
-            raise UnsupportedError(f"form {self.form} is not made yet; there is only {Form.PLAIN}")
+        """Refuse a version that is none."""
         if not self.rhel_version:
             raise UnsupportedError("no version")
 
@@ -107,11 +113,17 @@ class Recipe:
     vendor: str
     efi_modules: tuple[str, ...]
     rpms: Mapping[str, str]
+    tools: tuple[str, ...] = ()
+    tool_rpms: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache
-def read_recipe() -> Recipe:
-    """Read recipe.toml."""
+def read_recipe(flavour: Flavour = Flavour.DEBIAN) -> Recipe:
+    """The recipe of a flavour."""
+    return _debian() if flavour is Flavour.DEBIAN else _coreos(_debian())
+
+
+def _debian() -> Recipe:
     table = tomllib.loads((HERE / "recipe.toml").read_text())
     debian = table["debian"]
     return Recipe(
@@ -133,6 +145,23 @@ def read_recipe() -> Recipe:
         vendor=table["grub"]["vendor"],
         efi_modules=tuple(table["grub"]["efi_modules"]),
         rpms=table["rpms"],
+    )
+
+
+def _coreos(debian: Recipe) -> Recipe:
+    """recipe.toml with what coreos.toml changes in it."""
+    table = tomllib.loads((HERE / "coreos.toml").read_text())
+    left_out = set(table["packages"]["left_out"])
+    packages = [*(name for name in debian.packages if name not in left_out), *table["packages"]["added"]]
+    rpms = {rpm: package for rpm, package in debian.rpms.items() if package not in left_out}
+    return replace(
+        debian,
+        packages=tuple(packages),
+        excluded=(*debian.excluded, *table["exclude"]["files"]),
+        removed_patterns=(*debian.removed_patterns, *table["remove"]["patterns"]),
+        rpms=rpms | table["rpms"],
+        tools=tuple(table["tools"]),
+        tool_rpms=table["tools"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Where the stand-in layer is kept once made: $BOOTIMG_TEST_CACHE/layers."""
+"""Where what is slow to make is kept: $BOOTIMG_TEST_CACHE, the stand-in layer in layers/ of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,17 +29,16 @@ def layers() -> Path:
 
 
 @contextmanager
-def locked() -> Iterator[None]:
-    """One maker at a time."""
-    with (layers() / "lock").open("w") as handle:
+def locked(folder: Path) -> Iterator[None]:
+    """One maker at a time in a folder."""
+    with (folder / "lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
-def sweep() -> None:
-    """Remove what killed makers left; call it with the lock held."""
-    left = [*layers().glob("layers.*"), *layers().glob("stages/tree.*")]
-    if left:
+def sweep(folder: Path, *patterns: str) -> None:
+    """Remove what killed makers left; call it with the folder's lock held."""
+    if left := [path for pattern in patterns for path in folder.glob(pattern)]:
         # A tree may have had file systems mounted on it: never cross into one.
         process.run(["rm", "--recursive", "--force", "--one-file-system", *left], check=False)
 
@@ -71,6 +71,27 @@ def source(*names: str) -> list[str]:
     return [hashlib.sha256((HERE / name).read_bytes()).hexdigest() for name in names]
 
 
+def made_folder(path: Path, make: Callable[[Path], None]) -> Path:
+    """A folder, filled by `make(temporary path)`; it appears whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        make(temporary)
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return path
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
 def made(path: Path, make: Callable[[Path], None]) -> Path:
     """`path`, made by `make(temporary path)` if it is not there yet; it appears whole or not at all."""
     if path.exists():
@@ -80,8 +101,7 @@ def made(path: Path, make: Callable[[Path], None]) -> Path:
     temporary.unlink(missing_ok=True)
     try:
         make(temporary)
-        with temporary.open("rb") as handle:
-            os.fsync(handle.fileno())
+        _sync(temporary)
         temporary.rename(path)
     finally:
         temporary.unlink(missing_ok=True)

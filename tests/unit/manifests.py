@@ -7,7 +7,7 @@ from typing import Any
 
 from bootimg.arch import Arch
 from bootimg.manifest.model import Json
-from bootimg.manifest.render import ContainerImage, Variables, render
+from bootimg.manifest.render import BootcOptions, ContainerImage, Variables, render
 from bootimg.platform import Platform, platform
 
 DIGEST = "ab" * 32
@@ -41,6 +41,12 @@ def rendered(arch: Arch = Arch.X86_64, **changes: Any) -> Json:  # noqa: ANN401
 def fetched_by_osbuild(arch: Arch = Arch.X86_64) -> Json:
     """A manifest whose layer osbuild fetches from a registry."""
     return rendered(arch, ociarchive=None, ociarchive_sha256="", container=CONTAINER)
+
+
+def by_bootc(arch: Arch = Arch.X86_64, **changes: Any) -> Json:  # noqa: ANN401
+    """A manifest that has the layer installed by bootc, with every option that can be given."""
+    options = BootcOptions(stateroot="rhcos", root_mount_spec="LABEL=root", boot_mount_spec="LABEL=boot")
+    return rendered(arch, bootc=options, container_imgref="quay.io/example/os:latest", **changes)
 
 
 def stages(document: Json, kind: str) -> list[Json]:

@@ -185,3 +185,7 @@ class Layout:
 
 def descriptor(media_type: str, digest: str, data: bytes) -> dict[str, Any]:
     return {"mediaType": media_type, "digest": digest, "size": len(data)}
+
+
+def digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"

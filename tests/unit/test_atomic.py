@@ -6,12 +6,20 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from bootimg import atomic
-from bootimg.atomic import enough_space, require_space, scratch_folder, whole_file, write_whole
+from bootimg.atomic import (
+    enough_space,
+    require_space,
+    scratch_folder,
+    temporary_folder,
+    whole_file,
+    write_whole,
+)
 from bootimg.errors import BootimgError
 
 KILLED = """
@@ -88,3 +96,24 @@ def test_space_is_required_in_advance(tmp_path: Path) -> None:
     require_space(tmp_path / "not/there/yet", 1)
     with pytest.raises(BootimgError, match="are needed"):
         require_space(tmp_path, 1 << 60)
+
+
+def test_temporary_files_of_killed_runs_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atomic, "_YOUNG", 0.0)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "bootimg-x-left").mkdir()
+    (tmp_path / "bootimg-x-link").symlink_to(tmp_path)
+    (tmp_path / "bootimg-x-file").touch()
+    with temporary_folder("bootimg-x-") as folder:
+        assert folder.parent == tmp_path
+        assert not (tmp_path / "bootimg-x-left").exists()
+    assert {each.name for each in tmp_path.iterdir()} == {"bootimg-x-link", "bootimg-x-file"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder to another user: needs root")
+def test_what_belongs_to_another_user_is_let_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(atomic, "_YOUNG", 0.0)
+    (tmp_path / "work-other").mkdir()
+    os.chown(tmp_path / "work-other", 65534, 65534)
+    with scratch_folder(tmp_path, "work-"):
+        assert (tmp_path / "work-other").is_dir()

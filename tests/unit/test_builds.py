@@ -218,6 +218,18 @@ def hold_and_die(path: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def test_a_claim_that_could_not_be_written_is_not_left(tmp_path: Path) -> None:
+    script = (
+        "import resource, sys; from pathlib import Path; from bootimg.builds.locks import file_lock\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "with file_lock(Path(sys.argv[1])): print('locked')"
+    )
+    done = subprocess.run([sys.executable, "-c", script, tmp_path / "meta.json"], capture_output=True)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"File too large" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [".meta.json.flock"]
+
+
 def test_what_a_killed_bootimg_left_locked_is_free_again(tmp_path: Path) -> None:
     path = tmp_path / "meta.json"
     child = SPAWN.Process(target=hold_and_die, args=(path,))

@@ -66,6 +66,7 @@ def test_image_of_a_registry_is_left_to_osbuild(tmp_path: Path, monkeypatch: pyt
     recipe = read_recipe(Manifest.from_json(document))
     assert (recipe.source.digest, recipe.source.reference) == (image.digest, "quay.io/example/os")
     assert list(document["sources"]) == ["org.osbuild.skopeo"]
+    assert recipe.sysroot
     assert recipe.sysroot.deploy.target_imgref == "ostree-unverified-registry:quay.io/example/os:latest"
     assert not (tmp_path / "cache" / "archives").exists()
 

@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -122,3 +124,46 @@ def test_list_verb(cache: Cache, capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     assert "40 days" in text
     assert "3 things" in text
+
+
+CHANGING = """
+import shutil, sys
+from pathlib import Path
+folder = Path(sys.argv[1]) / "bases"
+print(flush=True)
+while True:
+    for number in range(20):
+        (folder / f"{number}/a/b").mkdir(parents=True, exist_ok=True)
+        (folder / f"{number}/a/b/file").write_text("x")
+    for number in range(20):
+        shutil.rmtree(folder / f"{number}")
+"""
+
+
+def test_it_can_be_listed_while_a_build_changes_it(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    cache.folder("bases")
+    with subprocess.Popen([sys.executable, "-c", CHANGING, tmp_path], stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        child.stdout.readline()
+        try:
+            counts = {len(kept(cache)) for _ in range(100)}
+            # On a busy machine the other process may not have had its turn yet.
+            deadline = time.monotonic() + 60
+            while len(counts) == 1 and time.monotonic() < deadline:
+                counts.add(len(kept(cache)))
+            assert child.poll() is None
+        finally:
+            child.kill()
+    assert len(counts) > 1
+
+
+def test_what_has_gone_since_it_was_listed_is_passed_over(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    with in_use(cache):
+        for name in ("one", "two"):
+            (cache.folder("tars") / name).write_text("x")
+    things = kept(cache)
+    (tmp_path / "tars/one").unlink()
+    remove(cache, things)
+    assert kept(cache) == []

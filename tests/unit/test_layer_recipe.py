@@ -46,11 +46,12 @@ def shape(one: Tree) -> dict[str, tuple[object, ...]]:
     return {path: node.fingerprint for path, node in one.items()}
 
 
-@pytest.mark.parametrize("request_", [Request(flavour=Flavour.COREOS), Request(form=Form.ENCAPSULATED),
-                                      Request(form=Form.DERIVED), Request(version="9.6")])  # fmt: skip
-def test_what_is_not_made_is_refused(request_: Request) -> None:
+@pytest.mark.parametrize("flavour", Flavour)
+@pytest.mark.parametrize("form", Form)
+def test_a_version_that_is_none_is_refused(flavour: Flavour, form: Form) -> None:
+    Request(flavour, form).check()
     with pytest.raises(UnsupportedError):
-        request_.check()
+        Request(flavour, form, version="9.6").check()
 
 
 def test_the_changed_variant_is_a_later_version() -> None:

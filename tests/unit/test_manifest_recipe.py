@@ -17,6 +17,7 @@ from bootimg.manifest.recipe import (
     Aleph,
     Attribute,
     BiosTarget,
+    Bootc,
     Bootupd,
     ContainerSource,
     Deploy,
@@ -25,6 +26,7 @@ from bootimg.manifest.recipe import (
     Fat,
     Ignition,
     Labels,
+    Link,
     Mount,
     PlatformDisk,
     Recipe,
@@ -32,7 +34,7 @@ from bootimg.manifest.recipe import (
     Zipl,
 )
 from bootimg.sizes import MIB
-from tests.unit.manifests import CONTAINER, DIGEST, fetched_by_osbuild, pipeline, rendered
+from tests.unit.manifests import CONTAINER, DIGEST, by_bootc, fetched_by_osbuild, pipeline, rendered
 
 Path = tuple[str | int, ...]
 DEPLOYMENT_MOUNT: Json = {
@@ -46,6 +48,8 @@ MANIFESTS: dict[str, Callable[[], Json]] = {
     "s390x": lambda: rendered(Arch.S390X),
     "ppc64le": lambda: rendered(Arch.PPC64LE),
     "fetched": fetched_by_osbuild,
+    "bootc": by_bootc,
+    "bootc-s390x": lambda: by_bootc(Arch.S390X),
 }
 
 
@@ -232,6 +236,7 @@ def test_what_is_mounted_labelled_and_made(arch: Arch) -> None:
     )
     contexts = "etc/selinux/targeted/contexts/files/file_contexts"
     assert recipe.labels == (Labels("/", (4,), contexts), Labels("/boot/", (4, 3), contexts))
+    assert recipe.sysroot
     assert recipe.sysroot.labels == Labels("/", (), contexts)
     assert recipe.attributes == (Attribute("/", immutable=True),)
     assert recipe.source == ContainerSource(f"sha256:{DIGEST}", "file:///srv/layer.ociarchive")
@@ -240,6 +245,7 @@ def test_what_is_mounted_labelled_and_made(arch: Arch) -> None:
 @pytest.mark.parametrize("arch", Arch)
 def test_sysroot(arch: Arch) -> None:
     sysroot = recipe_of(rendered(arch)).sysroot
+    assert sysroot
     zipl, efi = arch is Arch.S390X, arch in ESP_ARCHES
     assert (sysroot.source_epoch, sysroot.osname, sysroot.label_deployment) == (1659397331, "rhcos", True)
     common = {"sysroot.readonly": "true", "sysroot.bootprefix": "true", "sysroot.bootloader": "none"}
@@ -294,4 +300,52 @@ def test_layer_that_osbuild_fetches() -> None:
 
 def test_no_policy_no_labels() -> None:
     recipe = recipe_of(rendered(selinux_policy=None))
+    assert recipe.sysroot
     assert (recipe.labels, recipe.sysroot.labels, recipe.sysroot.label_deployment) == ((), None, False)
+
+
+@pytest.mark.parametrize("arch", Arch)
+def test_installation_by_bootc(arch: Arch) -> None:
+    recipe, by_ostree = recipe_of(by_bootc(arch)), recipe_of(rendered(arch))
+    firstboot = () if arch is Arch.S390X else ("$ignition_firstboot",)
+    assert recipe.bootc == Bootc(
+        target_imgref="quay.io/example/os:latest",
+        kernel_args=(*firstboot, "mitigations=auto,nosmt"),
+        stateroot="rhcos",
+        root_mount_spec="LABEL=root",
+        boot_mount_spec="LABEL=boot",
+        skip_boot_uuid=True,
+        ssh_keys=(),
+        ignition=Ignition("/boot", ()),
+        links=(
+            Link("/.coreos-aleph-version.json", ".bootc-aleph.json"),
+            Link("/.aleph-version.json", ".bootc-aleph.json"),
+        ),
+    )
+    assert (recipe.sysroot, recipe.bootloader, recipe.attributes) == (None, None, ())
+    for part in ("disk", "filesystems", "mounts", "directories", "labels", "platforms", "source"):
+        assert getattr(recipe, part) == getattr(by_ostree, part)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("composefs", True), ("bootloader", "systemd"), ("bootloader", "none"), ("kernel-args", ["a", 1])],
+)
+def test_what_bootc_would_do_otherwise_is_refused(option: str, value: object) -> None:
+    document = by_bootc()
+    stages = pipeline(document, "raw-image")["stages"]
+    stages[next(i for i, s in enumerate(stages) if "bootc" in s["type"])]["options"][option] = value
+    with pytest.raises(BootimgError) as error:
+        recipe_of(document)
+    assert error.value.id == "manifest-stage-unsupported"
+
+
+def test_a_layer_is_deployed_or_installed_but_not_both() -> None:
+    both, neither = by_bootc(), by_bootc()
+    both["pipelines"].insert(2, pipeline(rendered(), "tree"))
+    raw = pipeline(neither, "raw-image")
+    raw["stages"] = [stage for stage in raw["stages"] if "bootc" not in stage["type"]]
+    for document in (both, neither):
+        with pytest.raises(BootimgError) as error:
+            recipe_of(document)
+        assert error.value.id == "manifest-stage-unsupported"

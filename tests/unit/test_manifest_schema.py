@@ -12,12 +12,14 @@ import pytest
 
 from bootimg.arch import Arch
 from bootimg.manifest.render import canonical_json
-from tests.unit.manifests import fetched_by_osbuild, pipeline, rendered, stages
+from tests.unit.manifests import CONTAINER, by_bootc, fetched_by_osbuild, pipeline, rendered, stages
 
 SCHEMAS = Path(__file__).parents[3] / "shared" / "data" / "osbuild-schemas"
 MANIFESTS = {
     **{str(arch): rendered(arch) for arch in Arch},
     "fetched": fetched_by_osbuild(),
+    **{f"bootc-{arch}": by_bootc(arch) for arch in Arch},
+    "bootc-fetched": by_bootc(ociarchive=None, ociarchive_sha256="", container=CONTAINER),
     "no-selinux": rendered(selinux_policy=None),
     "no-kargs": rendered(extra_kargs=()),
 }

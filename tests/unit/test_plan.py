@@ -21,6 +21,7 @@ from bootimg.build.timings import Timings
 from bootimg.builds.build import open_build
 from bootimg.cache import Cache
 from bootimg.cli.main import bootimg
+from bootimg.disk.layer_deploy import DeployWay
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.layer.fetch import fetch, inspect
@@ -265,11 +266,13 @@ def test_why_there_is_no_base_disk(request_: Request, read: Cache) -> None:
     for name, other in (("one", "another layer"), ("two", layer.image.digest)):
         folder = read.folder("bases") / name
         folder.mkdir()
-        (folder / "inputs.json").write_text(json.dumps(_parts(_key_inputs(had, other, tools))))
+        (folder / "inputs.json").write_text(json.dumps(_parts(_key_inputs(had, other, tools, DeployWay.OWN))))
     key = base_key(recipe, layer.image.digest, tools)
     assert why_no_base(read, key, recipe, layer.image.digest, tools) == "its key changed: other recipe.disk"
     assert why_no_base(read, "two", recipe, layer.image.digest, tools).startswith("the kept base disk was")
     assert find_base(read, key) is None
+    # Who deploys decides what the disk holds.
+    assert base_key(recipe, layer.image.digest, tools, DeployWay.LAYER) != key
 
 
 def run(*words: str) -> str:

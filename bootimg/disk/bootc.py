@@ -1,0 +1,100 @@
+"""A disk on which the layer is installed by its own bootc: `bootc install to-filesystem`.
+
+bootc makes the deployment, its origin, the labels, the aleph and, by bootupd, the bootloader.  Command
+line and environment are those of osbuild's stage org.osbuild.bootc.install-to-filesystem; the layer is
+given as an OCI directory on a read-only file system, for an archive would be unpacked in memory.
+"""
+
+from __future__ import annotations
+
+from bootimg.appliance import Appliance
+from bootimg.disk import filesystems, labels
+from bootimg.disk.ostree_deploy import SYSROOT
+from bootimg.disk.stamp import stamp_ignition
+from bootimg.errors import BootimgError
+from bootimg.manifest.recipe import Bootc, Recipe
+
+ALEPH = ".bootc-aleph.json"
+_SOURCE = "/run/bootimg-layer"
+_KEYS = "/run/bootimg-authorized-keys"
+# bootc refuses a layer with SELinux where the kernel has none; it labels by the policy all the same.
+_ENVIRONMENT = {"BOOTC_SKIP_SELINUX_HOST_CHECK": "true"}
+# What bootc looks for of its host; the appliance's /run and /var begin empty.
+_FOLDERS = ("/run/udev", "/var/lib/containers", "/var/tmp")
+
+
+def install_argv(options: Bootc, source: str, target: str) -> list[str]:
+    """The command line; an empty mount specification is an argument, too."""
+    argv = ["bootc", "install", "to-filesystem", "--source-imgref", source]
+    argv += ["--skip-fetch-check", "--generic-image"]
+    if options.ssh_keys:
+        argv += ["--root-ssh-authorized-keys", _KEYS]
+    for karg in options.kernel_args:
+        argv += ["--karg", karg]
+    if options.target_imgref:
+        argv += ["--target-imgref", options.target_imgref]
+    if options.stateroot:
+        argv += ["--stateroot", options.stateroot]
+    for name, spec in (("root", options.root_mount_spec), ("boot", options.boot_mount_spec)):
+        if spec is not None:
+            argv.append(f"--{name}-mount-spec={spec}")
+    if options.skip_boot_uuid:
+        argv.append("--bootupd-skip-boot-uuid")
+    return [*argv, target]
+
+
+def install(vm: Appliance, options: Bootc, device: str) -> None:
+    """Install the layer on what is mounted at /sysroot, from the OCI directory on `device`."""
+    vm.run(["mkdir", "-p", _SOURCE, *_FOLDERS], timeout=60)
+    vm.run(["mount", "-o", "ro", device, _SOURCE], timeout=60)
+    if options.ssh_keys:
+        vm.put(_KEYS, "".join(f"{key}\n" for key in options.ssh_keys).encode(), 0o600)
+    vm.run(install_argv(options, f"oci:{_SOURCE}", SYSROOT), env=_ENVIRONMENT, timeout=3600)
+    vm.run(["umount", _SOURCE], timeout=60)
+
+
+def finish(vm: Appliance, recipe: Recipe, options: Bootc, disk: str) -> None:
+    """Check the installation, add the stamp and the links, label these, trim and check."""
+    # bootc leaves the file systems read-only.
+    filesystems.unmount(vm, recipe.mounts, trim=False)
+    filesystems.mount(vm, recipe, disk, recipe.mounts)
+    _check(vm, options)
+    made = [stamp_ignition(vm, options.ignition)]
+    for link in options.links:
+        made.append(f"{SYSROOT}{link.path}")
+        vm.run(["ln", "-s", link.target, made[-1]], timeout=60)
+    if recipe.labels:
+        contexts = f"/{recipe.labels[-1].file_contexts.lstrip('/')}"
+        for path in made:
+            labels.setfiles(vm, contexts, SYSROOT, path)
+    filesystems.unmount(vm, recipe.mounts, trim=True)
+    filesystems.check_filesystems(vm, recipe, disk)
+
+
+def _check(vm: Appliance, options: Bootc) -> None:
+    """One deployment, one boot entry, the aleph, and no root= or boot= that was not asked for."""
+    names = vm.run(["sh", "-c", _LIST], timeout=60).decode().splitlines()
+    wrong = []
+    for what, ending in (("a deployment", ".0"), ("a boot entry", ".conf"), ("the aleph", ALEPH)):
+        found = sum(name.endswith(ending) for name in names)
+        if found != 1:
+            wrong.append(f"{what} is missing" if not found else f"{found} times {what}")
+    entries = [name for name in names if name.endswith(".conf")]
+    words = vm.get(entries[0]).decode(errors="replace").split() if len(entries) == 1 else []
+    specs = {"root=": options.root_mount_spec, "boot=": options.boot_mount_spec}
+    for prefix, spec in specs.items():
+        if spec == "":
+            wrong += [f"the boot entry has {word}" for word in words if word.startswith(prefix)]
+    if wrong:
+        raise BootimgError(
+            "bootc-incomplete",
+            "bootc reported success, but has not installed what was asked for",
+            context=[*wrong, f"log: {vm.log}"],
+            hint="a bootc that does not know the options passes over them: put a newer one into the layer",
+        )
+
+
+_LIST = (
+    f"ls -d {SYSROOT}/ostree/deploy/*/deploy/*.0 {SYSROOT}/boot/loader/entries/*.conf {SYSROOT}/{ALEPH}"
+    " 2>/dev/null || :"
+)
