@@ -170,20 +170,26 @@ def read_requests(requests: queue.Queue[str], scratch: str) -> None:
 def end_everything(folders: list[str]) -> None:
     """Kill the process group, this process with it, and remove the folders that it wrote to.
 
-    A child outside of the group does it: what still runs would fill a folder again.
+    A child outside of the group removes them once more: what still runs may fill a folder again.
     """
     group = os.getpgrp()
+    remove(folders)
     if os.fork() == 0:
         os.setsid()
         os.killpg(group, signal.SIGKILL)
         deadline = time.monotonic() + GROUP_DEADLINE
         while time.monotonic() < deadline and group_is_there(group):
             time.sleep(0.02)
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        remove(folders)
         os._exit(0)
     while True:
         signal.pause()
+
+
+def remove(folders: list[str]) -> None:
+    """Remove folders with all that is in them, those that are there."""
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def group_is_there(group: int) -> bool:

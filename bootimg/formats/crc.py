@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 _CRC32 = 0xEDB88320
 _CRC32C = 0x82F63B78
@@ -18,7 +18,7 @@ def crc32_zeros(crc: int, length: int) -> int:
     return _multiply(crc ^ _ONES, _zeros(length)) ^ _ONES
 
 
-@cache
+@lru_cache
 def _zeros(length: int) -> int:
     product, square = 1 << 31, _X8
     while length:

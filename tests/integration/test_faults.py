@@ -36,7 +36,7 @@ def test_a_shell_in_the_build_and_the_disk_as_it_was(copy: Workspace, layer: Pat
     argv = [sys.executable, "-c", BROKEN, "build", str(layer), "--accel", "tcg", "--debug-shell", "--keep"]
     argv += ["--cache", str(copy.cache), "-o", str(copy.builds)]
     temporary = copy.temporary
-    env = {**os.environ, "TMPDIR": str(temporary), "TERM": "xterm"}
+    env = {**os.environ, "TMPDIR": str(temporary), "TERM": "xterm", "NO_COLOR": "1"}
     terminal, inner = os.openpty()
     child = subprocess.Popen(argv, stdin=inner, stdout=inner, stderr=inner, env=env, start_new_session=True)
     os.close(inner)

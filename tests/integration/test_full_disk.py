@@ -142,16 +142,3 @@ def test_the_base_disk_s_place_gets_full(copy: Workspace, layer: Path, built: Bu
     assert found.meta["ostree-commit"] == built.meta["ostree-commit"]
     assert found.meta["images"]["ostree"] == built.meta["images"]["ostree"]
     subprocess.run(["qemu-img", "check", found.artifact("qemu")], check=True)
-
-
-def test_the_temporary_files_place_is_full(
-    copy: Workspace, layer: Path, built: Built, mounted: Mount
-) -> None:
-    forget(copy, "bases")
-    where = mounted(copy.temporary, 64 * MIB)
-    fill(where, 0)
-    done = build(copy, layer)
-    assert diagnostic(done.stderr).startswith("error: no-space-left\n"), done.stderr
-    assert str(where) in done.stderr
-    assert sorted(path.name for path in where.iterdir()) == [FILLER]
-    assert not list(copy.cache.glob("bases/*"))

@@ -159,8 +159,9 @@ def test_an_artifact_holds_the_base_disk_and_its_platform(
     mine, wanted = digests(raw, table), digests(base, table)
     # The boot partition alone is another one.
     assert {part for part in wanted if mine[part] != wanted[part]} == {"3"}
-    size = {DiskSize.METAL: base.stat().st_size, DiskSize.LAYER: LAYER_SIZE}.get(platform.size)  # type: ignore[call-overload]
-    assert raw.stat().st_size == (size or int(platform.size) * GIB)
+    sizes = {DiskSize.METAL: base.stat().st_size, DiskSize.LAYER: LAYER_SIZE}
+    fixed = platform.size * GIB if isinstance(platform.size, int) else sizes[platform.size]
+    assert raw.stat().st_size == fixed
     options, console = boot_files(raw, table, tmp_path)
     settings = platforms_json().get(name, {})
     own = [f"ignition.platform.id={platform.ignition_id}", *settings.get("kernel_arguments", [])]

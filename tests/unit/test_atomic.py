@@ -114,6 +114,6 @@ def test_temporary_files_of_killed_runs_too(tmp_path: Path, monkeypatch: pytest.
 def test_what_belongs_to_another_user_is_let_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(atomic, "_YOUNG", 0.0)
     (tmp_path / "work-other").mkdir()
-    os.chown(tmp_path / "work-other", 65534, 65534)
+    os.chown(tmp_path / "work-other", 65533, 65533)
     with scratch_folder(tmp_path, "work-"):
         assert (tmp_path / "work-other").is_dir()
