@@ -26,7 +26,7 @@ from bootimg.formats.written import Written
 from bootimg.layer.archive import write_ociarchive
 from bootimg.layer.platformsjson import PATH as PLATFORMS
 from bootimg.manifest.recipe import PlatformDisk
-from bootimg.platform import Console, Platform
+from bootimg.platform import Console, Packaging, Platform
 
 BOOT_PARTITION = 3
 
@@ -79,7 +79,7 @@ def make_image(
     """
     started = time.monotonic()
     build = work.build
-    name = f"{disk.filename}{packing.compressor.suffix}"
+    name = f"{file_name(platform, disk)}{packing.compressor.suffix}"
     patch = platform_patch(base, platform, disk, work.layer, build.scratch)
     temporary = build.scratch / name
     with (
@@ -100,6 +100,13 @@ def make_image(
         seconds=time.monotonic() - started,
         cached=False,
     )
+
+
+def file_name(platform: Platform, disk: PlatformDisk) -> str:
+    """The artifact's file name, uncompressed; a recipe knows the disk in an OVA, not the OVA."""
+    if platform.packaging is not Packaging.OVA:
+        return disk.filename
+    return f"{disk.filename.removesuffix(f'.{disk.format}')}.{platform.suffix}"
 
 
 def platform_patch(
