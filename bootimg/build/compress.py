@@ -16,15 +16,14 @@ from bootimg.arch import Arch
 from bootimg.build.again import compressors_of
 from bootimg.build.request import Artifact
 from bootimg.builds.build import BuildDir, open_build
-from bootimg.builds.find import Build, find_builds
+from bootimg.builds.find import Build, find_builds, require_digest
 from bootimg.builds.meta import image_entry
-from bootimg.disk.extents import FileSource, is_zero
-from bootimg.errors import BootimgError
+from bootimg.disk.extents import FileSource
 from bootimg.events import Events, Step
 from bootimg.formats import Compressor, Packing, Written
 from bootimg.formats.compression import open_output
-from bootimg.formats.decompress import PlainReader
 from bootimg.formats.raw import copy_content
+from bootimg.formats.unpack import unpack
 from bootimg.formats.written import Progress, data_length
 from bootimg.platform import Platform, platforms
 
@@ -102,29 +101,13 @@ def _compressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Pack
     with FileSource(source) as disk, open_output(out, packing) as sink:
         copy_content(disk, sink, Progress(step, data_length(disk)))
         written = sink.finish(out)
-        _require(source, "sha256", entry["sha256"], written.uncompressed_sha256)
+        require_digest(source, "sha256", entry["sha256"], written.uncompressed_sha256)
         return written
 
 
 def _uncompressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Packing, step: Step) -> Written:
-    with PlainReader(source) as reader, open_output(out, packing, entry["uncompressed-size"]) as sink:
-        for data in reader:
-            if is_zero(data):
-                sink.skip(len(data))
-            else:
-                sink.write(data)
-        found = reader.written()
-        step.advance(found.size)
-        _require(source, "sha256", entry["sha256"], found.sha256)
-        _require(source, "uncompressed-sha256", entry["uncompressed-sha256"], found.uncompressed_sha256)
-        return sink.finish(out)
+    def check(found: Written) -> None:
+        require_digest(source, "sha256", entry["sha256"], found.sha256)
+        require_digest(source, "uncompressed-sha256", entry["uncompressed-sha256"], found.uncompressed_sha256)
 
-
-def _require(path: Path, key: str, wanted: str, found: str | None) -> None:
-    if found != wanted:
-        raise BootimgError(
-            "artifact-damaged",
-            f"{path} is not the file that meta.json describes",
-            context=[f"{key} is {found}", f"meta.json says {wanted}"],
-            hint="nothing was changed; make the image again with `bootimg build --from … --force`",
-        )
+    return unpack(source, out, check=check, step=step, need=entry["uncompressed-size"])

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
 from bootimg.build.bases import BaseDisk
 from bootimg.build.work import Work
-from bootimg.disk.extents import is_zero
-from bootimg.errors import BootimgError
-from bootimg.formats import Packing
-from bootimg.formats.compression import open_output
-from bootimg.formats.decompress import PlainReader
+from bootimg.builds.find import require_digest
+from bootimg.formats import Written
+from bootimg.formats.unpack import unpack
 from bootimg.platform import DiskSize, platforms
 
 
@@ -25,25 +28,12 @@ def base_from_metal(work: Work, sector_size: int) -> BaseDisk | None:
     platform = found[0]
     path, entry = source.artifact(platform.image_key), source.images[platform.image_key]
     disk = work.build.scratch / f"{platform.name}.raw"
-    with (
-        work.events.step("metal", f"taking {path.name} for the base disk", total=path.stat().st_size) as step,
-        PlainReader(path) as reader,
-        open_output(disk, Packing()) as sink,
-    ):
-        for data in reader:
-            if is_zero(data):
-                sink.skip(len(data))
-            else:
-                sink.write(data)
-        written = reader.written()
-        step.advance(written.size)
-        if written.sha256 != entry["sha256"]:
-            raise BootimgError(
-                "artifact-damaged",
-                f"{path} is not the file that meta.json describes",
-                context=[f"sha256 is {written.sha256}", f"meta.json says {entry['sha256']}"],
-                hint="build from the layer's reference instead: its base disk is then made anew",
-            )
-        sink.finish(disk)
+    title = f"taking {path.name} for the base disk"
+    with work.events.step("metal", title, total=path.stat().st_size) as step:
+        unpack(path, disk, check=partial(_require, path, entry), step=step)
     commit = str(source.meta.get("ostree-commit", ""))
-    return BaseDisk(disk, written.sha256, commit, platform)
+    return BaseDisk(disk, str(entry["sha256"]), commit, platform)
+
+
+def _require(path: Path, entry: Mapping[str, Any], found: Written) -> None:
+    require_digest(path, "sha256", entry["sha256"], found.sha256)

@@ -1,0 +1,38 @@
+"""A compressed file's content as a sparse file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bootimg.disk.extents import is_zero
+from bootimg.events import Step
+from bootimg.formats.compression import Packing, open_output
+from bootimg.formats.decompress import PlainReader
+from bootimg.formats.written import Written
+
+
+def unpack(
+    path: Path,
+    out: Path,
+    *,
+    check: Callable[[Written], None] = lambda found: None,
+    step: Step | None = None,
+    need: int | None = None,
+) -> Written:
+    """Write what the file holds to `out`, or the file itself where it is not compressed; zeros are holes.
+
+    `check` gets what was read before `out` has its name, and may raise.  `step` is advanced by the bytes of
+    the file; `need` is how many will be written, for the error `no-space-left`.
+    """
+    with PlainReader(path) as reader, open_output(out, Packing(), need) as sink:
+        for data in reader:
+            if is_zero(data):
+                sink.skip(len(data))
+            else:
+                sink.write(data)
+        found = reader.written()
+        check(found)
+        if step is not None:
+            step.advance(found.size)
+        return sink.finish(out)
