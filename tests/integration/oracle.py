@@ -156,13 +156,19 @@ def empty_sysroot(path: Path) -> Sysroot:
     return Sysroot(path)
 
 
+def removable(sysroot: Sysroot) -> Sysroot:
+    """The sysroot without the flag that ostree sets on a deployment, so that the test's folder can go."""
+    run("chattr", "-i", sysroot.root)
+    return sysroot
+
+
 def deploy(image: str, path: Path) -> Sysroot:
     """What the real tool leaves."""
     sysroot = empty_sysroot(path)
     run(tools.program(tools.OSTREE_EXT), "container", "image", "deploy", f"--sysroot={path}",
         f"--stateroot={STATEROOT}", f"--imgref=ostree-unverified-image:{image}",
         f"--target-imgref={TARGET}", *(f"--karg={karg}" for karg in KARGS))  # fmt: skip
-    return sysroot
+    return removable(sysroot)
 
 
 def tree_of(repo: Path, ref: str) -> list[str]:

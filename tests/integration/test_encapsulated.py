@@ -147,7 +147,7 @@ def deployed(work: Path, done: ImportedCommit) -> oracle.Sysroot:
     oracle.run("ostree", "admin", "deploy", f"--sysroot={sysroot.path}", f"--os={oracle.STATEROOT}",
                f"--origin-file={origin}", "--karg-none", *(f"--karg-append={k}" for k in oracle.KARGS),
                done.checksum)  # fmt: skip
-    return sysroot
+    return oracle.removable(sysroot)
 
 
 def on_disk(root: Path) -> Mapping[str, object]:
