@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 
+from bootimg.atomic import enough_space
 from bootimg.build.artifacts import existing, make_image
 from bootimg.build.basedisks import base_disks
 from bootimg.build.bases import BaseDisk
@@ -14,6 +16,7 @@ from bootimg.build.recipe import make_recipes
 from bootimg.build.request import Artifact
 from bootimg.build.schedule import Job, Stop, memory_budget, run_jobs
 from bootimg.build.work import Work
+from bootimg.errors import BootimgError
 from bootimg.formats import Packing
 from bootimg.layer.importer import ImportedCommit
 from bootimg.manifest.recipe import Recipe
@@ -74,5 +77,20 @@ def _packing(work: Work, platform: Platform) -> Packing:
 def _image(
     work: Work, platform: Platform, recipe: Recipe, base: BaseDisk, packing: Packing, stop: Stop
 ) -> Artifact:
-    with work.journal.step(platform.name):
+    with work.journal.step(platform.name), _told_apart(work, platform):
         return make_image(work, platform, recipe.platforms[platform.name], base, packing, stop)
+
+
+@contextmanager
+def _told_apart(work: Work, platform: Platform) -> Iterator[None]:
+    """What a file system says to one artifact is that artifact's error, and no reason to stop the others."""
+    try:
+        with enough_space(work.build.path):
+            yield
+    except OSError as error:
+        raise BootimgError(
+            "artifact-not-written",
+            f"the image for {platform.name} could not be written: {error.strerror}",
+            context=[str(name) for name in (error.filename, error.filename2) if name is not None],
+            hint="mend that and make it again with --retry-failed",
+        ) from None
