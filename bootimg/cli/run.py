@@ -59,8 +59,7 @@ class BindType(click.ParamType[Share]):
 @click.option(
     "--cpus",
     type=click.IntRange(1, 255),
-    default=lambda: min(os.cpu_count() or 1, 4),
-    show_default="up to 4",
+    help="CPUs of the machine.  [default: up to 4 with KVM, 1 without]",
     metavar="N",
 )
 @click.option("--kargs", multiple=True, metavar="ARGS", help="Kernel arguments to add, this time only.")
@@ -98,7 +97,7 @@ def command(
     firmware: str | None,
     ignition: Path | None,
     memory: int,
-    cpus: int,
+    cpus: int | None,
     kargs: tuple[str, ...],
     bind_ro: tuple[Share, ...],
     ssh: str | None,

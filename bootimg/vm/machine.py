@@ -70,6 +70,7 @@ class Machine:
     Without `write` the disk stays as it is: what the guest writes goes to a temporary overlay.
     `console` is where the serial port goes: `stdio` for an interactive terminal, or a log file (what
     is written to QEMU's stdin is typed there then).  `ssh_port` on 127.0.0.1 leads to the guest's 22.
+    `cpus` is the accelerator's choice where it is None.
     """
 
     arch: Arch
@@ -79,7 +80,7 @@ class Machine:
     console: Path | Literal["stdio"]
     flash: Flash | None = None
     memory_mib: int = 2048
-    cpus: int = 2
+    cpus: int | None = None
     write: bool = False
     ignition: Path | None = None
     ssh_port: int | None = None
@@ -109,7 +110,7 @@ class Machine:
         row, kvm = self.row, self.accelerator.name == "kvm"
         words = ["-machine", row.machine + ("" if kvm else row.tcg_machine_options)]
         words += ["-accel", "kvm" if kvm else "tcg,thread=multi", "-cpu", "host" if kvm else row.tcg_cpu]
-        words += ["-smp", str(self.cpus), "-m", str(self.memory_mib)]
+        words += ["-smp", str(self.cpus or self.accelerator.cpus), "-m", str(self.memory_mib)]
         words += ["-nodefaults", "-display", "none", "-name", "bootimg"]
         return words if self.reboot else [*words, "-no-reboot"]
 

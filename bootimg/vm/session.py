@@ -48,7 +48,7 @@ class Session:
     firmware: Firmware | None = None
     config: bytes | None = None
     memory_mib: int = 2048
-    cpus: int = 2
+    cpus: int | None = None
     shares: Sequence[Share] = ()
     ssh: str | None = None
     console: Path | None = None

@@ -127,3 +127,8 @@ def test_uefi_wants_both_images(tmp_path: Path) -> None:
     with pytest.raises(BootimgError) as caught:
         find_uefi(Arch.X86_64, [one, two])
     assert (caught.value.id, caught.value.exit_code) == ("uefi-firmware-missing", ExitCode.ENVIRONMENT)
+
+
+def test_a_guest_without_kvm_has_one_cpu_unless_told_otherwise() -> None:
+    assert Accelerator("tcg", "").cpus == 1
+    assert 1 <= Accelerator("kvm", "").cpus <= 4
