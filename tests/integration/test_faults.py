@@ -65,7 +65,7 @@ def test_a_shell_in_the_build_and_the_disk_as_it_was(copy: Workspace, layer: Pat
     assert f"kept: {kept}" in said.replace("\r\n", "")
     with FileSource(next(kept.glob("*/disk.raw"))) as source:
         assert [part.number for part in read_gpt(source).partitions] == [1, 2, 3, 4]
-    assert (kept / "repo.squashfs").stat().st_size > 1 << 20
+    assert (kept / "source.squashfs").stat().st_size > 1 << 20
     # Neither is mistaken for a base disk, and the next build is made as if nothing had been.
     planned = copy.bootimg("plan", layer, "--json").stdout
     assert b"no base disk is kept" in planned
