@@ -27,6 +27,11 @@ def main() -> None:
     parser.add_argument("--only", action="append", default=[], help="formats, platforms: this (repeatable)")
     parser.add_argument("--cache", type=Path, help="platforms: a cache with the layer's base disks")
     parser.add_argument("--layer", type=Path, help="platforms: the layer (default: the stand-in)")
+    parser.add_argument(
+        "--platforms",
+        default=",".join(platforms.EACH_FORMAT),
+        help="platforms: those that are compared (default: one of each format)",
+    )
     arguments = parser.parse_args()
     before = machine()
     measured = _MEASURED[arguments.what](arguments)
@@ -63,7 +68,9 @@ def _platforms(arguments: argparse.Namespace) -> Iterator[Figure]:
     layer = arguments.layer or stand_in()
     with tempfile.TemporaryDirectory(prefix="bootimg-benchmarks-", dir=arguments.folder) as temporary:
         folder = Path(temporary)
-        bench = platforms.PlatformBench(folder, layer, arguments.cache or folder / "cache", arguments.size)
+        bench = platforms.PlatformBench(
+            folder, layer, arguments.cache or folder / "cache", arguments.platforms.split(","), arguments.size
+        )
         yield from bench.figures(arguments.only)
 
 

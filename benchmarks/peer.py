@@ -49,7 +49,7 @@ class Peer:
 
     def _commands(self, platform: Platform) -> list[list[str]]:
         identity = f"disk.raw?offset={self.boot}"
-        commands = [["cp", "--sparse=always", str(self.base), "disk.raw"]]
+        commands = [["cp", "--sparse=always", "--no-preserve=mode", str(self.base), "disk.raw"]]
         if platform.size is not DiskSize.METAL:
             size = self.size if platform.size is DiskSize.LAYER else int(platform.size) * GIB
             commands.append(["truncate", "-s", str(size), "disk.raw"])

@@ -42,11 +42,15 @@ GROWING: Sequence[tuple[str, str, Mapping[str, str | bool], Compressor]] = (
 
 @dataclass
 class PlatformBench:
-    """Builds of one layer with base disks in `cache` (made first where they lack); `size` of cloud disks."""
+    """Builds of one layer with base disks in `cache`, made first where they lack.
+
+    `chosen` are the platforms that are compared, `size` is that of cloud disks in bytes (None: the layer's).
+    """
 
     folder: Path
     layer: Path
     cache: Path
+    chosen: Sequence[str]
     size: int | None
     _base: list[Path] = field(default_factory=list)
 
@@ -64,17 +68,17 @@ class PlatformBench:
                 yield from part()
 
     def against_peer(self) -> Iterator[Figure]:
-        """One platform of each format, compressed: one command against coreos-assembler's sequence."""
+        """The chosen platforms, compressed: one command against coreos-assembler's sequence."""
         base, size = self.base(), self.size or 4 * GIB
         with FileSource(base) as source:
             boot = read_gpt(source).span(BOOT_PARTITION)[0]
         peer = Peer(base, boot, size)
-        _, ours = self._timed("-p", ",".join(EACH_FORMAT), "--compress", "--size", str(size))
-        times = {name: peer.seconds(platforms()[name], self.folder) for name in EACH_FORMAT}
+        _, ours = self._timed("-p", ",".join(self.chosen), "--compress", "--size", str(size))
+        times = {name: peer.seconds(platforms()[name], self.folder) for name in self.chosen}
         theirs = sum(times.values())
         each = ", ".join(f"{name} {seconds:.0f}" for name, seconds in times.items())
         note = f"{ours:.1f} s for the whole command, {theirs:.1f} s for the sequence ({each})"
-        name = f"{len(EACH_FORMAT)} artifacts, compressed, against coreos-assembler's sequence"
+        name = f"{len(self.chosen)} artifacts, compressed, against coreos-assembler's sequence"
         yield Figure(name, ours / theirs, "ratio", 1 / 5, note)
 
     def everything(self) -> Iterator[Figure]:
@@ -93,13 +97,12 @@ class PlatformBench:
         yield _memory("peak memory, qemu and metal, xz", measured)
 
     def added(self) -> Iterator[Figure]:
-        """Each platform's own time, one after the other, over a pass of the compressor over the data."""
-        chosen = (*EACH_FORMAT, "applehv")
+        """Each chosen platform's own time, one after the other, over deflating the data once."""
         base = self.base()
         deflating = min(_deflate(base, self.folder / "deflated") for _ in range(ROUNDS))
-        measured, _ = self._timed("-p", ",".join(chosen), "--compress", "-j", "1", *self._size())
+        measured, _ = self._timed("-p", ",".join(self.chosen), "--compress", "-j", "1", *self._size())
         seconds = {each["key"]: each["seconds"] for each in json.loads(measured.stdout)["artifacts"]}
-        for name in chosen:
+        for name in self.chosen:
             note = f"{seconds[name]:.2f} s, deflating the data alone {deflating:.2f} s"
             yield Figure(f"added: {name}, compressed", seconds[name] / deflating, "ratio", 1.1, note)
 
