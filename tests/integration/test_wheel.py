@@ -43,10 +43,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def extended(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of a venv with the wheel and a platform's plugin in a package of its own."""
     folder = tmp_path_factory.mktemp("extended")
-    # pip leaves a build folder beside what it builds.
-    shutil.copytree(
-        ROOT / "tests" / "plugin", folder / "plugin", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    # A copy, without what an earlier build left there: setuptools writes beside what it builds.
+    leftovers = shutil.ignore_patterns("__pycache__", "build", "*.egg-info")
+    shutil.copytree(ROOT / "tests" / "plugin", folder / "plugin", ignore=leftovers)
     run(sys.executable, "-m", "venv", str(folder / "venv"))
     pip = [str(folder / "venv" / "bin" / "python"), "-m", "pip", "install", "-q"]
     run(*pip, str(wheel), str(folder / "plugin"))
