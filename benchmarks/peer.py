@@ -8,7 +8,6 @@ out: the copies out of the virtual machine, and KubeVirt's OCI layout around the
 from __future__ import annotations
 
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,13 +38,11 @@ class Peer:
     boot: int
     size: int
 
-    def seconds(self, platform: Platform, folder: Path) -> float:
-        """How long the platform's artifact takes, in a folder of its own below `folder`."""
+    def make(self, platform: Platform, folder: Path) -> None:
+        """Make the platform's artifact, in a folder below `folder` that is gone afterwards."""
         with TemporaryDirectory(prefix="peer-", dir=folder) as temporary:
-            started = time.monotonic()
             for command in self._commands(platform):
                 subprocess.run(command, cwd=temporary, check=True, capture_output=True)
-            return time.monotonic() - started
 
     def _commands(self, platform: Platform) -> list[list[str]]:
         identity = f"disk.raw?offset={self.boot}"

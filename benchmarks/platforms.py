@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks.figures import Figure
 from benchmarks.memory import Measured, run_measured
 from benchmarks.peer import Peer
+from benchmarks.taken import Taken, measured
 from bootimg.disk.extents import FileSource, copy_sparse, data_chunks
 from bootimg.disk.gpt import read_gpt
 from bootimg.formats import Compressor, Packing, write
@@ -75,38 +76,45 @@ class PlatformBench:
         with FileSource(base) as source:
             boot = read_gpt(source).span(BOOT_PARTITION)[0]
         peer = Peer(base, boot, size)
-        _, ours = self._timed("-p", ",".join(self.chosen), "--compress", "--size", str(size))
-        times = {name: peer.seconds(platforms()[name], self.folder) for name in self.chosen}
-        theirs = sum(times.values())
-        each = ", ".join(f"{name} {seconds:.0f}" for name, seconds in times.items())
-        note = f"{ours:.1f} s for the whole command, {theirs:.1f} s for the sequence ({each})"
-        name = f"{len(self.chosen)} artifacts, compressed, against coreos-assembler's sequence"
-        yield Figure(name, ours / theirs, "ratio", 1 / 5, note)
+        with measured() as ours:
+            self._timed("-p", ",".join(self.chosen), "--compress", "--size", str(size))
+        yield Figure(f"{len(self.chosen)} artifacts, one command", ours.seconds, "s", None, str(ours))
+        theirs = Taken()
+        for name in self.chosen:
+            with measured() as taken:
+                peer.make(platforms()[name], self.folder)
+            yield Figure(f"coreos-assembler's sequence: {name}", taken.seconds, "s", None, str(taken))
+            theirs += taken
+        note = f"{ours} against {theirs}; of CPU {ours.cpu / theirs.cpu:.2f}"
+        name = f"{len(self.chosen)} artifacts against coreos-assembler's sequence"
+        yield Figure(name, ours.seconds / theirs.seconds, "ratio", 1 / 5, note)
 
     def everything(self) -> Iterator[Figure]:
         """All platforms, compressed, and the memory for that."""
         self.base()
-        measured, seconds = self._timed("-p", "all", "--compress", *self._size())
-        made = json.loads(measured.stdout)["artifacts"]
+        done, seconds = self._timed("-p", "all", "--compress", *self._size())
+        made = json.loads(done.stdout)["artifacts"]
         note = f"{len(made)} artifacts, {sum(each['size'] for each in made) / MIB:.0f} MiB"
         yield Figure("all platforms, compressed", seconds, "s", None, note)
-        yield _memory("peak memory, all platforms, gzip", measured)
+        yield _memory("peak memory, all platforms, gzip", done)
 
     def xz(self) -> Iterator[Figure]:
         """The memory for xz, which is the compressor's."""
         self.base()
-        measured, _ = self._timed("-p", "qemu,metal", "--compressor", "xz", *self._size())
-        yield _memory("peak memory, qemu and metal, xz", measured)
+        done, _ = self._timed("-p", "qemu,metal", "--compressor", "xz", *self._size())
+        yield _memory("peak memory, qemu and metal, xz", done)
 
     def added(self) -> Iterator[Figure]:
         """Each chosen platform's own time, one after the other, over deflating the data once."""
         base = self.base()
         deflating = min(_deflate(base, self.folder / "deflated") for _ in range(ROUNDS))
-        measured, _ = self._timed("-p", ",".join(self.chosen), "--compress", "-j", "1", *self._size())
-        seconds = {each["key"]: each["seconds"] for each in json.loads(measured.stdout)["artifacts"]}
         for name in self.chosen:
-            note = f"{seconds[name]:.2f} s, deflating the data alone {deflating:.2f} s"
-            yield Figure(f"added: {name}, compressed", seconds[name] / deflating, "ratio", 1.1, note)
+            with measured() as taken:
+                done, _ = self._timed("-p", name, "--compress", "-j", "1", *self._size())
+            [artifact] = [each for each in json.loads(done.stdout)["artifacts"] if each["key"] == name]
+            seconds = float(artifact["seconds"])
+            note = f"{seconds:.2f} s of {taken} for the command; deflating the data alone {deflating}"
+            yield Figure(f"added: {name}, compressed", seconds / deflating.seconds, "ratio", 1.1, note)
 
     def sizes(self) -> Iterator[Figure]:
         """The same data in 16 and in 100 GiB."""
@@ -117,8 +125,9 @@ class PlatformBench:
                 os.truncate(disk, size)
         for name, disk_format, options, compressor in GROWING:
             small, large = (_best(disk, disk_format, options, compressor) for disk in disks)
-            note = f"{small:.2f} s and {large:.2f} s"
-            yield Figure(f"100 GiB against 16 GiB, {name}", large / small, "ratio", 1.05, note)
+            note = f"{large} against {small}; of CPU {large.cpu / small.cpu:.2f}"
+            ratio = large.seconds / small.seconds
+            yield Figure(f"100 GiB against 16 GiB, {name}", ratio, "ratio", 1.05, note)
 
     def base(self) -> Path:
         """The base disk with sectors of 512 bytes, read once; made, with the other, where it lacks."""
@@ -138,24 +147,23 @@ class PlatformBench:
         builds = self.folder / "builds"
         own = ["--cache", str(self.cache), "-o", str(builds), "--json"]
         started = time.monotonic()
-        measured = run_measured(
+        done = run_measured(
             [sys.executable, "-m", "bootimg", "build", str(self.layer), *words, *own], os.environ
         )
         seconds = time.monotonic() - started
         shutil.rmtree(builds)
-        return measured, seconds
+        return done, seconds
 
 
-def _memory(name: str, measured: Measured) -> Figure:
-    largest = sorted(measured.peak.programs.items(), key=lambda item: -item[1])[:3]
+def _memory(name: str, done: Measured) -> Figure:
+    largest = sorted(done.peak.programs.items(), key=lambda item: -item[1])[:3]
     note = ", ".join(f"{program} {size / MIB:.0f}" for program, size in largest)
-    return Figure(name, measured.peak.together / MIB, "MiB", 300, note)
+    return Figure(name, done.peak.together / MIB, "MiB", 300, note)
 
 
-def _deflate(disk: Path, out: Path) -> float:
-    """Seconds for our gzip of a disk's data, holes left out, on all processors, without any digest."""
-    started = time.monotonic()
-    with FileSource(disk) as source, out.open("wb") as file:
+def _deflate(disk: Path, out: Path) -> Taken:
+    """Our gzip of a disk's data, holes left out, on all processors, without any digest."""
+    with measured() as taken, FileSource(disk) as source, out.open("wb") as file:
 
         def put(data: bytes) -> None:
             file.write(data)
@@ -166,22 +174,17 @@ def _deflate(disk: Path, out: Path) -> float:
             codec.finish()
         file.flush()
         os.fsync(file.fileno())
-    return _seconds_and_gone(started, out)
-
-
-def _best(disk: Path, disk_format: str, options: Mapping[str, str | bool], compressor: Compressor) -> float:
-    """Seconds to write a disk in a format, the best of some rounds."""
-    out = disk.with_suffix(".out")
-    times: list[float] = []
-    while len(times) < ROUNDS and sum(times) < ENOUGH:
-        started = time.monotonic()
-        with FileSource(disk) as source:
-            write(disk_format, source, out, options, None, Packing(compressor))
-        times.append(_seconds_and_gone(started, out))
-    return min(times)
-
-
-def _seconds_and_gone(started: float, out: Path) -> float:
-    seconds = time.monotonic() - started
     out.unlink()
-    return seconds
+    return taken
+
+
+def _best(disk: Path, disk_format: str, options: Mapping[str, str | bool], compressor: Compressor) -> Taken:
+    """What a disk takes to be written in a format, the best of some rounds."""
+    out = disk.with_suffix(".out")
+    rounds: list[Taken] = []
+    while len(rounds) < ROUNDS and sum(each.seconds for each in rounds) < ENOUGH:
+        with measured() as taken, FileSource(disk) as source:
+            write(disk_format, source, out, options, None, Packing(compressor))
+        out.unlink()
+        rounds.append(taken)
+    return min(rounds)
