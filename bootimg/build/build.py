@@ -106,6 +106,7 @@ def _run(work: Work) -> Outcome:
         arch=build.arch,
         path=build.path,
         artifacts=tuple(progress.artifacts),
+        base_disks=progress.base_disks,
         failures=progress.failures,
         statistics=_statistics(commit, progress.artifacts, time.monotonic() - started),
     )

@@ -32,8 +32,8 @@ def images_by_ourselves(work: Work, commit: ImportedCommit, archive: Artifact) -
         with work.journal.step("base"):
             sizes = {platform.sector_size for platform in wanted}
             bases = base_disks(work, {size: recipes[size] for size in sorted(sizes)}, commit)
-    first = next(iter(bases.values()), None)
-    work.progress.done("base", first.path if first else None)
+    work.progress.base_disks.update({size: base.path for size, base in bases.items()})
+    work.progress.done("base", next(iter(work.progress.base_disks.values()), None))
     made = _make(work, wanted, recipes, bases)
     for platform in work.request.platforms:
         if platform in wanted and platform.name not in made:

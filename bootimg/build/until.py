@@ -38,6 +38,7 @@ class Progress:
     version: str = ""
     kept: dict[str, Path] = field(default_factory=dict)
     artifacts: list[Artifact] = field(default_factory=list)
+    base_disks: dict[int, Path] = field(default_factory=dict)
     failures: dict[str, BootimgError] = field(default_factory=dict)
 
     def done(self, step: str, path: Path | None) -> None:
@@ -59,6 +60,7 @@ class Progress:
             arch=self.request.arch,
             path=build_folder(self.request.builds, self.version, self.request.arch),
             artifacts=tuple(self.artifacts),
+            base_disks=self.base_disks,
             statistics={},
             stopped_after=self.request.until,
             kept=self.kept,

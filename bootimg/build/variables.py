@@ -59,7 +59,8 @@ def disk_sizes_mib(request: Request, tree: Tree, facts: LayerFacts) -> tuple[int
     else:
         cloud = metal
     for platform in request.platforms:
-        if (size := disk_size_mib(platform, cloud) or metal) < metal:
+        size = disk_size_mib(platform, cloud)
+        if size is not None and size < metal:
             raise _too_small(platform, size, metal)
     return metal, cloud
 

@@ -61,8 +61,8 @@ class Built:
 
     @property
     def base(self) -> Path:
-        """The sealed base disk."""
-        return next(self.workspace.cache.glob("bases/*/disk.raw"))
+        """The sealed base disk, with 512-byte sectors, that this build took its images from."""
+        return Path(self.document["base-disks"]["512"])
 
 
 @pytest.fixture(scope="session")

@@ -125,12 +125,7 @@ def digests(path: Path, table: Table) -> dict[str, str]:
 
 
 def base_of(built: Built, sector: int) -> Path:
-    for disk in built.workspace.cache.glob("bases/*/disk.raw"):
-        with disk.open("rb") as file:
-            file.seek(sector)
-            if file.read(8) == b"EFI PART":
-                return disk
-    raise AssertionError(f"no base disk with sectors of {sector} bytes")
+    return Path(built.document["base-disks"][str(sector)])
 
 
 def boot_files(raw: Path, table: Table, folder: Path) -> tuple[str, str]:

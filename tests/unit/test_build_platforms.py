@@ -1,0 +1,142 @@
+"""What a build of many platforms decides before it writes: compressors, sizes, names, earlier failures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootimg.arch import Arch
+from bootimg.build.again import compressors_of, only_failed, request_again, require_same_image
+from bootimg.build.artifacts import file_name
+from bootimg.build.compression import Compressors
+from bootimg.build.journal import NAME, RUN, Journal
+from bootimg.build.packaging import vmware_facts
+from bootimg.build.request import Request
+from bootimg.build.variables import disk_sizes_mib
+from bootimg.builds.find import Build, find_builds, require_digest
+from bootimg.builds.meta import MetaFile
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.formats import Compressor
+from bootimg.layer.imagejson import ImageJson
+from bootimg.manifest.model import Manifest
+from bootimg.manifest.reader import read_recipes
+from bootimg.platform import platform, platforms
+from tests.unit.manifests import of_every_platform
+from tests.unit.test_variables import layer, request
+
+X86 = Arch.X86_64
+
+
+@pytest.mark.parametrize(
+    ("says", "wanted", "name", "found"),
+    [
+        (Compressors(), None, "qemu", "gzip"),
+        (Compressors("xz"), None, "qemu", "xz"),
+        (Compressors("xz"), Compressor.ZSTD, "qemu", "zstd"),
+        (Compressors("xz", {"qemu": "gzip"}), Compressor.ZSTD, "qemu", "gzip"),
+        (Compressors("xz", {"qemu": "gzip"}), None, "metal", "xz"),
+        (Compressors("none"), None, "metal", "none"),
+        (Compressors("xz"), Compressor.GZIP, "gcp", "none"),
+        (Compressors("xz", {"nutanix": "xz"}), None, "nutanix", "none"),
+    ],
+)
+def test_who_is_asked_for_the_compressor(
+    says: Compressors, wanted: Compressor | None, name: str, found: str
+) -> None:
+    assert says.of(platform(name, X86), wanted) == found
+
+
+def test_a_compressor_nobody_knows_is_refused() -> None:
+    with pytest.raises(BootimgError) as error:
+        Compressors("zip").of(platform("qemu", X86), None)
+    assert (error.value.id, error.value.exit_code) == ("compressor-unknown", ExitCode.USAGE)
+
+
+def test_a_fixed_size_below_the_base_disk_names_the_platform(tmp_path: Path) -> None:
+    opened = layer(tmp_path)
+    small = replace(platform("ibmcloud", X86), size=0)
+    asked = replace(request(tmp_path), platforms=(platform("metal", X86), small))
+    with pytest.raises(BootimgError) as error:
+        disk_sizes_mib(replace(asked, size=1), opened.tree, opened.facts)
+    assert error.value.id == "disk-too-small"
+    assert "ibmcloud" in error.value.message
+    # The metal disk is as large as the layer needs, whatever was asked for.
+    disk_sizes_mib(replace(asked, size=1, platforms=asked.platforms[:1]), opened.tree, opened.facts)
+
+
+def test_file_names_end_with_the_platform_s_suffix() -> None:
+    recipes = read_recipes(Manifest.from_json(of_every_platform(X86)))
+    for name, each in platforms().items():
+        if X86 in each.arches:
+            disk = recipes[each.sector_size].platforms[name]
+            assert file_name(each, disk) == f"rhcos-9.6.20261101-0-{name}.x86_64.{each.suffix}"
+
+
+def existing(folder: Path, **meta: Any) -> Build:  # noqa: ANN401
+    path = folder / "builds" / "9.6.1" / "x86_64"
+    path.mkdir(parents=True)
+    (path / "layer.ociarchive").write_bytes(b"layer")
+    images = {"ostree": {"path": "layer.ociarchive", "sha256": "0" * 64}}
+    MetaFile(path / "meta.json").merge({"buildid": "9.6.1", "images": images, **meta})
+    return find_builds(folder / "builds", "9.6.1")[0]
+
+
+def test_more_of_a_build_is_asked_for_as_the_build_was(tmp_path: Path) -> None:
+    build = existing(tmp_path)
+    asked = Request(reference="", arch=X86, platforms=(), builds=Path("elsewhere"))
+    assert request_again(build, asked).target_imgref is None
+    journal = Journal(build.path / NAME)
+    journal.record(RUN, "begun", **{"target-imgref": "ostree-remote-image:a", "size": 7, "compressor": "xz"})
+    again = request_again(build, asked)
+    assert again.reference == str(build.path / "layer.ociarchive")
+    assert (again.builds, again.target_imgref, again.size) == (
+        tmp_path / "builds",
+        "ostree-remote-image:a",
+        7,
+    )
+    assert request_again(build, replace(asked, size=9)).size == 9
+    assert compressors_of(build) == Compressors("xz")
+    with pytest.raises(BootimgError) as error:
+        (build.path / "layer.ociarchive").unlink()
+        request_again(build, asked)
+    assert error.value.id == "artifact-missing"
+
+
+def test_only_what_failed_is_made_again(tmp_path: Path) -> None:
+    build = existing(tmp_path)
+    journal = Journal(build.path / NAME)
+    for name, state in (("aws", "failed"), ("gcp", "failed"), ("gcp", "done"), ("import", "failed")):
+        journal.record(name, state)
+    asked = Request(reference="", arch=X86, platforms=tuple(platforms().values()), builds=tmp_path / "builds")
+    assert [each.name for each in only_failed(asked, "9.6.1").platforms] == ["aws"]
+
+
+def test_an_archive_of_another_image_is_refused(tmp_path: Path) -> None:
+    opened = layer(tmp_path / "layer")
+    digest = opened.image.digest.removeprefix("sha256:")
+    build = existing(tmp_path, images={"oci-manifest": {"path": "m", "sha256": digest}})
+    require_same_image(build, opened.image)
+    other = replace(build, meta={"images": {"oci-manifest": {"path": "m", "sha256": "0" * 64}}})
+    with pytest.raises(BootimgError) as error:
+        require_same_image(other, opened.image)
+    assert error.value.id == "build-archive-changed"
+
+
+def test_a_digest_that_is_another_is_an_error() -> None:
+    require_digest(Path("a"), "sha256", "00", "00")
+    with pytest.raises(BootimgError) as error:
+        require_digest(Path("a"), "sha256", "00", None)
+    assert error.value.id == "artifact-damaged"
+
+
+def test_vmware_s_hardware_is_the_layer_s_choice() -> None:
+    own = {"vmware-hw-version": 17, "vmware-os-type": "fedora64Guest", "vmware-secure-boot": True}
+    facts = vmware_facts(ImageJson(others=own))
+    assert (facts.hw_version, facts.os_type, facts.secure_boot) == (17, "fedora64Guest", True)
+    assert vmware_facts(ImageJson()).hw_version == 15
+    with pytest.raises(BootimgError) as error:
+        vmware_facts(ImageJson(others={"vmware-hw-version": "17"}))
+    assert error.value.id == "image-json-malformed"
