@@ -10,24 +10,31 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import formats
+from benchmarks import formats, platforms
 from benchmarks.figures import Bench, Figure, machine
 from bootimg.sizes import parse_size
 from tests.layer import stand_in
 
 
 def main() -> None:
-    """Measure builds of the stand-in layer, or the formats; a missed aim is no failure."""
+    """Measure builds of the stand-in layer, the formats or the platforms; a missed aim is no failure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON document in place of the table")
     parser.add_argument("--folder", type=Path, help="where the temporary cache goes (needs 5 GiB)")
-    parser.add_argument("what", nargs="?", choices=["build", "formats"], default="build")
+    parser.add_argument("what", nargs="?", choices=list(_MEASURED), default="build")
     parser.add_argument("--disk", type=Path, help="formats: a raw disk to write (default: /usr in an ext4)")
-    parser.add_argument("--size", type=parse_size, help="formats: make the disk this large, as 16G")
-    parser.add_argument("--only", action="append", default=[], help="formats: this one (repeatable)")
+    parser.add_argument("--size", type=parse_size, help="make the disks this large, as 16G")
+    parser.add_argument("--only", action="append", default=[], help="formats, platforms: this (repeatable)")
+    parser.add_argument("--cache", type=Path, help="platforms: a cache with the layer's base disks")
+    parser.add_argument("--layer", type=Path, help="platforms: the layer (default: the stand-in)")
+    parser.add_argument(
+        "--platforms",
+        default=",".join(platforms.EACH_FORMAT),
+        help="platforms: those that are compared (default: one of each format)",
+    )
     arguments = parser.parse_args()
     before = machine()
-    measured = _formats(arguments) if arguments.what == "formats" else _build(arguments.folder)
+    measured = _MEASURED[arguments.what](arguments)
     figures = []
     try:
         for figure in measured:
@@ -44,9 +51,9 @@ def main() -> None:
         print(f"{before['cpus']} CPUs, load {before['load'][0]} before and {after['load'][0]} after")
 
 
-def _build(folder: Path | None) -> Iterator[Figure]:
+def _build(arguments: argparse.Namespace) -> Iterator[Figure]:
     base, changed = stand_in(), stand_in(variant="changed")
-    with tempfile.TemporaryDirectory(prefix="bootimg-benchmarks-", dir=folder) as temporary:
+    with tempfile.TemporaryDirectory(prefix="bootimg-benchmarks-", dir=arguments.folder) as temporary:
         yield from Bench(Path(temporary), base, changed).figures()
 
 
@@ -55,6 +62,19 @@ def _formats(arguments: argparse.Namespace) -> Iterator[Figure]:
         disk = arguments.disk or formats.disk_of_usr(Path(temporary) / "disk.raw")
         with formats.prepared(disk, arguments.folder, arguments.size) as copy:
             yield from formats.figures(copy, arguments.only)
+
+
+def _platforms(arguments: argparse.Namespace) -> Iterator[Figure]:
+    layer = arguments.layer or stand_in()
+    with tempfile.TemporaryDirectory(prefix="bootimg-benchmarks-", dir=arguments.folder) as temporary:
+        folder = Path(temporary)
+        bench = platforms.PlatformBench(
+            folder, layer, arguments.cache or folder / "cache", arguments.platforms.split(","), arguments.size
+        )
+        yield from bench.figures(arguments.only)
+
+
+_MEASURED = {"build": _build, "formats": _formats, "platforms": _platforms}
 
 
 def table(figures: Sequence[Figure]) -> str:

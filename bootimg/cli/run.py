@@ -14,6 +14,7 @@ from bootimg.builds.find import find_build
 from bootimg.builds.layout import META
 from bootimg.cli.app import App
 from bootimg.cli.options import accel_option, arch_option, builds_option, common, size_type
+from bootimg.cli.unpacked import is_packed, plain_image
 from bootimg.sizes import MIB
 from bootimg.vm.firmware import Firmware
 from bootimg.vm.ignition import read_config
@@ -21,6 +22,8 @@ from bootimg.vm.image import image_format
 from bootimg.vm.probe import choose_accelerator
 from bootimg.vm.session import Session, Share
 
+KEY = "qemu"
+"""The artifact of a build that is booted."""
 EPILOG = """\
 \b
 Examples:
@@ -106,17 +109,23 @@ def command(
 ) -> None:
     """Boot a disk image; by default the latest qemu build.
 
-    Without --write the disk is never written.  Ctrl-A X leaves the console.
+    Without --write the disk is never written; a compressed one is uncompressed for the run.  Ctrl-A X
+    leaves the console.
     """
     words = [word for given in kargs for word in given.split()]
     if words and write:
         raise click.UsageError("--kargs are for one run, --write is for good: give one of them")
     if console == "-" and ssh is not None:
         raise click.UsageError("with --ssh the terminal is taken: give --console a file")
-    disk = _disk(image, builds, arch)
-    disk_format = image_format(disk)
+    given = _disk(image, builds, arch)
+    if write and is_packed(given):
+        raise click.UsageError(f"{given} is compressed, --write needs a plain file: uncompress it first")
     config = read_config(ignition) if ignition else None
-    with temporary_folder("bootimg-run-") as folder:
+    with (
+        temporary_folder("bootimg-run-") as folder,
+        plain_image(given, app.cache, app.events, _size(image, builds, arch)) as disk,
+    ):
+        disk_format = image_format(disk)
         if words:
             from bootimg.cli.kargs import overlay_with_kargs
 
@@ -135,17 +144,27 @@ def command(
             console=_console(console, ssh, app),
             write=write,
         )
-        app.events.message(f"boot {session.disk.name}   accel: {session.accelerator}")
+        app.events.message(f"boot {given.name}   accel: {session.accelerator}")
         code = session.run(folder, app.events)
     click.get_current_context().exit(code)
 
 
 def _disk(image: str | None, builds: Path, arch: Arch) -> Path:
-    if image:
-        path = Path(image)
-        if path.name != META and (path.is_file() or path.is_block_device()):
-            return path
-    return find_build(builds, image or "latest", arch).artifact("qemu")
+    return _file(image) or find_build(builds, image or "latest", arch).artifact(KEY)
+
+
+def _size(image: str | None, builds: Path, arch: Arch) -> int | None:
+    """The plain size of a build's image, where it is compressed."""
+    if _file(image):
+        return None
+    return find_build(builds, image or "latest", arch).images[KEY].get("uncompressed-size")
+
+
+def _file(image: str | None) -> Path | None:
+    path = Path(image) if image else None
+    if path is None or path.name == META or not (path.is_file() or path.is_block_device()):
+        return None
+    return path
 
 
 def _console(console: str | None, ssh: str | None, app: App) -> Path | None:

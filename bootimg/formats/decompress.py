@@ -20,6 +20,8 @@ from bootimg.formats.written import Digest, Written
 from bootimg.sizes import KIB
 
 _CHUNK = 256 * KIB
+# Compressed bytes at a time: of zeros they make up to 1032, 7000 and 32768 times as many.
+_SLICES = {Compressor.GZIP: 16 * KIB, Compressor.XZ: 2 * KIB, Compressor.ZSTD: KIB}
 _GZIP = 31
 _MAGICS = {
     b"\x1f\x8b": Compressor.GZIP,
@@ -83,14 +85,10 @@ class PlainReader:
             yield from self._chunks()
             return
         stream = _stream(self.compressor)
-        for chunk in self._chunks():
-            if stream.eof:
-                raise self._damaged("something follows its end")
-            data = self._decompress(stream, chunk)
-            if data:
-                self._plain.update(data)
-                self._plain_size += len(data)
-                yield data
+        for data in self._decompressed(stream):
+            self._plain.update(data)
+            self._plain_size += len(data)
+            yield data
         if not stream.eof:
             raise self._damaged("it ends too early")
         if stream.unused_data:
@@ -109,6 +107,25 @@ class PlainReader:
                 self._packed.update(chunk)
                 self._size += len(chunk)
                 yield chunk
+
+    def _decompressed(self, stream: Stream) -> Iterator[bytes]:
+        """What the file holds, 256 KiB or more at a time, and never more than 33 MiB."""
+        plain = bytearray()
+        for part in self._slices():
+            if stream.eof:
+                raise self._damaged("something follows its end")
+            plain += self._decompress(stream, part)
+            if len(plain) >= _CHUNK:
+                yield bytes(plain)
+                plain.clear()
+        if plain:
+            yield bytes(plain)
+
+    def _slices(self) -> Iterator[bytes]:
+        length = _SLICES[self.compressor]
+        for chunk in self._chunks():
+            for at in range(0, len(chunk), length):
+                yield chunk[at : at + length]
 
     def _decompress(self, stream: Stream, chunk: bytes) -> bytes:
         try:

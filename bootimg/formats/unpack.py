@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bootimg.disk.extents import is_zero
@@ -10,6 +10,10 @@ from bootimg.events import Step
 from bootimg.formats.compression import Packing, open_output
 from bootimg.formats.decompress import PlainReader
 from bootimg.formats.written import Written
+from bootimg.sizes import KIB
+
+# What is compressed well comes many MiB at a time, with zeros and data in it.
+_PIECE = 256 * KIB
 
 
 def unpack(
@@ -26,7 +30,7 @@ def unpack(
     the file; `need` is how many will be written, for the error `no-space-left`.
     """
     with PlainReader(path) as reader, open_output(out, Packing(), need) as sink:
-        for data in reader:
+        for data in _pieces(reader):
             if is_zero(data):
                 sink.skip(len(data))
             else:
@@ -36,3 +40,9 @@ def unpack(
         if step is not None:
             step.advance(found.size)
         return sink.finish(out)
+
+
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        for at in range(0, len(chunk), _PIECE):
+            yield chunk[at : at + _PIECE]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -36,6 +37,19 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(sys.executable, "-m", "venv", str(venv))
     run(str(venv / "bin" / "python"), "-m", "pip", "install", "-q", str(wheel))
     return venv / "bin"
+
+
+@pytest.fixture(scope="module")
+def extended(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of a venv with the wheel and a platform's plugin in a package of its own."""
+    folder = tmp_path_factory.mktemp("extended")
+    # A copy, without what an earlier build left there: setuptools writes beside what it builds.
+    leftovers = shutil.ignore_patterns("__pycache__", "build", "*.egg-info")
+    shutil.copytree(ROOT / "tests" / "plugin", folder / "plugin", ignore=leftovers)
+    run(sys.executable, "-m", "venv", str(folder / "venv"))
+    pip = [str(folder / "venv" / "bin" / "python"), "-m", "pip", "install", "-q"]
+    run(*pip, str(wheel), str(folder / "plugin"))
+    return folder / "venv" / "bin"
 
 
 def run(*argv: str, cwd: Path | None = None) -> str:
@@ -96,3 +110,17 @@ def test_installed_program_renders_the_manifest_of_an_image(installed: Path, tmp
     document = json.loads(run(str(installed / "bootimg"), *words, cwd=tmp_path))
     assert document["version"] == "2"
     assert "raw-image" in {pipeline["name"] for pipeline in document["pipelines"]}
+
+
+def test_a_plugin_of_its_own_package_is_a_platform_like_the_others(extended: Path, tmp_path: Path) -> None:
+    document = json.loads(run(str(extended / "bootimg"), "platforms", "--json", cwd=tmp_path))
+    assert {row["name"] for row in rows(document)} == {*platforms(), "example"}
+    [row] = [row for row in rows(document) if row["name"] == "example"]
+    assert set(row["arches"]) == {"aarch64", "x86_64"}
+
+
+def test_a_plugin_has_its_pipelines_in_the_manifest(extended: Path, tmp_path: Path) -> None:
+    oci.Layout(tmp_path / "image").add([oci.bootable()])
+    words = ["manifest", str(tmp_path / "image"), "--arch", "x86_64", "--cache", str(tmp_path / "cache")]
+    document = json.loads(run(str(extended / "bootimg"), *words, "-p", "example", cwd=tmp_path))
+    assert "example" in {pipeline["name"] for pipeline in document["pipelines"]}

@@ -159,6 +159,16 @@ def test_blocks_of_xz_are_what_liblzma_reads() -> None:
     assert 0 <= len(data) - unpadded < 4
 
 
+@pytest.mark.parametrize("compressor", PACKERS)
+def test_zeros_do_not_come_all_at_once(tmp_path: Path, compressor: Compressor) -> None:
+    raw = make_disk(tmp_path / "raw", 192 * MIB, [(MIB, 20)])
+    packed = write("raw", raw, tmp_path / "packed", compressor=compressor)
+    with PlainReader(packed.path) as reader:
+        lengths = [len(data) for data in reader]
+    assert sum(lengths) == 192 * MIB
+    assert max(lengths) <= 33 * MIB
+
+
 def test_plain_files_are_read_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"abc" * MIB)
     assert not is_compressed(tmp_path / "plain")

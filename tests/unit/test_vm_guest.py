@@ -109,7 +109,14 @@ def test_format_by_signature(tmp_path: Path, head: bytes, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", bytes(0x8001) + b"CD001"]
+    "data",
+    [
+        b"\x1f\x8b\x08",
+        b"\xfd7zXZ\0",
+        b"\x28\xb5\x2f\xfd",
+        bytes(0x8001) + b"CD001",
+        b"disk.raw".ljust(257, b"\0") + b"ustar  \0",
+    ],
 )
 def test_what_run_cannot_boot(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "disk").write_bytes(data)

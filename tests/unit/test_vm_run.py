@@ -12,14 +12,21 @@ from click.testing import CliRunner
 from bootimg import process
 from bootimg.arch import Arch
 from bootimg.builds.find import digest_of
+from bootimg.cache import Cache
 from bootimg.cli.kargs import overlay_with_kargs
 from bootimg.cli.main import bootimg
-from bootimg.cli.run import _disk
+from bootimg.cli.run import _disk, _size
+from bootimg.cli.unpacked import plain_image
 from bootimg.disk.bootpatch import read_boot_files
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import Gpt, Partition, write_gpt
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.sizes import MIB
+from bootimg.events import Events
+from bootimg.formats import Compressor
+from bootimg.sizes import GIB, MIB
+from bootimg.vm.image import image_format
+from tests.unit.disks import make_disk as sparse_disk
+from tests.unit.disks import needs_qemu_img, write
 
 ENTRY = "title One\noptions rw quiet\nlinux /vmlinuz\n"
 LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
@@ -124,3 +131,71 @@ def test_options_that_cannot_be(tmp_path: Path, words: list[str], said: str) -> 
     )
     assert done.exit_code == 2
     assert said in done.stderr
+
+
+PACKERS = [each for each in Compressor if each is not Compressor.NONE]
+
+
+@needs_qemu_img
+@pytest.mark.parametrize("compressor", PACKERS)
+@pytest.mark.parametrize("disk_format", ["qcow2", "raw"])
+def test_a_compressed_image_is_uncompressed_for_the_run(
+    tmp_path: Path, compressor: Compressor, disk_format: str
+) -> None:
+    raw = sparse_disk(tmp_path / "raw", 64 * MIB, [(MIB, MIB)])
+    packed = write(disk_format, raw, tmp_path / f"a{compressor.suffix}", compressor=compressor).path
+    before = digest_of(packed)
+    with plain_image(packed, Cache(tmp_path / "cache"), Events()) as disk:
+        assert disk.stat().st_blocks * 512 < 8 * MIB
+        assert image_format(disk) == disk_format
+        process.run(["qemu-img", "compare", "-f", disk_format, "-F", "raw", disk, raw])
+    assert not disk.exists()
+    assert list((tmp_path / "cache" / "tmp").iterdir()) == []
+    assert digest_of(packed) == before
+
+
+def test_a_plain_image_is_booted_as_it_is(tmp_path: Path) -> None:
+    raw = sparse_disk(tmp_path / "raw", 2 * MIB, [(0, 512)])
+    with plain_image(raw, Cache(tmp_path / "cache"), Events()) as disk:
+        assert disk == raw
+    assert raw.exists()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_damaged_compressed_image(tmp_path: Path) -> None:
+    raw = sparse_disk(tmp_path / "raw", 2 * MIB, [(0, MIB)])
+    packed = write("raw", raw, tmp_path / "a.gz", compressor=Compressor.GZIP).path
+    packed.write_bytes(packed.read_bytes()[:-9])
+    with (
+        pytest.raises(BootimgError, match="compressed-file-damaged"),
+        plain_image(packed, Cache(tmp_path / "cache"), Events()),
+    ):
+        pytest.fail("it was booted")
+    assert list((tmp_path / "cache" / "tmp").iterdir()) == []
+
+
+def test_a_compressed_image_that_has_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootimg.atomic.free_space", lambda path: 3 * MIB)
+    raw = sparse_disk(tmp_path / "raw", 2 * GIB, [(0, 4 * MIB)])
+    packed = write("raw", raw, tmp_path / "a.gz", compressor=Compressor.GZIP).path
+    cache = Cache(tmp_path / "cache")
+    with pytest.raises(BootimgError, match="no-space-left"), plain_image(packed, cache, Events()):
+        pytest.fail("it was booted")
+    with plain_image(packed, cache, Events(), 3 * MIB) as disk:
+        assert disk.stat().st_size == 2 * GIB
+
+
+def test_the_size_of_a_compressed_image_is_in_meta_json(tmp_path: Path) -> None:
+    folder = build(tmp_path, "1.2-0", {"qemu": {"path": "q.qcow2", "uncompressed-size": 5 * GIB}})
+    assert _size(None, tmp_path, Arch.X86_64) == 5 * GIB
+    assert _size(str(folder / "q.qcow2"), tmp_path, Arch.X86_64) is None
+
+
+def test_what_is_written_to_must_be_plain(tmp_path: Path) -> None:
+    raw = sparse_disk(tmp_path / "raw", MIB, [(0, 512)])
+    packed = write("raw", raw, tmp_path / "a.xz", compressor=Compressor.XZ).path
+    done = CliRunner().invoke(
+        bootimg, ["run", "--write", "--cache", str(tmp_path / "cache"), "--", str(packed)]
+    )
+    assert done.exit_code == 2
+    assert "is compressed" in done.stderr

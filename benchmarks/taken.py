@@ -1,0 +1,31 @@
+"""Time and processor time of a piece of work, programs that it runs included."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(order=True)
+class Taken:
+    """Seconds by the clock, and of the processors (user and system); both are set when the work ends."""
+
+    seconds: float = 0.0
+    cpu: float = 0.0
+
+    def __add__(self, other: Taken) -> Taken:
+        return Taken(self.seconds + other.seconds, self.cpu + other.cpu)
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.1f} s ({self.cpu:.1f} s CPU)"
+
+
+@contextmanager
+def measured() -> Iterator[Taken]:
+    """What the body takes."""
+    taken, started, before = Taken(), time.monotonic(), os.times()
+    yield taken
+    taken.seconds, taken.cpu = time.monotonic() - started, sum(os.times()[:4]) - sum(before[:4])
