@@ -70,6 +70,7 @@ class Machine:
     Without `write` the disk stays as it is: what the guest writes goes to a temporary overlay.
     `console` is where the serial port goes: `stdio` for an interactive terminal, or a log file (what
     is written to QEMU's stdin is typed there then).  `ssh_port` on 127.0.0.1 leads to the guest's 22.
+    `options` are words of QEMU's own that come after all others: more drives, another network.
     """
 
     arch: Arch
@@ -85,6 +86,7 @@ class Machine:
     ssh_port: int | None = None
     binds: Sequence[Bind] = field(default_factory=tuple)
     reboot: bool = True
+    options: Sequence[str] = ()
 
     @property
     def row(self) -> Row:
@@ -103,6 +105,7 @@ class Machine:
             *self._network(),
             *self._binds(),
             *("-device", f"virtio-rng-{self.row.bus}"),
+            *self.options,
         ]
 
     def _base(self) -> list[str]:
