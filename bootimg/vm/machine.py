@@ -71,6 +71,7 @@ class Machine:
     `console` is where the serial port goes: `stdio` for an interactive terminal, or a log file (what
     is written to QEMU's stdin is typed there then).  `ssh_port` on 127.0.0.1 leads to the guest's 22.
     `cpus` is the accelerator's choice where it is None.
+    `options` are words of QEMU's own that come after all others: more drives, another network.
     """
 
     arch: Arch
@@ -86,6 +87,7 @@ class Machine:
     ssh_port: int | None = None
     binds: Sequence[Bind] = field(default_factory=tuple)
     reboot: bool = True
+    options: Sequence[str] = ()
 
     @property
     def row(self) -> Row:
@@ -104,6 +106,7 @@ class Machine:
             *self._network(),
             *self._binds(),
             *("-device", f"virtio-rng-{self.row.bus}"),
+            *self.options,
         ]
 
     def _base(self) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -67,8 +68,10 @@ def ignition(word: str, text: str = SCRIPT) -> bytes:
     return json.dumps(config).encode()
 
 
-def boot(disk: Path, log: Path, config: Path | None, firmware: Firmware) -> dict[str, str]:
-    """Boot until the guest powers itself off; what its unit reported."""
+def boot(
+    disk: Path, log: Path, config: Path | None, firmware: Firmware, options: Sequence[str] = ()
+) -> dict[str, str]:
+    """Boot until the guest powers itself off; what its unit reported.  `options` are QEMU's."""
     machine = Machine(
         arch=Arch.X86_64,
         accelerator=Accelerator("tcg", "the tests' choice"),
@@ -79,6 +82,7 @@ def boot(disk: Path, log: Path, config: Path | None, firmware: Firmware) -> dict
         ignition=config,
         write=True,
         reboot=False,
+        options=options,
     )
     with Guest(machine) as guest:
         guest.wait_for(r"REPORT-42 end=end", DEADLINE)

@@ -74,6 +74,11 @@ def test_ignition_by_block_device(arch: Arch, bus: str) -> None:
     assert "if=none,id=ignition,format=raw,readonly=on,file=/c.ign" in argv
 
 
+def test_more_of_qemu_s_options_come_last() -> None:
+    more = ("-drive", "if=virtio,file=/config.iso")
+    assert words(options=more) == [*words(), *more]
+
+
 def test_flash_ssh_and_binds() -> None:
     argv = words(
         flash=Flash(Path("/code"), Path("/vars")), ssh_port=2222, binds=[Bind("bind0", Path("/home/x"))]
