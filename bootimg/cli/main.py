@@ -27,6 +27,7 @@ VERBS: Mapping[str, Verb] = {
     "compress": Verb("bootimg.cli.compress", IMAGES, "Compress the images of a build."),
     "uncompress": Verb("bootimg.cli.uncompress", IMAGES, "Uncompress the images of a build."),
     "run": Verb("bootimg.cli.run", IMAGES, "Boot an image in QEMU."),
+    "inspect": Verb("bootimg.cli.inspect", IMAGES, "Say what a layer, a disk image or a build is."),
     "manifest": Verb("bootimg.cli.manifest", IMAGES, "Print the osbuild manifest of an image."),
     "platforms": Verb("bootimg.cli.platforms", IMAGES, "List the platforms images are made for."),
     "doctor": Verb("bootimg.cli.doctor", MACHINE, "Say what this machine has and lacks."),

@@ -39,6 +39,16 @@ def image_format(path: Path) -> str:
     return next((name for signature, name in FORMATS.items() if head.startswith(signature)), "raw")
 
 
+def is_archive(path: Path) -> bool:
+    """Whether a file is a tar archive, not compressed; `image-unreadable` where it cannot be read."""
+    try:
+        with path.open("rb") as handle:
+            handle.seek(TAR_SIGNATURE_AT)
+            return handle.read(len(TAR_SIGNATURE)) == TAR_SIGNATURE
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
 def unreadable(path: Path, error: OSError) -> BootimgError:
     """The error for an image that cannot be read."""
     return BootimgError(
@@ -49,7 +59,7 @@ def unreadable(path: Path, error: OSError) -> BootimgError:
 def _unsupported(path: Path, what: str, hint: str) -> BootimgError:
     return BootimgError(
         "image-format-unsupported",
-        f"{path} is {what}, which `bootimg run` does not boot",
+        f"{path} is {what}, and no disk image",
         hint=hint,
         exit_code=ExitCode.USAGE,
     )

@@ -1,0 +1,85 @@
+"""What an image or a build is, by its own word."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bootimg.build.install import kernel_arguments
+from bootimg.builds.find import Build
+from bootimg.cache import Cache
+from bootimg.errors import BootimgError
+from bootimg.events import Events
+from bootimg.layer.encapsulation import encapsulation
+from bootimg.layer.facts import read_facts
+from bootimg.layer.image import Image
+from bootimg.layer.imagejson import PATH as IMAGE_JSON
+from bootimg.layer.tree import open_tree
+
+Json = dict[str, Any]
+
+
+def inspect_image(image: Image, cache: Cache, events: Events) -> Json:
+    """A fetched image as a document.
+
+    `layer` is None, and `problem` the error, where no disk can be made of the image; `commit` and
+    `derived-layers` are of an image that has an ostree commit in it.
+    """
+    document: Json = {
+        "kind": "image",
+        "reference": image.reference,
+        "digest": image.digest,
+        "arch": str(image.arch),
+        "version": image.version,
+        "osname": image.osname,
+        "layers": len(image.layers),
+        "size": image.size,
+        "labels": dict(image.labels),
+        "layer": None,
+        "problem": None,
+    }
+    tree = open_tree(image, cache, events)
+    form = encapsulation(image)
+    try:
+        facts = read_facts(image, tree)
+    except BootimgError as error:
+        document["problem"] = error.as_dict()
+        return document
+    document["layer"] = {
+        "form": _form(len(image.layers), None if form is None else form.base),
+        "commit": None if form is None else form.commit,
+        "derived-layers": 0 if form is None else len(image.layers) - form.base,
+        "files": len(tree.entries),
+        "tree-size": tree.size,
+        "stream": facts.stream,
+        "kernel": facts.kernel_version,
+        "kernel-arguments": list(kernel_arguments(facts)),
+        "selinux-policy": facts.selinux_policy,
+        "bootupd": facts.has_bootupd,
+        "os-release": dict(facts.os_release),
+        "image-json": json.loads(tree.read(IMAGE_JSON)),
+    }
+    return document
+
+
+def _form(layers: int, base: int | None) -> str:
+    if base is None:
+        return "plain"
+    return "encapsulated" if base == layers else "derived"
+
+
+def inspect_build(build: Build) -> Json:
+    """A build as a document: what its meta.json says, and which of its files are there."""
+    return {
+        "kind": "build",
+        "build": build.id,
+        "arch": str(build.arch),
+        "path": str(build.path),
+        "name": build.meta.get("name"),
+        "version": build.meta.get("ostree-version"),
+        "commit": build.meta.get("ostree-commit"),
+        "images": {
+            key: {**entry, "present": (build.path / str(entry["path"])).is_file()}
+            for key, entry in build.images.items()
+        },
+    }

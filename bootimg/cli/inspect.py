@@ -1,0 +1,143 @@
+"""`bootimg inspect`: what a layer, a disk image or a build is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bootimg.arch import Arch
+from bootimg.atomic import temporary_folder
+from bootimg.builds.find import find_build
+from bootimg.builds.layout import LATEST, META
+from bootimg.cli.app import App
+from bootimg.cli.options import arch_option, builds_option, common, registry_options
+from bootimg.cli.unpacked import plain_image
+from bootimg.sizes import format_size
+from bootimg.vm.image import image_format, is_archive
+
+if TYPE_CHECKING:
+    from bootimg.layer.fetch import RegistryOptions
+
+Json = dict[str, Any]
+
+
+@click.command(
+    epilog="""\
+\b
+Examples:
+  bootimg inspect quay.io/fedora/fedora-coreos:stable
+  bootimg inspect disk.qcow2
+  bootimg inspect latest --json"""
+)
+@common
+@click.argument("what", metavar="IMAGE|FILE|BUILD")
+@arch_option
+@builds_option
+@registry_options
+def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOptions) -> None:
+    """Say what a layer, a disk image or a build is.
+
+    A path that is there is what it is: a build's folder, an image in an archive or a folder, else a disk,
+    compressed or not.  A word is `latest` or the id of a build if there is one, else an image.
+    """
+    path = Path(what)
+    if _is_build(path, what, builds):
+        from bootimg.build.inspection import inspect_build
+
+        document = inspect_build(find_build(builds, what if what == LATEST else _build_name(path), arch))
+    elif (path.is_file() and not is_archive(path)) or path.is_block_device():
+        document = _disk(app, path)
+    else:
+        from bootimg.build.inspection import inspect_image
+        from bootimg.layer.fetch import fetch
+
+        image = fetch(what, arch=arch, cache=app.cache, events=app.events, registry=registry)
+        document = inspect_image(image, app.cache, app.events)
+    lines = {"build": build_lines, "disk": disk_lines, "image": image_lines}[document["kind"]]
+    app.result(document, "\n".join(map(_printable, lines(document))))
+
+
+def _printable(line: str) -> str:
+    """The line without what could command a terminal: labels and titles are anybody's words."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
+
+
+def _is_build(path: Path, what: str, builds: Path) -> bool:
+    if what == LATEST or path.name == META:
+        return True
+    if path.is_dir():
+        return any((path / arch / META).is_file() for arch in ("", *Arch))
+    return "/" not in what and (builds / what).is_dir()
+
+
+def _build_name(path: Path) -> str:
+    """The build as `find_build` takes it: a folder by a path that cannot be an id."""
+    return str(path.absolute()) if path.exists() else str(path)
+
+
+def _disk(app: App, path: Path) -> Json:
+    from bootimg.disk.inspection import inspect_disk
+
+    with temporary_folder("bootimg-inspect-") as folder, plain_image(path, app.cache, app.events) as disk:
+        document = inspect_disk(disk, image_format(disk), folder)
+    size = path.stat().st_size if path.is_file() else document["virtual-size"]
+    return {**document, "path": str(path), "size": size}
+
+
+def build_lines(document: Json) -> Iterator[str]:
+    """A build for people."""
+    yield f"build      {document['build']}   {document['arch']}   {document['path']}"
+    yield f"version    {document['version']}"
+    yield f"commit     {document['commit']}"
+    for key, entry in document["images"].items():
+        size = format_size(entry["size"]) if "size" in entry else ""
+        missing = "" if entry["present"] else "   missing"
+        yield f" {key:<15} {entry['path']}   {size}   sha256:{entry.get('sha256', '')}{missing}"
+
+
+def disk_lines(document: Json) -> Iterator[str]:
+    """A disk image for people."""
+    size, virtual = format_size(document["size"]), format_size(document["virtual-size"])
+    sector = document["sector-size"]
+    yield f"disk       {document['path']}   {document['format']}   {size}, {virtual} virtual"
+    yield f"table      GPT {document['disk-guid']}, sectors of {sector} bytes"
+    for each in document["partitions"]:
+        found = each["filesystem"]
+        kind = f"{found['type']} {found['label'] or ''} {found['uuid'] or ''}".rstrip() if found else "-"
+        yield f" {each['number']:>3} {each['name']:<12} {format_size(each['size']):>10}   {kind}"
+    boot = document["boot"]
+    if boot is None:
+        yield "boot       there is no partition called boot"
+        return
+    yield f"ignition   {boot['ignition-platform'] or 'no platform'}"
+    yield f"first boot {'not yet' if boot['first-boot'] else 'done, or not wanted'}"
+    for command in boot["console"] or ():
+        yield f"console    {command}"
+    for entry in boot["entries"]:
+        yield f"entry      {entry['file']}: {entry.get('title', '')}"
+        yield f"  linux    {entry.get('linux', '')}"
+        yield f"  options  {' '.join(entry['options'])}"
+
+
+def image_lines(document: Json) -> Iterator[str]:
+    """A layer for people."""
+    yield f"image      {document['reference']}"
+    yield f"digest     {document['digest']}"
+    yield f"version    {document['version'] or 'none'}   {document['osname']}   {document['arch']}"
+    yield f"layers     {document['layers']}, {format_size(document['size'])}"
+    layer = document["layer"]
+    if layer is None:
+        yield f"problem    no disk can be made of it: {document['problem']['message']}"
+    else:
+        commit = f", commit {layer['commit']}" if layer["commit"] else ""
+        yield f"form       {layer['form']}{commit}"
+        yield f"tree       {layer['files']} files, {format_size(layer['tree-size'])}"
+        yield f"kernel     {layer['kernel']}"
+        yield f"arguments  {' '.join(layer['kernel-arguments'])}"
+        yield f"SELinux    {layer['selinux-policy'] or 'no policy'}"
+        yield f"bootupd    {'yes' if layer['bootupd'] else 'no'}"
+        yield from (f"image.json {key}: {value}" for key, value in layer["image-json"].items())
+    yield from (f"label      {key}={value}" for key, value in sorted(document["labels"].items()))

@@ -1,0 +1,121 @@
+"""What a disk image is, by its own word: partitions, filesystems, /boot.  Nothing is mounted.
+
+What only the root filesystem knows (the origin, the aleph file) is not read: XFS has no reader that
+needs neither root nor a virtual machine.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bootimg import process
+from bootimg.disk.bootpatch import BootFiles, read_boot_files
+from bootimg.disk.extents import FileSource
+from bootimg.disk.gpt import Partition
+from bootimg.disk.view import DiskView
+from bootimg.sizes import MIB
+
+Json = dict[str, Any]
+_IGNITION = "ignition.platform.id="
+_OSTREE = "ostree="
+_MARKERS = ("# CONSOLE-SETTINGS-START", "# CONSOLE-SETTINGS-END")
+# blkid's exit status where it finds nothing, or more than one thing.
+_NOTHING, _AMBIGUOUS = 2, 8
+
+
+def inspect_disk(disk: Path, disk_format: str, folder: Path) -> Json:
+    """The disk as a document; offsets and sizes in bytes, `boot` None where no partition is called that.
+
+    `disk_format` is QEMU's name, `folder` an empty scratch folder.  Errors: `gpt-damaged`,
+    `boot-partition-unreadable`, `boot-filesystem-damaged`, `qemu-img-missing`, `program-missing`.
+    """
+    view = DiskView(disk, disk_format, folder)
+    for partition in view.gpt.partitions:
+        offset, length = view.gpt.span(partition.number)
+        view.fetch(offset, min(MIB, length))
+    blkid = process.require("blkid", packages="util-linux")
+    document: Json = {
+        "kind": "disk",
+        "path": str(disk),
+        "format": disk_format,
+        "virtual-size": view.size,
+        "sector-size": view.gpt.sector_size,
+        "disk-guid": str(view.gpt.disk_guid),
+        "partitions": [_partition(view, partition, blkid) for partition in view.gpt.partitions],
+        "boot": None,
+    }
+    span = view.boot()
+    if span is not None:
+        with FileSource(view.path) as source:
+            document["boot"] = _boot(read_boot_files(source, *span, scratch=folder))
+    return document
+
+
+def _partition(view: DiskView, partition: Partition, blkid: Path) -> Json:
+    offset, size = view.gpt.span(partition.number)
+    return {
+        "number": partition.number,
+        "name": partition.name,
+        "type": str(partition.type_guid),
+        "guid": str(partition.guid),
+        "offset": offset,
+        "size": size,
+        "filesystem": _filesystem(view.path, offset, size, blkid),
+    }
+
+
+def _filesystem(path: Path, offset: int, size: int, blkid: Path) -> Json | None:
+    """What blkid makes of the partition's first MiB, in which every filesystem here has its superblock."""
+    words = ["--probe", "--usages", "filesystem", "--offset", str(offset), "--size", str(size)]
+    done = process.run([blkid, *words, "--output", "export", path], check=False, timeout=60)
+    if done.returncode in (_NOTHING, _AMBIGUOUS):
+        return None
+    if done.returncode:
+        raise process.failure(done)
+    found: dict[str, str] = {}
+    for line in done.stdout.decode(errors="replace").splitlines():
+        key, _, value = line.partition("=")
+        found[key] = "".join(shlex.split(value))
+    if "TYPE" not in found:
+        return None
+    return {"type": found["TYPE"], "label": found.get("LABEL"), "uuid": found.get("UUID")}
+
+
+def _boot(files: BootFiles) -> Json:
+    return {
+        "entries": [{"file": name, **bls_entry(text)} for name, text in files.entries.items()],
+        "console": None if files.console_cfg is None else console_commands(files.console_cfg),
+        "ignition-platform": _argument(files.options, _IGNITION),
+        "ostree": _argument(files.options, _OSTREE),
+        "first-boot": files.firstboot is not None,
+    }
+
+
+def bls_entry(text: str) -> Json:
+    """A Boot Loader Specification entry: its keys and their values, `options` and `initrd` as lists."""
+    found: Json = {"options": [], "initrd": []}
+    for line in text.splitlines():
+        key, _, value = line.strip().partition(" ")
+        if not key or key.startswith("#"):
+            continue
+        if key in ("options", "initrd"):
+            found[key] += value.split()
+        else:
+            found[key] = value.strip()
+    return found
+
+
+def console_commands(text: str) -> list[str]:
+    """The commands between the markers of a console.cfg."""
+    lines = text.splitlines()
+    if not all(marker in lines for marker in _MARKERS):
+        return []
+    start, end = (lines.index(marker) for marker in _MARKERS)
+    return [line for line in lines[start + 1 : end] if line]
+
+
+def _argument(options: Sequence[str], prefix: str) -> str | None:
+    return next((word.removeprefix(prefix) for word in options if word.startswith(prefix)), None)

@@ -1,0 +1,228 @@
+"""`bootimg inspect`: disks by blkid's, sfdisk's and debugfs' words, layers and builds by their own."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+
+from bootimg import process
+from bootimg.builds.find import digest_of
+from bootimg.cli.inspect import _printable
+from bootimg.disk.gpt import Gpt, Partition, write_gpt
+from bootimg.disk.inspection import bls_entry, console_commands
+from bootimg.disk.view import DiskView
+from bootimg.errors import ExitCode
+from bootimg.sizes import MIB
+from tests.unit import oci
+
+TITLE = "Stand-in 9.6 (ostree:0)"
+ENTRY = f"""title {TITLE}
+version 1
+# a comment
+options rw ostree=/ostree/boot.1/rhcos/abc/0 ignition.platform.id=aws
+options console=ttyS0
+linux /vmlinuz
+initrd /one.img
+"""
+CONSOLE = "\n# CONSOLE-SETTINGS-START\nserial --speed=115200\n# CONSOLE-SETTINGS-END\n"
+LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
+GUIDS = [uuid.UUID(int=number) for number in (1, 2, 3, 4)]
+BOOT_UUID = "96d15588-3596-4b3c-adca-a2ff7279ea63"
+ROOT_UUID = "910678ff-f77e-4a7d-8d53-86f2ac47a823"
+TOOLS = ("mke2fs", "mkfs.xfs", "mkfs.fat", "debugfs", "blkid", "qemu-img")
+needs_tools = pytest.mark.skipif(not all(map(process.find, TOOLS)), reason=f"needs {', '.join(TOOLS)}")
+
+
+def make_disk(folder: Path, *, sector: int = 512, boot: str = "boot", firstboot: bool = True) -> Path:
+    """A disk with a partition that holds nothing, a FAT, an ext4 and an XFS."""
+    tree = folder / "tree"
+    (tree / "loader" / "entries").mkdir(parents=True)
+    (tree / "grub2").mkdir()
+    (tree / "loader" / "entries" / "one.conf").write_text(ENTRY)
+    (tree / "grub2" / "console.cfg").write_text(CONSOLE)
+    if firstboot:
+        (tree / "ignition.firstboot").touch()
+    layout = [("BIOS-BOOT", 1, 1), ("EFI-SYSTEM", 2, 34), (boot, 36, 16), ("root", 52, 310)]
+    made = [
+        Partition(number, name, LINUX, GUIDS[number - 1], start * MIB // sector, size * MIB // sector)
+        for number, (name, start, size) in enumerate(layout, 1)
+    ]
+    disk = folder / "disk.raw"
+    write_gpt(disk, Gpt(uuid.UUID(int=9), 364 * MIB // sector, tuple(made), sector))
+    commands = {
+        2: ["mkfs.fat", "-F", "32", "-S", str(sector), "-n", "EFI-SYSTEM", "-i", "7b7795e7"],
+        3: ["mke2fs", "-q", "-t", "ext4", "-L", "boot", "-U", BOOT_UUID, "-d", str(tree)],
+        4: ["mkfs.xfs", "-q", "-s", f"size={sector}", "-L", "root", "-m", f"uuid={ROOT_UUID}"],
+    }  # fmt: skip
+    for number, command in commands.items():
+        part = folder / f"part-{number}"
+        with part.open("wb") as handle:
+            handle.truncate(layout[number - 1][2] * MIB)
+        process.run([*command, part])
+        at = f"seek={layout[number - 1][1]}"
+        process.run(["dd", f"if={part}", f"of={disk}", "bs=1M", at, "conv=notrunc,sparse", "status=none"])
+    return disk
+
+
+def run(*words: str | Path, cache: Path, code: int = 0) -> str:
+    argv = [sys.executable, "-m", "bootimg", "inspect", *map(str, words), "--cache", str(cache)]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
+
+
+@needs_tools
+@pytest.mark.parametrize("sector", [512, 4096])
+@pytest.mark.parametrize("form", ["raw", "qcow2", "vmdk", "gz"])
+def test_a_disk(tmp_path: Path, sector: int, form: str) -> None:
+    raw = make_disk(tmp_path, sector=sector)
+    disk = tmp_path / f"given.{form}"
+    if form == "gz":
+        with raw.open("rb") as source, gzip.open(disk, "wb", compresslevel=1) as target:
+            shutil.copyfileobj(source, target)
+    else:
+        options = ["-o", "subformat=streamOptimized"] if form == "vmdk" else []
+        process.run(["qemu-img", "convert", "-f", "raw", "-O", form, *options, raw, disk])
+    before = digest_of(disk)
+    document = json.loads(run(disk, "--json", cache=tmp_path / "cache"))
+    assert digest_of(disk) == before
+    size = disk.stat().st_size
+    assert (document["kind"], document["path"], document["size"]) == ("disk", str(disk), size)
+    assert document["format"] == ("raw" if form == "gz" else form)
+    assert (document["virtual-size"], document["sector-size"]) == (364 * MIB, sector)
+    assert document["disk-guid"] == str(uuid.UUID(int=9))
+    places = [(each["number"], each["name"], each["offset"] // MIB) for each in document["partitions"]]
+    assert places == [(1, "BIOS-BOOT", 1), (2, "EFI-SYSTEM", 2), (3, "boot", 36), (4, "root", 52)]
+    assert [each["guid"] for each in document["partitions"]] == list(map(str, GUIDS))
+    assert [each["filesystem"] for each in document["partitions"]] == [
+        None,
+        {"type": "vfat", "label": "EFI-SYSTEM", "uuid": "7B77-95E7"},
+        {"type": "ext4", "label": "boot", "uuid": BOOT_UUID},
+        {"type": "xfs", "label": "root", "uuid": ROOT_UUID},
+    ]
+    boot = document["boot"]
+    assert (boot["ignition-platform"], boot["first-boot"]) == ("aws", True)
+    assert boot["ostree"] == "/ostree/boot.1/rhcos/abc/0"
+    assert boot["console"] == ["serial --speed=115200"]
+    (entry,) = boot["entries"]
+    assert (entry["file"], entry["title"], entry["initrd"]) == ("one.conf", TITLE, ["/one.img"])
+
+
+@needs_tools
+def test_a_disk_for_people(tmp_path: Path) -> None:
+    text = run(make_disk(tmp_path, firstboot=False), cache=tmp_path / "cache")
+    for line in ("ignition   aws", "first boot done, or not wanted", "console    serial --speed=115200"):
+        assert line in text.splitlines()
+    assert f"entry      one.conf: {TITLE}" in text
+
+
+@needs_tools
+def test_a_disk_without_a_boot_partition_is_a_disk(tmp_path: Path) -> None:
+    disk = make_disk(tmp_path, boot="usr")
+    assert json.loads(run(disk, "--json", cache=tmp_path / "cache"))["boot"] is None
+    assert "there is no partition called boot" in run(disk, cache=tmp_path / "cache")
+
+
+@needs_tools
+@pytest.mark.parametrize("size", [0, 1, 1000, 8 * MIB])
+def test_what_is_no_disk(tmp_path: Path, size: int) -> None:
+    disk = tmp_path / "x"
+    disk.write_bytes(bytes(size))
+    assert "gpt-damaged" in run(disk, cache=tmp_path / "cache", code=ExitCode.FAILED)
+
+
+@needs_tools
+def test_a_view_has_what_was_fetched_alone(tmp_path: Path) -> None:
+    disk = make_disk(tmp_path)
+    view = DiskView(disk, "raw", tmp_path)
+    given, seen = disk.read_bytes(), view.path.read_bytes()
+    assert len(seen) == len(given)
+    assert seen[:MIB] == given[:MIB]
+    assert not any(seen[MIB:])
+    assert view.boot() == (36 * MIB, 16 * MIB)
+    view.fetch(363 * MIB, 2 * MIB)
+    seen = view.path.read_bytes()
+    assert seen[36 * MIB : 52 * MIB] == given[36 * MIB : 52 * MIB]
+    assert seen[363 * MIB :] == given[363 * MIB :]
+    assert not any(seen[2 * MIB : 36 * MIB])
+
+
+def test_an_iso_is_no_disk(tmp_path: Path) -> None:
+    iso = tmp_path / "x.iso"
+    iso.write_bytes(bytes(0x8001) + b"CD001" + bytes(2048))
+    assert "image-format-unsupported" in run(iso, cache=tmp_path / "cache", code=ExitCode.USAGE)
+
+
+@pytest.mark.parametrize("archive", [False, True])
+def test_a_layer(tmp_path: Path, archive: bool) -> None:
+    kargs = b'{"size": 4, "extra-kargs": ["mitigations=auto"], "vmware-os-type": "x"}'
+    layout = oci.Layout(tmp_path / "image")
+    layout.add([oci.bootable(image_json=kargs)])
+    given = layout.archive(tmp_path / "layer.ociarchive") if archive else layout.path
+    words: list[str | Path] = [given, "--arch", "x86_64"]
+    document = json.loads(run(*words, "--json", cache=tmp_path / "cache"))
+    assert (document["kind"], document["arch"], document["layers"]) == ("image", "x86_64", 1)
+    assert document["labels"] == dict(oci.LABELS)
+    assert document["problem"] is None
+    layer = document["layer"]
+    assert (layer["form"], layer["commit"], layer["kernel"]) == ("plain", None, oci.KERNEL)
+    assert layer["kernel-arguments"] == ["mitigations=auto"]
+    assert layer["os-release"]["VERSION_ID"] == "9.6"
+    assert layer["image-json"] == json.loads(kargs)
+    text = run(*words, cache=tmp_path / "cache")
+    assert f"kernel     {oci.KERNEL}" in text.splitlines()
+
+
+def test_a_layer_of_which_no_disk_can_be_made_says_why(tmp_path: Path) -> None:
+    layout = oci.Layout(tmp_path / "image")
+    layout.add([oci.bootable(kernels=())])
+    words: list[str | Path] = [layout.path, "--arch", "x86_64"]
+    document = json.loads(run(*words, "--json", cache=tmp_path / "cache"))
+    assert document["layer"] is None
+    assert document["problem"]["id"] == "kernel-missing"
+    assert "no disk can be made of it: the image has no kernel" in run(*words, cache=tmp_path / "cache")
+
+
+def test_a_build_by_any_of_its_names(tmp_path: Path) -> None:
+    folder = tmp_path / "builds" / "1.2-0" / "x86_64"
+    folder.mkdir(parents=True)
+    images = {
+        "qemu": {"path": "q.qcow2", "size": 5, "sha256": "ab"},
+        "aws": {"path": "gone.vmdk", "size": 9, "sha256": "cd"},
+    }
+    meta = {"buildid": "1.2-0", "coreos-assembler.basearch": "x86_64", "ostree-version": "1.2"}
+    (folder / "meta.json").write_text(json.dumps({**meta, "images": images}))
+    (folder / "q.qcow2").write_bytes(b"12345")
+    index = {"schema-version": "1.0.0", "builds": [{"id": "1.2-0", "arches": ["x86_64"]}], "timestamp": "x"}
+    (tmp_path / "builds" / "builds.json").write_text(json.dumps(index))
+    common: list[str | Path] = ["-o", tmp_path / "builds", "--arch", "x86_64"]
+    for name in ("latest", "1.2-0", folder, folder.parent, folder / "meta.json"):
+        document = json.loads(run(name, *common, "--json", cache=tmp_path / "cache"))
+        assert (document["kind"], document["build"], document["version"]) == ("build", "1.2-0", "1.2")
+        present = {key: entry["present"] for key, entry in document["images"].items()}
+        assert present == {"qemu": True, "aws": False}
+    lines = run("latest", *common, cache=tmp_path / "cache").splitlines()
+    assert [line.endswith("missing") for line in lines if ".vmdk" in line or ".qcow2" in line] == [
+        False,
+        True,
+    ]
+    assert "build-not-found" in run("latest", "-o", tmp_path, cache=tmp_path / "cache", code=ExitCode.USAGE)
+
+
+def test_entries_and_consoles_are_read_as_they_are_written() -> None:
+    entry = bls_entry(ENTRY)
+    assert entry["options"][-2:] == ["ignition.platform.id=aws", "console=ttyS0"]
+    assert (entry["version"], entry["linux"]) == ("1", "/vmlinuz")
+    assert console_commands(CONSOLE) == ["serial --speed=115200"]
+    assert console_commands("serial\n") == []
+
+
+def test_a_terminal_is_not_commanded() -> None:
+    assert _printable("title \x1b[2J\x07é") == "title \\x1b[2J\\x07é"
