@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,5 +140,5 @@ def image_lines(document: Json) -> Iterator[str]:
         yield f"arguments  {' '.join(layer['kernel-arguments'])}"
         yield f"SELinux    {layer['selinux-policy'] or 'no policy'}"
         yield f"bootupd    {'yes' if layer['bootupd'] else 'no'}"
-        yield from (f"image.json {key}: {value}" for key, value in layer["image-json"].items())
+        yield from (f"image.json {key}: {json.dumps(value)}" for key, value in layer["image-json"].items())
     yield from (f"label      {key}={value}" for key, value in sorted(document["labels"].items()))

@@ -178,6 +178,7 @@ def test_a_layer(tmp_path: Path, archive: bool) -> None:
     assert layer["image-json"] == json.loads(kargs)
     text = run(*words, cache=tmp_path / "cache")
     assert f"kernel     {oci.KERNEL}" in text.splitlines()
+    assert 'image.json extra-kargs: ["mitigations=auto"]' in text.splitlines()
 
 
 def test_a_layer_of_which_no_disk_can_be_made_says_why(tmp_path: Path) -> None:
