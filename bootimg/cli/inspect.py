@@ -109,6 +109,7 @@ def disk_lines(document: Json) -> Iterator[str]:
         found = each["filesystem"]
         kind = f"{found['type']} {found['label'] or ''} {found['uuid'] or ''}".rstrip() if found else "-"
         yield f" {each['number']:>3} {each['name']:<12} {format_size(each['size']):>10}   {kind}"
+    yield from _root_lines(document["root"] or {})
     boot = document["boot"]
     if boot is None:
         yield "boot       there is no partition called boot"
@@ -121,6 +122,15 @@ def disk_lines(document: Json) -> Iterator[str]:
         yield f"entry      {entry['file']}: {entry.get('title', '')}"
         yield f"  linux    {entry.get('linux', '')}"
         yield f"  options  {' '.join(entry['options'])}"
+
+
+def _root_lines(root: Json) -> Iterator[str]:
+    if root.get("problem"):
+        yield f"root       {root['problem']['message']}"
+    for each in root.get("deployments", ()):
+        yield f"deployed   {each['commit']} in {each['stateroot']}"
+        yield from (f"  origin   {key}={value}" for key, value in (each["origin"] or {}).items())
+    yield from (f"aleph      {key}: {json.dumps(value)}" for key, value in (root.get("aleph") or {}).items())
 
 
 def image_lines(document: Json) -> Iterator[str]:

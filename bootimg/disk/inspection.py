@@ -1,11 +1,9 @@
-"""What a disk image is, by its own word: partitions, filesystems, /boot.  Nothing is mounted.
-
-What only the root filesystem knows (the origin, the aleph file) is not read: XFS has no reader that
-needs neither root nor a virtual machine.
-"""
+"""What a disk image is, by its own word: partitions, filesystems, /boot, deployments.  Nothing is mounted."""
 
 from __future__ import annotations
 
+import configparser
+import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +11,18 @@ from typing import Any
 
 from bootimg import process
 from bootimg.disk.bootpatch import BootFiles, read_boot_files
-from bootimg.disk.extents import FileSource
+from bootimg.disk.extents import FileSource, copy_sparse
 from bootimg.disk.gpt import Partition
 from bootimg.disk.view import DiskView
+from bootimg.disk.xfsread import XfsImage, is_plain
+from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
 
 Json = dict[str, Any]
+ROOT = "root"
+_DEPLOYMENTS = "/ostree/deploy"
+# The second is the older name, today a link to the first.
+_ALEPHS = ("/.aleph-version.json", "/.coreos-aleph-version.json")
 _IGNITION = "ignition.platform.id="
 _OSTREE = "ostree="
 _MARKERS = ("# CONSOLE-SETTINGS-START", "# CONSOLE-SETTINGS-END")
@@ -28,6 +32,9 @@ _NOTHING, _AMBIGUOUS = 2, 8
 
 def inspect_disk(disk: Path, disk_format: str, folder: Path) -> Json:
     """The disk as a document; offsets and sizes in bytes, `boot` None where no partition is called that.
+
+    `root` is None where no XFS is on a partition called root; where that cannot be read, its `problem` is
+    the error.
 
     `disk_format` is QEMU's name, `folder` an empty scratch folder.  Errors: `gpt-damaged`,
     `boot-partition-unreadable`, `boot-filesystem-damaged`, `qemu-img-missing`, `program-missing`.
@@ -46,11 +53,15 @@ def inspect_disk(disk: Path, disk_format: str, folder: Path) -> Json:
         "disk-guid": str(view.gpt.disk_guid),
         "partitions": [_partition(view, partition, blkid) for partition in view.gpt.partitions],
         "boot": None,
+        "root": None,
     }
     span = view.boot()
     if span is not None:
         with FileSource(view.path) as source:
             document["boot"] = _boot(read_boot_files(source, *span, scratch=folder))
+    for partition, described in zip(view.gpt.partitions, document["partitions"], strict=True):
+        if partition.name == ROOT and (described["filesystem"] or {}).get("type") == "xfs":
+            document["root"] = _root(view, *view.gpt.span(partition.number), folder)
     return document
 
 
@@ -119,3 +130,47 @@ def console_commands(text: str) -> list[str]:
 
 def _argument(options: Sequence[str], prefix: str) -> str | None:
     return next((word.removeprefix(prefix) for word in options if word.startswith(prefix)), None)
+
+
+def _root(view: DiskView, offset: int, size: int, folder: Path) -> Json:
+    view.fetch(offset, size)
+    image = XfsImage(folder / "root")
+    with FileSource(view.path) as source:
+        copy_sparse(source, image.path, offset=offset, length=size)
+    try:
+        contents = (image.content(path) for path in _ALEPHS)
+        aleph = next((content for content in contents if content is not None), None)
+        found = {"deployments": _deployments(image), "aleph": aleph and _json(aleph)}
+    except BootimgError as error:
+        return {"deployments": [], "aleph": None, "problem": error.as_dict()}
+    return {**found, "problem": None}
+
+
+def _deployments(image: XfsImage) -> list[Json]:
+    found = []
+    for stateroot in sorted(filter(is_plain, image.listing(_DEPLOYMENTS))):
+        folder = f"{_DEPLOYMENTS}/{stateroot}/deploy"
+        for name, kind in sorted(image.listing(folder).items()):
+            if kind == "directory" and is_plain(name):
+                origin = image.content(f"{folder}/{name}.origin")
+                commit = name.partition(".")[0]
+                found.append({"stateroot": stateroot, "commit": commit, "origin": origin and _origin(origin)})
+    return found
+
+
+def _origin(content: bytes) -> Json | None:
+    """The key file's group `origin`; None of what is no key file."""
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string(content.decode(errors="replace"))
+        return dict(parser["origin"])
+    except (configparser.Error, KeyError):
+        return None
+
+
+def _json(content: bytes) -> Json | None:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None

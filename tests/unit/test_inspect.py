@@ -32,11 +32,35 @@ linux /vmlinuz
 initrd /one.img
 """
 CONSOLE = "\n# CONSOLE-SETTINGS-START\nserial --speed=115200\n# CONSOLE-SETTINGS-END\n"
+COMMIT = "ab" * 32
+ORIGIN = "[origin]\ncontainer-image-reference=ostree-unverified-registry:quay.io/example/os:1\n"
+ALEPH = {"version": "9.6", "padding": "x" * 9000}
+# mkfs.xfs makes the files of it; the second deployment has no origin.
+PROTOFILE = """/
+0 0
+d--755 0 0
+.aleph-version.json ---644 0 0 {folder}/aleph
+.coreos-aleph-version.json l--777 0 0 .aleph-version.json
+ostree d--755 0 0
+deploy d--755 0 0
+rhcos d--755 0 0
+deploy d--755 0 0
+{commit}.0 d--755 0 0
+$
+{commit}.1 d--755 0 0
+$
+{commit}.0.origin ---644 0 0 {folder}/origin
+$
+$
+$
+$
+$
+"""
 LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
 GUIDS = [uuid.UUID(int=number) for number in (1, 2, 3, 4)]
 BOOT_UUID = "96d15588-3596-4b3c-adca-a2ff7279ea63"
 ROOT_UUID = "910678ff-f77e-4a7d-8d53-86f2ac47a823"
-TOOLS = ("mke2fs", "mkfs.xfs", "mkfs.fat", "debugfs", "blkid", "qemu-img")
+TOOLS = ("mke2fs", "mkfs.xfs", "xfs_db", "mkfs.fat", "debugfs", "blkid", "qemu-img")
 needs_tools = pytest.mark.skipif(not all(map(process.find, TOOLS)), reason=f"needs {', '.join(TOOLS)}")
 
 
@@ -49,6 +73,9 @@ def make_disk(folder: Path, *, sector: int = 512, boot: str = "boot", firstboot:
     (tree / "grub2" / "console.cfg").write_text(CONSOLE)
     if firstboot:
         (tree / "ignition.firstboot").touch()
+    (folder / "aleph").write_text(json.dumps(ALEPH))
+    (folder / "origin").write_text(ORIGIN)
+    (folder / "protofile").write_text(PROTOFILE.format(folder=folder, commit=COMMIT))
     layout = [("BIOS-BOOT", 1, 1), ("EFI-SYSTEM", 2, 34), (boot, 36, 16), ("root", 52, 310)]
     made = [
         Partition(number, name, LINUX, GUIDS[number - 1], start * MIB // sector, size * MIB // sector)
@@ -56,10 +83,11 @@ def make_disk(folder: Path, *, sector: int = 512, boot: str = "boot", firstboot:
     ]
     disk = folder / "disk.raw"
     write_gpt(disk, Gpt(uuid.UUID(int=9), 364 * MIB // sector, tuple(made), sector))
+    proto = str(folder / "protofile")
     commands = {
         2: ["mkfs.fat", "-F", "32", "-S", str(sector), "-n", "EFI-SYSTEM", "-i", "7b7795e7"],
         3: ["mke2fs", "-q", "-t", "ext4", "-L", "boot", "-U", BOOT_UUID, "-d", str(tree)],
-        4: ["mkfs.xfs", "-q", "-s", f"size={sector}", "-L", "root", "-m", f"uuid={ROOT_UUID}"],
+        4: ["mkfs.xfs", "-q", "-s", f"size={sector}", "-L", "root", "-m", f"uuid={ROOT_UUID}", "-p", proto],
     }  # fmt: skip
     for number, command in commands.items():
         part = folder / f"part-{number}"
@@ -107,6 +135,13 @@ def test_a_disk(tmp_path: Path, sector: int, form: str) -> None:
         {"type": "ext4", "label": "boot", "uuid": BOOT_UUID},
         {"type": "xfs", "label": "root", "uuid": ROOT_UUID},
     ]
+    origin = {"container-image-reference": "ostree-unverified-registry:quay.io/example/os:1"}
+    deployed = {"stateroot": "rhcos", "commit": COMMIT}
+    assert document["root"] == {
+        "deployments": [{**deployed, "origin": origin}, {**deployed, "origin": None}],
+        "aleph": ALEPH,
+        "problem": None,
+    }
     boot = document["boot"]
     assert (boot["ignition-platform"], boot["first-boot"]) == ("aws", True)
     assert boot["ostree"] == "/ostree/boot.1/rhcos/abc/0"
@@ -128,6 +163,18 @@ def test_a_disk_without_a_boot_partition_is_a_disk(tmp_path: Path) -> None:
     disk = make_disk(tmp_path, boot="usr")
     assert json.loads(run(disk, "--json", cache=tmp_path / "cache"))["boot"] is None
     assert "there is no partition called boot" in run(disk, cache=tmp_path / "cache")
+
+
+@needs_tools
+def test_a_root_that_cannot_be_read_is_said_and_the_rest_told(tmp_path: Path) -> None:
+    disk = make_disk(tmp_path)
+    with disk.open("r+b") as handle:
+        # The version of the superblock; blkid looks at the magic number and the geometry.
+        handle.seek(52 * MIB + 100)
+        handle.write(b"\0\x09")
+    document = json.loads(run(disk, "--json", cache=tmp_path / "cache"))
+    assert document["root"]["problem"]["id"] == "root-filesystem-unreadable"
+    assert document["boot"]["ignition-platform"] == "aws"
 
 
 @needs_tools

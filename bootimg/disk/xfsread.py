@@ -1,0 +1,104 @@
+"""Small files of an XFS that nothing has mounted, by xfs_db.
+
+xfs_db exits 0 when its command failed, and what it says is for people: a line that is not as expected
+is `root-filesystem-unreadable`, never passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootimg import process
+from bootimg.errors import BootimgError
+
+_LIMIT = 1 << 20
+"""Bytes a file may have to be read."""
+_NAME = re.compile(r"^\d+\s+\d+\s+(\w+)\s+0x[0-9a-f]+\s+\d+\s(.*) \(\w+\)$")
+_FIELD = re.compile(r"^(?:core\.)?(\w+) = (\S+)")
+_EXTENT = re.compile(r"^data offset (\d+) startblock \d+ \((\d+)/(\d+)\) count (\d+) flag 0$")
+_REGULAR = 0o100000
+# What xfs_db would split, or take for a quote or another path.
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class XfsImage:
+    """A filesystem in a file of its own."""
+
+    path: Path
+
+    def listing(self, folder: str) -> dict[str, str]:
+        """The names in a folder with their types as xfs_db calls them (`regular`, `directory`, `symlink`).
+
+        Empty where there is no such folder.
+        """
+        found = {}
+        for line in self._run(f"path {folder}", "ls"):
+            match = _NAME.match(line)
+            if match and match[2] not in (".", ".."):
+                found[match[2]] = match[1]
+        return found
+
+    def content(self, path: str) -> bytes | None:
+        """A regular file's content; None where its folder has none of that name.
+
+        `root-filesystem-unreadable` for one of more than a MiB, or that is not all there.
+        """
+        folder, _, name = path.rpartition("/")
+        if self.listing(folder or "/").get(name) != "regular":
+            return None
+        fields = self._fields(f"path {path}", "print core.mode core.size core.format")
+        size, mode = int(fields["size"]), int(fields["mode"], 8)
+        if mode & 0o170000 != _REGULAR or size > _LIMIT:
+            raise _unreadable(f"{path} has {size} bytes and the mode {mode:o}")
+        return self._data(path, size)
+
+    def _data(self, path: str, size: int) -> bytes:
+        geometry = self._fields("sb 0", "print blocksize agblocks")
+        block, group = int(geometry["blocksize"]), int(geometry["agblocks"])
+        data = bytearray(size)
+        covered = 0
+        with self.path.open("rb") as image:
+            for line in self._run(f"path {path}", "bmap"):
+                match = _EXTENT.match(line)
+                if not match:
+                    raise _unreadable(f"{path} is laid out as {line!r}")
+                offset, ag, start, count = map(int, match.groups())
+                image.seek((ag * group + start) * block)
+                at, length = offset * block, min(count * block, size - offset * block)
+                if length > 0:
+                    data[at : at + length] = image.read(length)
+                    covered += length
+        if covered != size or len(data) != size:
+            raise _unreadable(f"{path} has {size} bytes, {covered} are there")
+        return bytes(data)
+
+    def _fields(self, *commands: str) -> dict[str, str]:
+        found = {match[1]: match[2] for line in self._run(*commands) if (match := _FIELD.match(line))}
+        if len(found) < 2:
+            raise _unreadable(f"`{'; '.join(commands)}` has no answer")
+        return found
+
+    def _run(self, *commands: str) -> Iterator[str]:
+        words = [word for command in commands for word in ("-c", command)]
+        program = process.require("xfs_db", packages="xfsprogs")
+        done = process.run([program, "-r", *words, self.path], check=False, timeout=60)
+        if done.returncode:
+            raise _unreadable(done.stderr.decode(errors="replace").strip().partition("\n")[0][:200])
+        return iter(done.stdout.decode(errors="replace").splitlines())
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name can be part of a path given to `XfsImage`."""
+    return _PLAIN.fullmatch(name) is not None
+
+
+def _unreadable(why: str) -> BootimgError:
+    return BootimgError(
+        "root-filesystem-unreadable",
+        f"the root filesystem cannot be read: {why}",
+        hint="it may have features that are newer than this machine's xfsprogs, or be damaged",
+    )
