@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootimg.arch import Arch
-from bootimg.atomic import temporary_folder
+from bootimg.atomic import scratch_folder
 from bootimg.builds.find import find_build
 from bootimg.builds.layout import LATEST, META
 from bootimg.cli.app import App
@@ -82,7 +82,9 @@ def _build_name(path: Path) -> str:
 def _disk(app: App, path: Path) -> Json:
     from bootimg.disk.inspection import inspect_disk
 
-    with temporary_folder("bootimg-inspect-") as folder, plain_image(path, app.cache, app.events) as disk:
+    # In the cache, for the root filesystem is copied: /tmp may be memory.
+    tmp = app.cache.folder("tmp")
+    with scratch_folder(tmp, "inspect-") as folder, plain_image(path, app.cache, app.events) as disk:
         document = inspect_disk(disk, image_format(disk), folder)
     size = path.stat().st_size if path.is_file() else document["virtual-size"]
     return {**document, "path": str(path), "size": size}
