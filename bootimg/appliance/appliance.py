@@ -274,9 +274,8 @@ class Appliance:
         except WorkerGoneError:
             self.kill()
             raise _died(what, "the process that drives it ended", self.log) from None
-        except (
-            BaseException
-        ):  # interrupted: the answer that is still to come must not be read by the next call
+        except BaseException:
+            # Interrupted: the answer that is still to come must not be read by the next call.
             self.kill()
             raise
         if not answer["ok"]:

@@ -25,6 +25,8 @@ ENTRIES = "/loader/entries"
 CONSOLE_CFG = "/grub2/console.cfg"
 PLATFORMS_JSON = "/coreos/platforms.json"
 FIRSTBOOT = "/ignition.firstboot"
+CONSOLE_MARKERS = ("# CONSOLE-SETTINGS-START", "# CONSOLE-SETTINGS-END")
+IGNITION_PLATFORM = "ignition.platform.id="
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +101,14 @@ def platform_edits(
 
 def platform_arguments(ignition_id: str, console: Console) -> tuple[str, ...]:
     """The kernel arguments that tell a platform's disk from the base disk."""
-    return (f"ignition.platform.id={ignition_id}", *console.kernel_arguments)
+    return (f"{IGNITION_PLATFORM}{ignition_id}", *console.kernel_arguments)
 
 
 def console_cfg(commands: Sequence[str]) -> str:
     """GRUB's console.cfg; coreos-installer wants a line, if an empty one, before the START marker."""
     body = "\n".join(commands)
-    return f"\n# CONSOLE-SETTINGS-START\n{body}\n# CONSOLE-SETTINGS-END\n"
+    start, end = CONSOLE_MARKERS
+    return f"\n{start}\n{body}\n{end}\n"
 
 
 def append_options(entry: str, arguments: Sequence[str]) -> str:

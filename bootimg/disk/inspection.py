@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bootimg import process
-from bootimg.disk.bootpatch import BootFiles, read_boot_files
+from bootimg.disk.aleph import ALEPH, COREOS_ALEPH
+from bootimg.disk.bootpatch import CONSOLE_MARKERS, IGNITION_PLATFORM, BootFiles, read_boot_files
 from bootimg.disk.extents import FileSource, copy_sparse
 from bootimg.disk.gpt import Partition
 from bootimg.disk.view import DiskView
@@ -22,10 +23,8 @@ Json = dict[str, Any]
 ROOT = "root"
 _DEPLOYMENTS = "/ostree/deploy"
 # The second is the older name, today a link to the first.
-_ALEPHS = ("/.aleph-version.json", "/.coreos-aleph-version.json")
-_IGNITION = "ignition.platform.id="
+_ALEPHS = (f"/{ALEPH}", f"/{COREOS_ALEPH}")
 _OSTREE = "ostree="
-_MARKERS = ("# CONSOLE-SETTINGS-START", "# CONSOLE-SETTINGS-END")
 # blkid's exit status where it finds nothing, or more than one thing.
 _NOTHING, _AMBIGUOUS = 2, 8
 
@@ -99,7 +98,7 @@ def _boot(files: BootFiles) -> Json:
     return {
         "entries": [{"file": name, **bls_entry(text)} for name, text in files.entries.items()],
         "console": None if files.console_cfg is None else console_commands(files.console_cfg),
-        "ignition-platform": _argument(files.options, _IGNITION),
+        "ignition-platform": _argument(files.options, IGNITION_PLATFORM),
         "ostree": _argument(files.options, _OSTREE),
         "first-boot": files.firstboot is not None,
     }
@@ -122,9 +121,9 @@ def bls_entry(text: str) -> Json:
 def console_commands(text: str) -> list[str]:
     """The commands between the markers of a console.cfg."""
     lines = text.splitlines()
-    if not all(marker in lines for marker in _MARKERS):
+    if not all(marker in lines for marker in CONSOLE_MARKERS):
         return []
-    start, end = (lines.index(marker) for marker in _MARKERS)
+    start, end = (lines.index(marker) for marker in CONSOLE_MARKERS)
     return [line for line in lines[start + 1 : end] if line]
 
 
