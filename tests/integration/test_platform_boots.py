@@ -1,4 +1,4 @@
-"""Images of two platforms boot, and Ignition takes its config the way each platform gives it."""
+"""Images of three platforms boot, and Ignition takes its config the way each platform gives it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bootimg.cli.kargs import overlay_with_kargs
 from bootimg.vm.firmware import Firmware
 
 from . import metadata
@@ -29,7 +30,7 @@ SCREEN_LAST = ["console=ttyS0,115200n8", "console=tty0"]
 @pytest.fixture(scope="module")
 def images(workspace: Workspace, layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     own = Workspace(workspace.cache, tmp_path_factory.mktemp("platforms"))
-    done = own.bootimg("build", layer, "-p", "aws,openstack", "--json")
+    done = own.bootimg("build", layer, "-p", "aws,openstack,metal", "--json")
     return Built(own, json.loads(done.stdout))
 
 
@@ -95,3 +96,18 @@ def test_aws_takes_its_config_from_the_metadata_service(
     options = metadata_network(config[0])
     found = boot(disk, tmp_path / "console.log", None, Firmware.BIOS, options)
     assert_well(found, config[1], "aws", SERIAL_LAST)
+
+
+def test_metal_takes_its_config_from_the_kernel_command_line(
+    images: Built, config: tuple[Path, str], tmp_path: Path
+) -> None:
+    """As a machine that boots from the network is given it; coreos-installer's way is its own test."""
+    disk = disk_of(images, "metal", "raw", tmp_path)
+    output("qemu-img", "resize", "-q", disk, "4G")
+    url = f"ignition.config.url=http://{metadata.ADDRESS}/config.ign"
+    overlay = overlay_with_kargs(disk, "qcow2", [url], tmp_path)
+    options = metadata_network(config[0])
+    found = boot(overlay, tmp_path / "console.log", None, Firmware.BIOS, options)
+    assert url in found["cmdline"].split()
+    assert_well(found, config[1], "metal", [])
+    assert int(found["size"]) > 3 << 30
