@@ -12,7 +12,7 @@ from typing import Any
 from bootimg import process
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH
 from bootimg.disk.bootpatch import CONSOLE_MARKERS, IGNITION_PLATFORM, BootFiles, read_boot_files
-from bootimg.disk.extents import FileSource, copy_sparse
+from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import Partition
 from bootimg.disk.view import DiskView
 from bootimg.disk.xfsread import XfsImage, is_plain
@@ -132,10 +132,8 @@ def _argument(options: Sequence[str], prefix: str) -> str | None:
 
 
 def _root(view: DiskView, offset: int, size: int, folder: Path) -> Json:
-    view.fetch(offset, size)
     image = XfsImage(folder / "root")
-    with FileSource(view.path) as source:
-        copy_sparse(source, image.path, offset=offset, length=size)
+    view.extract(offset, size, image.path)
     try:
         contents = (image.content(path) for path in _ALEPHS)
         aleph = next((content for content in contents if content is not None), None)
@@ -159,7 +157,8 @@ def _deployments(image: XfsImage) -> list[Json]:
 
 def _origin(content: bytes) -> Json | None:
     """The key file's group `origin`; None of what is no key file."""
-    parser = configparser.RawConfigParser(strict=False)
+    parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
         parser.read_string(content.decode(errors="replace"))
         return dict(parser["origin"])

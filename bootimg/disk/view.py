@@ -38,15 +38,25 @@ class DiskView:
 
     def fetch(self, offset: int, length: int) -> None:
         """Copy a range of the disk, as much of it as the disk has."""
-        length = min(length, self.size - offset) // _SECTOR * _SECTOR
-        if length <= 0:
+        length = self._there(offset, length)
+        if not length:
             return
-        windows = (
-            _window(self._format, self.disk, offset, length),
-            _window("raw", self.path, offset, length),
-        )
-        words = ["convert", "-n", "--image-opts", "--target-image-opts"]
-        process.run([self._qemu_img, *words, *windows], timeout=600)
+        target = ["-n", "--target-image-opts", _window("raw", self.path, offset, length)]
+        self._convert(_window(self._format, self.disk, offset, length), *target)
+
+    def extract(self, offset: int, length: int, path: Path) -> None:
+        """Copy a range of the disk, as much of it as the disk has, to a sparse raw file of its own."""
+        length = self._there(offset, length)
+        if not length:
+            path.touch()
+            return
+        self._convert(_window(self._format, self.disk, offset, length), "-O", "raw", str(path.absolute()))
+
+    def _there(self, offset: int, length: int) -> int:
+        return max(0, min(length, self.size - offset)) // _SECTOR * _SECTOR
+
+    def _convert(self, source: str, *target: str) -> None:
+        process.run([self._qemu_img, "convert", "--image-opts", source, *target], timeout=600)
 
     def boot(self) -> tuple[int, int] | None:
         """Offset and length in bytes of the partition called boot, fetched; None where there is none."""

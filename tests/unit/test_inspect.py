@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -33,7 +34,7 @@ initrd /one.img
 """
 CONSOLE = "\n# CONSOLE-SETTINGS-START\nserial --speed=115200\n# CONSOLE-SETTINGS-END\n"
 COMMIT = "ab" * 32
-ORIGIN = "[origin]\ncontainer-image-reference=ostree-unverified-registry:quay.io/example/os:1\n"
+ORIGIN = "[origin]\ncontainer-image-reference=ostree-unverified-registry:quay.io/example/os:1\nA:Key=1\n"
 ALEPH = {"version": "9.6", "padding": "x" * 9000}
 # mkfs.xfs makes the files of it; the second deployment has no origin.
 PROTOFILE = """/
@@ -135,7 +136,7 @@ def test_a_disk(tmp_path: Path, sector: int, form: str) -> None:
         {"type": "ext4", "label": "boot", "uuid": BOOT_UUID},
         {"type": "xfs", "label": "root", "uuid": ROOT_UUID},
     ]
-    origin = {"container-image-reference": "ostree-unverified-registry:quay.io/example/os:1"}
+    origin = {"container-image-reference": "ostree-unverified-registry:quay.io/example/os:1", "A:Key": "1"}
     deployed = {"stateroot": "rhcos", "commit": COMMIT}
     assert document["root"] == {
         "deployments": [{**deployed, "origin": origin}, {**deployed, "origin": None}],
@@ -163,6 +164,18 @@ def test_a_disk_without_a_boot_partition_is_a_disk(tmp_path: Path) -> None:
     disk = make_disk(tmp_path, boot="usr")
     assert json.loads(run(disk, "--json", cache=tmp_path / "cache"))["boot"] is None
     assert "there is no partition called boot" in run(disk, cache=tmp_path / "cache")
+
+
+@needs_tools
+@pytest.mark.parametrize("size", [52, 200])
+def test_a_disk_that_is_cut_off_is_told_as_far_as_it_goes(tmp_path: Path, size: int) -> None:
+    disk = make_disk(tmp_path)
+    os.truncate(disk, size * MIB)
+    document = json.loads(run(disk, "--json", cache=tmp_path / "cache"))
+    assert document["boot"]["ignition-platform"] == "aws"
+    assert document["partitions"][3]["offset"] == 52 * MIB
+    root = document["root"]
+    assert root is None or root["problem"]["id"] == "root-filesystem-unreadable"
 
 
 @needs_tools
