@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootimg.events import Events
+
 
 def default_root() -> Path:
     """$BOOTIMG_CACHE, else bootimg's folder in the XDG cache."""
@@ -35,9 +37,17 @@ class Cache:
         return path
 
     @contextmanager
-    def locked(self, name: str) -> Iterator[None]:
-        """Hold the lock `name` (a file of the `locks` folder) while the body runs."""
+    def locked(self, name: str, events: Events | None = None) -> Iterator[None]:
+        """Hold the lock `name` (a file of the `locks` folder) while the body runs.
+
+        `events` are told if another process has it first: what can take minutes is not waited for in silence.
+        """
         path = self.folder("locks") / name.replace("/", "_").replace(":", "-")
         with path.open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if events:
+                    events.message("another bootimg is at work on this part of the cache: waiting for it")
+                fcntl.flock(handle, fcntl.LOCK_EX)
             yield

@@ -27,7 +27,7 @@ def base_disks(work: Work, recipes: Mapping[int, Recipe], commit: ImportedCommit
     keys = {size: base_key(recipe, digest, tools.digest, way) for size, recipe in recipes.items()}
     with ExitStack() as locks, work.events.step("base", "base disk") as step:
         for key in sorted(keys.values()):
-            locks.enter_context(work.cache.locked(f"base-{key}"))
+            locks.enter_context(work.cache.locked(f"base-{key}", work.events))
         found = {size: _find(work, size, key) for size, key in keys.items()}
         missing = {keys[size]: recipes[size] for size, base in found.items() if base is None}
         made = _make(work, missing, commit) if missing else {}

@@ -64,7 +64,7 @@ def _run(
     names = [pipeline["name"] for pipeline in document["pipelines"]]
     log = cache.folder("logs") / f"osbuild-{build.id}.{build.arch}.log"
     # osbuild's store takes one run at a time.
-    with cache.locked("osbuild"), events.step("osbuild", "building with osbuild") as step:
+    with cache.locked("osbuild", events), events.step("osbuild", "building with osbuild") as step:
         inspect(program, manifest)
         shutil.rmtree(output, ignore_errors=True)
         output.mkdir()

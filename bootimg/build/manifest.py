@@ -45,7 +45,7 @@ def _archive(layer: Layer, cache: Cache, events: Events) -> tuple[Path, str]:
     name = layer.image.digest.removeprefix("sha256:")
     archive = cache.folder("archives") / f"{name}.ociarchive"
     with (
-        cache.locked(f"archive-{name}"),
+        cache.locked(f"archive-{name}", events),
         events.step("archive", "archiving the layer", total=layer.image.size) as step,
     ):
         if archive.exists():

@@ -16,7 +16,10 @@ _FORMAT = 2
 def tool_tree_image(tools: Tree, cache: Cache, events: Events) -> Path:
     """The tool tree as a read-only file system image, kept by the tree's digest."""
     image = tool_tree_path(tools, cache)
-    with cache.locked(f"tooltree-{image.stem}"), events.step("tools", "preparing the tool tree") as step:
+    with (
+        cache.locked(f"tooltree-{image.stem}", events),
+        events.step("tools", "preparing the tool tree") as step,
+    ):
         if image.exists():
             step.result("kept", cached=True)
         else:

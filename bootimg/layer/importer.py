@@ -65,7 +65,7 @@ def import_layer(
     ref = image_ref(imgref or image.reference)
     record = _record_path(image, repo, cache)
     lock = f"repo-{_name(repo)}"
-    with events.step("import", "Importing the layer", total=tree.size) as step, cache.locked(lock):
+    with events.step("import", "Importing the layer", total=tree.size) as step, cache.locked(lock, events):
         imported = _found(record, repo, ref)
         new = new_bytes = 0
         if imported is None:

@@ -126,7 +126,7 @@ def _verdict(cache: Cache, qemu: Program, kernel: Kernel) -> tuple[Path, list[ob
 def _tested(cache: Cache, events: Events, qemu: Program, kernel: Kernel) -> str | None:
     verdict, facts = _verdict(cache, qemu, kernel)
     cache.folder("probe")
-    with cache.locked("probe"):
+    with cache.locked("probe", events):
         if verdict.exists():
             fault = json.loads(verdict.read_text())["fault"]
         else:
