@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from bootimg.build.install import kernel_arguments
@@ -14,7 +15,8 @@ from bootimg.layer.encapsulation import encapsulation
 from bootimg.layer.facts import read_facts
 from bootimg.layer.image import Image
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
-from bootimg.layer.tree import open_tree
+from bootimg.layer.rpmdb import read_packages
+from bootimg.layer.tree import Tree, open_tree
 
 Json = dict[str, Any]
 
@@ -23,7 +25,8 @@ def inspect_image(image: Image, cache: Cache, events: Events) -> Json:
     """A fetched image as a document.
 
     `layer` is None, and `problem` the error, where no disk can be made of the image; `commit` and
-    `derived-layers` are of an image that has an ostree commit in it.
+    `derived-layers` are of an image that has an ostree commit in it.  `packages` is None where there is no
+    RPM database, or none that can be read, which is a warning.
     """
     document: Json = {
         "kind": "image",
@@ -35,10 +38,12 @@ def inspect_image(image: Image, cache: Cache, events: Events) -> Json:
         "layers": len(image.layers),
         "size": image.size,
         "labels": dict(image.labels),
+        "packages": None,
         "layer": None,
         "problem": None,
     }
     tree = open_tree(image, cache, events)
+    document["packages"] = _packages(tree, cache, events)
     form = encapsulation(image)
     try:
         facts = read_facts(image, tree)
@@ -60,6 +65,15 @@ def inspect_image(image: Image, cache: Cache, events: Events) -> Json:
         "image-json": json.loads(tree.read(IMAGE_JSON)),
     }
     return document
+
+
+def _packages(tree: Tree, cache: Cache, events: Events) -> list[Json] | None:
+    try:
+        packages = read_packages(tree, cache.folder("tmp"))
+    except BootimgError as error:
+        events.message(f"{error.id}: {error.message}", "warning")
+        return None
+    return None if packages is None else [{**asdict(each), "nevra": each.nevra} for each in packages]
 
 
 def _form(layers: int, base: int | None) -> str:

@@ -154,3 +154,4 @@ def image_lines(document: Json) -> Iterator[str]:
         yield f"bootupd    {'yes' if layer['bootupd'] else 'no'}"
         yield from (f"image.json {key}: {json.dumps(value)}" for key, value in layer["image-json"].items())
     yield from (f"label      {key}={value}" for key, value in sorted(document["labels"].items()))
+    yield from (f"package    {each['nevra']}" for each in document["packages"] or ())

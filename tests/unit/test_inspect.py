@@ -22,6 +22,7 @@ from bootimg.disk.view import DiskView
 from bootimg.errors import ExitCode
 from bootimg.sizes import MIB
 from tests.unit import oci
+from tests.unit.test_rpmdb import PLACE, database, header
 
 TITLE = "Stand-in 9.6 (ostree:0)"
 ENTRY = f"""title {TITLE}
@@ -231,6 +232,7 @@ def test_a_layer(tmp_path: Path, archive: bool) -> None:
     assert (document["kind"], document["arch"], document["layers"]) == ("image", "x86_64", 1)
     assert document["labels"] == dict(oci.LABELS)
     assert document["problem"] is None
+    assert document["packages"] is None
     layer = document["layer"]
     assert (layer["form"], layer["commit"], layer["kernel"]) == ("plain", None, oci.KERNEL)
     assert layer["kernel-arguments"] == ["mitigations=auto"]
@@ -239,6 +241,26 @@ def test_a_layer(tmp_path: Path, archive: bool) -> None:
     text = run(*words, cache=tmp_path / "cache")
     assert f"kernel     {oci.KERNEL}" in text.splitlines()
     assert 'image.json extra-kargs: ["mitigations=auto"]' in text.splitlines()
+
+
+def test_a_layer_s_packages(tmp_path: Path) -> None:
+    blob = header(name="bash", epoch=0, version="5.2", release="1.el9", arch="x86_64")
+    layout = oci.Layout(tmp_path / "image")
+    layout.add([oci.bootable(oci.file(PLACE, database(tmp_path / "made", blobs=(blob,))))])
+    words: list[str | Path] = [layout.path, "--arch", "x86_64"]
+    [package] = json.loads(run(*words, "--json", cache=tmp_path / "cache"))["packages"]
+    assert (package["name"], package["epoch"], package["nevra"]) == ("bash", 0, "bash-0:5.2-1.el9.x86_64")
+    assert "package    bash-0:5.2-1.el9.x86_64" in run(*words, cache=tmp_path / "cache").splitlines()
+
+
+def test_a_database_that_cannot_be_read_is_a_warning(tmp_path: Path) -> None:
+    layout = oci.Layout(tmp_path / "image")
+    layout.add([oci.bootable(oci.file(PLACE, b"none"))])
+    argv = [sys.executable, "-m", "bootimg", "inspect", str(layout.path), "--arch", "x86_64"]
+    done = subprocess.run([*argv, "--cache", str(tmp_path / "cache")], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "rpmdb-unreadable" in done.stderr
+    assert f"kernel     {oci.KERNEL}" in done.stdout
 
 
 def test_a_layer_of_which_no_disk_can_be_made_says_why(tmp_path: Path) -> None:
