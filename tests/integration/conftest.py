@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,3 +86,34 @@ def built(workspace: Workspace, layer: Path) -> Built:
     """The stand-in layer, built for qemu."""
     done = workspace.bootimg("build", layer, "-p", "qemu", "--json")
     return Built(workspace, json.loads(done.stdout))
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[str]:
+    """A registry on loopback; yields host:port."""
+    program = shutil.which("docker-registry")
+    if not program:
+        pytest.skip("docker-registry is not installed")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    config = tmp_path / "registry.yml"
+    config.write_text(
+        f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: {address}}}\n"
+        f"storage: {{filesystem: {{rootdirectory: {tmp_path}/registry}}}}\n"
+    )
+    child = subprocess.Popen([program, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while not answers(int(address.rpartition(":")[2])):
+            assert child.poll() is None, "docker-registry has ended"
+            time.sleep(0.1)
+        yield address
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def answers(port: int) -> bool:
+    """Whether something on loopback takes connections."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

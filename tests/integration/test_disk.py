@@ -230,12 +230,15 @@ def test_nothing_is_to_be_relabelled(disk: Disk) -> None:
 @pytest.fixture(scope="module")
 def unpacked(layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The layer's merged tree, as umoci unpacks it."""
-    folder = tmp_path_factory.mktemp("umoci")
+    return unpack(layer, tmp_path_factory.mktemp("umoci"))
+
+
+def unpack(layer: Path, folder: Path) -> Path:
+    """Unpack a plain image's archive by umoci."""
     # umoci knows no zstd: skopeo decompresses, and compresses again with gzip.
-    output(
-        "skopeo", "copy", "--quiet", "--dest-decompress", f"oci-archive:{layer}", f"dir:{folder / 'plain'}"
-    )
-    output("skopeo", "copy", "--quiet", f"dir:{folder / 'plain'}", f"oci:{folder / 'layout'}:layer")
+    plain = f"dir:{folder / 'plain'}"
+    output("skopeo", "copy", "--quiet", "--dest-decompress", f"oci-archive:{layer}", plain)
+    output("skopeo", "copy", "--quiet", plain, f"oci:{folder / 'layout'}:layer")
     output("umoci", "unpack", "--image", f"{folder / 'layout'}:layer", folder / "bundle")
     return folder / "bundle" / "rootfs"
 
@@ -265,17 +268,21 @@ def described(root: Path, outside: tuple[str, ...]) -> dict[str, tuple[object, .
 
 
 # Made by the deployment or filled at boot; /etc is compared as /usr/etc.
-_OUTSIDE = ("dev", "proc", "sys", "run", "tmp", "var", "boot", "sysroot", "etc")
+OUTSIDE = ("dev", "proc", "sys", "run", "tmp", "var", "boot", "sysroot", "etc")
+
+
+def merged_tree(unpacked: Path) -> dict[str, tuple[object, ...]]:
+    """A plain image's tree as it is deployed: /etc as /usr/etc."""
+    expected = described(unpacked, OUTSIDE)
+    etc = {f"usr/etc/{name}": value for name, value in described(unpacked / "etc", ()).items()}
+    status = (unpacked / "etc").lstat()
+    etc["usr/etc"] = (status.st_mode, status.st_uid, status.st_gid, {}, None)
+    return expected | etc
 
 
 @as_root
 def test_the_deployed_tree_is_the_layer_s(disk: Disk, unpacked: Path) -> None:
-    expected = described(unpacked, _OUTSIDE)
-    etc = {f"usr/etc/{name}": value for name, value in described(unpacked / "etc", ()).items()}
-    status = (unpacked / "etc").lstat()
-    etc["usr/etc"] = (status.st_mode, status.st_uid, status.st_gid, {}, None)
-    found = described(disk.deployment, _OUTSIDE)
-    wanted = expected | etc
+    found, wanted = described(disk.deployment, OUTSIDE), merged_tree(unpacked)
     assert sorted(found) == sorted(wanted)
     assert {name: (found[name], wanted[name]) for name in wanted if found[name] != wanted[name]} == {}
 

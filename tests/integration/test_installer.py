@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.real, pytest.mark.matrix]
 SHIMS = Path(__file__).with_name("shims")
 UDEV = Path("/run/udev/control")
 SECTORS = {"metal": 512, "metal4k": 4096}
+INSTALL = ("install", "--insecure")
 SUFFIXES = {"none": ".raw", "gzip": ".raw.gz", "xz": ".raw.xz"}
 # coreos-installer only looks whether the socket is there; a mount namespace keeps that from all others.
 WITHOUT_UDEV = 'mount -t tmpfs none /run && mkdir /run/udev && : > /run/udev/control && exec "$@"'
@@ -80,7 +81,14 @@ def target(disk: Path, sector: int) -> Iterator[str]:
     """An empty disk of 4 GiB with sectors of this size."""
     with disk.open("wb") as file:
         file.truncate(4 * GIB)
-    argv = ["losetup", "--find", "--show", "--partscan", "--sector-size", str(sector), str(disk)]
+    with attached(disk, sector) as device:
+        yield device
+
+
+@contextmanager
+def attached(disk: Path, sector: int, *options: str) -> Iterator[str]:
+    """A loop device with the disk, and no nodes for its partitions yet."""
+    argv = ["losetup", "--find", "--show", "--partscan", "--sector-size", str(sector), *options, str(disk)]
     done = subprocess.run(argv, capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"no loop device with sectors of {sector} bytes: {done.stderr.strip()}")
@@ -93,8 +101,8 @@ def target(disk: Path, sector: int) -> Iterator[str]:
 
 
 def run(installer: Path, device: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run `coreos-installer install`, with shims where no udevd is."""
-    argv = [str(installer), "install", device, "--insecure", *map(str, arguments)]
+    """Run coreos-installer, with shims where no udevd is: they make the device's partition nodes."""
+    argv = [str(installer), *map(str, arguments)]
     environment = dict(os.environ)
     if not UDEV.exists():
         argv = ["unshare", "--mount", "sh", "-ec", WITHOUT_UDEV, "sh", *argv]
@@ -108,7 +116,9 @@ def install(installer: Path, built: Built, name: str, arguments: Sequence[str], 
     config.write_bytes(ignition("by-coreos-installer"))
     image = built.artifact(name)
     with target(disk, SECTORS[name]) as device:
-        done = run(installer, device, "--image-file", image, "--ignition-file", config, *arguments)
+        done = run(
+            installer, device, *INSTALL, device, "--image-file", image, "--ignition-file", config, *arguments
+        )
     assert done.returncode == 0, done.stderr
     return Installed(disk, SECTORS[name])
 
@@ -170,6 +180,6 @@ def test_consoles_given_by_hand_are_set_for_kernel_and_grub(
 def test_a_disk_of_other_sectors_is_refused(installer: Path, plain: Built, tmp_path: Path) -> None:
     """The installer reads the sector size from the image."""
     with target(tmp_path / "disk.raw", 4096) as device:
-        done = run(installer, device, "--image-file", plain.artifact("metal"))
+        done = run(installer, device, *INSTALL, device, "--image-file", plain.artifact("metal"))
     assert done.returncode == 1
     assert "sector size" in done.stderr

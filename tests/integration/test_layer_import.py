@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -378,31 +376,6 @@ def seen_in_tree(tree: Tree) -> Seen:
         mode = 0 if entry.kind is Kind.SYMLINK else entry.mode
         found[path] = (entry.kind.value, mode, content, links)
     return found
-
-
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[str]:
-    """A registry on loopback; yields host:port."""
-    program = shutil.which("docker-registry")
-    if not program:
-        pytest.skip("docker-registry is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    config = tmp_path / "registry.yml"
-    config.write_text(
-        f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: {address}}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {tmp_path}/registry}}}}\n"
-    )
-    child = subprocess.Popen([program, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) == 0:
-                break
-        time.sleep(0.1)
-    yield address
-    child.terminate()
-    child.wait()
 
 
 PLAIN_HTTP = RegistryOptions(tls_verify=False)

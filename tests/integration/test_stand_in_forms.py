@@ -81,15 +81,26 @@ def derived_image() -> Image:
 
 @pytest.fixture(scope="module")
 def pulled(derived_image: Image, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The derived image in a repository."""
+    return pull(derived_image.path, tmp_path_factory.mktemp("pulled"), "bare-user")
+
+
+def pull(archive: Path, folder: Path, mode: str) -> tuple[Path, str]:
     """A repository that the real `ostree container image pull` has filled, and the ref of the image."""
-    repo = tmp_path_factory.mktemp("pulled") / "repo"
-    output("ostree", f"--repo={repo}", "init", "--mode=bare-user")
-    reference = f"ostree-unverified-image:oci-archive:{derived_image.path}"
+    repo = folder / "repo"
+    output("ostree", f"--repo={repo}", "init", f"--mode={mode}")
     program = tools.program(tools.OSTREE_EXT)
-    output(program, "container", "image", "pull", "--quiet", repo, reference)
-    refs = output("ostree", f"--repo={repo}", "refs", "--list", "ostree/container/image").split()
-    assert len(refs) == 1
-    return repo, refs[0]
+    output(
+        program,
+        "container",
+        "image",
+        "pull",
+        "--quiet",
+        repo,
+        f"ostree-unverified-image:oci-archive:{archive}",
+    )
+    [ref] = output("ostree", f"--repo={repo}", "refs", "--list", "ostree/container/image").split()
+    return repo, ref
 
 
 def test_the_chunked_form_has_many_layers_and_nothing_of_ostree(chunked: Image) -> None:
