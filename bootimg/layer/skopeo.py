@@ -20,8 +20,14 @@ MINIMUM = (1, 6)
 """The first version with `copy --preserve-digests`."""
 PACKAGES = "skopeo (apt install skopeo, dnf install skopeo)"
 
-_NOT_FOUND = ("manifest unknown", "name unknown", "404", "identifier is not an image",
-              "does not resolve to an image", "not found", "no such image")  # fmt: skip
+# A status is a word of its own: its digits are in many a digest and port too.
+_NOT_FOUND = re.compile(
+    r"manifest unknown|name unknown|\b404\b|identifier is not an image|does not resolve to an image"
+    r"|not found|no such image"
+)
+_NOT_ALLOWED = re.compile(r"unauthorized|authentication required|denied|\b40[13]\b")
+_UNTRUSTED = re.compile(r"x509|certificate|http response to https client")
+_UNREACHABLE = re.compile(r"no such host|connection refused|timeout|unreachable|\beof\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +80,23 @@ def explain(done: process.Completed, reference: str) -> BootimgError:
     text = done.stderr.decode(errors="replace")
     tail = _message(text)
     low = text.lower()
-    if any(mark in low for mark in _NOT_FOUND):
+    if _NOT_FOUND.search(low):
         return not_found(reference, tail)
-    if any(mark in low for mark in ("unauthorized", "authentication required", "denied", "401", "403")):
+    if _NOT_ALLOWED.search(low):
         return BootimgError(
             "layer-unauthorized",
             f"the registry does not let us read {reference}",
             context=[tail],
             hint="log in with `skopeo login HOST`, or give the credentials file with --authfile",
         )
-    if any(mark in low for mark in ("x509", "certificate", "http response to https client")):
+    if _UNTRUSTED.search(low):
         return BootimgError(
             "registry-untrusted",
             f"the registry of {reference} does not prove who it is",
             context=[tail],
             hint="give its CA with --cert-dir; --tls-verify=false only on networks you trust",
         )
-    if any(mark in low for mark in ("no such host", "connection refused", "timeout", "unreachable", "eof")):
+    if _UNREACHABLE.search(low):
         return BootimgError(
             "registry-unreachable",
             f"the registry of {reference} cannot be reached",

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,17 +91,24 @@ def built(workspace: Workspace, layer: Path) -> Built:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
-    """A registry on loopback; yields host:port."""
+    """A registry on loopback, plain HTTP; yields host:port."""
+    with serving_registry(tmp_path) as address:
+        yield address
+
+
+@contextmanager
+def serving_registry(folder: Path, http: str = "", more: str = "") -> Iterator[str]:
+    """A registry on loopback that keeps its files in `folder`; `http` and `more` are YAML of its config."""
     program = shutil.which("docker-registry")
     if not program:
         pytest.skip("docker-registry is not installed")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    config = tmp_path / "registry.yml"
+    config = folder / "registry.yml"
     config.write_text(
-        f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: {address}}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {tmp_path}/registry}}}}\n"
+        f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: {address}{http}}}\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n{more}"
     )
     child = subprocess.Popen([program, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import shutil
@@ -34,6 +36,8 @@ from bootimg.layer.tooltree import write_tool_tree
 from bootimg.layer.tree import Tree, open_tree
 from tests.layer import stand_in
 from tests.unit import oci
+
+from .conftest import serving_registry
 
 CONTEXTS = rb"""/.* system_u:object_r:default_t:s0
 /usr(/.*)? system_u:object_r:usr_t:s0
@@ -410,6 +414,48 @@ def test_a_registry_keeps_the_digest_and_sends_blobs_once(registry: str, tmp_pat
         with pytest.raises(BootimgError) as error:
             get(name, arch)
         assert error.value.id == id
+
+
+# The password is `a word`.
+HTPASSWD = "us:$2b$04$9EYDaTruWM9U9fcBT944GuZYNdknBAj0XHQoa2qeCE3T9HDNQgVZm\n"
+CERTIFICATE = ("-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost")
+
+
+@needs_skopeo
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_a_registry_with_tls_and_credentials(tmp_path: Path) -> None:
+    certificates = tmp_path / "certificates"
+    certificates.mkdir()
+    key, certificate = tmp_path / "key.pem", certificates / "ca.crt"
+    argv = ["openssl", "req", *CERTIFICATE, "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*argv, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    (tmp_path / "htpasswd").write_text(HTPASSWD)
+    tls = f", tls: {{certificate: {certificate}, key: {key}}}"
+    auth = f"auth: {{htpasswd: {{realm: here, path: {tmp_path}/htpasswd}}}}\n"
+    path, authfile = image_of(tmp_path / "i", BASE), tmp_path / "auth.json"
+
+    def get(name: str, **options: Any) -> Image:  # noqa: ANN401
+        cache, registry = Cache(tmp_path / "cache"), RegistryOptions(**options)
+        return fetch(name, arch=Arch.X86_64, cache=cache, events=Events(), registry=registry)
+
+    with serving_registry(tmp_path, tls, auth) as address:
+        login = base64.b64encode(b"us:a word").decode()
+        authfile.write_text(json.dumps({"auths": {address: {"auth": login}}}))
+        argv = ["skopeo", "copy", "-q", f"--dest-cert-dir={certificates}", f"--authfile={authfile}"]
+        subprocess.run([*argv, f"oci:{path}", f"docker://{address}/a/b:t"], check=True)
+        name = f"{address}/a/b:t"
+        image = get(name, authfile=authfile, cert_dir=certificates)
+        assert open_tree(image, Cache(tmp_path / "cache"), Events()).read("usr/bin/su") == b"su"
+        wrong = tmp_path / "wrong.json"
+        wrong.write_text(json.dumps({"auths": {address: {"auth": base64.b64encode(b"us:no").decode()}}}))
+        for options, id in (
+            ({"authfile": wrong, "cert_dir": certificates}, "layer-unauthorized"),
+            ({"authfile": authfile}, "registry-untrusted"),
+        ):
+            with pytest.raises(BootimgError) as error:
+                get(name, **options)
+            assert error.value.id == id
+            assert login not in str(error.value)
 
 
 @needs_skopeo

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bootimg import process
 from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
@@ -17,7 +18,7 @@ from bootimg.layer.blobs import BlobStore
 from bootimg.layer.fetch import fetch
 from bootimg.layer.image import Image
 from bootimg.layer.reference import Transport, parse_reference
-from bootimg.layer.skopeo import RegistryOptions, check_version
+from bootimg.layer.skopeo import RegistryOptions, check_version, explain
 from bootimg.layer.tree import Tree, open_tree
 
 from . import oci
@@ -274,3 +275,22 @@ def get_added(layout: oci.Layout, cache: Cache) -> Image:
     layer = oci.bootable()
     layout.add([layer, oci.tar(oci.file("x")), layer])
     return get(layout.path, cache)
+
+
+@pytest.mark.parametrize(
+    ("said", "id"),
+    [
+        ("reading manifest t in localhost/a: manifest unknown", "layer-not-found"),
+        ("received unexpected HTTP status: 404 Not Found", "layer-not-found"),
+        ("unauthorized: authentication required", "layer-unauthorized"),
+        ("StatusCode: 403, <html>", "layer-unauthorized"),
+        ("tls: failed to verify certificate: x509: unknown authority", "registry-untrusted"),
+        ("dial tcp 127.0.0.1:40401: connect: connection refused", "registry-unreachable"),
+        ("reading blob sha256:404e401f403: unexpected EOF", "registry-unreachable"),
+        ("writing blob sha256:404e401f403: something else", "program-failed"),
+    ],
+)
+def test_what_skopeo_says_has_an_error_of_its_own(said: str, id: str) -> None:
+    line = f'time="2026-01-01T00:00:00Z" level=fatal msg="{said}"\n'
+    done = process.Completed(argv=("skopeo", "copy"), returncode=1, stdout=b"", stderr=line.encode())
+    assert explain(done, "localhost/a:t").id == id
