@@ -8,6 +8,8 @@ from pathlib import Path
 
 # Colours and cursor movements (ECMA-48 control sequences), other escapes, carriage returns.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\^_=>c]|\r|\x00")
+# The kernel's last words, when neither a crash kernel nor a reboot follows.
+_STANDSTILL = re.compile(r"^\[ *\d+\.\d+\] ---\[ end Kernel panic", re.MULTILINE)
 _UNFINISHED = re.compile(r"\x1b(\[[0-?]*[ -/]*)?$")
 
 
@@ -43,6 +45,11 @@ class Console:
         if match:
             self._searched = match.end()
         return match
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether the kernel has panicked and will do nothing more."""
+        return _STANDSTILL.search(self.text) is not None
 
     def tail(self, count: int = 8) -> list[str]:
         """The last lines that are not empty."""

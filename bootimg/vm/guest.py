@@ -65,7 +65,8 @@ class Guest:
         """Wait until the console says something that matches, after what matched before.
 
         `pattern` is a regular expression in multi-line mode, applied to text without colours.
-        `guest-timeout` after `timeout` seconds; `guest-died` if QEMU ends without having said it.
+        `guest-timeout` after `timeout` seconds; `guest-died` if QEMU ends, or the kernel panics, without
+        having said it.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -75,6 +76,7 @@ class Guest:
                 return match
             if not running:
                 raise self._error_died(f"waited for {pattern!r}")
+            self._check_kernel()
             if time.monotonic() > deadline:
                 raise BootimgError(
                     "guest-timeout",
@@ -84,22 +86,24 @@ class Guest:
             time.sleep(POLL)
 
     def wait_off(self, timeout: float | None) -> None:
-        """Wait until the guest has powered off; `guest-timeout` otherwise, `guest-died` if QEMU failed.
+        """Wait until the guest has powered off; None waits for ever.
 
-        None waits for ever.
+        `guest-timeout` after `timeout` seconds; `guest-died` if QEMU fails or the kernel panics.
         """
-        assert self._child
-        try:
-            code = self._child.wait(timeout)
-        except subprocess.TimeoutExpired:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self.running:
             self.console.poll()
-            raise BootimgError(
-                "guest-timeout",
-                f"the guest did not power off within {timeout} s",
-                context=[f"console: {self.log}", *self.console.tail()],
-            ) from None
+            self._check_kernel()
+            if deadline and time.monotonic() > deadline:
+                raise BootimgError(
+                    "guest-timeout",
+                    f"the guest did not power off within {timeout} s",
+                    context=[f"console: {self.log}", *self.console.tail()],
+                )
+            time.sleep(POLL)
         self.console.poll()
-        if code:
+        assert self._child
+        if code := self._child.wait():
             raise self._error_died(f"QEMU exited with {code}")
 
     def send(self, text: str) -> None:
@@ -121,6 +125,10 @@ class Guest:
         if not self.running:
             self.console.poll()
             raise self._error_died("it should be running")
+
+    def _check_kernel(self) -> None:
+        if self.console.stands_still:
+            raise self._error_died("the guest's kernel panicked")
 
     @property
     def _error_log(self) -> Path:

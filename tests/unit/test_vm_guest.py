@@ -124,3 +124,26 @@ def test_what_run_cannot_boot(tmp_path: Path, data: bytes) -> None:
         image_format(tmp_path / "disk")
     with pytest.raises(BootimgError, match="image-unreadable"):
         image_format(tmp_path / "nothing")
+
+
+PANIC = "[   12.345678] ---[ end Kernel panic - not syncing: Fatal exception in interrupt ]---"
+
+
+@pytest.mark.parametrize("timeout", [60, None])
+def test_a_kernel_that_has_panicked_is_not_waited_for(tmp_path: Path, timeout: float | None) -> None:
+    with (
+        guest(tmp_path, f"echo '{PANIC}' >>$LOG; exec sleep 60") as running,
+        pytest.raises(BootimgError) as caught,
+    ):
+        if timeout:
+            running.wait_for("login:", timeout)
+        running.wait_off(timeout)
+    assert caught.value.id == "guest-died"
+    assert "the guest's kernel panicked" in caught.value.context
+    assert PANIC in caught.value.context
+
+
+def test_a_panic_that_is_only_told_of_is_none(tmp_path: Path) -> None:
+    script = "echo 'bash: [1] --- end Kernel panic' >>$LOG; echo '[    1.0] Kernel panic' >>$LOG; sleep 1"
+    with guest(tmp_path, script) as running:
+        running.wait_off(30)
