@@ -32,6 +32,7 @@ VERBS: Mapping[str, Verb] = {
     "manifest": Verb("bootimg.cli.manifest", IMAGES, "Print the osbuild manifest of an image."),
     "platforms": Verb("bootimg.cli.platforms", IMAGES, "List the platforms images are made for."),
     "rpmdb": Verb("bootimg.cli.rpmdb", CONTENT, "List and compare the packages of images."),
+    "version": Verb("bootimg.cli.version", CONTENT, "Say what version a stream's next build has."),
     "doctor": Verb("bootimg.cli.doctor", MACHINE, "Say what this machine has and lacks."),
     "cache": Verb("bootimg.cli.cache", MACHINE, "List and clean what is kept between builds."),
     "completion": Verb("bootimg.cli.completion", MACHINE, "Print a shell's completion script."),
