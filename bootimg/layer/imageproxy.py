@@ -51,9 +51,12 @@ class ImageProxy:
         with os.fdopen(answer.pipe, "rb", buffering=0) as pipe:
             # The proxy closes its end when it is told so, and not before all is read.
             self._send("FinishPipe", answer.pipe_id)
+            done = 0
             while data := self._read(pipe.fileno()):
+                done += len(data)
                 yield data
-        self._receive()
+        # Of a blob with another digest whoever stores it says more than the proxy does.
+        self._receive(checked=done != blob.size)
 
     def _read(self, pipe: int) -> bytes:
         if not select.select([pipe], [], [], _PATIENCE)[0]:
@@ -70,7 +73,7 @@ class ImageProxy:
         except BrokenPipeError:
             raise self._ended() from None
 
-    def _receive(self) -> _Answer:
+    def _receive(self, *, checked: bool = True) -> _Answer:
         try:
             data, descriptors, _, _ = socket.recv_fds(self._channel, _LONGEST, 1)
         except TimeoutError:
@@ -80,7 +83,7 @@ class ImageProxy:
         if not data:
             raise self._ended()
         answer = json.loads(data)
-        if not answer["success"]:
+        if checked and not answer["success"]:
             raise explain(self._completed(1, str(answer["error"]).encode()), self._name)
         return _Answer(answer["value"], next(iter(descriptors), None), answer["pipeid"])
 

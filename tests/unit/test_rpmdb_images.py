@@ -140,12 +140,14 @@ def test_a_registry_is_asked_for_the_last_layer_alone(registry: str, tmp_path: P
     path = next((tmp_path / "registry").rglob(f"blobs/sha256/*/{upper}")) / "data"
     content = path.read_bytes()
     path.write_bytes(b"x" + content[1:])
-    with pytest.raises(BootimgError):
+    with pytest.raises(BootimgError) as caught:
         said(found, f"{name}:t")
+    assert caught.value.id == "layer-digest-mismatch"
     assert not list((tmp_path / "cache").rglob(f"blobs/sha256/{upper}"))
     path.unlink()
-    with pytest.raises(BootimgError):
+    with pytest.raises(BootimgError) as caught:
         said(found, f"{name}:t")
+    assert caught.value.id == "layer-not-found"
 
 
 def run(*words: str | Path, tmp_path: Path, code: int = 0) -> str:
