@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from bootimg.build.install import kernel_arguments
@@ -15,8 +14,9 @@ from bootimg.layer.encapsulation import encapsulation
 from bootimg.layer.facts import read_facts
 from bootimg.layer.image import Image
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
-from bootimg.layer.rpmdb import read_packages
 from bootimg.layer.tree import Tree, open_tree
+from bootimg.rpmdb.package import Package
+from bootimg.rpmdb.read import read_packages
 
 Json = dict[str, Any]
 
@@ -26,7 +26,7 @@ def inspect_image(image: Image, cache: Cache, events: Events) -> Json:
 
     `layer` is None, and `problem` the error, where no disk can be made of the image; `commit` and
     `derived-layers` are of an image that has an ostree commit in it.  `packages` is None where there is no
-    RPM database, or none that can be read, which is a warning.
+    package database, or none that can be read, which is a warning.
     """
     document: Json = {
         "kind": "image",
@@ -73,7 +73,12 @@ def _packages(tree: Tree, cache: Cache, events: Events) -> list[Json] | None:
     except BootimgError as error:
         events.message(f"{error.id}: {error.message}", "warning")
         return None
-    return None if packages is None else [{**asdict(each), "nevra": each.nevra} for each in packages]
+    return None if packages is None else [_package(each) for each in packages]
+
+
+def _package(package: Package) -> Json:
+    fields = ("name", "epoch", "version", "release", "arch", "nevra")
+    return {name: getattr(package, name) for name in fields}
 
 
 def _form(layers: int, base: int | None) -> str:

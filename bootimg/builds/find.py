@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bootimg.arch import Arch
-from bootimg.builds.index import read_index
+from bootimg.builds.index import newest_id
 from bootimg.builds.layout import LATEST, META
 from bootimg.builds.meta import read_json
 from bootimg.errors import BootimgError, ExitCode
@@ -85,10 +85,10 @@ def require_digest(path: Path, key: str, wanted: str, found: str | None) -> None
 
 
 def _newest(builds: Path) -> str:
-    entries = read_index(builds)["builds"]
-    if not entries:
+    found = newest_id(builds)
+    if found is None:
         raise _missing(f"{builds} holds no builds")
-    return str(entries[0]["id"])
+    return found
 
 
 def _of_arch(folder: Path, arch: Arch | None) -> Build:

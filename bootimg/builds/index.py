@@ -47,6 +47,17 @@ def read_index(builds: Path) -> dict[str, Any]:
     return index
 
 
+def newest_id(builds: Path) -> str | None:
+    """The id of the newest build; None where there is none, `build-meta-malformed` where it has no id."""
+    entries = read_index(builds)["builds"]
+    if not entries:
+        return None
+    found = entries[0].get("id") if isinstance(entries[0], dict) else None
+    if not isinstance(found, str):
+        raise BootimgError("build-meta-malformed", f"the first build in {builds / BUILDS} has no id")
+    return found
+
+
 def _point(link: Path, target: str) -> None:
     if link.is_symlink() and os.readlink(link) == target:  # noqa: PTH115
         return

@@ -11,10 +11,10 @@ import click
 
 from bootimg.arch import Arch
 from bootimg.atomic import scratch_folder
-from bootimg.builds.find import find_build
-from bootimg.builds.layout import LATEST, META
 from bootimg.cli.app import App
 from bootimg.cli.options import arch_option, builds_option, common, registry_options
+from bootimg.cli.printable import printable
+from bootimg.cli.subject import named_build
 from bootimg.cli.unpacked import plain_image
 from bootimg.sizes import format_size
 from bootimg.vm.image import image_format, is_archive
@@ -45,10 +45,10 @@ def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOpt
     compressed or not.  A word is `latest` or the id of a build if there is one, else an image.
     """
     path = Path(what)
-    if _is_build(path, what, builds):
+    if build := named_build(what, builds, arch):
         from bootimg.build.inspection import inspect_build
 
-        document = inspect_build(find_build(builds, what if what == LATEST else _build_name(path), arch))
+        document = inspect_build(build)
     elif (path.is_file() and not is_archive(path)) or path.is_block_device():
         document = _disk(app, path)
     else:
@@ -58,25 +58,7 @@ def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOpt
         image = fetch(what, arch=arch, cache=app.cache, events=app.events, registry=registry)
         document = inspect_image(image, app.cache, app.events)
     lines = {"build": build_lines, "disk": disk_lines, "image": image_lines}[document["kind"]]
-    app.result(document, "\n".join(map(_printable, lines(document))))
-
-
-def _printable(line: str) -> str:
-    """The line without what could command a terminal: labels and titles are anybody's words."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in line)
-
-
-def _is_build(path: Path, what: str, builds: Path) -> bool:
-    if what == LATEST or path.name == META:
-        return True
-    if path.is_dir():
-        return any((path / arch / META).is_file() for arch in ("", *Arch))
-    return "/" not in what and (builds / what).is_dir()
-
-
-def _build_name(path: Path) -> str:
-    """The build as `find_build` takes it: a folder by a path that cannot be an id."""
-    return str(path.absolute()) if path.exists() else str(path)
+    app.result(document, "\n".join(map(printable, lines(document))))
 
 
 def _disk(app: App, path: Path) -> Json:

@@ -52,7 +52,7 @@ def read_facts(image: Image, tree: Tree) -> LayerFacts:
         image_json=image_json,
         # Absent on architectures that have no console settings (s390x).
         platforms=parse_platforms_json(tree.read(PLATFORMS)) if tree.exists(PLATFORMS) else {},
-        os_release=parse_os_release(_text(tree, "etc/os-release") or _text(tree, "usr/lib/os-release")),
+        os_release=os_release(tree),
         selinux_policy=selinux_policy(tree),
         has_bootupd=tree.exists("usr/bin/bootupctl"),
         install_config=read_install_config(tree, image.arch),
@@ -131,6 +131,11 @@ def selinux_enabled(tree: Tree) -> bool:
 def _selinux_config(tree: Tree) -> dict[str, str]:
     pairs = (line.partition("=") for line in _text(tree, "etc/selinux/config").splitlines())
     return {key.strip(): value.strip() for key, equals, value in pairs if equals}
+
+
+def os_release(tree: Tree) -> dict[str, str]:
+    """What the tree's os-release assigns; empty where it has none."""
+    return parse_os_release(_text(tree, "etc/os-release") or _text(tree, "usr/lib/os-release"))
 
 
 def parse_os_release(text: str) -> dict[str, str]:

@@ -20,7 +20,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
 from bootimg.layer.blobs import CHUNK, BlobStore, file_chunks, verified
 from bootimg.layer.entry import Kind
-from bootimg.layer.image import Image, build_image, config_digest_of, hex_of
+from bootimg.layer.image import Blob, Image, build_image, config_digest_of, hex_of
 from bootimg.layer.reference import Reference, Transport
 from bootimg.layer.selection import by_tag, check_usable, descriptors, instance
 from bootimg.layer.tarformat import read_entries
@@ -122,6 +122,12 @@ def fetch_layout(reference: Reference, text: str, arch: Arch, store: BlobStore, 
             store.add(blob.digest, layout.chunks(_present(layout, blob.digest)), blob.size)
             step.advance(blob.size)
     return image
+
+
+def fetch_layout_blob(reference: Reference, blob: Blob, store: BlobStore) -> None:
+    """Copy one blob of an image there, verified."""
+    with open_layout(reference) as layout:
+        store.add(blob.digest, layout.chunks(_present(layout, blob.digest)), blob.size)
 
 
 def _describe(

@@ -15,7 +15,7 @@ import pytest
 
 from bootimg import process
 from bootimg.builds.find import digest_of
-from bootimg.cli.inspect import _printable
+from bootimg.cli.printable import printable
 from bootimg.disk.gpt import Gpt, Partition, write_gpt
 from bootimg.disk.inspection import bls_entry, console_commands
 from bootimg.disk.view import DiskView
@@ -308,4 +308,4 @@ def test_entries_and_consoles_are_read_as_they_are_written() -> None:
 
 
 def test_a_terminal_is_not_commanded() -> None:
-    assert _printable("title \x1b[2J\x07é") == "title \\x1b[2J\\x07é"
+    assert printable("title \x1b[2J\x07é") == "title \\x1b[2J\\x07é"

@@ -1,0 +1,173 @@
+"""`bootimg rpmdb`: the packages of images, and what differs between them."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bootimg.arch import Arch
+from bootimg.cli.app import App
+from bootimg.cli.options import Decorated, arch_option, builds_option, common, registry_options
+from bootimg.cli.printable import printable
+from bootimg.cli.subject import named_build
+
+if TYPE_CHECKING:
+    from bootimg.layer.fetch import RegistryOptions
+    from bootimg.rpmdb.ofimage import Source
+    from bootimg.rpmdb.package import Package
+
+_IMAGE_KEY = "ostree"
+
+_full_option = click.option(
+    "--full", is_flag=True, help="Every package, with its architecture, where oc shows one of a name."
+)
+_lists_option = click.option(
+    "--rpmdb-cache",
+    "lists",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    envvar="BOOTIMG_RPMDB_CACHE",
+    show_envvar=True,
+    help="Keep the lists of images there, as oc does.",
+)
+
+
+def _images(function: Decorated) -> Decorated:
+    """The options of whatever reads images; passes `fetched: Fetched`."""
+
+    @functools.wraps(function)
+    def with_images(
+        *args: Any,  # noqa: ANN401
+        app: App,
+        arch: Arch,
+        builds: Path,
+        registry: RegistryOptions,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        return function(*args, app=app, fetched=_Fetched(app, arch, builds, registry), **kwargs)
+
+    decorated: Any = with_images
+    for option in (registry_options, builds_option, arch_option, common):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+class _Fetched:
+    """What images are fetched by; a word may be a build, whose image is the archive in it."""
+
+    def __init__(self, app: App, arch: Arch, builds: Path, registry: RegistryOptions) -> None:
+        self._app, self._arch, self._builds, self._registry = app, arch, builds, registry
+
+    def source(self, lists: Path | None = None) -> Source:
+        from bootimg.rpmdb.listcache import ListCache
+        from bootimg.rpmdb.ofimage import Source
+
+        return Source(arch=self._arch, cache=self._app.cache, events=self._app.events,
+                      registry=self._registry, lists=ListCache(lists) if lists else None)  # fmt: skip
+
+    def reference(self, what: str) -> str:
+        build = named_build(what, self._builds, self._arch)
+        return f"oci-archive:{build.artifact(_IMAGE_KEY)}" if build else what
+
+
+@click.group("rpmdb")
+def command() -> None:
+    """List and compare the packages of images."""
+
+
+@command.command(
+    "list",
+    epilog="""\
+\b
+Examples:
+  bootimg rpmdb list quay.io/fedora/fedora-coreos:stable
+  bootimg rpmdb list latest --full --json""",
+)
+@_images
+@click.argument("image", metavar="IMAGE|BUILD")
+@_full_option
+@_lists_option
+def list_(app: App, fetched: _Fetched, image: str, full: bool, lists: Path | None) -> None:
+    """List the packages of an image."""
+    from bootimg.rpmdb.lists import all_versions, in_order, versions
+
+    packages = fetched.source(lists).packages(fetched.reference(image))
+    document = all_versions(packages) if full else versions(packages)
+    lines = (f"{each.name}-{each.evra}" for each in in_order(packages)) if full else _lines(packages)
+    app.result(document, "\n".join(map(printable, lines)))
+
+
+@command.command(
+    "diff",
+    epilog="""\
+\b
+Examples:
+  bootimg rpmdb diff quay.io/fedora/fedora-coreos:stable quay.io/fedora/fedora-coreos:testing
+  bootimg rpmdb diff 9.6.20261101-0 latest --json""",
+)
+@_images
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@_full_option
+@_lists_option
+def diff(app: App, fetched: _Fetched, old: str, new: str, full: bool, lists: Path | None) -> None:
+    """Say how the packages of the image or build NEW differ from those of OLD."""
+    from bootimg.rpmdb.lists import all_versions, difference, versions
+
+    source = fetched.source(lists)
+    one, other = (source.packages(fetched.reference(each)) for each in (old, new))
+    form = all_versions if full else versions
+    document = difference(form(one), form(other))
+    app.result(document, "\n".join(map(printable, _changes(document, one, other))) or "no difference")
+
+
+@command.command("sbom", epilog="\b\nExample:\n  bootimg rpmdb sbom latest > sbom.spdx.json")
+@_images
+@click.argument("image", metavar="IMAGE|BUILD")
+def sbom(app: App, fetched: _Fetched, image: str) -> None:
+    """Print an SPDX document of an image and its packages (JSON, with --json or without)."""
+    from bootimg.layer.facts import os_release
+    from bootimg.rpmdb.sbom import sbom as described
+
+    found, tree, packages = fetched.source().tree(fetched.reference(image))
+    document = described(found, packages, os_release(tree).get("ID", ""))
+    app.result(document, json.dumps(document, indent=2))
+
+
+def _lines(packages: Iterable[Package]) -> Iterator[str]:
+    from bootimg.rpmdb.lists import versions
+
+    return (f"{name}-{evr}" for name, evr in versions(packages).items())
+
+
+def _changes(
+    document: Mapping[str, Mapping[str, Any]], old: Iterable[Package], new: Iterable[Package]
+) -> Iterator[str]:
+    """The difference for people: whether what changed is newer or older, as far as RPM's rules can tell."""
+    newest = [{each.name: each for each in packages} for packages in (old, new)]
+    width = max((len(name) for part in document.values() for name in part), default=0)
+    for name, change in document.get("changed", {}).items():
+        mark = _mark(newest[0][name], newest[1][name])
+        yield f"{mark:<10} {name:<{width}}  {_words(change['old'])} → {_words(change['new'])}"
+    for kind in ("added", "removed"):
+        yield from (
+            f"{kind:<10} {name:<{width}}  {_words(what)}" for name, what in document.get(kind, {}).items()
+        )
+
+
+def _words(what: str | list[str]) -> str:
+    return what if isinstance(what, str) else ", ".join(what)
+
+
+def _mark(old: Package, new: Package) -> str:
+    from bootimg.rpmdb.evr import compare_packages
+    from bootimg.rpmdb.package import Kind
+
+    if Kind.DEB in (old.kind, new.kind):
+        return "changed"
+    return {-1: "upgraded", 0: "changed", 1: "downgraded"}[compare_packages(old, new)]

@@ -1,0 +1,1 @@
+"""The packages of an image: read, listed, compared, described."""

@@ -1,0 +1,55 @@
+"""A folder of package lists by image, as `oc adm release info --rpmdb-cache` keeps it.
+
+`sha256_<hex>` is the list of the image with that manifest digest; whoever reads or writes there holds
+the folder's flock.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootimg.atomic import write_whole
+from bootimg.layer.image import hex_of
+from bootimg.rpmdb.lists import dump_list, parse_list
+from bootimg.rpmdb.package import Package
+
+_LARGEST = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ListCache:
+    """Such a folder; it is made when it is first locked."""
+
+    folder: Path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold it: one process at a time, so that no image is read twice."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def load(self, digest: str) -> list[Package] | None:
+        """The list of the image; None if it is not there, `rpmdb-list-malformed` if it is none."""
+        path = self._path(digest)
+        try:
+            with path.open("rb") as handle:
+                return parse_list(handle.read(_LARGEST), str(path))
+        except FileNotFoundError:
+            return None
+
+    def store(self, digest: str, packages: Iterable[Package]) -> None:
+        """Keep the list of the image."""
+        write_whole(self._path(digest), dump_list(packages))
+
+    def _path(self, digest: str) -> Path:
+        return self.folder / f"sha256_{hex_of(digest)}"

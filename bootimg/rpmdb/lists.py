@@ -1,0 +1,82 @@
+"""Lists of packages in the forms that `oc adm release info --rpmdb` and node images have.
+
+A list is kept as `{"rpmdb.pkglist": [[name, epoch, version, release, arch], …]}`, all of them strings.
+As oc shows it, it is an object of `[epoch:]version-release` by name: of several by one name the last counts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from bootimg.errors import BootimgError
+from bootimg.rpmdb.evr import version_key
+from bootimg.rpmdb.package import Package
+
+_KEY, _NONE = "rpmdb.pkglist", "(none)"
+Value = TypeVar("Value")
+
+
+def in_order(packages: Iterable[Package]) -> list[Package]:
+    """By name, those of one name from the oldest to the newest; signing keys are left out."""
+    found = sorted((each for each in packages if not each.is_key), key=lambda each: each.arch or "")
+    return sorted(sorted(found, key=version_key), key=lambda each: each.name)
+
+
+def dump_list(packages: Iterable[Package]) -> bytes:
+    """A list as it is kept."""
+    rows = [[each.name, str(each.epoch or 0), each.version, each.release, each.arch or _NONE]
+            for each in packages]  # fmt: skip
+    return json.dumps({_KEY: rows}).encode()
+
+
+def parse_list(data: bytes, where: str) -> list[Package]:
+    """A list that was kept, in its order; `rpmdb-list-malformed` names `where`."""
+    try:
+        return [package for row in json.loads(data)[_KEY] if not (package := _package(row)).is_key]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise BootimgError(
+            "rpmdb-list-malformed",
+            f"{where} is no list of packages",
+            context=[f"{type(error).__name__}: {error}"[:300]],
+            hint="a file of the cache can be deleted; it is made again",
+        ) from None
+
+
+def _package(row: Any) -> Package:  # noqa: ANN401
+    name, epoch, version, release, arch = row
+    if not all(isinstance(word, str) for word in row) or not name or not version:
+        raise ValueError(f"{row!r} is not [name, epoch, version, release, arch]")
+    epoch = "0" if epoch == _NONE else epoch
+    if not (epoch.isascii() and epoch.isdigit()):
+        raise ValueError(f"{epoch!r} is no epoch")
+    return Package(name, int(epoch) or None, version, release, None if arch == _NONE else arch)
+
+
+def versions(packages: Iterable[Package]) -> dict[str, str]:
+    """oc's form of a list."""
+    found = {each.name: each.evr for each in packages}
+    return dict(sorted(found.items()))
+
+
+def all_versions(packages: Iterable[Package]) -> dict[str, list[str]]:
+    """Every package: lists of `[epoch:]version-release.arch` by name, oldest first."""
+    found: dict[str, list[str]] = {}
+    for each in in_order(packages):
+        found.setdefault(each.name, []).append(each.evra)
+    return found
+
+
+def difference(old: Mapping[str, Value], new: Mapping[str, Value]) -> dict[str, dict[str, Any]]:
+    """What turns one list (in either form) into another: `changed`, `added` and `removed`, each by name.
+
+    What is empty is left out, as oc does, so that there is nothing where nothing differs.
+    """
+    parts: dict[str, dict[str, Any]] = {
+        "changed": {name: {"old": old[name], "new": new[name]}
+                    for name in sorted(old.keys() & new.keys()) if old[name] != new[name]},
+        "added": {name: new[name] for name in sorted(new.keys() - old.keys())},
+        "removed": {name: old[name] for name in sorted(old.keys() - new.keys())},
+    }  # fmt: skip
+    return {name: part for name, part in parts.items() if part}

@@ -1,0 +1,57 @@
+"""The packages of a tree, from the first of its databases that there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bootimg.errors import BootimgError
+from bootimg.layer.entry import Kind
+from bootimg.layer.tree import Tree
+from bootimg.rpmdb import sqlitedb
+from bootimg.rpmdb.dpkg import read_status
+from bootimg.rpmdb.package import Package
+from bootimg.rpmdb.sqlitedb import read_sqlite, unreadable
+
+# In the order of `oc adm release info --rpmdb`: a directory counts, a symlink to one does not.
+_RPM = ("var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm")
+# /usr/share/dpkg-db is where a system without content in /var keeps dpkg's.
+_DPKG = ("var/lib/dpkg", "usr/share/dpkg-db")
+_OTHER = {"Packages": "Berkeley DB, as in RHEL 8", "Packages.db": "ndb, as in SUSE"}
+
+
+def read_packages(tree: Tree, folder: Path) -> list[Package] | None:
+    """The packages by name, RPM's signing keys among them; None where the tree has no package database.
+
+    `folder` is for a temporary copy.  Errors: `rpmdb-unreadable`.
+    """
+    if place := _place(tree, _RPM, (sqlitedb.NAME,)):
+        found = read_sqlite(tree, place, folder)
+    elif place := _place(tree, _DPKG, ("status",)):
+        found = _dpkg(tree, f"{place}/status")
+    elif place := _place(tree, _RPM, tuple(_OTHER)):
+        raise unreadable(_why(tree, place))
+    else:
+        return None
+    return sorted(found, key=lambda each: each.nevra)
+
+
+def _place(tree: Tree, folders: Sequence[str], names: Sequence[str]) -> str | None:
+    """The first of the folders that is no symlink and has a file of one of these names."""
+    real = [path for path in folders if path in tree.entries and tree.entries[path].kind is Kind.DIRECTORY]
+    return next((path for path in real if any(tree.exists(f"{path}/{name}") for name in names)), None)
+
+
+def _why(tree: Tree, place: str) -> str:
+    name = next(name for name in _OTHER if tree.exists(f"{place}/{name}"))
+    return f"/{place}/{name} is of another kind ({_OTHER[name]}), and only {sqlitedb.NAME} is read"
+
+
+def _dpkg(tree: Tree, path: str) -> list[Package]:
+    try:
+        return read_status(tree.read(path).decode(errors="replace"))
+    except ValueError as error:
+        raise unreadable(f"/{path}: {error}") from error
+    except BootimgError as error:
+        # A directory in its place, or a file too large.
+        raise unreadable(error.message) from error

@@ -1,0 +1,77 @@
+"""The packages in RPM's sqlite database.  Neither rpm nor anything of the tree is run.
+
+The database is anybody's, so what is asked of sqlite is bounded.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bootimg.errors import BootimgError
+from bootimg.layer.entry import Kind
+from bootimg.layer.tree import Tree
+from bootimg.rpmdb.header import package_of
+from bootimg.rpmdb.package import Package
+
+NAME = "rpmdb.sqlite"
+_LIMIT = 1 << 30
+"""Bytes of the database and of its write-ahead log."""
+_HEADER_LIMIT = 256 << 20
+_STEPS = 20_000
+"""How often a thousand of sqlite's instructions may be run: some seconds."""
+MOST = 100_000
+"""Packages; an operating system has some thousands."""
+
+
+def read_sqlite(tree: Tree, place: str, folder: Path) -> list[Package]:
+    """The packages of the database in the directory `place`, in no order.
+
+    `folder` is for a temporary copy.  Errors: `rpmdb-unreadable`.
+    """
+    with TemporaryDirectory(prefix="rpmdb-", dir=folder) as copy:
+        for name in (NAME, f"{NAME}-wal"):
+            _copy(tree, f"{place}/{name}", Path(copy) / name)
+        try:
+            return [package_of(header) for header in _headers(Path(copy) / NAME)]
+        except (sqlite3.Error, ValueError) as error:
+            raise unreadable(str(error)) from error
+
+
+def _copy(tree: Tree, path: str, target: Path) -> None:
+    found = tree.resolve(path)
+    entry = tree.entries.get(found) if found else None
+    if entry is None and target.suffix != ".sqlite":
+        return
+    if entry is None or entry.kind is not Kind.FILE or entry.size > _LIMIT:
+        raise unreadable(f"/{path} is no file of a gigabyte at most")
+    with target.open("wb") as handle:
+        for chunk in tree.chunks(entry):
+            handle.write(chunk)
+
+
+def _headers(database: Path) -> Iterator[bytes]:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _HEADER_LIMIT)
+        left = iter(range(_STEPS))
+        # Ends the query when it returns something other than zero: "Packages" may be an endless view.
+        connection.set_progress_handler(lambda: next(left, None) is None, 1000)
+        connection.execute("PRAGMA trusted_schema = OFF")
+        for number, (blob,) in enumerate(connection.execute("SELECT blob FROM Packages")):
+            if not isinstance(blob, bytes):
+                raise ValueError("a header is no blob")
+            if number == MOST:
+                raise ValueError(f"it has more than {MOST} packages")
+            yield blob
+
+
+def unreadable(why: str) -> BootimgError:
+    """The error for a package database that is there and cannot be read."""
+    return BootimgError(
+        "rpmdb-unreadable",
+        f"the image's package database cannot be read: {why}",
+        hint="the image is damaged, or was made by an rpm that has another kind of database",
+    )

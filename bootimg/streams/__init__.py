@@ -1,0 +1,1 @@
+"""Streams: their versions, and the metadata that installers read."""
