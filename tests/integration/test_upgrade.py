@@ -38,6 +38,7 @@ if [ "$OSTREE_VERSION" = VERSION ]; then
     say "pull=$(ostree container image pull /ostree/repo IMAGE 2>&1 | line)"
     say "deploy=$(ostree container image deploy --sysroot / --stateroot rhcos --imgref IMAGE 2>&1 | line)"
 fi
+say "finalized=$(journalctl --boot=-1 --unit=ostree-finalize-staged --output=cat 2>&1 | line)"
 say "status=$(ostree admin status 2>&1 | line)"
 say "images=$(ostree container image list --repo /ostree/repo 2>&1 | line)"
 say "file=$(cat /etc/written-by-ignition)"
@@ -85,7 +86,7 @@ def test_the_next_version_is_pulled_deployed_and_boots(base: Built, registry: st
     assert len(first["images"].split()) == 2
 
     second = boot(disk, tmp_path / "second.log", ignition_config, Firmware.BIOS)
-    assert (second["version"], second["failed"]) == (CHANGED_VERSION, "[]"), first
+    assert (second["version"], second["failed"]) == (CHANGED_VERSION, "[]"), second
     assert second["file"] == "by-ignition"
     assert second["kept"] == DEFAULT_VERSION
     assert second["status"].count("rhcos ") == 2
