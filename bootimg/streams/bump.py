@@ -35,8 +35,9 @@ def bump(before: Stream, builds: Sequence[Built], published: Published, metadata
     arches, notes = dict(before.architectures), []
     for build in builds:
         name = build.meta.basearch
-        arches[name] = _keeping(before.architectures.get(name), _arch(build, published))
-        if _winli(arches[name]) and not _winli(_arch(build, published)):
+        fresh = _arch(build, published)
+        arches[name] = _keeping(before.architectures.get(name), fresh)
+        if _winli(arches[name]) and not _winli(fresh):
             notes.append(f"{name}: {build.meta.buildid} has no aws-winli images; the old ones are kept")
     after = Stream(published.stream, before.metadata, arches)
     return Bumped(before if after == before else replace(after, metadata=metadata), notes)

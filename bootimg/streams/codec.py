@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from bootimg.errors import BootimgError
@@ -55,9 +54,8 @@ class Reader:
         if get_origin(kind) is Mapping:
             if not isinstance(found, dict):
                 raise self.error(path, "is not an object")
-            return {
-                clean(key): self.value(inner, each, f"{path}.{clean(key)}") for key, each in found.items()
-            }
+            members = {clean(key): each for key, each in found.items()}
+            return {key: self.value(inner, each, f"{path}.{key}") for key, each in members.items()}
         if not isinstance(found, list):
             raise self.error(path, "is not a list")
         return tuple(self.value(inner, each, f"{path}.{index}") for index, each in enumerate(found))
@@ -87,16 +85,17 @@ def _empty(value: object) -> bool:
     return value is None or (isinstance(value, (Mapping, str)) and not value)
 
 
-@cache
 def _fields(kind: type) -> Mapping[str, tuple[str, Any, bool]]:
     """By key: the field's name, what it holds, whether it is always there."""
+    if kind in _KNOWN:
+        return _KNOWN[kind]
     hints = get_type_hints(kind)
     found = {}
     for each in dataclasses.fields(kind):
         needed = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
         key = each.metadata.get("key", each.name.replace("_", "-"))
         found[key] = (each.name, _bare(hints[each.name]), needed)
-    return found
+    return _KNOWN.setdefault(kind, found)
 
 
 def _bare(hint: Any) -> Any:  # noqa: ANN401
@@ -108,4 +107,5 @@ def _bare(hint: Any) -> Any:  # noqa: ANN401
     return hint
 
 
+_KNOWN: dict[type, Mapping[str, tuple[str, Any, bool]]] = {}
 _NAMES = {str: "a text", int: "a whole number", bool: "true or false"}

@@ -40,10 +40,9 @@ def difference(before: Stream, after: Stream) -> Difference:
     """What changed; when the files were written, and by what, does not count."""
     old, new = inventory(before), inventory(after)
     places = sorted(old.keys() | new.keys())
-    changes = [
-        Change(each, old.get(each), new.get(each)) for each in places if old.get(each) != new.get(each)
-    ]
-    return Difference((before.stream, after.stream), changes)
+    changes = [Change(each, old.get(each), new.get(each)) for each in places]
+    differing = [each for each in changes if each.before != each.after]
+    return Difference((before.stream, after.stream), differing)
 
 
 def as_document(found: Difference) -> Mapping[str, Any]:

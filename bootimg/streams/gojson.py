@@ -47,11 +47,16 @@ def clean(text: str) -> str:
     return _LONE.sub("\ufffd", text)
 
 
+def printable(text: str) -> str:
+    """The text without what could command a terminal: keys and values are anybody's words."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
 def malformed(name: str, why: str) -> BootimgError:
     """The error for a file that is not what it should be."""
     return BootimgError(
         "stream-malformed",
-        f"{name} cannot be used: {why}",
+        f"{name} cannot be used: {printable(why)}",
         hint="name a stream's JSON file, such as data/data/coreos/coreos-rhel-9.json of openshift/installer",
         exit_code=ExitCode.USAGE,
     )

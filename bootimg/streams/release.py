@@ -92,9 +92,11 @@ def stream_arch(release: str, arch: ReleaseArch) -> StreamArch:
     Differs from stream-metadata-go in what that loses: extensions stay where the release has no disk image
     of their platform, and a platform or format without a file is left out.
     """
+    artifacts = {name: _artifacts(release, each) for name, each in arch.media.items()}
+    clouds = {name: _cloud(release, each) for name, each in arch.media.items()}
     return StreamArch(
-        {name: found for name, each in arch.media.items() if (found := _artifacts(release, each))},
-        {name: found for name, each in arch.media.items() if (found := _cloud(release, each))},
+        {name: each for name, each in artifacts.items() if each},
+        {name: each for name, each in clouds.items() if each},
         _extensions(release, arch),
     )
 

@@ -1,7 +1,7 @@
 """Stream metadata: what installers and clusters read to find a boot image.
 
-The types of stream-metadata-go (stream and stream/rhcos, v0.4.11), in the order of their fields.  What a cloud
-has is one type here where Go has one a cloud: the clouds' fields come in the same order in both.
+The types of stream-metadata-go (stream and stream/rhcos, v0.4.11), in the order of their fields.  What a
+cloud has is one type here where Go has one a cloud: the clouds' fields come in the same order in both.
 """
 
 from __future__ import annotations

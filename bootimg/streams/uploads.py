@@ -61,10 +61,8 @@ def _texts(build: Built, upload: Upload) -> object:
 def region_objects(build: Built, upload: Upload) -> Mapping[str, ReleaseImage]:
     """The objects by region that an upload left."""
     entries = build.tree.get(upload.meta_key) or []
-    objects = build.reader.value(Sequence[_Object], entries, upload.meta_key)
-    return {
-        each.region: ReleaseImage(object=each.object, bucket=each.bucket, url=each.url) for each in objects
-    }
+    found = build.reader.value(Sequence[_Object], entries, upload.meta_key)
+    return {each.region: ReleaseImage(object=each.object, bucket=each.bucket, url=each.url) for each in found}
 
 
 def single_image(build: Built, upload: Upload) -> ReleaseImage | None:
