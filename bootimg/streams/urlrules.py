@@ -51,26 +51,27 @@ def _parts(place: Place, release: str, match: re.Match[str]) -> Iterator[Finding
 def _signature(place: Place, values: Mapping[str, str]) -> Iterator[Finding]:
     location, signature = values["location"], values.get("signature")
     if signature is not None and signature != f"{location}.sig":
-        yield Finding(
-            "signature-url", str(place), f"{signature:.300} is not the location with .sig behind it"
-        )
+        yield Finding("signature-url", str(place), f"{signature:.300} is not its location and .sig")
 
 
 def _names(stream: Stream, names: set[str]) -> Iterator[Finding]:
     """plume never updates the name of a file that it bumps."""
     if names - {stream.stream}:
         found = ", ".join(sorted(names - {stream.stream}))
-        yield Finding("stream-name", "stream", f"it says {stream.stream}, and the images are of {found}")
+        message = f"it is {stream.stream:.80}, where URLs or --name say {found}"
+        yield Finding("stream-name", "stream", message)
 
 
 def _bases(bases: set[str], wanted: str | None) -> Iterator[Finding]:
-    if wanted is not None and bases - {wanted}:
-        found = ", ".join(sorted(bases - {wanted}))
-        yield Finding("url-base", "architectures", f"files are at {found}, not at {wanted}")
-    if len(bases) > 1 and wanted is None:
+    if wanted is not None:
+        for base in sorted(bases - {wanted}):
+            yield Finding("url-base", "architectures", f"files are at {base}, not at {wanted}")
+        return
+    if len(bases) > 1:
         yield Finding("url-base", "architectures", f"files are in several places: {', '.join(sorted(bases))}")
     for base in sorted(bases):
+        if base.startswith("http:"):
+            yield Finding("url-base", "architectures", f"{base} is not https")
         if _MIRROR in base and _CUT not in f"{base}/":
-            yield Finding(
-                "url-base", "architectures", f"{base} lacks {_CUT}, at which machine-os-images cuts it"
-            )
+            message = f"{base} lacks {_CUT}, at which machine-os-images cuts it"
+            yield Finding("url-base", "architectures", message)

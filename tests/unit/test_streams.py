@@ -319,7 +319,7 @@ def test_the_name_is_the_given_one_else_the_builds() -> None:
         "coreos-assembler.oci-imported-labels": {},
         "coreos-assembler.container-config-git": {"branch": "b"},
     }
-    assert stream_name(None, [one(**branch)]) == "b"
+    assert stream_name(None, [one(changes=branch)]) == "b"
     for builds in ([one(), other], []):
         with pytest.raises(BootimgError) as error:
             stream_name(None, builds)
