@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -138,12 +138,14 @@ MARKETPLACE: dict[str, Any] = {
 }
 
 
-def write_builds(builds: Path, version: str = VERSION, *, files: bool = False, **changes: object) -> Path:
+def write_builds(
+    builds: Path, version: str = VERSION, *, files: bool = False, changes: Mapping[str, object] | None = None
+) -> Path:
     """The build of all architectures below `builds`; with `files` what can be downloaded, and signatures."""
     for arch in IMAGES:
         folder = builds / version / arch
         folder.mkdir(parents=True)
-        found = meta(arch, version) | changes
+        found = meta(arch, version) | dict(changes or {})
         (folder / "meta.json").write_text(json.dumps(found, indent=4))
         for entry in found["images"].values() if files else ():
             (folder / entry["path"]).write_bytes(content(entry["path"]))

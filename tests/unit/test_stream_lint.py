@@ -42,11 +42,14 @@ def rules(stream: Stream, against: Against | None = None) -> set[tuple[str, str]
     return {(each.rule, each.place) for each in found if each.level is Level.ERROR}
 
 
-def artifact(
-    tree: Tree, arch: str = X, platform: str = "qemu", form: str = "qcow2.gz", role: str = "disk"
-) -> Tree:
-    found: Tree = tree["architectures"][arch]["artifacts"][platform]["formats"][form][role]
+def artifact(tree: Tree, platform: str = "qemu", form: str = "qcow2.gz") -> Tree:
+    found: Tree = tree["architectures"][X]["artifacts"][platform]["formats"][form]["disk"]
     return found
+
+
+def moved(tree: Tree, old: str, new: str) -> None:
+    """Another location for the qemu image."""
+    artifact(tree)["location"] = artifact(tree)["location"].replace(old, new)
 
 
 def test_a_good_stream_has_one_warning_of_what_it_is_not_for() -> None:
