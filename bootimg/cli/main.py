@@ -19,7 +19,7 @@ class Verb:
     summary: str
 
 
-IMAGES, PUBLISH, MACHINE = "Make and boot images", "Publish", "This machine and bootimg itself"
+IMAGES, MACHINE = "Make and boot images", "This machine and bootimg itself"
 
 VERBS: Mapping[str, Verb] = {
     "build": Verb("bootimg.cli.build", IMAGES, "Make boot images from a layer."),
@@ -30,7 +30,7 @@ VERBS: Mapping[str, Verb] = {
     "inspect": Verb("bootimg.cli.inspect", IMAGES, "Say what a layer, a disk image or a build is."),
     "manifest": Verb("bootimg.cli.manifest", IMAGES, "Print the osbuild manifest of an image."),
     "platforms": Verb("bootimg.cli.platforms", IMAGES, "List the platforms images are made for."),
-    "stream": Verb("bootimg.cli.stream", PUBLISH, "Make and check the metadata that installers read."),
+    "stream": Verb("bootimg.cli.stream", IMAGES, "Make and check the metadata that installers read."),
     "doctor": Verb("bootimg.cli.doctor", MACHINE, "Say what this machine has and lacks."),
     "cache": Verb("bootimg.cli.cache", MACHINE, "List and clean what is kept between builds."),
     "completion": Verb("bootimg.cli.completion", MACHINE, "Print a shell's completion script."),

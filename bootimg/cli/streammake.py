@@ -59,9 +59,9 @@ def generate(
     openshift_version: str | None,
     output: Path,
 ) -> None:
-    """Make metadata of builds: BUILD for all its architectures, or ARCH=BUILD.
+    """Make metadata of builds.
 
-    Without either it is the latest build.
+    BUILD is taken with all its architectures, ARCH=BUILD with one; it is the latest without either.
     """
     if what == "release":
         data = _release(chosen)
@@ -145,9 +145,10 @@ Examples:
               help="The stream's file, which is changed.")  # fmt: skip
 @dry_run_option
 def bump(app: App, chosen: Chosen, target: Path, dry_run: bool) -> None:
-    """Bring a stream's file up to newer builds: BUILD for all its architectures, or ARCH=BUILD.
+    """Bring a stream's file up to newer builds.
 
-    Other architectures and marketplace data stay as they are.
+    BUILD is taken with all its architectures, ARCH=BUILD with one.  Other architectures, and marketplace
+    data, stay as they are.
     """
     from bootimg.streams.bump import bump as bumped
     from bootimg.streams.comparerules import lost_things
