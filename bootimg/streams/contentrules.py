@@ -11,7 +11,7 @@ from bootimg.streams.inventory import ARTIFACTS, IMAGES, Place, inventory
 from bootimg.streams.stream import Stream
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_COMPRESSED = (".gz", ".xz", ".zst")
+_COMPRESSED = (".gz", ".xz", ".zst", ".zip")
 
 
 def content_findings(stream: Stream, against: Against) -> Iterator[Finding]:
@@ -92,8 +92,9 @@ def _digests(stream: Stream) -> Iterator[Finding]:
                 yield Finding("digest-malformed", str(place), f"{digest!r:.80} is no SHA-256 in hex")
         compressed = _compressed(place, own)
         if compressed is not None and compressed != (plain is not None):
-            word = "lacks uncompressed-sha256" if compressed else "has uncompressed-sha256, and is none"
-            yield Finding("digest-missing", str(place), f"a compressed file {word}")
+            message = "a compressed file has none" if compressed else "the file is not compressed"
+            yield Finding("digest-missing" if compressed else "digest-needless", str(place),
+                          f"uncompressed-sha256: {message}")  # fmt: skip
 
 
 def _compressed(place: Place, own: set[tuple[str, str]]) -> bool | None:

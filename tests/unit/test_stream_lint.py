@@ -99,7 +99,13 @@ BROKEN: dict[str, tuple[Callable[[Tree], object], set[tuple[str, str]]]] = {
     ),
     "an uncompressed digest too many": (
         lambda t: artifact(t, platform="nutanix", form="qcow2").update({"uncompressed-sha256": "ab" * 32}),
-        {("digest-missing", f"{X} artifacts nutanix qcow2 disk")},
+        {("digest-needless", f"{X} artifacts nutanix qcow2 disk")},
+    ),
+    "a zip without it": (
+        lambda t: t["architectures"][X]["artifacts"]["qemu"]["formats"].update(
+            {"vhdx.zip": {"disk": {key: each for key, each in artifact(t).items() if "un" not in key}}}
+        ),
+        {("digest-missing", f"{X} artifacts qemu vhdx.zip disk")},
     ),
     "a signature for one": (
         lambda t: artifact(t).update(signature=artifact(t)["location"] + ".sig"), set(),
