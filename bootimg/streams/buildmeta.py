@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.streams.codec import Reader
-from bootimg.streams.gojson import Json
+from bootimg.streams.gojson import Json, printable
 
 SKIP_KEY = "bootimg.skip-disk-images"
 """In meta.json: true, or the reason as a text, for a build of a stream with `skip_disk_images`."""
@@ -97,7 +97,7 @@ def refuse_skipped(build: Built) -> None:
     skipped, meta = build.tree.get(SKIP_KEY), build.meta
     if not skipped:
         return
-    reason = [f"reason: {skipped}"] if isinstance(skipped, str) else []
+    reason = [f"reason: {printable(skipped)}"] if isinstance(skipped, str) else []
     raise BootimgError(
         "stream-disk-images-skipped",
         f"build {meta.buildid} ({meta.basearch}) has no stream metadata: its stream skips disk images",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.streams.buildmeta import Built
+from bootimg.streams.gojson import printable
 from bootimg.streams.media import Published, release_arch
 from bootimg.streams.release import stream_arch
 from bootimg.streams.stream import Extensions, Marketplace, Metadata, Stream, StreamArch
@@ -89,4 +90,4 @@ def _winli(arch: StreamArch) -> bool:
 
 
 def _conflict(message: str, hint: str) -> BootimgError:
-    return BootimgError("stream-conflict", message, hint=hint, exit_code=ExitCode.USAGE)
+    return BootimgError("stream-conflict", printable(message), hint=hint, exit_code=ExitCode.USAGE)

@@ -9,6 +9,7 @@ from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.streams.buildmeta import SAFE_NAME, Built
 from bootimg.streams.download import require_http
+from bootimg.streams.gojson import printable
 from bootimg.streams.sources import LocalBuilds, RemoteBuilds, Wanted
 
 RHCOS = "https://rhcos.mirror.openshift.com/art/storage/prod/streams"
@@ -65,7 +66,7 @@ def stream_name(name: str | None, builds: Sequence[Built]) -> str:
         raise BootimgError(
             "stream-name-missing",
             "the stream's name is not known",
-            context=[f"{each.name}: {each.meta.stream or 'no stream'}" for each in builds],
+            context=[f"{each.name}: {printable(each.meta.stream or 'no stream')}" for each in builds],
             hint="give it with --name, such as --name rhel-9.6",
             exit_code=ExitCode.USAGE,
         )

@@ -17,6 +17,7 @@ from bootimg.sizes import MIB
 TRIES = 3
 _PAUSE = 1.0
 _SILENCE = 60.0
+_PATIENCE = 300.0
 _CHUNK = MIB
 _BUSY = {408, 429, 500, 502, 503, 504}
 _ERRORS = (urllib.error.URLError, http.client.HTTPException, OSError)
@@ -49,10 +50,12 @@ def require_http(url: str) -> str:
 
 
 def get(url: str, limit: int) -> bytes:
-    """What a URL has, of at most `limit` bytes; `download-failed` otherwise."""
-    data = b""
+    """What a URL has, of at most `limit` bytes and within five minutes; `download-failed` otherwise."""
+    data, deadline = b"", time.monotonic() + _PATIENCE
     for chunk in _chunks(url):
         data += chunk
+        if time.monotonic() > deadline:
+            raise _failed(url, f"it takes longer than {_PATIENCE:.0f} seconds")
         if len(data) > limit:
             raise _failed(url, f"it has more than {limit} bytes")
     return data
@@ -72,7 +75,8 @@ def _chunks(url: str) -> Iterator[bytes]:
         with _open(require_http(url)) as response:
             expected = response.headers.get("Content-Length")
             size = 0
-            while chunk := response.read(_CHUNK):
+            # read1 returns with what there is: a server that trickles is seen by whoever counts the time.
+            while chunk := response.read1(_CHUNK):
                 size += len(chunk)
                 yield chunk
     except _ERRORS as error:

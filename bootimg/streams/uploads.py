@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bootimg.errors import BootimgError
 from bootimg.platform import Upload, UploadForm
 from bootimg.streams.buildmeta import Built
+from bootimg.streams.gojson import printable
 from bootimg.streams.release import ReleaseExtension, ReleaseImage
 
 
@@ -93,7 +94,7 @@ def floating_tag(build: Built, key: str, tags: Sequence[str]) -> str:
         raise BootimgError(
             "stream-tag-ambiguous",
             f"{build.name}: {key} needs exactly one tag without the build's id",
-            context=[f"its tags: {', '.join(tags) or 'none'}"],
+            context=[f"its tags: {printable(', '.join(tags)) or 'none'}"],
             hint="push the image under one tag that moves on, such as the stream's name",
         )
     return floating[0]

@@ -273,6 +273,14 @@ def test_a_busy_or_silent_server_is_asked_again_and_then_named(monkeypatch: pyte
     assert len(pauses) == download.TRIES - 1
 
 
+def test_a_server_that_trickles_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "small").write_bytes(b"1")
+    monkeypatch.setattr("bootimg.streams.download._PATIENCE", -1.0)
+    with streams.served(tmp_path) as url, pytest.raises(BootimgError) as error:
+        download.get(f"{url}/small", 10)
+    assert error.value.id == "download-failed"
+
+
 def test_a_download_has_a_limit(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(100))
     with streams.served(tmp_path) as url:

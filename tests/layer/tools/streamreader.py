@@ -37,6 +37,7 @@ def _path() -> Path:
 
 
 def _compile(output: Path) -> None:
+    # toolchain's digest is part of every compiled tool's key: this stays a module of its own.
     with TemporaryDirectory(dir=output.parent) as work:
         source = shutil.copytree(SOURCE, Path(work) / "source")
         env = _environment(GOPATH=f"{work}/go", GOCACHE=f"{work}/gocache", CGO_ENABLED="0")
