@@ -54,6 +54,41 @@ class Packaging(StrEnum):
     """A boot stream for NVIDIA's BlueField, made of live media."""
 
 
+class UploadForm(StrEnum):
+    """How meta.json says what an uploader has made in a cloud."""
+
+    REGION_IMAGES = "region-images"
+    """A list with an image's id for each region (`name`)."""
+    REGION_OBJECTS = "region-objects"
+    """A list with `object`, `bucket` and `url` for each `region`."""
+    PROJECT_IMAGE = "project-image"
+    """`image`, `project` and `family` of a global image."""
+    CONTAINER = "container"
+    """`image`, `digest` and `tags` of a container image."""
+    URL = "url"
+    """The `url` of an object."""
+
+
+class Extension(StrEnum):
+    """Where `rhel-coreos-extensions` of the stream has it, not `images`."""
+
+    AWS_WINLI = "aws-winli"
+    AZURE_DISK = "azure-disk"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What uploading a platform's image leaves in meta.json: under which key, in which form.
+
+    `id_field` is where a list of the form `REGION_IMAGES` has the image's id.
+    """
+
+    meta_key: str
+    form: UploadForm
+    id_field: str = "id"
+    extension: Extension | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     """What differs from one platform to the next.
@@ -80,6 +115,7 @@ class Platform:
     meta_key: str | None = None
     release_platform: str | None = None
     release_prefix: str = ""
+    uploads: Sequence[Upload] = ()
 
     @property
     def buildable(self) -> bool:

@@ -1,7 +1,7 @@
 """Alibaba Cloud."""
 
 from bootimg.arch import Arch
-from bootimg.platform import Platform
+from bootimg.platform import Platform, Upload, UploadForm
 
 PLATFORM = Platform(
     name="aliyun",
@@ -10,4 +10,5 @@ PLATFORM = Platform(
     disk_format="qcow2",
     suffix="qcow2",
     format_options={"compat": "1.1", "compression": False},
+    uploads=(Upload("aliyun", UploadForm.REGION_IMAGES),),
 )

@@ -1,7 +1,7 @@
 """Amazon Web Services."""
 
 from bootimg.arch import Arch
-from bootimg.platform import Console, Platform
+from bootimg.platform import Console, Extension, Platform, Upload, UploadForm
 
 from .consoles import SERIAL, SERIAL_LAST
 
@@ -24,4 +24,8 @@ PLATFORM = Platform(
             ("console=ttyS0,115200n8",),
         ),
     },
+    uploads=(
+        Upload("amis", UploadForm.REGION_IMAGES, "hvm"),
+        Upload("aws-winli", UploadForm.REGION_IMAGES, "hvm", Extension.AWS_WINLI),
+    ),
 )

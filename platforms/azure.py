@@ -1,7 +1,7 @@
 """Microsoft Azure; GRUB's output is copied to the serial console, so it gets no commands."""
 
 from bootimg.arch import Arch
-from bootimg.platform import Console, Platform
+from bootimg.platform import Console, Extension, Platform, Upload, UploadForm
 
 from .consoles import SERIAL_LAST
 
@@ -16,4 +16,5 @@ PLATFORM = Platform(
         Arch.X86_64: Console((), SERIAL_LAST),
         Arch.AARCH64: Console((), ("console=tty0", "console=ttyAMA0,115200n8")),
     },
+    uploads=(Upload("azure", UploadForm.URL, extension=Extension.AZURE_DISK),),
 )

@@ -1,7 +1,7 @@
 """Google Compute Engine, which imports a tar with one file called disk.raw."""
 
 from bootimg.arch import Arch
-from bootimg.platform import Console, Packaging, Platform
+from bootimg.platform import Console, Packaging, Platform, Upload, UploadForm
 
 from .consoles import SERIAL, SERIAL_LAST
 
@@ -16,4 +16,5 @@ PLATFORM = Platform(
     consoles={
         Arch.X86_64: Console(SERIAL, SERIAL_LAST),
     },
+    uploads=(Upload("gcp", UploadForm.PROJECT_IMAGE),),
 )

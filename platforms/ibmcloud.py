@@ -1,7 +1,7 @@
 """IBM Cloud VPC, whose boot volumes have 100 GiB."""
 
 from bootimg.arch import Arch
-from bootimg.platform import Console, Platform
+from bootimg.platform import Console, Platform, Upload, UploadForm
 
 from .consoles import SERIAL, SERIAL_LAST
 
@@ -16,4 +16,5 @@ PLATFORM = Platform(
     consoles={
         Arch.X86_64: Console(SERIAL, SERIAL_LAST),
     },
+    uploads=(Upload("ibmcloud", UploadForm.REGION_OBJECTS),),
 )

@@ -1,7 +1,7 @@
 """KubeVirt: the disk as a container image."""
 
 from bootimg.arch import Arch
-from bootimg.platform import Console, Packaging, Platform
+from bootimg.platform import Console, Packaging, Platform, Upload, UploadForm
 
 from .consoles import SCREEN_LAST, SERIAL
 
@@ -17,4 +17,5 @@ PLATFORM = Platform(
     consoles={
         Arch.X86_64: Console(SERIAL, SCREEN_LAST),
     },
+    uploads=(Upload("kubevirt", UploadForm.CONTAINER),),
 )

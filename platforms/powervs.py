@@ -1,7 +1,7 @@
 """IBM Power Virtual Server: an OVA with a raw disk, which says 120 GiB."""
 
 from bootimg.arch import Arch
-from bootimg.platform import Packaging, Platform
+from bootimg.platform import Packaging, Platform, Upload, UploadForm
 
 PLATFORM = Platform(
     name="powervs",
@@ -12,4 +12,5 @@ PLATFORM = Platform(
     packaging=Packaging.OVA,
     packaging_options={"ovf": "powervs"},
     skip_compression=True,
+    uploads=(Upload("powervs", UploadForm.REGION_OBJECTS),),
 )

@@ -141,7 +141,7 @@ def read_json(path: Path) -> Json:
         data = json.loads(path.read_bytes())
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _malformed(path, str(error)) from None
     if not isinstance(data, dict):
         raise _malformed(path, "it is not an object")

@@ -33,6 +33,7 @@ VERBS: Mapping[str, Verb] = {
     "platforms": Verb("bootimg.cli.platforms", IMAGES, "List the platforms images are made for."),
     "rpmdb": Verb("bootimg.cli.rpmdb", CONTENT, "List and compare the packages of images."),
     "version": Verb("bootimg.cli.version", CONTENT, "Say what version a stream's next build has."),
+    "stream": Verb("bootimg.cli.stream", CONTENT, "Make and check the metadata that installers read."),
     "doctor": Verb("bootimg.cli.doctor", MACHINE, "Say what this machine has and lacks."),
     "cache": Verb("bootimg.cli.cache", MACHINE, "List and clean what is kept between builds."),
     "completion": Verb("bootimg.cli.completion", MACHINE, "Print a shell's completion script."),

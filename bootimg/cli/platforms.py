@@ -48,6 +48,10 @@ def _entry(platform: Platform) -> dict[str, object]:
         "ignition-platform": platform.ignition_id,
         "image-key": platform.image_key,
         "release-key": list(platform.release_key),
+        "uploads": [
+            {"meta-key": each.meta_key, "form": str(each.form), "extension": each.extension}
+            for each in platform.uploads
+        ],
         "consoles": {
             str(arch): {
                 "grub-commands": list(console.grub_commands),

@@ -1,1 +1,1 @@
-"""Streams: their versions, and the metadata that installers read."""
+"""What is published of builds: versions, release.json, the stream JSON that installers read."""

@@ -144,7 +144,9 @@ def test_another_commit_under_the_same_id_is_a_conflict(tmp_path: Path) -> None:
     assert (path / "meta.json").read_bytes() == before
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"a": 1'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"a": 1', "[" * 100_000], ids=["cut", "list", "shorter", "deep"]
+)
 def test_a_broken_meta_json_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "meta.json").write_text(text)
     with pytest.raises(BootimgError) as caught:

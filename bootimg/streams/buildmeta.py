@@ -1,0 +1,108 @@
+"""What metadata is made of: the parts of a build's meta.json that say what was built and uploaded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bootimg.arch import Arch
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.streams.codec import Reader
+from bootimg.streams.gojson import Json, printable
+
+SKIP_KEY = "bootimg.skip-disk-images"
+"""In meta.json: true, or the reason as a text, for a build of a stream with `skip_disk_images`."""
+# What a file, build or stream may be called where its name becomes part of a URL.
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,254}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltFile:
+    """An entry of `images`."""
+
+    path: str
+    sha256: str
+    size: int | None = None
+    uncompressed_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Git:
+    branch: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildMeta:
+    """The keys that say what a build of one architecture is."""
+
+    buildid: str
+    name: str
+    basearch: str = field(metadata={"key": "coreos-assembler.basearch"})
+    images: Mapping[str, BuiltFile]
+    ostree_commit: str
+    oci_imported: bool | None = field(default=None, metadata={"key": "coreos-assembler.oci-imported"})
+    labels: Mapping[str, str] = field(
+        default_factory=dict, metadata={"key": "coreos-assembler.oci-imported-labels"}
+    )
+    config: _Git | None = field(default=None, metadata={"key": "coreos-assembler.container-config-git"})
+
+    @property
+    def arch(self) -> Arch:
+        """The architecture; `arch-unknown` if bootimg does not know it."""
+        return Arch.parse(self.basearch)
+
+    @property
+    def stream(self) -> str | None:
+        """The stream by the layer's label, else the branch that coreos-assembler took its config from."""
+        return self.labels.get("com.coreos.stream") or (self.config.branch if self.config else None)
+
+    def file_named(self, path: str) -> BuiltFile | None:
+        """The entry whose file has that name."""
+        return next((each for each in self.images.values() if each.path == path), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A build of one architecture: its keys, and the whole object for what uploaders left there."""
+
+    meta: BuildMeta
+    tree: Json
+    name: str
+
+    @property
+    def reader(self) -> Reader:
+        """For the rest of the object."""
+        return Reader(self.name)
+
+
+def built(tree: Json, name: str) -> Built:
+    """The build that the object of a meta.json describes; `stream-malformed` where it is unfit to publish."""
+    reader = Reader(name)
+    meta = reader.read(BuildMeta, tree)
+    for key, each in meta.images.items():
+        if not SAFE_NAME.fullmatch(each.path):
+            raise reader.error(f"images.{key}.path", f"is no name of a file: {each.path!r:.80}")
+        for digest in (each.sha256, each.uncompressed_sha256):
+            if digest is not None and not _SHA256.fullmatch(digest):
+                raise reader.error(f"images.{key}", f"has no SHA-256 in hex: {digest!r:.80}")
+    if not SAFE_NAME.fullmatch(meta.buildid):
+        raise reader.error("buildid", f"cannot be part of a URL: {meta.buildid!r:.80}")
+    return Built(meta, tree, name)
+
+
+def refuse_skipped(build: Built) -> None:
+    """`stream-disk-images-skipped` for a build that has no disk images by the choice of its stream."""
+    skipped, meta = build.tree.get(SKIP_KEY), build.meta
+    if not skipped:
+        return
+    reason = [f"reason: {printable(skipped)}"] if isinstance(skipped, str) else []
+    raise BootimgError(
+        "stream-disk-images-skipped",
+        f"build {meta.buildid} ({meta.basearch}) has no stream metadata: its stream skips disk images",
+        context=[f"{SKIP_KEY} is set in its meta.json", *reason],
+        hint="take a build of a stream without `skip_disk_images` (--skip-disk-images,"
+        " BOOTIMG_SKIP_DISK_IMAGES)",
+        exit_code=ExitCode.USAGE,
+    )

@@ -1,0 +1,123 @@
+"""Reading over HTTP: bounded in size and time, tried again where the server may only be busy."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.sizes import MIB
+
+TRIES = 3
+_PAUSE = 1.0
+_SILENCE = 60.0
+_PATIENCE = 300.0
+_CHUNK = MIB
+_BUSY = {408, 429, 500, 502, 503, 504}
+_ERRORS = (urllib.error.URLError, http.client.HTTPException, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """Digest and size of what a URL has."""
+
+    sha256: str
+    size: int
+
+
+def require_http(url: str) -> str:
+    """The URL without its final slashes, if it is an absolute one of http or https."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable()
+    except ValueError:
+        good = False
+    if not good or " " in url:
+        raise BootimgError(
+            "stream-url-invalid",
+            f"{url!r:.200} is no URL of http or https",
+            hint="name where the builds of all streams are, such as"
+            " https://rhcos.mirror.openshift.com/art/storage/prod/streams",
+            exit_code=ExitCode.USAGE,
+        )
+    return url.rstrip("/")
+
+
+def get(url: str, limit: int) -> bytes:
+    """What a URL has, of at most `limit` bytes and within five minutes; `download-failed` otherwise."""
+    data, deadline = b"", time.monotonic() + _PATIENCE
+    for chunk in _chunks(url):
+        data += chunk
+        if time.monotonic() > deadline:
+            raise _failed(url, f"it takes longer than {_PATIENCE:.0f} seconds")
+        if len(data) > limit:
+            raise _failed(url, f"it has more than {limit} bytes")
+    return data
+
+
+def digest(url: str) -> Downloaded:
+    """Digest and size of what a URL has; nothing of it is kept."""
+    sha256, size = hashlib.sha256(), 0
+    for chunk in _chunks(url):
+        sha256.update(chunk)
+        size += len(chunk)
+    return Downloaded(sha256.hexdigest(), size)
+
+
+def _chunks(url: str) -> Iterator[bytes]:
+    try:
+        with _open(require_http(url)) as response:
+            expected = response.headers.get("Content-Length")
+            size = 0
+            # read1 returns with what there is: a server that trickles is seen by whoever counts the time.
+            while chunk := response.read1(_CHUNK):
+                size += len(chunk)
+                yield chunk
+    except _ERRORS as error:
+        raise _failed(url, str(error)) from None
+    if expected is not None and expected != str(size):
+        raise _failed(url, f"it ended after {size} of {expected} bytes")
+
+
+def _open(url: str) -> http.client.HTTPResponse:
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(_PAUSE * attempt)
+        try:
+            response: http.client.HTTPResponse = _opener().open(url, timeout=_SILENCE)
+            return response
+        except _ERRORS as error:
+            final = isinstance(error, urllib.error.HTTPError) and error.code not in _BUSY
+            if final or attempt == TRIES - 1:
+                raise
+    raise AssertionError(TRIES)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """One for http and https alone: urllib's own would follow a redirection to file: or ftp: too."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPRedirectHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.UnknownHandler(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+def _failed(url: str, why: str) -> BootimgError:
+    return BootimgError(
+        "download-failed",
+        f"{url} cannot be read: {why}",
+        hint="check the URL, the name of the stream and the build's id",
+    )

@@ -1,0 +1,25 @@
+"""Whether a stream may be published: every rule that it breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from bootimg.streams.comparerules import lost_things
+from bootimg.streams.contentrules import content_findings
+from bootimg.streams.filerules import file_findings
+from bootimg.streams.findings import Against, Finding
+from bootimg.streams.stream import Stream
+from bootimg.streams.urlrules import url_findings
+
+
+def lint(stream: Stream, against: Against, tell: Callable[[str], None] = lambda _: None) -> Sequence[Finding]:
+    """All findings, each once; `tell` hears which file is being read."""
+    return list(dict.fromkeys(_findings(stream, against, tell)))
+
+
+def _findings(stream: Stream, against: Against, tell: Callable[[str], None]) -> Iterator[Finding]:
+    yield from content_findings(stream, against)
+    yield from url_findings(stream, against)
+    if against.previous is not None:
+        yield from lost_things(against.previous, stream)
+    yield from file_findings(stream, against, tell)

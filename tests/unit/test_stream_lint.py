@@ -1,0 +1,290 @@
+"""Every rule of `stream lint`: broken by one change, and by nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootimg.errors import BootimgError
+from bootimg.platform import platforms
+from bootimg.streams import download
+from bootimg.streams.bump import bump, stream_of
+from bootimg.streams.choice import read_builds
+from bootimg.streams.findings import Against, Level
+from bootimg.streams.lint import lint
+from bootimg.streams.media import Published
+from bootimg.streams.sources import LocalBuilds, RemoteBuilds
+from bootimg.streams.stream import Metadata, Stream, parse_stream
+
+from . import streams
+from .test_streams import GOLDEN, NEWER, PUBLISHED, THEN, every, one
+
+Tree = dict[str, Any]
+X = "x86_64"
+
+
+def golden() -> Stream:
+    return parse_stream(GOLDEN.read_bytes(), "golden")
+
+
+def edited(edit: Callable[[Tree], object]) -> Stream:
+    tree = json.loads(GOLDEN.read_bytes())
+    edit(tree)
+    return parse_stream(json.dumps(tree).encode(), "edited")
+
+
+def rules(stream: Stream, against: Against | None = None) -> set[tuple[str, str]]:
+    found = lint(stream, against or Against())
+    return {(each.rule, each.place) for each in found if each.level is Level.ERROR}
+
+
+def artifact(tree: Tree, platform: str = "qemu", form: str = "qcow2.gz") -> Tree:
+    found: Tree = tree["architectures"][X]["artifacts"][platform]["formats"][form]["disk"]
+    return found
+
+
+def moved(tree: Tree, old: str, new: str) -> None:
+    """Another location for the qemu image."""
+    artifact(tree)["location"] = artifact(tree)["location"].replace(old, new)
+
+
+def test_a_good_stream_has_one_warning_of_what_it_is_not_for() -> None:
+    (only,) = lint(golden(), Against(name=streams.STREAM, previous=golden(), base=streams.BASE))
+    assert (only.rule, only.level) == ("signature-missing", Level.WARNING)
+
+
+def test_a_signed_stream_has_nothing_at_all() -> None:
+    signed = stream_of(every(), Published(streams.BASE, streams.STREAM), THEN)
+    assert (
+        lint(signed, Against(signatures=True, expected=[platforms()["qemu"], platforms()["metal4k"]])) == []
+    )
+
+
+BROKEN: dict[str, tuple[Callable[[Tree], object], set[tuple[str, str]]]] = {
+    "another name": (lambda t: t.update(stream="rhcos-4.21"), {("stream-name", "stream")}),
+    "no formats": (
+        lambda t: t["architectures"]["s390x"]["artifacts"]["metal"].update(formats={}),
+        {("empty-formats", "s390x artifacts metal")},
+    ),
+    "null formats": (
+        lambda t: t["architectures"]["s390x"]["artifacts"]["metal"].update(formats=None),
+        {("empty-formats", "s390x artifacts metal")},
+    ),
+    "no files": (
+        lambda t: t["architectures"][X]["artifacts"]["metal"]["formats"].update(pxe={}),
+        {("empty-formats", f"{X} artifacts metal pxe")},
+    ),
+    "no artifacts": (
+        lambda t: t["architectures"]["s390x"].update(artifacts={}),
+        {("empty-architecture", "s390x")},
+    ),
+    "no architectures": (lambda t: t.update(architectures={}), {("empty-stream", "architectures")}),
+    "no regions": (
+        lambda t: t["architectures"][X]["images"].update(aws={}), {("empty-images", f"{X} images aws")}
+    ),
+    "no extensions": (
+        lambda t: t["architectures"]["aarch64"].pop("rhel-coreos-extensions"),
+        {("missing-extensions", "aarch64 rhel-coreos-extensions")},
+    ),
+    "a bad digest": (
+        lambda t: artifact(t).update(sha256="AB"), {("digest-malformed", f"{X} artifacts qemu qcow2.gz disk")}
+    ),
+    "no uncompressed digest": (
+        lambda t: artifact(t).pop("uncompressed-sha256"),
+        {("digest-missing", f"{X} artifacts qemu qcow2.gz disk")},
+    ),
+    "an uncompressed digest too many": (
+        lambda t: artifact(t, platform="nutanix", form="qcow2").update({"uncompressed-sha256": "ab" * 32}),
+        {("digest-needless", f"{X} artifacts nutanix qcow2 disk")},
+    ),
+    "a zip without it": (
+        lambda t: t["architectures"][X]["artifacts"]["qemu"]["formats"].update(
+            {"vhdx.zip": {"disk": {key: each for key, each in artifact(t).items() if "un" not in key}}}
+        ),
+        {("digest-missing", f"{X} artifacts qemu vhdx.zip disk")},
+    ),
+    "a signature for one": (
+        lambda t: artifact(t).update(signature=artifact(t)["location"] + ".sig"), set(),
+    ),
+    "a location of another shape": (
+        lambda t: artifact(t).update(location="https://example.com/qemu.qcow2.gz"),
+        {("url-shape", f"{X} artifacts qemu qcow2.gz disk")},
+    ),
+    "a file of another architecture": (
+        lambda t: moved(t, "x86_64", "s390x"),
+        {("url-shape", f"{X} artifacts qemu qcow2.gz disk")},
+    ),
+    "a file of another build": (
+        lambda t: moved(t, streams.VERSION, NEWER),
+        {("url-shape", f"{X} artifacts qemu qcow2.gz disk")},
+    ),
+    "a file of another stream": (
+        lambda t: moved(t, streams.STREAM, "c9s"),
+        {("stream-name", "stream")},
+    ),
+    "another server": (
+        lambda t: moved(t, "rhcos.", "rhcos2."),
+        {("url-base", "architectures")},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_rule_finds_what_breaks_it(name: str) -> None:
+    edit, wanted = BROKEN[name]
+    found = rules(edited(edit))
+    assert wanted <= found
+    if wanted:
+        assert {rule for rule, _ in found} == {rule for rule, _ in wanted}
+    else:
+        assert {rule for rule, _ in found} == {"signature-missing"}
+        assert len(found) == len(_files(golden())) - 1
+
+
+def _files(stream: Stream) -> list[object]:
+    return [
+        file
+        for arch in stream.architectures.values()
+        for platform in arch.artifacts.values()
+        for form in platform.formats.values()
+        for file in form.files().values()
+    ]
+
+
+def test_what_the_installers_readers_cut_is_in_the_mirrors_url() -> None:
+    text = GOLDEN.read_text().replace("/art/storage/", "/storage/")
+    assert ("url-base", "architectures") in rules(parse_stream(text.encode(), "moved"))
+    text = GOLDEN.read_text().replace("https://rhcos.", "http://rhcos.")
+    assert ("url-base", "architectures") in rules(parse_stream(text.encode(), "plain"))
+
+
+def test_signatures_may_be_demanded_and_are_beside_their_files() -> None:
+    assert rules(golden(), Against(signatures=True)) >= {
+        ("signature-missing", f"{X} artifacts metal iso disk")
+    }
+    signed = stream_of(every(), Published(streams.BASE, streams.STREAM), THEN).encoded()
+    other = signed.replace(b"qemu.x86_64.qcow2.gz.sig", b"qemu.x86_64.qcow2.sig")
+    assert rules(parse_stream(other, "s")) == {("signature-url", f"{X} artifacts qemu qcow2.gz disk")}
+
+
+def test_several_releases_are_found_unless_they_are_meant() -> None:
+    mixed = bump(golden(), [one("s390x", NEWER)], PUBLISHED, THEN).stream
+    assert rules(mixed) == {("mixed-releases", "architectures")}
+    assert rules(mixed, Against(mixed=True)) == set()
+
+
+def test_expected_platforms_are_missed_where_they_exist_only() -> None:
+    expected = [platforms()[name] for name in ("aws", "metal4k", "vultr", "hyperv")]
+    assert rules(golden(), Against(expected=expected)) == {
+        ("missing-platform", f"{X} artifacts vultr raw"),
+        ("missing-platform", f"{X} artifacts hyperv vhdx"),
+        ("missing-platform", "aarch64 artifacts hyperv vhdx"),
+    }
+
+
+LOST: dict[str, tuple[Callable[[Tree], object], tuple[str, str]]] = {
+    "region": (
+        lambda t: t["architectures"][X]["images"]["aws"]["regions"].pop("us-gov-west-1"),
+        ("lost-region", f"{X} images aws us-gov-west-1"),
+    ),
+    "cloud": (lambda t: t["architectures"][X]["images"].pop("aws"), ("lost-images", f"{X} images aws")),
+    "platform": (
+        lambda t: t["architectures"]["s390x"]["artifacts"].pop("qemu-secex"),
+        ("lost-platform", "s390x artifacts qemu-secex"),
+    ),
+    "format": (
+        lambda t: t["architectures"][X]["artifacts"]["metal"]["formats"].pop("iso"),
+        ("lost-format", f"{X} artifacts metal iso disk"),
+    ),
+    "architecture": (lambda t: t["architectures"].pop("ppc64le"), ("lost-architecture", "ppc64le")),
+    "extension": (
+        lambda t: t["architectures"][X]["rhel-coreos-extensions"].pop("aws-winli"),
+        ("lost-extension", f"{X} rhel-coreos-extensions aws-winli"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_what_the_previous_stream_had_is_missed_once(name: str) -> None:
+    edit, wanted = LOST[name]
+    assert rules(edited(edit), Against(previous=golden())) == {wanted}
+    assert rules(golden(), Against(previous=edited(edit))) == set()
+
+
+def test_digests_are_those_of_the_builds(tmp_path: Path) -> None:
+    builds = streams.write_builds(tmp_path / streams.STREAM / "builds")
+    assert rules(golden(), Against(builds=LocalBuilds(builds))) == set()
+    place = f"{X} artifacts qemu qcow2.gz disk"
+    for key in ("sha256", "uncompressed-sha256"):
+        wrong = edited(lambda t, key=key: artifact(t).update({key: "ab" * 32}))  # type: ignore[misc]
+        with streams.served(tmp_path) as url:
+            for source in (LocalBuilds(builds), RemoteBuilds(url, streams.STREAM)):
+                assert rules(wrong, Against(builds=source)) == {("digest-mismatch", place)}
+
+
+def test_a_file_or_build_that_nobody_made_is_found(tmp_path: Path) -> None:
+    builds = LocalBuilds(streams.write_builds(tmp_path))
+    renamed = edited(lambda t: moved(t, "-qemu.", "-qemv."))
+    assert ("file-unknown", f"{X} artifacts qemu qcow2.gz disk") in rules(renamed, Against(builds=builds))
+    newer = bump(golden(), [one(version=NEWER)], PUBLISHED, THEN).stream
+    assert ("build-missing", f"{X} {NEWER}") in rules(newer, Against(builds=builds, mixed=True))
+    outside = edited(lambda t: t["architectures"][X]["artifacts"]["qemu"].update(release="../../x"))
+    assert ("build-missing", f"{X} ../../x") in rules(outside, Against(builds=builds, mixed=True))
+
+
+def test_every_file_is_downloaded_and_compared(tmp_path: Path) -> None:
+    builds = streams.write_builds(tmp_path / streams.STREAM / "builds", files=True)
+    told: list[str] = []
+    with streams.served(tmp_path) as url:
+        stream = stream_of(read_builds([], builds, None, None), Published(url, streams.STREAM), Metadata("t"))
+        against = Against(builds=LocalBuilds(builds), base=url, download=True)
+        assert lint(stream, against, told.append) == []
+        assert len(told) == len(_files(stream))
+        folder = builds / streams.VERSION / X
+        name = f"rhcos-{streams.VERSION}"
+        (folder / f"{name}-qemu.{X}.qcow2.gz").write_bytes(b"another")
+        (folder / f"{name}-live-iso.{X}.iso").unlink()
+        assert rules(stream, against) == {
+            ("size-mismatch", f"{X} artifacts qemu qcow2.gz disk"),
+            ("digest-mismatch", f"{X} artifacts qemu qcow2.gz disk"),
+            ("download-failed", f"{X} artifacts metal iso disk"),
+        }
+
+
+def test_only_http_is_read(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    for url in (secret.as_uri(), "ftp://127.0.0.1/x", "https://", "x", "http://[::1", "http://a b/"):
+        with pytest.raises(BootimgError) as error:
+            download.digest(url)
+        assert error.value.id == "stream-url-invalid"
+
+
+def test_a_busy_or_silent_server_is_asked_again_and_then_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("bootimg.streams.download.time.sleep", pauses.append)
+    with pytest.raises(BootimgError) as error:
+        download.get("http://127.0.0.1:9/x", 10)
+    assert error.value.id == "download-failed"
+    assert len(pauses) == download.TRIES - 1
+
+
+def test_a_server_that_trickles_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "small").write_bytes(b"1")
+    monkeypatch.setattr("bootimg.streams.download._PATIENCE", -1.0)
+    with streams.served(tmp_path) as url, pytest.raises(BootimgError) as error:
+        download.get(f"{url}/small", 10)
+    assert error.value.id == "download-failed"
+
+
+def test_a_download_has_a_limit(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(bytes(100))
+    with streams.served(tmp_path) as url:
+        assert len(download.get(f"{url}/large", 100)) == 100
+        with pytest.raises(BootimgError) as error:
+            download.get(f"{url}/large", 99)
+    assert "99 bytes" in error.value.message
