@@ -21,7 +21,7 @@ from tests.layer import debian, store
 from tests.layer.recipe import read_recipe
 
 PACKAGES = ("mkosi", "systemd-repart", "e2fsprogs", "xfsprogs", "dosfstools", "mtools", "policycoreutils")
-"""mkosi, what makes its file systems, and setfiles, which its own tools trees have: so it labels, as we do."""
+"""mkosi, what makes its file systems, and setfiles, which its own tools trees have: so it labels."""
 FORMATS = {"EFI-SYSTEM": "vfat", "boot": "ext4", "root": "xfs"}
 """The file systems of the recipe's partitions, by their names."""
 _PYTHON = "usr/lib/python3/dist-packages"
