@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.taken import Taken, measured
+from benchmarks.taken import Taken, measured_settled
 from bootimg import process
 from bootimg.atomic import sync
 from bootimg.disk.gpt import Gpt
@@ -96,10 +96,10 @@ class Mkosi:
 
     def prepare(self, gpt: Gpt) -> None:
         """Write its configuration: the partitions of this table."""
-        for name in ("repart", "workspace", "output", "packages"):
+        for name in ("settings/repart", "workspace", "output", "packages"):
             (self.folder / name).mkdir(parents=True)
         for name, text in definitions(gpt, self.tree).items():
-            (self.folder / "repart" / name).write_text(text)
+            (self.folder / "settings/repart" / name).write_text(text)
 
     @property
     def version(self) -> str:
@@ -108,7 +108,7 @@ class Mkosi:
 
     def make(self) -> Taken:
         """What the disk takes, made durable; it is deleted again."""
-        with measured() as taken:
+        with measured_settled() as taken:
             self._run(*self._arguments(), "build")
             sync(self.folder / "output/disk.raw")
         for path in (self.folder / "output").iterdir():
@@ -121,7 +121,7 @@ class Mkosi:
             "--distribution=custom",
             f"--base-tree={self.tree}",
             "--format=disk",
-            f"--repart-directory={self.folder}/repart",
+            f"--repart-directory={self.folder}/settings/repart",
             # Else it would install a bootloader of its own, systemd's, and make a unified kernel image.
             "--bootable=no",
             f"--workspace-directory={self.folder}/workspace",
@@ -133,4 +133,6 @@ class Mkosi:
     def _run(self, *arguments: str) -> bytes:
         env = {**os.environ, "PYTHONPATH": str(self.tools / _PYTHON)}
         argv = [sys.executable, "-m", "mkosi", *arguments]
-        return subprocess.run(argv, env=env, cwd=self.folder, check=True, capture_output=True).stdout
+        # The working directory counts as source of what is built: nothing mkosi writes may be below it.
+        settings = self.folder / "settings"
+        return subprocess.run(argv, env=env, cwd=settings, check=True, capture_output=True).stdout

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.taken import Taken, measured
+from benchmarks.taken import Taken, measured_settled
 from bootimg import process
 from tests.layer import tools
 
@@ -50,7 +50,7 @@ def _imgref(archive: Path) -> str:
 
 def _timed(*words: str) -> Taken:
     program = tools.program(tools.OSTREE_EXT)
-    with measured() as taken:
+    with measured_settled() as taken:
         _run(program, "container", "image", *words)
     return taken
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks import mkosi, ostree_ext
 from benchmarks.figures import Figure
-from benchmarks.taken import Taken, measured
+from benchmarks.taken import Taken, measured_settled
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import Gpt, read_gpt
 from tests.layer import stand_in
@@ -70,7 +70,7 @@ class PeerBench:
 
     def _import(self, archive: Path) -> Taken:
         cache = self.folder / "empty"
-        with measured() as taken:
+        with measured_settled() as taken:
             _python("benchmarks.importing", str(archive), BOOTIMG_CACHE=str(cache))
         shutil.rmtree(cache)
         return taken
@@ -130,7 +130,7 @@ class BaseBench:
         """The command again, where nothing but the layer is kept: not the disk, and not its tool tree."""
         for name in ("bases", "tooltrees"):
             shutil.rmtree(self.cache / name)
-        with measured() as taken:
+        with measured_settled() as taken:
             self._build()
         return Made(taken, split(json.loads((self.cache / "timings.json").read_bytes())))
 
