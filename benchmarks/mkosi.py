@@ -88,17 +88,18 @@ def _sources(tree: Path) -> Mapping[str, Sequence[tuple[str, str]]]:
 
 @dataclass(frozen=True)
 class Mkosi:
-    """mkosi out of the tree `tools`, making a disk of `tree`; all it writes is below `folder`."""
+    """mkosi out of the tree `tools`, making a disk like `gpt` of `tree`; all it writes is below `folder`."""
 
     tools: Path
     tree: Path
+    gpt: Gpt
     folder: Path
 
-    def prepare(self, gpt: Gpt) -> None:
-        """Write its configuration: the partitions of this table."""
+    def prepare(self) -> None:
+        """Make its folders and write the definitions of the partitions."""
         for name in ("settings/repart", "workspace", "output", "packages"):
             (self.folder / name).mkdir(parents=True)
-        for name, text in definitions(gpt, self.tree).items():
+        for name, text in definitions(self.gpt, self.tree).items():
             (self.folder / "settings/repart" / name).write_text(text)
 
     @property
@@ -121,6 +122,8 @@ class Mkosi:
             "--distribution=custom",
             f"--base-tree={self.tree}",
             "--format=disk",
+            # Without it file systems get sectors of 4096 bytes, whatever the disk has.
+            f"--sector-size={self.gpt.sector_size}",
             f"--repart-directory={self.folder}/settings/repart",
             # Else it would install a bootloader of its own, systemd's, and make a unified kernel image.
             "--bootable=no",

@@ -78,9 +78,9 @@ class PeerBench:
     def disk(self) -> Figure:
         """The base disk of an imported layer against mkosi's disk of the unpacked one."""
         bench = BaseBench(self.folder, self.layer or stand_in())
-        base = bench.first()
-        peer = mkosi.Mkosi(mkosi.unpack_tools(self.folder), bench.tree(), self.folder / "mkosi")
-        peer.prepare(base)
+        gpt = bench.first()
+        peer = mkosi.Mkosi(mkosi.unpack_tools(self.folder), bench.tree(), gpt, self.folder / "mkosi")
+        peer.prepare()
         rounds = [(bench.make(), peer.make()) for _ in range(DISKS)]
         ours, theirs = min(each for each, _ in rounds), min(each for _, each in rounds)
         note = (
