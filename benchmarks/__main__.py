@@ -10,23 +10,25 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import formats, platforms
+from benchmarks import formats, peers, platforms
 from benchmarks.figures import Bench, Figure, machine
 from bootimg.sizes import parse_size
 from tests.layer import stand_in
 
 
 def main() -> None:
-    """Measure builds of the stand-in layer, the formats or the platforms; a missed aim is no failure."""
+    """Measure builds of the stand-in layer, formats, platforms or peers; a missed aim is no failure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON document in place of the table")
     parser.add_argument("--folder", type=Path, help="where the temporary cache goes (needs 5 GiB)")
     parser.add_argument("what", nargs="?", choices=list(_MEASURED), default="build")
     parser.add_argument("--disk", type=Path, help="formats: a raw disk to write (default: /usr in an ext4)")
     parser.add_argument("--size", type=parse_size, help="make the disks this large, as 16G")
-    parser.add_argument("--only", action="append", default=[], help="formats, platforms: this (repeatable)")
+    parser.add_argument(
+        "--only", action="append", default=[], help="formats, platforms, peers: this (repeatable)"
+    )
     parser.add_argument("--cache", type=Path, help="platforms: a cache with the layer's base disks")
-    parser.add_argument("--layer", type=Path, help="platforms: the layer (default: the stand-in)")
+    parser.add_argument("--layer", type=Path, help="platforms, peers: the layer (default: the stand-in)")
     parser.add_argument(
         "--platforms",
         default=",".join(platforms.EACH_FORMAT),
@@ -74,7 +76,12 @@ def _platforms(arguments: argparse.Namespace) -> Iterator[Figure]:
         yield from bench.figures(arguments.only)
 
 
-_MEASURED = {"build": _build, "formats": _formats, "platforms": _platforms}
+def _peers(arguments: argparse.Namespace) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory(prefix="bootimg-benchmarks-", dir=arguments.folder) as temporary:
+        yield from peers.PeerBench(Path(temporary), arguments.layer).figures(arguments.only)
+
+
+_MEASURED = {"build": _build, "formats": _formats, "platforms": _platforms, "peers": _peers}
 
 
 def table(figures: Sequence[Figure]) -> str:

@@ -29,3 +29,11 @@ def measured() -> Iterator[Taken]:
     taken, started, before = Taken(), time.monotonic(), os.times()
     yield taken
     taken.seconds, taken.cpu = time.monotonic() - started, sum(os.times()[:4]) - sum(before[:4])
+
+
+@contextmanager
+def measured_settled() -> Iterator[Taken]:
+    """What the body takes once all that was written before is on the disk: it may sync whole file systems."""
+    os.sync()
+    with measured() as taken:
+        yield taken

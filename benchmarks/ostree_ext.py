@@ -1,0 +1,74 @@
+"""The ecosystem's own import of an image, ostree-ext's `ostree container image`, on a scratch sysroot.
+
+As on a machine that is being installed, the sysroot's repository is a bare one, with real owners: that
+takes root.  libostree makes durable what it writes, here as in our import.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.taken import Taken, measured_settled
+from bootimg import process
+from tests.layer import tools
+
+_STATEROOT = "rhcos"
+
+
+def why_not() -> str | None:
+    """Why it cannot run here, or None."""
+    if os.geteuid() != 0:
+        return "ostree's sysroots have real owners, which takes root"
+    lacking = [name for name in ("ostree", "skopeo", "chattr") if process.find(name) is None]
+    if lacking:
+        return f"{', '.join(lacking)} not installed"
+    return tools.why_not(tools.OSTREE_EXT)
+
+
+def deploy(archive: Path, folder: Path) -> Taken:
+    """What fetch, import and checkout of an OCI archive take on an empty sysroot below `folder`."""
+    with _sysroot(folder) as sysroot:
+        return _timed(
+            "deploy", f"--sysroot={sysroot}", f"--stateroot={_STATEROOT}", f"--imgref={_imgref(archive)}"
+        )
+
+
+def pull(archive: Path, folder: Path) -> Taken:
+    """What fetch and import alone take."""
+    with _sysroot(folder) as sysroot:
+        return _timed("pull", "--quiet", str(sysroot / "ostree/repo"), _imgref(archive))
+
+
+def _imgref(archive: Path) -> str:
+    return f"ostree-unverified-image:oci-archive:{archive}"
+
+
+def _timed(*words: str) -> Taken:
+    program = tools.program(tools.OSTREE_EXT)
+    with measured_settled() as taken:
+        _run(program, "container", "image", *words)
+    return taken
+
+
+def _run(*argv: str | Path) -> None:
+    subprocess.run(argv, check=True, capture_output=True)
+
+
+@contextmanager
+def _sysroot(folder: Path) -> Iterator[Path]:
+    path = folder / "sysroot"
+    (path / "boot").mkdir(parents=True)
+    try:
+        _run("ostree", "admin", "init-fs", "--modern", path)
+        _run("ostree", "admin", "os-init", _STATEROOT, f"--sysroot={path}")
+        yield path
+    finally:
+        # ostree makes the root of a deployment immutable, even against root.
+        for deployment in path.glob("ostree/deploy/*/deploy/*/"):
+            _run("chattr", "-i", deployment)
+        shutil.rmtree(path)
