@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,14 +16,11 @@ from typing import Any
 from bootimg.arch import Arch
 from bootimg.atomic import whole_file
 from bootimg.builds.locks import file_lock
+from bootimg.builds.merge import STAMP, require_same_build, stamp_after
 from bootimg.errors import BootimgError
 from bootimg.formats.written import Written
 
 _PREFIX = "coreos-assembler"
-STAMP = f"{_PREFIX}.meta-stamp"
-# What coreos-assembler refuses to merge when it differs.
-_FIXED = ("buildid", "name", "ostree-commit", "ostree-content-checksum",
-          f"{_PREFIX}.basearch", f"{_PREFIX}.image-config-checksum")  # fmt: skip
 Json = dict[str, Any]
 
 
@@ -124,15 +120,28 @@ class MetaFile:
         """
         with file_lock(self.path):
             before = self.read()
-            for key in _FIXED:
-                if before.get(key, changes.get(key)) != changes.get(key, before.get(key)):
-                    raise _conflict(self.path, key, before[key], changes[key])
+            require_same_build(before, changes, str(self.path.parent))
             after = _merged(_without(before, whole), changes)
-            if after == before:
-                return before
-            after[STAMP] = time.time_ns()
-            write_json(self.path, after)
-            return after
+            return self._write(before, after)
+
+    def join(self, change: Callable[[Json], Json]) -> Json:
+        """Have it say what `change` makes of it, a document of the same build, and return that.
+
+        A stamp that `change` has set is kept.
+        """
+        with file_lock(self.path):
+            before = self.read()
+            after = change(before)
+            require_same_build(before, after, str(self.path.parent))
+            return self._write(before, after)
+
+    def _write(self, before: Json, after: Json) -> Json:
+        if after == before:
+            return before
+        if after.get(STAMP) == before.get(STAMP):
+            after = {**after, STAMP: stamp_after(before)}
+        write_json(self.path, after)
+        return after
 
 
 def read_json(path: Path) -> Json:
@@ -171,14 +180,6 @@ def _without(document: Mapping[str, Any], path: tuple[str, ...]) -> Json:
         return {key: value for key, value in document.items() if key != first}
     return {**document, first: _without(document[first], tuple(rest))}
 
-
-def _conflict(path: Path, key: str, before: object, after: object) -> BootimgError:
-    return BootimgError(
-        "build-conflict",
-        f"{path.parent} holds another build under the same id: its {key} differs",
-        context=[f"there: {before}", f"here:  {after}"],
-        hint="choose another output directory with -o, or remove the old build",
-    )
 
 
 def _malformed(path: Path, why: str) -> BootimgError:
