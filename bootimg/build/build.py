@@ -29,6 +29,7 @@ from bootimg.build.variables import target_imgref
 from bootimg.build.work import Work
 from bootimg.builds.build import open_build
 from bootimg.builds.meta import LayerIdentity, layer_meta
+from bootimg.builds.record import expect
 from bootimg.cache import Cache
 from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.events import Events
@@ -79,6 +80,7 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
         if step := journal.interrupted():
             events.message(f"an earlier run was cut off in the step {step}; continuing")
         journal.record(RUN, "begun", **asked(request, layer))
+        expect(build.path, ("ostree", "oci-manifest", *(each.image_key for each in request.platforms)))
         return _run(Work(request, layer, build, journal, cache, events, progress))
 
 

@@ -14,7 +14,7 @@ from bootimg.arch import Arch
 from bootimg.atomic import enough_space, sync
 from bootimg.builds.find import Build, digest_of
 from bootimg.builds.index import insert_build
-from bootimg.builds.layout import META, build_folder
+from bootimg.builds.layout import META, PRUNED, SIGNATURE, build_folder
 from bootimg.builds.locks import build_lock
 from bootimg.builds.meta import MetaFile
 from bootimg.errors import BootimgError, ExitCode
@@ -59,6 +59,8 @@ class BuildDir:
                 os.fsync(fd)
             finally:
                 os.close(fd)
+            # A signature is of what was there before.
+            self.file(f"{name}{SIGNATURE}").unlink(missing_ok=True)
             temp.replace(final)
             sync(self.path)
         return final
@@ -77,7 +79,8 @@ class BuildDir:
         before = self.meta.read().get("images", {}).get(key)
         self.meta.merge({"images": {key: entry}}, whole=("images", key))
         if before is not None and before["path"] != entry["path"]:
-            self.file(before["path"]).unlink(missing_ok=True)
+            for suffix in ("", SIGNATURE):
+                self.file(f"{before['path']}{suffix}").unlink(missing_ok=True)
 
     def intact(self, key: str) -> bool:
         """Whether it is there and its content has the digest that meta.json says; reads all of it."""
@@ -102,6 +105,7 @@ def open_build(builds: Path, build_id: str, arch: Arch) -> Iterator[BuildDir]:
     build = BuildDir(builds, build_id, arch)
     build.path.mkdir(parents=True, exist_ok=True)
     with build_lock(build.path):
+        (build.path.parent / PRUNED).unlink(missing_ok=True)
         shutil.rmtree(build.path / ".scratch", ignore_errors=True)
         try:
             yield build

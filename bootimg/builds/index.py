@@ -4,57 +4,115 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from bootimg.arch import Arch
 from bootimg.builds.layout import BUILDS, LATEST
 from bootimg.builds.locks import file_lock
-from bootimg.builds.meta import read_json, rfc3339, write_json
+from bootimg.builds.meta import Json, read_json, rfc3339, write_json
 from bootimg.errors import BootimgError
 
 _VERSION = "1.0.0"
 
 
-def insert_build(builds: Path, build_id: str, arch: Arch) -> None:
-    """List a build, if it is not listed yet, as the newest; then point `latest` at the newest one."""
+def insert_build(builds: Path, build_id: str, arch: Arch, *, order: Sequence[str] = ()) -> None:
+    """List a build, if it is not listed yet, as the newest; then point `latest` at the newest one.
+
+    `order` has the ids of another list, newest first: the build goes after those that are newer there.
+    """
+
+    def insert(index: Json) -> Json:
+        return listed(index, build_id, arch.value, order)
+
+    change_index(builds, insert)
+
+
+def listed(index: Json, build_id: str, arch: str, order: Sequence[str] = ()) -> Json:
+    """The index with a build of an architecture in it, as `insert_build` puts it there."""
+    entries = [dict(each) for each in index["builds"]]
+    entry = next((each for each in entries if each["id"] == build_id), None)
+    if entry is None:
+        newer = order[: order.index(build_id)] if build_id in order else ()
+        place = max((number for number, each in enumerate(entries, 1) if each["id"] in newer), default=0)
+        entry = {"id": build_id, "arches": []}
+        entries.insert(place, entry)
+    if arch in entry["arches"]:
+        return index
+    entry["arches"] = [*entry["arches"], arch]
+    return {**index, "builds": entries, "timestamp": rfc3339(datetime.now(UTC))}
+
+
+def without(index: Json, build_ids: Collection[str]) -> Json:
+    """The index without these builds."""
+    entries = [each for each in index["builds"] if each["id"] not in build_ids]
+    if len(entries) == len(index["builds"]):
+        return index
+    return {**index, "builds": entries, "timestamp": rfc3339(datetime.now(UTC))}
+
+
+def change_index(builds: Path, change: Callable[[Json], Json]) -> Json:
+    """Have builds.json say what `change` makes of it, then point `latest` at the newest build.
+
+    `latest` goes before the last build does, so that it never points at what is not there.
+    """
     path = builds / BUILDS
     with file_lock(path):
-        index = read_index(builds)
-        entries = index["builds"]
-        entry = next((each for each in entries if each["id"] == build_id), None)
-        if entry is None:
-            entry = {"id": build_id, "arches": []}
-            entries.insert(0, entry)
-        if arch.value not in entry["arches"]:
-            entry["arches"].append(arch.value)
-            index["timestamp"] = rfc3339(datetime.now(UTC))
-            write_json(path, index)
-        _point(builds / LATEST, entries[0]["id"])
+        before = read_index(builds)
+        after = change(before)
+        if not after["builds"]:
+            (builds / LATEST).unlink(missing_ok=True)
+        if after != before:
+            write_json(path, after)
+        if after["builds"]:
+            _point(builds / LATEST, after["builds"][0]["id"])
+        return after
 
 
-def read_index(builds: Path) -> dict[str, Any]:
+def read_index(builds: Path) -> Json:
     """builds.json; an empty one if there is none, `builds-version-unknown` if it is of another kind."""
-    index = read_json(builds / BUILDS) or {"schema-version": _VERSION, "builds": []}
+    return checked_index(read_json(builds / BUILDS), str(builds / BUILDS))
+
+
+def checked_index(index: Json, name: str) -> Json:
+    """What a builds.json has, as `read_index` gives it; `name` is the file's for errors."""
+    index = index or {"schema-version": _VERSION, "builds": []}
     version = str(index.get("schema-version", "0.0.1"))
     if version.split(".")[0] != _VERSION.split(".")[0] or not isinstance(index.get("builds"), list):
         raise BootimgError(
             "builds-version-unknown",
-            f"{builds / BUILDS} has schema version {version}, bootimg knows {_VERSION}",
+            f"{name} has schema version {version}, bootimg knows {_VERSION}",
             hint="choose another output directory with -o",
         )
+    for entry in index["builds"]:
+        if not _well_formed(entry):
+            raise BootimgError(
+                "build-meta-malformed", f"{name} lists a build that has no id or no list of architectures"
+            )
     return index
+
+
+def _well_formed(entry: object) -> bool:
+    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
+        return False
+    arches = entry.get("arches")
+    return isinstance(arches, list) and all(isinstance(arch, str) for arch in arches)
 
 
 def newest_id(builds: Path) -> str | None:
     """The id of the newest build; None where there is none, `build-meta-malformed` where it has no id."""
     entries = read_index(builds)["builds"]
-    if not entries:
-        return None
-    found = entries[0].get("id") if isinstance(entries[0], dict) else None
-    if not isinstance(found, str):
-        raise BootimgError("build-meta-malformed", f"the first build in {builds / BUILDS} has no id")
+    return str(entries[0]["id"]) if entries else None
+
+
+def tags_of(index: Json) -> dict[str, list[str]]:
+    """The names of the tags by the ids of the builds that have them."""
+    found: dict[str, list[str]] = {}
+    tags = index.get("tags")
+    for tag in tags if isinstance(tags, list) else ():
+        if isinstance(tag, dict) and isinstance(tag.get("target"), str):
+            found.setdefault(tag["target"], []).append(str(tag.get("name")))
     return found
 
 

@@ -9,6 +9,10 @@ from bootimg.arch import Arch
 META = "meta.json"
 BUILDS = "builds.json"
 LATEST = "latest"
+PRUNED = ".pruned"
+"""The mark in a build's folder, beside its architectures, that it is to be removed."""
+SIGNATURE = ".sig"
+"""What the name of a detached signature has more than its file's."""
 
 
 def build_folder(builds: Path, build_id: str, arch: Arch) -> Path:

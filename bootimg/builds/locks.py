@@ -35,16 +35,15 @@ def build_lock(folder: Path) -> Iterator[None]:
     """
     path = folder / ".build.lock"
     with path.open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        # A build that was removed in this moment takes the file with it.
+        if not _try_flock(handle.fileno()) or not _has_name(handle.fileno(), path):
             handle.seek(0)
             raise BootimgError(
                 "build-running",
                 f"another process is at work in {folder}",
                 context=[line for line in (handle.read().strip(),) if line],
                 hint="wait until it is done, or end it",
-            ) from None
+            )
         handle.truncate(0)
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())}
         handle.write(json.dumps(owner) + "\n")
@@ -65,6 +64,13 @@ def file_lock(path: Path, *, wait: float = 30.0) -> Iterator[None]:
             _wait(deadline, lock, "another bootimg process has it")
         with _claim(lock, deadline):
             yield
+
+
+def _has_name(fd: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(fd), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _try_flock(fd: int) -> bool:

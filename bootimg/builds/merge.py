@@ -56,6 +56,12 @@ def merged(one: Mapping[str, Any], other: Mapping[str, Any], where: str) -> Json
     return {**both, STAMP: stamp_after(newer)}
 
 
+def with_images(document: Json, images: Mapping[str, Any]) -> Json:
+    """The document with these entries of `images`, whatever its stamp says of their age."""
+    after = {**document, _IMAGES: {**document.get(_IMAGES, {}), **images}}
+    return document if after == document else {**after, STAMP: stamp_after(document)}
+
+
 def stamp_after(document: Mapping[str, Any]) -> int:
     """A stamp for a change of the document made now; a clock that went back does not make it older."""
     return max(time.time_ns(), _stamp(document) + 1)

@@ -181,6 +181,5 @@ def _without(document: Mapping[str, Any], path: tuple[str, ...]) -> Json:
     return {**document, first: _without(document[first], tuple(rest))}
 
 
-
 def _malformed(path: Path, why: str) -> BootimgError:
     return BootimgError("build-meta-malformed", f"{path} cannot be read: {why}")

@@ -20,6 +20,7 @@ class Verb:
 
 
 IMAGES, CONTENT = "Make and boot images", "Packages, versions and streams"
+BUILDS = "The tree of builds"
 MACHINE = "This machine and bootimg itself"
 
 VERBS: Mapping[str, Verb] = {
@@ -31,6 +32,8 @@ VERBS: Mapping[str, Verb] = {
     "inspect": Verb("bootimg.cli.inspect", IMAGES, "Say what a layer, a disk image or a build is."),
     "manifest": Verb("bootimg.cli.manifest", IMAGES, "Print the osbuild manifest of an image."),
     "platforms": Verb("bootimg.cli.platforms", IMAGES, "List the platforms images are made for."),
+    "builds": Verb("bootimg.cli.builds", BUILDS, "List, show, remove, fetch and push builds."),
+    "sign": Verb("bootimg.cli.sign", BUILDS, "Sign the artifacts of a build."),
     "rpmdb": Verb("bootimg.cli.rpmdb", CONTENT, "List and compare the packages of images."),
     "version": Verb("bootimg.cli.version", CONTENT, "Say what version a stream's next build has."),
     "stream": Verb("bootimg.cli.stream", CONTENT, "Make and check the metadata that installers read."),

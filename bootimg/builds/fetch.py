@@ -1,0 +1,159 @@
+"""Fetching a build from a bucket into the builds tree: files first, then meta.json, builds.json last.
+
+A file appears when its digest is the one that meta.json says; one that is here already is not fetched
+again.  What else the tree has, other builds and what uploads have left in meta.json, stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootimg.arch import Arch
+from bootimg.atomic import require_space, write_whole
+from bootimg.builds.bucket import Bucket, Head
+from bootimg.builds.build import BuildDir, open_build
+from bootimg.builds.find import digest_of
+from bootimg.builds.index import checked_index, insert_build
+from bootimg.builds.jsonstore import parse
+from bootimg.builds.layout import BUILDS, LATEST, META, SIGNATURE
+from bootimg.builds.merge import merged, require_same_build, with_images
+from bootimg.builds.names import known_arches, safe_name
+from bootimg.builds.push import Moved, chosen_images
+from bootimg.builds.record import RECORD
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.events import Events
+
+Json = dict[str, Any]
+# What coreos-assembler fetches with every build where it is there, and our own.
+_BESIDE = ("commitmeta.json", RECORD)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which build and architectures, and which artifacts of it; `all` as the only one is every one."""
+
+    build: str
+    arches: Collection[Arch]
+    artifacts: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A build of one architecture that was fetched, and its files."""
+
+    id: str
+    arch: Arch
+    path: Path
+    files: Sequence[Moved]
+
+
+def fetch_build(builds: Path, bucket: Bucket, wanted: Wanted, events: Events) -> list[Fetched]:
+    """Fetch a build; no architectures are all that it has there.  `build-not-found` where it is not there."""
+    index = checked_index(parse(bucket.read(BUILDS), BUILDS), bucket.url(BUILDS))
+    order = [safe_name(entry["id"], bucket.url(BUILDS)) for entry in index["builds"]]
+    build_id = _resolve(order, wanted.build, bucket)
+    there = known_arches(index["builds"][order.index(build_id)]["arches"])
+    for arch in wanted.arches:
+        if arch not in there:
+            raise _missing(f"build {build_id} has no {arch} in {bucket.url(BUILDS)}", ", ".join(there))
+    fetched = []
+    for arch in wanted.arches or there:
+        with open_build(builds, build_id, arch) as folder:
+            files = list(_fetch(folder, bucket, wanted.artifacts, events))
+        insert_build(builds, build_id, arch, order=order)
+        fetched.append(Fetched(build_id, arch, folder.path, files))
+    return fetched
+
+
+def _fetch(folder: BuildDir, bucket: Bucket, artifacts: Collection[str], events: Events) -> Iterator[Moved]:
+    prefix = f"{folder.id}/{folder.arch}"
+    where = bucket.url(f"{prefix}/{META}")
+    stored = bucket.read(f"{prefix}/{META}")
+    if stored is None:
+        raise _missing(f"builds.json lists build {folder.id} ({folder.arch}), and there is no {where}", "")
+    theirs = parse(stored, where)
+    _check(theirs, folder, where)
+    images = chosen_images(theirs, () if "all" in artifacts else artifacts, where) if artifacts else {}
+    missing = {key: entry for key, entry in images.items() if not _is_here(folder, entry)}
+    require_space(folder.path, sum(int(entry.get("size", 0)) for entry in missing.values()))
+    for key, entry in images.items():
+        yield _artifact(folder, bucket, f"{prefix}/{entry['path']}", entry, key in missing, events)
+    for name in _BESIDE:
+        _beside(folder, bucket, f"{prefix}/{name}")
+    kept = _ours(folder) | images
+    folder.meta.join(lambda ours: with_images(merged(ours, theirs, str(folder.path)), kept))
+
+
+def _artifact(
+    folder: BuildDir, bucket: Bucket, key: str, entry: Json, missing: bool, events: Events
+) -> Moved:
+    path = folder.file(entry["path"])
+    with events.step(f"fetch {path.name}", path.name, total=entry.get("size")) as step:
+        if missing:
+            head = bucket.head(key)
+            size = entry.get("size", head.size if head else 0)
+            scratch = folder.scratch / path.name
+            bucket.download(key, scratch, Head(size, entry["sha256"]), step.advance)
+            folder.publish(scratch, path.name)
+        else:
+            step.result("is here", cached=True)
+    _beside(folder, bucket, f"{key}{SIGNATURE}")
+    return Moved(key, path.stat().st_size, missing)
+
+
+def _beside(folder: BuildDir, bucket: Bucket, key: str) -> None:
+    """A small file that need not be there; one that is the same already stays."""
+    path = folder.file(key.rpartition("/")[2])
+    stored = bucket.read(key, optional=True)
+    if stored is not None and not (path.is_file() and path.read_bytes() == stored.data):
+        write_whole(path, stored.data)
+
+
+def _is_here(folder: BuildDir, entry: Json) -> bool:
+    path = folder.file(entry["path"])
+    if not path.is_file() or entry.get("size") not in (None, path.stat().st_size):
+        return False
+    wanted: str = entry["sha256"]
+    return digest_of(path) == wanted
+
+
+def _ours(folder: BuildDir) -> Json:
+    """The entries of files that are here: an older meta.json from the bucket does not change them."""
+    images = folder.meta.read().get("images", {})
+    return {key: entry for key, entry in images.items() if folder.has(key)}
+
+
+def _check(meta: Json, folder: BuildDir, where: str) -> None:
+    """Refuse a meta.json that would lead out of its folder, or is of another build than asked for."""
+    images = meta.get("images", {})
+    entries = images.items() if isinstance(images, dict) else [("images", images)]
+    for key, entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
+            raise BootimgError("build-meta-malformed", f"{where} cannot be read: {key} has no path or sha256")
+        safe_name(entry.get("path"), f"{where}: {key}")
+        if not isinstance(entry.get("size", 0), int):
+            raise BootimgError("build-meta-malformed", f"{where} cannot be read: {key} has no whole size")
+    asked = {"buildid": folder.id, "coreos-assembler.basearch": folder.arch.value}
+    require_same_build(asked, meta, where)
+    require_same_build(folder.meta.read(), meta, str(folder.path))
+
+
+def _resolve(order: Sequence[str], which: str, bucket: Bucket) -> str:
+    if which == LATEST and order:
+        return order[0]
+    if which not in order:
+        raise _missing(f"{bucket.url(BUILDS)} lists no build {which}", ", ".join(order[:5]))
+    return which
+
+
+def _missing(message: str, found: str) -> BootimgError:
+    return BootimgError(
+        "build-not-found",
+        message,
+        context=[f"found: {found or 'nothing'}"],
+        hint="check the URL: it names the folder that holds builds.json",
+        exit_code=ExitCode.USAGE,
+    )

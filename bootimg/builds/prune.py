@@ -1,0 +1,168 @@
+"""Removing old builds, so that whoever looks at the tree at any moment finds what builds.json lists.
+
+A build is marked in its folder, then leaves builds.json, then its folder gets a hidden name, then goes.
+What a killed run has left behind (marked and not listed, or hidden) is removed by the next one.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from bootimg.atomic import sync
+from bootimg.builds.index import change_index, read_index, tags_of, without
+from bootimg.builds.layout import META, PRUNED
+from bootimg.builds.locks import build_lock
+from bootimg.builds.meta import read_json
+from bootimg.builds.names import safe_name
+from bootimg.errors import BootimgError, ExitCode
+
+_HIDDEN = ".pruned-"
+_TIMESTAMP = "coreos-assembler.build-timestamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which builds stay: those that a tag names, and of the others the `keep_last` newest.
+
+    With `older_than`, in seconds, younger ones stay too.
+    """
+
+    keep_last: int
+    older_than: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of a build, and why it stays where it does."""
+
+    id: str
+    removed: bool
+    reason: str = ""
+
+
+def judge(builds: Path, rule: Rule) -> list[Verdict]:
+    """What the rule says of every build, newest first."""
+    index = read_index(builds)
+    tags, left, found = tags_of(index), rule.keep_last, []
+    for entry in index["builds"]:
+        build_id = safe_name(entry["id"], str(builds))
+        if build_id in tags:
+            found.append(_tagged(build_id, tags))
+        elif left > 0:
+            left -= 1
+            found.append(Verdict(build_id, False, f"one of the last {rule.keep_last}"))
+        elif rule.older_than is not None and _age(builds / build_id) < rule.older_than:
+            found.append(Verdict(build_id, False, "not old enough"))
+        else:
+            found.append(Verdict(build_id, True))
+    return found
+
+
+def judge_named(builds: Path, names: Sequence[str]) -> list[Verdict]:
+    """The same for builds that someone named: `build-not-found`, `build-tagged`, or they go."""
+    index = read_index(builds)
+    tags, known = tags_of(index), {entry["id"] for entry in index["builds"]}
+    for name in names:
+        if name not in known:
+            raise BootimgError(
+                "build-not-found",
+                f"{builds / 'builds.json'} lists no build {name}",
+                hint="`bootimg builds list` shows what there is",
+                exit_code=ExitCode.USAGE,
+            )
+        if name in tags:
+            raise BootimgError(
+                "build-tagged",
+                f"build {name} has the tag {', '.join(tags[name])}",
+                hint="move the tag to another build first",
+                exit_code=ExitCode.USAGE,
+            )
+    return [Verdict(safe_name(name, str(builds)), True) for name in dict.fromkeys(names)]
+
+
+def prune(builds: Path, verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Remove what the verdicts say, and return what became of each; a build at work stays."""
+    if not builds.is_dir():
+        return []
+    with build_lock(builds):
+        _clean(builds)
+        return [_remove(builds, each.id) if each.removed else each for each in verdicts]
+
+
+def _remove(builds: Path, build_id: str) -> Verdict:
+    folder = builds / build_id
+    with ExitStack() as locks:
+        try:
+            _hold(folder, locks)
+        except BootimgError as error:
+            if error.id != "build-running":
+                raise
+            return Verdict(build_id, False, "another process is at work in it")
+        if folder.is_dir():
+            (folder / PRUNED).touch()
+            sync(folder)
+        index = change_index(builds, lambda index: _unless_tagged(index, build_id))
+        if any(each["id"] == build_id for each in index["builds"]):
+            (folder / PRUNED).unlink(missing_ok=True)
+            return _tagged(build_id, tags_of(index))
+        _delete(folder)
+    return Verdict(build_id, True)
+
+
+def _unless_tagged(index: dict[str, Any], build_id: str) -> dict[str, Any]:
+    return index if build_id in tags_of(index) else without(index, {build_id})
+
+
+def _hold(folder: Path, locks: ExitStack) -> None:
+    for each in sorted(folder.glob("*/")):
+        locks.enter_context(build_lock(each))
+
+
+def _delete(folder: Path) -> None:
+    if not folder.exists():
+        return
+    hidden = folder.with_name(f"{_HIDDEN}{folder.name}-{secrets.token_hex(4)}")
+    folder.replace(hidden)
+    sync(folder.parent)
+    shutil.rmtree(hidden)
+
+
+def _clean(builds: Path) -> None:
+    """Finish what a killed run began."""
+    listed = {entry["id"] for entry in read_index(builds)["builds"]}
+    for mark in sorted(builds.glob(f"*/{PRUNED}")):
+        folder = mark.parent
+        if folder.is_symlink() or folder.name.startswith("."):
+            continue
+        if folder.name in listed:
+            mark.unlink(missing_ok=True)
+        else:
+            _remove(builds, folder.name)
+    for hidden in sorted(builds.glob(f"{_HIDDEN}*")):
+        shutil.rmtree(hidden)
+
+
+def _tagged(build_id: str, tags: dict[str, list[str]]) -> Verdict:
+    return Verdict(build_id, False, f"has the tag {', '.join(tags.get(build_id, ()))}")
+
+
+def _age(folder: Path) -> float:
+    """Seconds since the youngest of its architectures was built, by meta.json or else its file's time."""
+    moments = [_built(meta) for meta in folder.glob(f"*/{META}")]
+    return time.time() - max(moments, default=0.0)
+
+
+def _built(meta: Path) -> float:
+    stamp = read_json(meta).get(_TIMESTAMP)
+    try:
+        return datetime.fromisoformat(str(stamp)).timestamp()
+    except ValueError:
+        return meta.stat().st_mtime

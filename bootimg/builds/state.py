@@ -1,0 +1,165 @@
+"""How complete builds are: what is listed, what shall be there, and what is.
+
+builds.json lists an architecture as soon as its layer is archived (coreos-assembler's pipelines do it
+before the images are made), so that being listed says nothing of the images.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from bootimg.builds.index import read_index, tags_of
+from bootimg.builds.layout import META, SIGNATURE
+from bootimg.builds.meta import read_json
+from bootimg.builds.names import safe_name
+from bootimg.builds.record import expected
+from bootimg.errors import BootimgError
+
+
+class FileState(StrEnum):
+    """What is the matter with one artifact of a build."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    """meta.json lists it, its file is not here."""
+    SIZE = "wrong-size"
+    """Its file has another size than meta.json says."""
+    EXPECTED = "expected"
+    """It was asked for, meta.json does not list it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """An artifact that a build has or shall have; sizes in bytes."""
+
+    key: str
+    state: FileState
+    path: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    signed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchState:
+    """A build of one architecture; `problem` where its meta.json is missing or unreadable."""
+
+    arch: str
+    listed: bool
+    artifacts: tuple[Artifact, ...] = ()
+    problem: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that is listed or expected is here."""
+        return self.problem is None and all(each.state is FileState.PRESENT for each in self.artifacts)
+
+    @property
+    def present(self) -> int:
+        """How many artifacts are here."""
+        return sum(each.state is FileState.PRESENT for each in self.artifacts)
+
+    @property
+    def size(self) -> int:
+        """Bytes of what is here."""
+        return sum(each.size or 0 for each in self.artifacts if each.state is not FileState.ABSENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildState:
+    """A build of all its architectures; not `listed` where only its folder is there."""
+
+    id: str
+    listed: bool
+    tags: tuple[str, ...]
+    arches: tuple[ArchState, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every architecture is."""
+        return self.listed and all(each.listed and each.complete for each in self.arches)
+
+
+def build_states(builds: Path) -> list[BuildState]:
+    """Every build, newest first; those whose folders are there but not listed come last, by name."""
+    index = read_index(builds)
+    tags = tags_of(index)
+    found = [
+        _build(builds, safe_name(each["id"], str(builds)), each["arches"], tags.get(each["id"], ()))
+        for each in index["builds"]
+    ]
+    known = {each.id for each in found}
+    return found + [_build(builds, name, None, ()) for name in _unlisted(builds) if name not in known]
+
+
+def arch_state(folder: Path, *, listed: bool = True) -> ArchState:
+    """What the folder of a build of one architecture has."""
+    try:
+        meta = read_json(folder / META)
+        if not meta:
+            return ArchState(arch=folder.name, listed=listed, problem="there is no meta.json")
+        artifacts = tuple(_artifacts(folder, meta))
+    except BootimgError as error:
+        return ArchState(arch=folder.name, listed=listed, problem=error.message)
+    return ArchState(arch=folder.name, listed=listed, artifacts=artifacts)
+
+
+def _build(builds: Path, name: str, arches: list[str] | None, tags: Iterable[str]) -> BuildState:
+    folder, known = builds / name, arches or []
+    others = [path.parent.name for path in sorted(folder.glob(f"*/{META}"))]
+    names = dict.fromkeys([*known, *(each for each in others if each not in known)])
+    return BuildState(
+        id=name,
+        listed=arches is not None,
+        tags=tuple(tags),
+        arches=tuple(
+            arch_state(folder / safe_name(arch, str(folder)), listed=arch in known) for arch in names
+        ),
+    )
+
+
+def _unlisted(builds: Path) -> list[str]:
+    folders = (path.parents[1] for path in builds.glob(f"*/*/{META}"))
+    return sorted({each.name for each in folders if not (each.is_symlink() or each.name.startswith("."))})
+
+
+def _artifacts(folder: Path, meta: dict[str, Any]) -> Iterator[Artifact]:
+    images = meta.get("images", {})
+    if not isinstance(images, dict):
+        raise BootimgError("build-meta-malformed", f"{folder / META} cannot be read: images is no object")
+    for key, entry in images.items():
+        yield _artifact(folder, key, entry)
+    for key in expected(folder):
+        if key not in images:
+            yield Artifact(key=key, state=FileState.EXPECTED)
+
+
+def _artifact(folder: Path, key: str, entry: object) -> Artifact:
+    fields = entry if isinstance(entry, dict) else {}
+    path = safe_name(fields.get("path"), f"{folder / META}: {key}")
+    size, sha256 = fields.get("size"), fields.get("sha256")
+    found = _size(folder / path)
+    wrong = size is not None and size != found
+    state = FileState.ABSENT if found is None else FileState.SIZE if wrong else FileState.PRESENT
+    return Artifact(
+        key=key,
+        state=state,
+        path=path,
+        size=found if found is not None else size if isinstance(size, int) else None,
+        sha256=sha256 if isinstance(sha256, str) else None,
+        signed=_size(folder / f"{path}{SIGNATURE}") is not None,
+    )
+
+
+def _size(path: Path) -> int | None:
+    """The size of a file; None where there is none or it is something else."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
