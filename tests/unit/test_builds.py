@@ -20,7 +20,8 @@ from bootimg.builds.find import find_build
 from bootimg.builds.index import insert_build, read_index
 from bootimg.builds.layout import artifact_name, oci_manifest_name, ociarchive_name
 from bootimg.builds.locks import file_lock
-from bootimg.builds.meta import STAMP, LayerIdentity, MetaFile, image_entry, layer_meta
+from bootimg.builds.merge import STAMP
+from bootimg.builds.meta import LayerIdentity, MetaFile, image_entry, layer_meta
 from bootimg.errors import BootimgError
 from bootimg.formats import Written
 

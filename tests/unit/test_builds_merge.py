@@ -30,18 +30,17 @@ def image(number: int) -> Json:
 
 
 entries = st.integers(0, 9).map(image)
-documents = st.fixed_dictionaries(
-    {STAMP: st.integers(1, 4)},
-    optional={
-        "images": st.dictionaries(st.sampled_from(NAMES), entries),
-        "amis": st.lists(
-            st.fixed_dictionaries({"name": st.sampled_from(REGIONS), "hvm": st.text("ab", min_size=1)}),
-            unique_by=lambda each: each["name"],
-        ),
-        "gcp": st.dictionaries(st.sampled_from(("image", "url")), st.text("ab")),
-        "summary": st.text("ab"),
-    },
+regions: st.SearchStrategy[Json] = st.fixed_dictionaries(
+    {"name": st.sampled_from(REGIONS), "hvm": st.text("ab", min_size=1)}
 )
+optional: dict[str, st.SearchStrategy[Any]] = {
+    "images": st.dictionaries(st.sampled_from(NAMES), entries),
+    "amis": st.lists(regions, unique_by=lambda each: str(each["name"])),
+    "gcp": st.dictionaries(st.sampled_from(("image", "url")), st.text("ab")),
+    "summary": st.text("ab"),
+}
+stamps: dict[str, st.SearchStrategy[Any]] = {STAMP: st.integers(1, 4)}
+documents: st.SearchStrategy[Json] = st.fixed_dictionaries(stamps, optional=optional)
 
 
 def said(document: Json) -> set[tuple[str, str]]:
