@@ -20,7 +20,7 @@ from bootimg.builds.index import checked_index, insert_build
 from bootimg.builds.jsonstore import parse
 from bootimg.builds.layout import BUILDS, LATEST, META, SIGNATURE
 from bootimg.builds.merge import merged, require_same_build, with_images
-from bootimg.builds.names import known_arches, safe_name
+from bootimg.builds.names import known_arches, safe_images, safe_name
 from bootimg.builds.push import Moved, chosen_images
 from bootimg.builds.record import RECORD
 from bootimg.errors import BootimgError, ExitCode
@@ -128,14 +128,7 @@ def _ours(folder: BuildDir) -> Json:
 
 def _check(meta: Json, folder: BuildDir, where: str) -> None:
     """Refuse a meta.json that would lead out of its folder, or is of another build than asked for."""
-    images = meta.get("images", {})
-    entries = images.items() if isinstance(images, dict) else [("images", images)]
-    for key, entry in entries:
-        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
-            raise BootimgError("build-meta-malformed", f"{where} cannot be read: {key} has no path or sha256")
-        safe_name(entry.get("path"), f"{where}: {key}")
-        if not isinstance(entry.get("size", 0), int):
-            raise BootimgError("build-meta-malformed", f"{where} cannot be read: {key} has no whole size")
+    safe_images(meta, where)
     asked = {"buildid": folder.id, "coreos-assembler.basearch": folder.arch.value}
     require_same_build(asked, meta, where)
     require_same_build(folder.meta.read(), meta, str(folder.path))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 from bootimg.errors import BootimgError
@@ -69,7 +70,9 @@ def stamp_after(document: Mapping[str, Any]) -> int:
 
 def _stamp(document: Mapping[str, Any]) -> int:
     found = document.get(STAMP)
-    return int(found) if isinstance(found, int | float) else 0
+    if isinstance(found, float):
+        return int(found) if isfinite(found) else 0
+    return found if isinstance(found, int) else 0
 
 
 def _age(document: Mapping[str, Any]) -> tuple[int, str]:
@@ -89,7 +92,7 @@ def _both(key: str, older: object, newer: object) -> object:
         return {**older, **newer} if key == _IMAGES else _union(older, newer)
     name = _REGIONS.get(key)
     if name and isinstance(older, list) and isinstance(newer, list):
-        replaced = {each.get(name) for each in newer if isinstance(each, dict)}
+        replaced = [each.get(name) for each in newer if isinstance(each, dict)]
         kept = [each for each in older if not isinstance(each, dict) or each.get(name) not in replaced]
         return [each for each in kept if each not in newer] + newer
     return newer

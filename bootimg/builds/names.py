@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 from bootimg.arch import Arch
 from bootimg.builds.layout import LATEST
@@ -16,6 +18,25 @@ def safe_name(name: object, where: str) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name == LATEST:
         raise BootimgError("build-meta-malformed", f"{where} has a name that cannot be: {str(name)!r:.120}")
     return name
+
+
+def safe_images(meta: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:
+    """`images` of a meta.json, each with a name that is safe and a digest: else `build-meta-malformed`."""
+    images = meta.get("images", {})
+    if not isinstance(images, dict):
+        raise BootimgError("build-meta-malformed", f"{where} cannot be read: images is no object")
+    for key, entry in images.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
+            raise BootimgError("build-meta-malformed", f"{where} cannot be read: {key} has no path or sha256")
+        safe_name(entry.get("path"), f"{where}: {key}")
+        if not is_size(entry.get("size", 0)):
+            raise BootimgError("build-meta-malformed", f"{where} cannot be read: {key} has no whole size")
+    return images
+
+
+def is_size(size: object) -> TypeGuard[int]:
+    """Whether it can be the size of a file."""
+    return isinstance(size, int) and 0 <= size < 1 << 63
 
 
 def known_arches(names: list[str]) -> list[Arch]:

@@ -19,7 +19,7 @@ from bootimg.builds.index import checked_index, listed, read_index
 from bootimg.builds.jsonstore import parse, update
 from bootimg.builds.layout import BUILDS, META, SIGNATURE
 from bootimg.builds.merge import merged, with_images
-from bootimg.builds.names import safe_name
+from bootimg.builds.names import safe_images, safe_name
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
@@ -68,7 +68,7 @@ def push_builds(found: Collection[Build], bucket: Bucket, chosen: Selection, eve
 
 def chosen_images(meta: Json, artifacts: Collection[str], where: str) -> Json:
     """The entries of the chosen artifacts (all, where empty): `artifact-missing` where one is none."""
-    images: Json = meta.get("images", {})
+    images = safe_images(meta, where)
     for key in artifacts:
         if key not in images:
             raise BootimgError(
@@ -107,7 +107,7 @@ def _files(
 ) -> Iterator[_File]:
     """What is to be in the bucket, the artifacts first; `artifact-missing` where one is nowhere."""
     for key, entry in images.items():
-        path = folder.file(safe_name(entry["path"], f"{folder.path}: {key}"))
+        path = folder.file(entry["path"])
         if path.is_file():
             require_digest(path, "sha256", entry["sha256"], digest_of(path))
             yield _File(path, entry["sha256"], is_artifact=True)

@@ -16,7 +16,7 @@ from bootimg.builds import gpg
 from bootimg.builds.build import BuildDir
 from bootimg.builds.find import Build, digest_of, require_digest
 from bootimg.builds.layout import SIGNATURE
-from bootimg.builds.names import safe_name
+from bootimg.builds.names import safe_images
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.process import run
@@ -113,9 +113,9 @@ def sign_build(
     looked at before any signature is made.  Signatures appear when the last one is made.
     """
     build = Build(folder.id, folder.arch, folder.path, folder.meta.read())
+    safe_images(build.meta, str(folder.path))
     files = {key: build.artifact(key) for key in artifacts or build.images}
     for key, path in files.items():
-        safe_name(str(build.images[key]["path"]), str(folder.path))
         require_digest(path, "sha256", build.images[key]["sha256"], digest_of(path))
     wanted = [key for key, path in files.items() if force or not _has_good(signer, path)]
     made = {key: _made(folder, signer, files[key], events) for key in wanted}
@@ -130,8 +130,8 @@ def check_signatures(build: Build, keys: Sequence[Path] = ()) -> Iterator[Signat
     `keys` are files with public keys, as `gpg --export` writes them; without any the user's keyring
     counts.  Raises `sign-key-unknown` where a file has no key, `program-missing` without gpg.
     """
-    for key, entry in build.images.items():
-        path = build.path / safe_name(entry.get("path"), str(build.path))
+    for key, entry in safe_images(build.meta, str(build.path)).items():
+        path = build.path / entry["path"]
         if path.is_file():
             yield _finding(key, path, keys)
 

@@ -16,7 +16,7 @@ from typing import Any
 from bootimg.builds.index import read_index, tags_of
 from bootimg.builds.layout import META, SIGNATURE
 from bootimg.builds.meta import read_json
-from bootimg.builds.names import safe_name
+from bootimg.builds.names import is_size, safe_name
 from bootimg.builds.record import expected
 from bootimg.errors import BootimgError
 
@@ -150,7 +150,7 @@ def _artifact(folder: Path, key: str, entry: object) -> Artifact:
         key=key,
         state=state,
         path=path,
-        size=found if found is not None else size if isinstance(size, int) else None,
+        size=found if found is not None else size if is_size(size) else None,
         sha256=sha256 if isinstance(sha256, str) else None,
         signed=_size(folder / f"{path}{SIGNATURE}") is not None,
     )

@@ -10,20 +10,26 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bootimg.arch import Arch
 from bootimg.builds import prune as pruning
 from bootimg.builds.build import open_build
 from bootimg.builds.find import find_build
 from bootimg.builds.index import read_index
+from bootimg.builds.merge import merged
 from bootimg.builds.meta import MetaFile, image_entry
+from bootimg.builds.names import safe_images
 from bootimg.builds.record import expect, expected, read_record, update_record
+from bootimg.builds.signatures import SignatureState, check_signatures
 from bootimg.builds.state import FileState, build_states
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
@@ -190,6 +196,55 @@ def test_an_artifact_that_is_made_again_loses_the_old_ones_signature(tmp_path: P
         build.replace_image("qemu", {"path": f"{name}.gz", "sha256": "0" * 64})
     assert not (path / name).exists()
     assert not (path / f"{name}.sig").exists()
+
+
+WORDS = st.sampled_from(
+    ("id", "arches", "builds", "tags", "name", "target", "images", "qemu", "path", "sha256", "size", "amis",
+     "expected", "schema-version", "coreos-assembler.meta-stamp", "1", "1.0.0", "x86_64")
+)  # fmt: skip
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+nearly: dict[str, st.SearchStrategy[Any]] = {
+    "images": st.dictionaries(WORDS, st.dictionaries(WORDS, json_values) | json_values),
+    "amis": st.lists(st.dictionaries(WORDS, json_values) | json_values),
+    "coreos-assembler.meta-stamp": json_values,
+    "coreos-assembler.basearch": json_values,
+    "coreos-assembler.build-timestamp": json_values,
+    "expected": st.lists(json_values),
+    "tags": st.lists(st.dictionaries(WORDS, json_values) | json_values),
+}
+documents = st.fixed_dictionaries({}, optional=nearly) | json_values
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(index=documents, meta=documents, record=documents, other=documents)
+def test_whatever_is_in_the_files_there_is_an_answer_or_an_error_with_an_id(
+    tmp_path: Path, index: object, meta: object, record: object, other: object
+) -> None:
+    folder = tmp_path / "1" / "x86_64"
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(index, dict):
+        index |= {"schema-version": "1.0.0", "builds": [{"id": "1", "arches": ["x86_64"]}]}
+    for path, text in (
+        (tmp_path / "builds.json", index), (folder / "meta.json", meta), (folder / "bootimg.json", record),
+    ):  # fmt: skip
+        path.write_text(json.dumps(text))
+    for words in (["list"], ["show", "1"]):
+        done = CliRunner().invoke(bootimg, ["builds", *words, "-o", str(tmp_path)])
+        assert done.exception is None or isinstance(done.exception, BootimgError), done.exception
+    with suppress(BootimgError):
+        pruning.judge(tmp_path, pruning.Rule(1, 60))
+    with suppress(BootimgError):
+        build = find_build(tmp_path, "1", X86)
+        assert all(each.state is SignatureState.MISSING for each in check_signatures(build))
+    if isinstance(meta, dict) and isinstance(other, dict):
+        with suppress(BootimgError):
+            safe_images(meta, "x")
+        with suppress(BootimgError):
+            merged(meta, other, "x")
 
 
 # prune
