@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bootimg.arch import Arch
-from bootimg.atomic import require_space, write_whole
+from bootimg.atomic import require_space
 from bootimg.builds.bucket import Bucket, Head
 from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.find import digest_of
@@ -22,13 +22,13 @@ from bootimg.builds.layout import BUILDS, LATEST, META, SIGNATURE
 from bootimg.builds.merge import merged, require_same_build, with_images
 from bootimg.builds.names import known_arches, safe_images, safe_name
 from bootimg.builds.push import Moved, chosen_images
-from bootimg.builds.record import RECORD
+from bootimg.builds.record import RECORD, join_record
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
 Json = dict[str, Any]
-# What coreos-assembler fetches with every build where it is there, and our own.
-_BESIDE = ("commitmeta.json", RECORD)
+# What coreos-assembler fetches with every build where it is there.
+_BESIDE = ("commitmeta.json",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,8 @@ def _fetch(folder: BuildDir, bucket: Bucket, artifacts: Collection[str], events:
         yield _artifact(folder, bucket, f"{prefix}/{entry['path']}", entry, key in missing, events)
     for name in _BESIDE:
         _beside(folder, bucket, f"{prefix}/{name}")
+    record = bucket.read(f"{prefix}/{RECORD}", optional=True)
+    join_record(folder.path, parse(record, bucket.url(f"{prefix}/{RECORD}")))
     kept = _ours(folder) | images
     folder.meta.join(lambda ours: with_images(merged(ours, theirs, str(folder.path)), kept))
 
@@ -93,10 +95,8 @@ def _artifact(
     path = folder.file(entry["path"])
     with events.step(f"fetch {path.name}", path.name, total=entry.get("size")) as step:
         if missing:
-            head = bucket.head(key)
-            size = entry.get("size", head.size if head else 0)
             scratch = folder.scratch / path.name
-            bucket.download(key, scratch, Head(size, entry["sha256"]), step.advance)
+            bucket.download(key, scratch, Head(_size(bucket, key, entry), entry["sha256"]), step.advance)
             folder.publish(scratch, path.name)
         else:
             step.result("is here", cached=True)
@@ -104,12 +104,22 @@ def _artifact(
     return Moved(key, path.stat().st_size, missing)
 
 
+def _size(bucket: Bucket, key: str, entry: Json) -> int:
+    """The size that meta.json says; its schema lets it say nothing."""
+    if "size" in entry:
+        return int(entry["size"])
+    head = bucket.head(key)
+    return head.size if head else 0
+
+
 def _beside(folder: BuildDir, bucket: Bucket, key: str) -> None:
     """A small file that need not be there; one that is the same already stays."""
     path = folder.file(key.rpartition("/")[2])
     stored = bucket.read(key, optional=True)
     if stored is not None and not (path.is_file() and path.read_bytes() == stored.data):
-        write_whole(path, stored.data)
+        scratch = folder.scratch / path.name
+        scratch.write_bytes(stored.data)
+        folder.publish(scratch, path.name)
 
 
 def _is_here(folder: BuildDir, entry: Json) -> bool:

@@ -5,7 +5,7 @@ Whatever reads meta.json strictly (kola refuses keys that it does not know) neve
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ def read_record(folder: Path) -> Json:
     return read_json(folder / RECORD)
 
 
-def update_record(folder: Path, **facts: object) -> None:
+def update_record(folder: Path, facts: Mapping[str, object]) -> None:
     """Have bootimg.json say these facts; nothing is written where it does."""
     path = folder / RECORD
     with file_lock(path):
@@ -33,16 +33,26 @@ def update_record(folder: Path, **facts: object) -> None:
             write_json(path, after)
 
 
+def join_record(folder: Path, other: Mapping[str, Any]) -> None:
+    """Add what another bootimg.json of the same build says: what is here stays, what is expected adds up."""
+    wanted = {*_keys(other, "bootimg.json"), *expected(folder)}
+    facts = {**other, **read_record(folder)}
+    if wanted or facts:
+        update_record(folder, {**facts, _EXPECTED: sorted(wanted)})
+
+
 def expect(folder: Path, keys: Iterable[str]) -> None:
     """Record that the build shall have these artifacts, besides those it was to have before."""
-    update_record(folder, **{_EXPECTED: sorted({*expected(folder), *keys})})
+    update_record(folder, {_EXPECTED: sorted({*expected(folder), *keys})})
 
 
 def expected(folder: Path) -> tuple[str, ...]:
     """The keys of the artifacts that the build shall have; none where nobody recorded it."""
-    found = read_record(folder).get(_EXPECTED, [])
+    return _keys(read_record(folder), str(folder / RECORD))
+
+
+def _keys(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    found = record.get(_EXPECTED, [])
     if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-        raise BootimgError(
-            "build-meta-malformed", f"{folder / RECORD} cannot be read: {_EXPECTED} is no list of names"
-        )
+        raise BootimgError("build-meta-malformed", f"{name} cannot be read: {_EXPECTED} is no list of names")
     return tuple(found)

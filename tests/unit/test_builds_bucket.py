@@ -29,6 +29,7 @@ from bootimg.builds.find import Build, find_build
 from bootimg.builds.index import read_index
 from bootimg.builds.meta import MetaFile
 from bootimg.builds.push import Selection, push_builds
+from bootimg.builds.record import expect, expected
 from bootimg.builds.s3client import Place, parse_place
 from bootimg.builds.state import build_states
 from bootimg.cli.main import bootimg
@@ -171,21 +172,31 @@ def test_fetching_gives_metadata_then_single_artifacts_then_all(
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     path = make_build(ours, "1")
     (path / "rhcos-1-qemu.x86_64.qcow2.sig").write_bytes(b"signature")
+    (path / "commitmeta.json").write_text("{}")
+    expect(path, ["qemu", "metal"])
     run("push", URL, "-o", ours)
     run("fetch", URL, "-o", theirs, "--arch", "x86_64")
-    assert names(theirs / "1" / "x86_64") == {"meta.json"}
+    assert names(theirs / "1" / "x86_64") == {"meta.json", "commitmeta.json", "bootimg.json"}
+    expect(theirs / "1" / "x86_64", ["aws"])
+    run("fetch", URL, "-o", theirs, "--arch", "x86_64")
+    assert expected(theirs / "1" / "x86_64") == ("aws", "metal", "qemu")
+    shown = run("list", "-o", theirs, "--check", code=ExitCode.PARTIAL)
+    assert "aws expected, metal expected" in shown
+    (theirs / "1" / "x86_64" / "bootimg.json").unlink()
+    (path / "bootimg.json").write_text("{}")
+    run("push", URL, "-o", ours)
     assert json.loads((theirs / "1/x86_64/meta.json").read_text()) == json.loads(
         (path / "meta.json").read_text()
     )
     assert find_build(theirs, "latest", X86).id == "1"
     run("fetch", URL, "-o", theirs, "--arch", "x86_64", "--artifact", "qemu")
     assert names(theirs / "1" / "x86_64") == {
-        "meta.json", "rhcos-1-qemu.x86_64.qcow2", "rhcos-1-qemu.x86_64.qcow2.sig",
+        "meta.json", "commitmeta.json", "rhcos-1-qemu.x86_64.qcow2", "rhcos-1-qemu.x86_64.qcow2.sig",
     }  # fmt: skip
     text = run("fetch", URL, "-o", theirs, "--arch", "all", "--artifact", "all", "--build", "1")
     assert "was here" in text
     assert build_states(theirs)[0].complete
-    for file in (each for each in path.iterdir() if not each.name.startswith(".")):
+    for file in (each for each in path.iterdir() if each.name[0] != "." and each.name != "bootimg.json"):
         assert (theirs / "1" / "x86_64" / file.name).read_bytes() == file.read_bytes()
 
 

@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,21 @@ from hypothesis import strategies as st
 
 from bootimg.arch import Arch
 from bootimg.builds import prune as pruning
+from bootimg.builds.bucket import Bucket
 from bootimg.builds.build import open_build
+from bootimg.builds.fetch import Wanted, fetch_build
 from bootimg.builds.find import find_build
 from bootimg.builds.index import read_index
+from bootimg.builds.jsonstore import Stored
 from bootimg.builds.merge import merged
 from bootimg.builds.meta import MetaFile, image_entry
 from bootimg.builds.names import safe_images
 from bootimg.builds.record import expect, expected, read_record, update_record
-from bootimg.builds.signatures import SignatureState, check_signatures
+from bootimg.builds.signatures import SignatureState, check_signatures, sign_build, signature_of
 from bootimg.builds.state import FileState, build_states
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.events import Events
 
 from .streams import write_builds
 from .test_builds import DATA, X86, make_build, written
@@ -108,7 +112,7 @@ def test_what_shall_be_there_grows_and_is_no_part_of_meta_json(tmp_path: Path) -
     before = (path / "meta.json").read_bytes()
     expect(path, ["qemu"])
     expect(path, ["aws"])
-    update_record(path, reason="x")
+    update_record(path, {"reason": "x"})
     assert expected(path) == ("aws", "qemu")
     assert read_record(path)["reason"] == "x"
     assert (path / "meta.json").read_bytes() == before
@@ -355,11 +359,14 @@ def killed_before_write(number: int, work: Callable[[], object]) -> bool:
                 seen += 1
 
         sys.addaudithook(watch)
+        code = 1
         try:
             work()
+            code = 0
         finally:
-            os._exit(0)
+            os._exit(code)
     _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) in (0, -signal.SIGKILL)
     return os.WIFSIGNALED(status)
 
 
@@ -415,3 +422,83 @@ def test_a_build_killed_before_any_of_its_writes_leaves_a_readable_tree(tmp_path
         if not killed:
             break
     assert number > 20
+
+
+class FolderBucket(Bucket):
+    """A bucket that is a folder: no network, so that a forked child can use it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def url(self, key: str) -> str:
+        return f"folder:{key}"
+
+    def read(self, key: str, *, optional: bool = False) -> Stored | None:
+        path = self.folder / key
+        return Stored(path.read_bytes(), "tag") if path.exists() else None
+
+    def _chunks(self, key: str) -> Iterator[bytes]:
+        yield (self.folder / key).read_bytes()
+
+
+def test_a_fetch_killed_before_any_of_its_writes_leaves_a_readable_tree(tmp_path: Path) -> None:
+    remote, start = tmp_path / "remote", tmp_path / "start"
+    make_build(remote, "2")
+    (remote / "2/x86_64/rhcos-2-qemu.x86_64.qcow2.sig").write_bytes(b"signature")
+    make_build(start, "1")
+    expect(remote / "2" / "x86_64", ["qemu"])
+    wanted = Wanted("2", (X86,), ("all",))
+    expected_files = {each.name for each in (remote / "2/x86_64").iterdir() if each.name[0] != "."}
+    for number in range(200):
+        builds = tmp_path / f"t{number}"
+        shutil.copytree(start, builds, symlinks=True)
+
+        def fetch(builds: Path = builds) -> object:
+            return fetch_build(builds, FolderBucket(remote), wanted, Events())
+
+        killed = killed_before_write(number, fetch)
+        readable(builds)
+        fetch()
+        readable(builds)
+        assert names(builds) == ["2", "1"]
+        assert build_states(builds)[0].complete
+        seen = {each.name for each in (builds / "2/x86_64").iterdir() if not each.name.startswith(".")}
+        assert seen == expected_files
+        shutil.rmtree(builds)
+        if not killed:
+            break
+    assert number > 20
+
+
+class PlainSigner:
+    """Signs with the content itself."""
+
+    def sign(self, file: Path) -> None:
+        signature_of(file).write_bytes(b"signed: " + file.read_bytes())
+
+    def accepts(self, file: Path, signature: Path) -> bool:
+        return signature.read_bytes() == b"signed: " + file.read_bytes()
+
+
+def test_signing_killed_before_any_of_its_writes_leaves_whole_signatures(tmp_path: Path) -> None:
+    start = tmp_path / "start"
+    make_build(start, "1")
+    for number in range(200):
+        builds = tmp_path / f"t{number}"
+        shutil.copytree(start, builds, symlinks=True)
+
+        def sign(builds: Path = builds) -> None:
+            with open_build(builds, "1", X86) as folder:
+                sign_build(folder, PlainSigner(), Events())
+
+        killed = killed_before_write(number, sign)
+        build = find_build(builds, "1", X86)
+        for signature in build.path.glob("*.sig"):
+            assert PlainSigner().accepts(signature.with_suffix(""), signature)
+        sign()
+        assert all(each.signed for each in build_states(builds)[0].arches[0].artifacts)
+        assert not (build.path / ".scratch").exists()
+        shutil.rmtree(builds)
+        if not killed:
+            break
+    assert number > 10
