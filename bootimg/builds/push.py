@@ -20,6 +20,7 @@ from bootimg.builds.jsonstore import parse, update
 from bootimg.builds.layout import BUILDS, META, SIGNATURE
 from bootimg.builds.merge import merged, with_images
 from bootimg.builds.names import safe_images, safe_name
+from bootimg.builds.record import RECORD, joined, read_record
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
@@ -90,6 +91,9 @@ def _push(folder: BuildDir, bucket: Bucket, chosen: Selection, events: Events) -
         yield _send(file, f"{prefix}/{file.path.name}", bucket, chosen, events)
     for path in _plain_files(folder.path.parent):
         yield _send(_File(path, digest_of(path)), f"{folder.id}/{path.name}", bucket, chosen, events)
+    if record := read_record(folder.path):
+        where = f"{prefix}/{RECORD}"
+        update(bucket, where, lambda there: joined(record, there, bucket.url(where)))
     update(bucket, key, lambda there: with_images(merged(there, ours, bucket.url(key)), ours["images"]))
 
 
@@ -119,7 +123,7 @@ def _files(
         f"{each['path']}{suffix}" for each in meta.get("images", {}).values() for suffix in ("", SIGNATURE)
     }
     for path in _plain_files(folder.path):
-        if path.name not in known and path.name != META:
+        if path.name not in known and path.name not in (META, RECORD):
             yield _File(path, digest_of(path))
 
 

@@ -34,11 +34,16 @@ def update_record(folder: Path, facts: Mapping[str, object]) -> None:
 
 
 def join_record(folder: Path, other: Mapping[str, Any]) -> None:
-    """Add what another bootimg.json of the same build says: what is here stays, what is expected adds up."""
-    wanted = {*_keys(other, "bootimg.json"), *expected(folder)}
-    facts = {**other, **read_record(folder)}
-    if wanted or facts:
-        update_record(folder, {**facts, _EXPECTED: sorted(wanted)})
+    """Add what another bootimg.json of the same build says."""
+    if facts := joined(read_record(folder), other, str(folder / RECORD)):
+        update_record(folder, facts)
+
+
+def joined(record: Mapping[str, Any], other: Mapping[str, Any], name: str) -> Json:
+    """What both say: what `record` has is believed, what is expected adds up; `name` is for errors."""
+    both = {**other, **record}
+    wanted = sorted({*_keys(record, name), *_keys(other, name)})
+    return {**both, _EXPECTED: wanted} if _EXPECTED in both else both
 
 
 def expect(folder: Path, keys: Iterable[str]) -> None:

@@ -182,9 +182,11 @@ def test_fetching_gives_metadata_then_single_artifacts_then_all(
     assert expected(theirs / "1" / "x86_64") == ("aws", "metal", "qemu")
     shown = run("list", "-o", theirs, "--check", code=ExitCode.PARTIAL)
     assert "aws expected, metal expected" in shown
-    (theirs / "1" / "x86_64" / "bootimg.json").unlink()
-    (path / "bootimg.json").write_text("{}")
+    (path / "bootimg.json").write_text('{"expected": ["gcp"]}')
     run("push", URL, "-o", ours)
+    assert stored_json(s3, "1/x86_64/bootimg.json")["expected"] == ["gcp", "metal", "qemu"]
+    (theirs / "1" / "x86_64" / "bootimg.json").unlink()
+    s3.delete_object(Bucket="art", Key=f"{PREFIX}/1/x86_64/bootimg.json")
     assert json.loads((theirs / "1/x86_64/meta.json").read_text()) == json.loads(
         (path / "meta.json").read_text()
     )
