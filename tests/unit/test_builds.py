@@ -2,6 +2,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import jsonschema
 import pytest
 
 from bootimg.arch import Arch
+from bootimg.builds import locks
 from bootimg.builds.build import open_build
 from bootimg.builds.find import find_build
 from bootimg.builds.index import insert_build, read_index
@@ -266,6 +268,22 @@ def test_a_second_build_of_the_same_id_is_refused_until_the_first_dies(tmp_path:
         child.join(30)
     with open_build(tmp_path, BUILD, X86) as build:
         assert build.path.is_dir()
+
+
+def test_a_build_that_is_removed_in_the_moment_it_is_locked_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_build(tmp_path)
+    take = locks._try_flock
+
+    def removing(fd: int) -> bool:
+        shutil.rmtree(tmp_path / BUILD)
+        return take(fd)
+
+    monkeypatch.setattr(locks, "_try_flock", removing)
+    with pytest.raises(BootimgError) as caught, open_build(tmp_path, BUILD, X86):
+        pass
+    assert caught.value.id == "build-running"
 
 
 def test_scratch_is_empty_at_first_and_gone_at_the_end(tmp_path: Path) -> None:

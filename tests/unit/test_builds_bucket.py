@@ -337,6 +337,26 @@ def test_what_others_have_put_into_the_buckets_metadata_stays(
     assert (meta["amis"][0]["hvm"], meta["images"]["qemu"]) == ("ami-1", entry)
 
 
+def test_a_fetch_leaves_the_entries_of_files_that_are_here(
+    s3: Any,  # noqa: ANN401
+    bucket: Bucket,
+    tmp_path: Path,
+) -> None:
+    path = make_build(tmp_path, "1")
+    push(tmp_path, bucket)
+    there = stored_json(s3, "1/x86_64/meta.json")
+    there["coreos-assembler.meta-stamp"] += 10**15
+    s3.put_object(Bucket="art", Key=f"{PREFIX}/1/x86_64/meta.json", Body=json.dumps(there).encode())
+    with open_build(tmp_path, "1", X86) as build:
+        (build.scratch / "z").write_bytes(b"packed")
+        build.publish(build.scratch / "z", "new.gz")
+        entry = {"path": "new.gz", "sha256": hashlib.sha256(b"packed").hexdigest(), "size": 6}
+        build.replace_image("qemu", entry)
+    run("fetch", URL, "-o", tmp_path, "--arch", "x86_64")
+    assert json.loads((path / "meta.json").read_text())["images"]["qemu"] == entry
+    assert build_states(tmp_path)[0].complete
+
+
 def test_another_build_under_the_same_id_is_refused_in_both_directions(
     s3: Any,  # noqa: ANN401
     bucket: Bucket,

@@ -26,7 +26,8 @@ REGIONS = ("us-east-1", "eu-west-1", "sa-east-1")
 
 
 def image(number: int) -> Json:
-    return {"path": f"f{number}", "sha256": f"{number:064x}", "size": number}
+    packed = {"uncompressed-size": 9} if number % 2 else {}
+    return {"path": f"f{number}", "sha256": f"{number:064x}", "size": number, **packed}
 
 
 entries = st.integers(0, 9).map(image)
