@@ -72,7 +72,7 @@ def _endpoint(url: str | None) -> str | None:
 
 
 def connect(place: Place) -> Any:  # noqa: ANN401 - boto3 makes its classes when it runs
-    """A client for the place; `boto3-missing` where the extra is not installed."""
+    """A client for the place; `boto3-missing` or `boto3-too-old` where the extra is not installed."""
     try:
         import boto3
         from botocore import UNSIGNED
@@ -86,7 +86,15 @@ def connect(place: Place) -> Any:  # noqa: ANN401 - boto3 makes its classes when
         ) from None
     config = Config(signature_version=UNSIGNED) if place.unsigned else None
     with refusals(f"s3://{place.bucket}", place):
-        return boto3.session.Session().client("s3", endpoint_url=place.endpoint, config=config)
+        client = boto3.session.Session().client("s3", endpoint_url=place.endpoint, config=config)
+    if "IfMatch" not in client.meta.service_model.operation_model("PutObject").input_shape.members:
+        raise BootimgError(
+            "boto3-too-old",
+            f"boto3 {boto3.__version__} cannot write on condition that nobody else has",
+            hint="install boto3 1.35.69 or newer: pipx install 'bootimg[s3]'",
+            exit_code=ExitCode.ENVIRONMENT,
+        )
+    return client
 
 
 @contextmanager

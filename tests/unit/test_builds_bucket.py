@@ -546,6 +546,16 @@ def test_a_connection_that_breaks_off_is_gone_on_with(
     assert asked == [None, "bytes=3000-", "bytes=6000-", "bytes=9000-"]
 
 
+def test_a_boto3_without_conditions_is_refused(s3: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = boto3.client("s3")
+    operation = client.meta.service_model.operation_model("PutObject")
+    members = {name: shape for name, shape in operation.input_shape.members.items() if name != "IfMatch"}
+    monkeypatch.setattr(type(operation.input_shape), "members", members)
+    with pytest.raises(BootimgError) as caught:
+        Bucket(Place("art"))
+    assert caught.value.id == "boto3-too-old"
+
+
 def test_a_bucket_that_is_missing(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
     make_build(tmp_path, "1")
     assert failing("push", "s3://none-such/x", "-o", tmp_path) == "bucket-missing"
