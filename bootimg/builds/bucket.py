@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from bootimg.atomic import whole_file
@@ -126,8 +127,15 @@ class Bucket:
         `age` is how many seconds caches may keep it.
         """
         extra = {**self._headers(key, age), "Metadata": {_DIGEST: sha256}}
+        lock = Lock()
+
+        def count(amount: int) -> None:
+            # Parts are sent side by side.
+            with lock:
+                advance(amount)
+
         with self._refusals(key):
-            self._client.upload_file(str(path), **self._at(key), ExtraArgs=extra, Callback=advance)
+            self._client.upload_file(str(path), **self._at(key), ExtraArgs=extra, Callback=count)
 
     def digest(self, key: str) -> str:
         """The SHA-256 of an object, read to its end."""

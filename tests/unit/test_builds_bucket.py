@@ -157,6 +157,22 @@ def test_content_types(s3: Any, bucket: Bucket, tmp_path: Path, name: str, kind:
     assert (head["ContentType"], head["CacheControl"]) == (kind, "max-age=60")
 
 
+def test_a_large_file_goes_in_parts_and_keeps_its_digest(
+    s3: Any,  # noqa: ANN401
+    bucket: Bucket,
+    tmp_path: Path,
+) -> None:
+    data, counted = os.urandom(9 << 20), list[int]()
+    (tmp_path / "large").write_bytes(data)
+    wanted = buckets.Head(len(data), hashlib.sha256(data).hexdigest())
+    bucket.upload(tmp_path / "large", "large", str(wanted.sha256), 60, counted.append)
+    assert s3.head_object(Bucket="art", Key=f"{PREFIX}/large")["ETag"].endswith('-2"')
+    assert sum(counted) == len(data)
+    assert bucket.head("large") == wanted
+    bucket.download("large", tmp_path / "back", wanted, counted.append)
+    assert (tmp_path / "back").read_bytes() == data
+
+
 def test_a_second_push_sends_nothing(bucket: Bucket, tmp_path: Path) -> None:
     make_build(tmp_path, "1")
     assert push(tmp_path, bucket) == [True] * 3
