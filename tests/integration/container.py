@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from bootimg import process
 from tests.layer import debian, store
 
+Completed = subprocess.CompletedProcess[bytes]
 ROOT = Path(__file__).parents[2]
 USER = 1000740000
 """A uid as OpenShift gives them: of a range of the namespace's own, and in no passwd file."""
@@ -85,7 +86,7 @@ class Engine:
         """What shall not outlive a reboot; podman wants the same folder each time."""
         return Path("/run/bootimg-tests") / hashlib.sha256(os.fspath(self.folder).encode()).hexdigest()[:16]
 
-    def __call__(self, *argv: str | Path, timeout: float = BUILD_TIMEOUT) -> subprocess.CompletedProcess[bytes]:
+    def __call__(self, *argv: str | Path, timeout: float = BUILD_TIMEOUT) -> Completed:
         own = {"CONTAINERS_CONF": "containers.conf", "CONTAINERS_STORAGE_CONF": "storage.conf"}
         env = {**os.environ, **{name: str(self.folder / file) for name, file in own.items()}}
         words = ["unshare", "--mount", "sh", "-ec", ONE_CGROUP_TREE, "sh", *map(str, argv)]
@@ -133,7 +134,7 @@ class Engine:
         image: str,
         volumes: Mapping[str, Path] | None = None,
         options: Sequence[str] = (),
-    ) -> subprocess.CompletedProcess[bytes]:
+    ) -> Completed:
         """Run the image with what a pod has: no privileges, no device, no network, no place to write."""
         argv = [
             "podman", "run", "--rm", f"--user={USER}:0", "--cap-drop=all", "--security-opt=no-new-privileges",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -51,12 +50,6 @@ def image(engine: Engine) -> str:
     return engine.make(base)
 
 
-@pytest.fixture
-def volumes() -> Iterator[Path]:
-    with fresh_volumes() as folder:
-        yield folder
-
-
 @pytest.fixture(scope="module")
 def produced(engine: Engine, image: str, layer: Path) -> Iterator[Produced]:
     with tempfile.TemporaryDirectory(prefix="container-", dir="/var/tmp") as name:
@@ -65,8 +58,66 @@ def produced(engine: Engine, image: str, layer: Path) -> Iterator[Produced]:
         done = engine.run(
             *("build", "/layer.ociarchive", "-p", "qemu", "--json"),
             image=image,
-            volumes=volumes_of(folder),
+            volumes=mounted(folder),
             options=[f"--volume={shown}"],
         )
         assert done.returncode == 0, done.stderr.decode()
         yield Produced(folder, json.loads(done.stdout))
+
+
+@pytest.fixture
+def volumes(tmp_path: Path) -> Path:
+    return with_volumes(tmp_path)
+
+
+def with_volumes(folder: Path) -> Path:
+    """Two folders as volumes of a pod are: of root, and open to group 0."""
+    for name in ("cache", "builds"):
+        (folder / name).mkdir()
+        (folder / name).chmod(0o770)
+    return folder
+
+
+def mounted(folder: Path) -> dict[str, Path]:
+    return {f"/{name}": folder / name for name in ("cache", "builds")}
+
+
+def test_the_build_is_whole_and_of_the_pods_user(produced: Produced, layer: Path) -> None:
+    qemu = produced.meta["images"]["qemu"]
+    qcow2 = produced.build / qemu["path"]
+    assert hashlib.sha256(qcow2.read_bytes()).hexdigest() == qemu["sha256"]
+    subprocess.run(["qemu-img", "check", qcow2], check=True)
+    assert produced.meta["images"]["ostree"]["size"] > 0
+    written = [path for name in ("builds", "cache") for path in (produced.volumes / name).rglob("*")]
+    assert {(path.lstat().st_uid, path.lstat().st_gid) for path in written} == {(USER, 0)}
+
+
+def test_nothing_temporary_is_left(produced: Produced) -> None:
+    assert [path.name for path in (produced.volumes / "cache").iterdir()] == ["bootimg"]
+    assert not [*produced.build.glob(".scratch")]
+
+
+def test_a_second_pod_takes_what_the_first_one_made(
+    engine: Engine, image: str, produced: Produced, layer: Path
+) -> None:
+    done = engine.run(
+        *("build", "--from", "latest", "-p", "aws", "--json"), image=image, volumes=mounted(produced.volumes)
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert json.loads(done.stdout)["base-disks"] == produced.document["base-disks"]
+    assert set(produced.meta["images"]) == {"ostree", "qemu", "aws"}
+
+
+def test_doctor_finds_all_in_the_image(engine: Engine, image: str, volumes: Path) -> None:
+    done = engine.run("doctor", "--json", image=image, volumes=mounted(volumes))
+    assert done.returncode == 0, done.stdout.decode()
+    found = {each["name"]: each for each in json.loads(done.stdout)["findings"]}
+    assert "there is no /dev/kvm" in found["accelerator"]["detail"]
+    assert found["kernel"]["detail"].startswith("/boot/vmlinuz-")
+
+
+def test_without_volumes_it_says_that_it_cannot_write(engine: Engine, image: str, layer: Path) -> None:
+    shown = [f"--volume={layer}:/layer.ociarchive:ro"]
+    done = engine.run("build", "/layer.ociarchive", "-p", "qemu", image=image, options=shown)
+    assert done.returncode == 3
+    assert done.stderr.decode().startswith("error: folder-not-writable\n")
