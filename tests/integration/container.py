@@ -29,13 +29,15 @@ SLIM = (
     "path-include=/usr/share/doc/*/copyright",
 )
 AUTHORITIES = "/usr/local/share/ca-certificates"
+# A test that is stopped takes its container with it: all of it is in one process namespace.
+UNSHARE = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 # crun refuses a machine that has the old and the new tree of cgroups side by side, even if it is to use none.
-ONE_CGROUP_TREE = """
+SHELL = """
 if [ -d /sys/fs/cgroup/unified ]; then
     umount --lazy /sys/fs/cgroup
     mount -t cgroup2 cgroup2 /sys/fs/cgroup
 fi
-exec "$@"
+"$@"
 """
 # The limits are podman's to lower only: root of a machine that is a container itself may not raise them.
 ENGINE = """
@@ -44,10 +46,8 @@ cgroups = "disabled"
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
 [engine]
 cgroup_manager = "cgroupfs"
-events_logger = "none"
+events_logger = "file"
 lock_type = "file"
-static_dir = "{folder}/libpod"
-tmp_dir = "{run}/libpod"
 """
 STORAGE = """
 [storage]
@@ -89,7 +89,7 @@ class Engine:
     def __call__(self, *argv: str | Path, timeout: float = BUILD_TIMEOUT) -> Completed:
         own = {"CONTAINERS_CONF": "containers.conf", "CONTAINERS_STORAGE_CONF": "storage.conf"}
         env = {**os.environ, **{name: str(self.folder / file) for name, file in own.items()}}
-        words = ["unshare", "--mount", "sh", "-ec", ONE_CGROUP_TREE, "sh", *map(str, argv)]
+        words = [*UNSHARE, "sh", "-ec", SHELL, "sh", *map(str, argv)]
         return subprocess.run(words, env=env, capture_output=True, timeout=timeout)
 
     def do(self, *argv: str | Path) -> None:
@@ -111,21 +111,26 @@ class Engine:
             *_trusting(Path(AUTHORITIES)),
         ]  # fmt: skip
         name = f"localhost/base:{store.key(argv, sources)}"
-        if self("podman", "image", "exists", name).returncode:
-            with TemporaryDirectory(prefix="base.", dir=self.folder) as folder:
-                tar = Path(folder) / "base.tar"
-                self.do(*argv, suite, tar, *sources)
-                self.do("podman", "import", "--quiet", tar, name)
+        with store.locked(self.folder):
+            store.sweep(self.folder, "base.*")
+            if self("podman", "image", "exists", name).returncode:
+                with TemporaryDirectory(prefix="base.", dir=self.folder) as folder:
+                    tar = Path(folder) / "base.tar"
+                    self.do(*argv, suite, tar, *sources)
+                    self.do("podman", "import", "--quiet", tar, name)
         return name
 
     def make(self, base: str) -> str:
         """The image; buildah does again only the steps whose input changed."""
         with store.locked(self.folder):
+            # Working containers of killed builds: they would keep their images for ever.
+            self.do("buildah", "rm", "--all")
             self.do(
                 "buildah", "bud", "--layers", "--isolation=chroot", "--network=host", "--pull=false",
                 f"--build-arg=BASE={base}", f"--tag={IMAGE}", f"--file={ROOT / 'Containerfile'}", ROOT,
             )  # fmt: skip
-            self.do("podman", "image", "prune", "--force")
+            # Earlier ones; an image that another run still has a container of stays.
+            self("podman", "image", "prune", "--force")
         return IMAGE
 
     def run(

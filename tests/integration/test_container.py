@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.container import USER, Engine, why_not
+from tests.integration.container import USER, Completed, Engine, why_not
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 
@@ -38,16 +38,22 @@ class Produced:
 def engine() -> Engine:
     if reason := why_not():
         pytest.skip(reason)
-    return Engine.of_cache()
+    engine = Engine.of_cache()
+    refused_here(engine("podman", "info"))
+    return engine
 
 
 @pytest.fixture(scope="module")
 def image(engine: Engine) -> str:
     base = engine.base()
-    tried = engine.run("true", image=base)
-    if tried.returncode:
-        pytest.skip(f"containers do not run here: {tried.stderr.decode()[-300:]}")
+    refused_here(engine.run("true", image=base))
     return engine.make(base)
+
+
+def refused_here(done: Completed) -> None:
+    """Skip where the machine lets no container run: that is no fault of ours."""
+    if done.returncode:
+        pytest.skip(f"containers do not run here: {done.stderr.decode()[-300:]}")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +91,8 @@ def mounted(folder: Path) -> dict[str, Path]:
 def test_the_build_is_whole_and_of_the_pods_user(produced: Produced, layer: Path) -> None:
     qemu = produced.meta["images"]["qemu"]
     qcow2 = produced.build / qemu["path"]
-    assert hashlib.sha256(qcow2.read_bytes()).hexdigest() == qemu["sha256"]
+    with qcow2.open("rb") as handle:
+        assert hashlib.file_digest(handle, "sha256").hexdigest() == qemu["sha256"]
     subprocess.run(["qemu-img", "check", qcow2], check=True)
     assert produced.meta["images"]["ostree"]["size"] > 0
     written = [path for name in ("builds", "cache") for path in (produced.volumes / name).rglob("*")]
@@ -104,8 +111,10 @@ def test_a_second_pod_takes_what_the_first_one_made(
         *("build", "--from", "latest", "-p", "aws", "--json"), image=image, volumes=mounted(produced.volumes)
     )
     assert done.returncode == 0, done.stderr.decode()
-    assert json.loads(done.stdout)["base-disks"] == produced.document["base-disks"]
-    assert set(produced.meta["images"]) == {"ostree", "qemu", "aws"}
+    document = json.loads(done.stdout)
+    assert document["base-disks"] == produced.document["base-disks"]
+    assert document["statistics"]["new-objects"] == 0
+    assert {"qemu", "aws"} <= set(produced.meta["images"])
 
 
 def test_doctor_finds_all_in_the_image(engine: Engine, image: str, volumes: Path) -> None:
