@@ -6,12 +6,10 @@ the same command, and a second run does nothing twice.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
-from bootimg.atomic import enough_space
+from bootimg.atomic import enough_space, temporary_root
 from bootimg.build.again import asked, only_failed, require_same_image
 from bootimg.build.artifacts import archive_layer
 from bootimg.build.by_osbuild import images_by_osbuild
@@ -21,7 +19,7 @@ from bootimg.build.plan import plan_of
 from bootimg.build.prepare import Layer, fetch_image, read_layer
 from bootimg.build.refusals import refuse_other_arches, refuse_unbuildable
 from bootimg.build.request import Artifact, Builder, Outcome, Request
-from bootimg.build.space import require_room
+from bootimg.build.space import require_places, require_room
 from bootimg.build.summary import summary
 from bootimg.build.timings import timing
 from bootimg.build.until import Progress, StepReached, require_step
@@ -44,7 +42,7 @@ def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
     require_step(request)
     progress = Progress(request)
     with (
-        enough_space(cache.root, others=(request.builds, Path(tempfile.gettempdir()))),
+        enough_space(cache.root, others=(request.builds, temporary_root())),
         timing(cache, request.accelerator, events) as timed,
     ):
         try:
@@ -57,6 +55,7 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
     refuse_unbuildable(request.platforms)
     if request.builder is Builder.OSBUILD:
         require_osbuild()
+    require_places(cache, request.builds)
     image = fetch_image(request, cache, events)
     if request.source is not None:
         require_same_image(request.source, image)
