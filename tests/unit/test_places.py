@@ -43,7 +43,7 @@ def test_without_a_home_the_cache_must_be_named() -> None:
     [
         ("BOOTIMG_CACHE", "/cache/bootimg", "/cache/bootimg"),
         ("XDG_CACHE_HOME", "/cache", "/cache/bootimg"),
-        ("HOME", "/work", "/work/.cache/bootimg"),
+        ("HOME", "/home/me", "/home/me/.cache/bootimg"),
     ],
 )
 def test_each_of_these_names_it(name: str, value: str, root: str, monkeypatch: pytest.MonkeyPatch) -> None:
