@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
@@ -32,12 +33,14 @@ from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message
 from bootimg.formats import Compressor
+from bootimg.layer import libostree
 from bootimg.layer.fetch import fetch, inspect
 from bootimg.layer.tree import open_tree
 from bootimg.platform import platform, platforms
 from bootimg.streams.config import StreamConfig, read_stream_config, read_streams_file
 
 from . import oci
+from .test_builds import DATA
 from .test_stream_config import FCOS, GOLDEN, RHCOS
 from .test_variables import layer
 
@@ -56,6 +59,7 @@ EVERY = [
     for arch in read_stream_config(read_streams_file(path), name).arches
 ]  # fmt: skip
 PLANS = GOLDEN / "plans.json"
+SCHEMA = DATA / "meta-v1.schema.json"
 
 
 @pytest.fixture(autouse=True)
@@ -397,6 +401,14 @@ def test_the_extensions_container_is_copied_and_recorded(tmp_path: Path) -> None
         assert not archive_extensions(forced, reference).cached
 
 
+def has_libostree() -> bool:
+    try:
+        libostree.interpreter()
+    except BootimgError:
+        return False
+    return True
+
+
 def archived(path: Path, name: str) -> bytes:
     import tarfile
 
@@ -419,6 +431,29 @@ def test_extensions_that_are_not_there_leave_nothing(arch: str, tag: str, id: st
         assert error.value.id == id
         assert "images" not in build.meta.read()
     assert not list((tmp_path / "builds").rglob("*.ociarchive"))
+
+
+@pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed")
+def test_a_build_that_skips_disk_images_says_so_from_the_start(tmp_path: Path) -> None:
+    if not has_libostree():
+        pytest.skip("libostree is not installed")
+    image, extensions = layout(tmp_path, "4.19-9.6").path, oci.Layout(tmp_path / "extensions")
+    extensions.add([oci.tar(oci.file("a"))], labels={}, tag="a")
+    words = [*of_stream("4.19-9.6"), "--extensions", f"oci:{extensions.path}:a"]
+    assert run(tmp_path, "build", image, *words, "--until", "extensions").exit_code == 0
+    folder = tmp_path / "builds" / VERSIONS["4.19-9.6"] / "x86_64"
+    assert json.loads((folder / "bootimg.json").read_text()) == {
+        "stream": "4.19-9.6",
+        "skip-disk-images": config("4.19-9.6").skip_disk_images,
+        "expected": ["ostree", "qemu", "extensions-container"],
+    }
+    meta = json.loads((folder / "meta.json").read_text())
+    assert {*meta["images"]} == {"ostree", "oci-manifest", "extensions-container"}
+    if SCHEMA.exists():
+        jsonschema.Draft7Validator(json.loads(SCHEMA.read_text())).validate(meta)
+    assert refused(tmp_path, "build", "--from", VERSIONS["4.19-9.6"], "--arch", X86, "-p", "aws").id == (
+        "disk-images-skipped"
+    )
 
 
 def test_a_build_with_extensions_can_stop_after_them(tmp_path: Path) -> None:
