@@ -13,11 +13,19 @@ from bootimg.atomic import enough_space, temporary_root
 from bootimg.build.again import asked, only_failed, require_same_image
 from bootimg.build.artifacts import archive_layer
 from bootimg.build.by_osbuild import images_by_osbuild
+from bootimg.build.extensions import STEP as EXTENSIONS
+from bootimg.build.extensions import archive_extensions
 from bootimg.build.images import images_by_ourselves
 from bootimg.build.journal import NAME, RUN, Journal
 from bootimg.build.plan import plan_of
 from bootimg.build.prepare import Layer, fetch_image, read_layer
-from bootimg.build.refusals import refuse_other_arches, refuse_unbuildable
+from bootimg.build.recording import record_selection
+from bootimg.build.refusals import (
+    refuse_before_fetching,
+    refuse_other_arches,
+    refuse_other_stream,
+    refuse_unbuildable,
+)
 from bootimg.build.request import Artifact, Builder, Outcome, Request
 from bootimg.build.space import require_places, require_room
 from bootimg.build.summary import summary
@@ -55,8 +63,16 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
     refuse_unbuildable(request.platforms)
     if request.builder is Builder.OSBUILD:
         require_osbuild()
+        if request.compress:
+            events.message(
+                "osbuild's images are not compressed; `bootimg compress` does it afterwards", "warning"
+            )
+    for name, why in request.selection.left_out.items():
+        events.message(f"{name} is left out: {why}", "warning")
+    refuse_before_fetching(request, events)
     require_places(cache, request.builds)
     image = fetch_image(request, cache, events)
+    refuse_other_stream(request, image)
     if request.source is not None:
         require_same_image(request.source, image)
     progress.version = version_of(image)
@@ -78,6 +94,7 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
         if step := journal.interrupted():
             events.message(f"an earlier run was cut off in the step {step}; continuing")
         journal.record(RUN, "begun", **asked(request, layer))
+        record_selection(request, build, events)
         return _run(Work(request, layer, build, journal, cache, events, progress))
 
 
@@ -92,6 +109,11 @@ def _run(work: Work) -> Outcome:
         archive = archive_layer(build, work.layer, work.cache, work.events, force=work.request.force)
     progress.artifacts.append(archive)
     progress.done("archive", archive.path)
+    if work.request.selection.extensions is not None:
+        with journal.step(EXTENSIONS):
+            extensions = archive_extensions(work, work.request.selection.extensions)
+        progress.artifacts.append(extensions)
+        progress.done(EXTENSIONS, extensions.path)
     if work.request.builder is Builder.OSBUILD:
         images_by_osbuild(work, archive)
     else:
@@ -108,6 +130,7 @@ def _run(work: Work) -> Outcome:
         base_disks=progress.base_disks,
         failures=progress.failures,
         statistics=_statistics(commit, progress.artifacts, time.monotonic() - started),
+        selection=work.request.selection,
     )
 
 
