@@ -23,6 +23,7 @@ from bootimg.cli.options import (
     registry_options,
     size_type,
 )
+from bootimg.cli.purity import purity_options
 from bootimg.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ Examples:
 @deploy_option
 @accel_option
 @force_option
+@purity_options
 @compress_options
 @jobs_option
 @fault_options
@@ -104,6 +106,8 @@ def command(
     builder: str,
     deploy: str,
     force: bool,
+    purity: str,
+    allow: tuple[str, ...],
     compress: bool,
     compressor: str | None,
     jobs: int,
@@ -116,6 +120,7 @@ def command(
     from bootimg.build.request import Builder, Request
     from bootimg.build.until import stopped_text
     from bootimg.builds.find import find_build
+    from bootimg.checks.purity import Purity
     from bootimg.disk.layer_deploy import DeployWay
     from bootimg.formats import Compressor
 
@@ -140,6 +145,8 @@ def command(
         compressor=Compressor(compressor) if compressor else None,
         jobs=jobs,
         retry_failed=retry_failed,
+        purity=Purity(purity),
+        allow=allow,
     )
     if source is not None:
         request = request_again(find_build(builds, source, arch), request)

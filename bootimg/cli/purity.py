@@ -1,0 +1,25 @@
+"""The options about content of OpenShift, for whoever builds or verifies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from bootimg.cli.options import Decorated
+
+_OPTIONS = (
+    click.option("--purity", type=click.Choice(["off", "warn", "error"]), default="error", show_default=True,
+                 envvar="BOOTIMG_PURITY", show_envvar=True,
+                 help="What to do about OpenShift's packages and files in the layer."),
+    click.option("--allow", multiple=True, metavar="NAME", envvar="BOOTIMG_ALLOW", show_envvar=True,
+                 help="A package (or glob), /path, unit or label that may be there; repeatable."),
+)  # fmt: skip
+
+
+def purity_options(function: Decorated) -> Decorated:
+    """Pass `purity: str` and `allow: tuple[str, ...]`."""
+    decorated: Any = function
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
