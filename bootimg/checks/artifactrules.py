@@ -15,6 +15,7 @@ from bootimg.errors import BootimgError
 from bootimg.events import Events, Step
 from bootimg.formats.decompress import PlainReader
 from bootimg.formats.written import Written
+from bootimg.layer.entry import MAX_NAME
 from bootimg.layer.fetch import inspect
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -56,7 +57,7 @@ def _entry(key: str, entry: object, names: set[str]) -> Iterator[Finding]:
     path, sha256 = entry["path"], entry.get("sha256")
     if not isinstance(sha256, str) or not _DIGEST.fullmatch(sha256):
         yield finding(Rule.META_SCHEMA, where, f"sha256: {sha256!r}", "an artifact has a SHA-256")
-    if path in ("", ".", "..") or "/" in path or "\0" in path:
+    if path in ("", ".", "..") or len(path.encode(errors="surrogatepass")) > MAX_NAME or {*"/\0"} & {*path}:
         yield finding(Rule.ARTIFACT_PATH, where, path, "it is not the name of a file in the build's folder")
     if path in names:
         yield finding(Rule.ARTIFACT_PATH, where, path, "it is another artifact's file")
