@@ -20,6 +20,7 @@ from bootimg.checks.disksystem import system_of_deployment
 from bootimg.checks.layouts import DISK_GUID, FILESYSTEMS, LAYOUTS, Layout
 from bootimg.checks.purity import Purity, purity
 from bootimg.checks.tablerules import layout_of, table_findings
+from bootimg.disk.extents import FileSource, data_chunks
 from bootimg.disk.gpt import Gpt, Partition, write_gpt
 from bootimg.disk.inspection import inspect_disk
 from bootimg.disk.xfsread import XfsImage
@@ -143,10 +144,10 @@ class Disk:
                 with part.open("wb") as handle:
                     handle.truncate(each.sectors * 512)
                 process.run([*commands[each.name], part])
-                seek = f"seek={each.start // 2048}"
-                process.run(
-                    ["dd", f"if={part}", f"of={disk}", "bs=1M", seek, "conv=notrunc,sparse", "status=none"]
-                )
+                with FileSource(part) as source, disk.open("r+b") as target:
+                    for offset, length in data_chunks(source, 0, source.size, MIB):
+                        target.seek(each.start * 512 + offset)
+                        target.write(source.read(offset, length))
                 part.unlink()
         return disk
 

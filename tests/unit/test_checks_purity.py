@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootimg.arch import Arch
+from bootimg.build.again import asked
 from bootimg.build.build import run_build
 from bootimg.build.prepare import Layer, open_layer
 from bootimg.build.pure import require_pure
@@ -205,25 +209,25 @@ def test_a_layer_with_openshift_s_clients_is_refused_and_passes_when_allowed(tmp
         {"openshift-clients": Evr(0, "4.19.0", "202501.p0.el9"), "bash": Evr(0, "5.1.8", "9.el9")}
     )
     opened = layer(tmp_path, oci.file(PLACE, data), oci.file("usr/bin/oc"))
-    cache, asked = Cache(tmp_path / "cache"), request(tmp_path)
+    cache, wanted = Cache(tmp_path / "cache"), request(tmp_path)
     with pytest.raises(BootimgError) as error:
-        require_pure(asked, opened, cache, Events())
+        require_pure(wanted, opened, cache, Events())
     assert (error.value.id, error.value.exit_code) == ("layer-not-pure", ExitCode.USAGE)
     package, file = error.value.context
     assert "openshift-clients-0:4.19.0-202501.p0.el9.x86_64" in package
     assert "/usr/bin/oc" in file
     assert "--skip-disk-images" in (error.value.hint or "")
-    assert require_pure(replace(asked, allow=("openshift-clients",)), opened, cache, Events()) == []
+    assert require_pure(replace(wanted, allow=("openshift-clients",)), opened, cache, Events()) == []
 
 
 @pytest.mark.parametrize("mode", Purity)
 def test_what_is_done_about_it(tmp_path: Path, mode: Purity) -> None:
     opened, said = layer(tmp_path, packages(tmp_path, "bash"), oci.file("usr/bin/oc")), []
     events = Events([lambda event: said.append(event)])
-    asked = replace(request(tmp_path), purity=mode)
+    wanted_mode = replace(request(tmp_path), purity=mode)
 
     def check() -> Any:  # noqa: ANN401
-        return require_pure(asked, opened, Cache(tmp_path / "cache"), events)
+        return require_pure(wanted_mode, opened, Cache(tmp_path / "cache"), events)
 
     if mode is Purity.ERROR:
         with pytest.raises(BootimgError):
@@ -246,6 +250,37 @@ def test_a_build_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     # The step is done only when the layer may be used.
     stopped = run_build(replace(request(tmp_path), until="layers", allow=("/usr/bin/oc",)), cache, Events())
     assert stopped.stopped_after == "layers"
+
+
+def test_the_journal_has_what_was_let_pass(tmp_path: Path) -> None:
+    opened = layer(tmp_path, packages(tmp_path, "bash"), oci.file("usr/bin/oc"))
+    asked_for = replace(request(tmp_path), purity=Purity.WARN, allow=("x",))
+    impure = require_pure(asked_for, opened, Cache(tmp_path / "cache"), Events())
+    said = json.loads(json.dumps(asked(asked_for, opened, impure)))
+    assert (said["purity"], said["allow"]) == ("warn", ["x"])
+    assert [each["evidence"] for each in said["impure"]] == ["/usr/bin/oc"]
+
+
+@pytest.mark.parametrize("words", [["--allow", "openshift-clients"], ["--purity", "off"], []])
+def test_the_command_refuses_and_lets_pass(tmp_path: Path, words: list[str]) -> None:
+    made = packages(tmp_path, "openshift-clients")
+    oci.Layout(tmp_path / "image").add([oci.bootable(made)])
+    argv = [
+        sys.executable,
+        "-m",
+        "bootimg",
+        "build",
+        tmp_path / "image",
+        "--arch",
+        "x86_64",
+        "--until",
+        "layers",
+    ]
+    places: list[str | Path] = ["-o", tmp_path / "builds", "--cache", tmp_path / "cache"]
+    done = subprocess.run([*argv, *places, *words], capture_output=True, text=True)
+    assert done.returncode == (0 if words else ExitCode.USAGE), done.stderr
+    assert ("layer-not-pure" in done.stderr) is not bool(words)
+    assert ("openshift-clients-1-1.el9.x86_64" in done.stderr) is not bool(words)
 
 
 def test_many_findings_are_listed_up_to_a_bound(tmp_path: Path) -> None:
