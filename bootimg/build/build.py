@@ -64,7 +64,7 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
     progress.version = version_of(image)
     progress.done("fetch", cache.root / "blobs")
     layer = read_layer(request, image, open_tree(image, cache, events))
-    impure = require_pure(request, layer, cache, events)
+    impure = require_pure(request, layer, cache.folder("tmp"), events)
     progress.done("layers", cache.root / "tars")
     refuse_other_arches(request.arch, request.builder)
     if request.deploy is DeployWay.LAYER:

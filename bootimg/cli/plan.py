@@ -21,6 +21,7 @@ from bootimg.cli.options import (
     platform_option,
     registry_options,
 )
+from bootimg.cli.purity import purity_options
 from bootimg.sizes import format_size
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ Examples:
 @deploy_option
 @accel_option
 @force_option
+@purity_options
 @registry_options
 def command(
     app: App,
@@ -58,11 +60,14 @@ def command(
     builder: str,
     deploy: str,
     force: bool,
+    purity: str,
+    allow: tuple[str, ...],
     registry: RegistryOptions,
 ) -> None:
     """Show what `build` would do with the layer IMAGE: artifacts, time, disk space; touch nothing."""
     from bootimg.build.plan import make_plan
     from bootimg.build.request import Builder, Request
+    from bootimg.checks.purity import Purity
     from bootimg.disk.layer_deploy import DeployWay
 
     request = Request(
@@ -77,6 +82,8 @@ def command(
         force=force,
         builder=Builder(builder),
         deploy=DeployWay(deploy),
+        purity=Purity(purity),
+        allow=allow,
     )
     # A cache that is not there is not made for a look at it.
     plan = make_plan(request, app.cache if app.idle_cache.root.is_dir() else app.idle_cache)

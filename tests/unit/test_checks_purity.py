@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bootimg.arch import Arch
 from bootimg.build.again import asked
 from bootimg.build.build import run_build
+from bootimg.build.plan import make_plan
 from bootimg.build.prepare import Layer, open_layer
 from bootimg.build.pure import require_pure
 from bootimg.cache import Cache
@@ -209,15 +210,15 @@ def test_a_layer_with_openshift_s_clients_is_refused_and_passes_when_allowed(tmp
         {"openshift-clients": Evr(0, "4.19.0", "202501.p0.el9"), "bash": Evr(0, "5.1.8", "9.el9")}
     )
     opened = layer(tmp_path, oci.file(PLACE, data), oci.file("usr/bin/oc"))
-    cache, wanted = Cache(tmp_path / "cache"), request(tmp_path)
+    wanted = request(tmp_path)
     with pytest.raises(BootimgError) as error:
-        require_pure(wanted, opened, cache, Events())
+        require_pure(wanted, opened, tmp_path, Events())
     assert (error.value.id, error.value.exit_code) == ("layer-not-pure", ExitCode.USAGE)
     package, file = error.value.context
     assert "openshift-clients-0:4.19.0-202501.p0.el9.x86_64" in package
     assert "/usr/bin/oc" in file
     assert "--skip-disk-images" in (error.value.hint or "")
-    assert require_pure(replace(wanted, allow=("openshift-clients",)), opened, cache, Events()) == []
+    assert require_pure(replace(wanted, allow=("openshift-clients",)), opened, tmp_path, Events()) == []
 
 
 @pytest.mark.parametrize("mode", Purity)
@@ -227,7 +228,7 @@ def test_what_is_done_about_it(tmp_path: Path, mode: Purity) -> None:
     wanted_mode = replace(request(tmp_path), purity=mode)
 
     def check() -> Any:  # noqa: ANN401
-        return require_pure(wanted_mode, opened, Cache(tmp_path / "cache"), events)
+        return require_pure(wanted_mode, opened, tmp_path, events)
 
     if mode is Purity.ERROR:
         with pytest.raises(BootimgError):
@@ -252,10 +253,22 @@ def test_a_build_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     assert stopped.stopped_after == "layers"
 
 
+def test_a_plan_refuses_what_build_would(tmp_path: Path) -> None:
+    cache, wanted = Cache(tmp_path / "cache"), request(tmp_path)
+    oci.Layout(tmp_path / "image").add([oci.bootable(oci.file("usr/bin/oc"))])
+    # Of a layer that was never opened that cannot be told.
+    assert not make_plan(wanted, cache).exact
+    open_layer(wanted, cache, Events())
+    with pytest.raises(BootimgError) as error:
+        make_plan(wanted, cache)
+    assert error.value.id == "layer-not-pure"
+    assert make_plan(replace(wanted, allow=("/usr/bin/oc",)), cache).exact
+
+
 def test_the_journal_has_what_was_let_pass(tmp_path: Path) -> None:
     opened = layer(tmp_path, packages(tmp_path, "bash"), oci.file("usr/bin/oc"))
     asked_for = replace(request(tmp_path), purity=Purity.WARN, allow=("x",))
-    impure = require_pure(asked_for, opened, Cache(tmp_path / "cache"), Events())
+    impure = require_pure(asked_for, opened, tmp_path, Events())
     said = json.loads(json.dumps(asked(asked_for, opened, impure)))
     assert (said["purity"], said["allow"]) == ("warn", ["x"])
     assert [each["evidence"] for each in said["impure"]] == ["/usr/bin/oc"]
@@ -265,19 +278,17 @@ def test_the_journal_has_what_was_let_pass(tmp_path: Path) -> None:
 def test_the_command_refuses_and_lets_pass(tmp_path: Path, words: list[str]) -> None:
     made = packages(tmp_path, "openshift-clients")
     oci.Layout(tmp_path / "image").add([oci.bootable(made)])
-    argv = [
+    argv: list[str | Path] = [
         sys.executable,
         "-m",
         "bootimg",
         "build",
         tmp_path / "image",
-        "--arch",
-        "x86_64",
         "--until",
         "layers",
     ]
-    places: list[str | Path] = ["-o", tmp_path / "builds", "--cache", tmp_path / "cache"]
-    done = subprocess.run([*argv, *places, *words], capture_output=True, text=True)
+    argv += ["--arch", "x86_64", "-o", tmp_path / "builds", "--cache", tmp_path / "cache", *words]
+    done = subprocess.run(argv, capture_output=True, text=True)
     assert done.returncode == (0 if words else ExitCode.USAGE), done.stderr
     assert ("layer-not-pure" in done.stderr) is not bool(words)
     assert ("openshift-clients-1-1.el9.x86_64" in done.stderr) is not bool(words)
@@ -287,7 +298,7 @@ def test_many_findings_are_listed_up_to_a_bound(tmp_path: Path) -> None:
     names = [f"ose-{number}" for number in range(150)]
     opened = layer(tmp_path, packages(tmp_path, *names))
     with pytest.raises(BootimgError) as error:
-        require_pure(request(tmp_path), opened, Cache(tmp_path / "cache"), Events())
+        require_pure(request(tmp_path), opened, tmp_path, Events())
     assert len(error.value.context) == 101
     assert error.value.context[-1] == "and 50 more: `bootimg verify` lists them"
 
