@@ -12,6 +12,7 @@ from bootimg.checks.findings import Finding, finding
 from bootimg.checks.image import system_findings
 from bootimg.checks.purity import Purity
 from bootimg.checks.rules import Rule
+from bootimg.checks.system import System
 from bootimg.checks.tablerules import layout_of, table_findings
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH
 from bootimg.disk.inspection import deployments, inspect_disk, root_image
@@ -25,9 +26,17 @@ _REFERENCE = "container-image-reference"
 
 
 def disk_findings(
-    disk: Path, disk_format: str, folder: Path, mode: Purity = Purity.ERROR, allow: Sequence[str] = ()
+    disk: Path,
+    disk_format: str,
+    folder: Path,
+    mode: Purity = Purity.ERROR,
+    allow: Sequence[str] = (),
+    *,
+    name: str | None = None,
 ) -> list[Finding]:
     """All findings of a disk image, not compressed; `folder` is an empty scratch folder.
+
+    `name` is what the file is called that people have, where that is another.
 
     Errors: those of this machine, such as `qemu-img-missing`.
     """
@@ -42,11 +51,13 @@ def disk_findings(
     if found["boot"] is not None:
         findings += boot_findings(found["boot"], layout.arch)
     if found["root"] is not None:
-        findings += _root(found["root"], root_image(folder), folder, mode, allow)
+        findings += _root(found["root"], root_image(folder), folder, mode, allow, name or disk.name)
     return findings
 
 
-def _root(root: Json, image: XfsImage, folder: Path, mode: Purity, allow: Sequence[str]) -> Iterator[Finding]:
+def _root(
+    root: Json, image: XfsImage, folder: Path, mode: Purity, allow: Sequence[str], name: str
+) -> Iterator[Finding]:
     if root["problem"] is not None:
         problem = root["problem"]
         evidence = f"{problem['id']}: {problem['message']}"
@@ -58,6 +69,7 @@ def _root(root: Json, image: XfsImage, folder: Path, mode: Purity, allow: Sequen
         for stateroot, path in deployments(image):
             system = system_of_deployment(image, path, f"deployment in {stateroot}", folder)
             yield from system_findings(system, mode, allow)
+            yield from _name(name, system)
     except BootimgError as error:
         if error.id != "root-filesystem-unreadable":
             raise
@@ -73,6 +85,12 @@ def _deployed(found: Sequence[Json]) -> Iterator[Finding]:
             message = "the machine does not know where updates come from"
             where = f"deployment {each['commit']} in {each['stateroot']}"
             yield finding(Rule.ORIGIN, where, f"no {_REFERENCE}", message)
+
+
+def _name(name: str, system: System) -> Iterator[Finding]:
+    start = f"{system.labels.get('com.coreos.osname', '')}-"
+    if start != "-" and name.startswith(start) and not name.startswith(f"{start}{system.version}-"):
+        yield finding(Rule.FILE_NAME, system.where, name, f"the version on the disk is {system.version}")
 
 
 def _aleph(image: XfsImage) -> Iterator[Finding]:

@@ -118,6 +118,8 @@ class Rule(StrEnum):
         "its origin names the container image that updates come from")
     ALEPH = ("aleph", "disk", Severity.ERROR,
         "the aleph file has `version` and the image's labels, which agree, and has both of its names")
+    FILE_NAME = ("file-name", "disk", Severity.ERROR,
+        "a file called `<name>-…` is called after the version that is deployed on it: `<name>-<version>-…`")
     # Builds.
     META_SCHEMA = ("meta-schema", "build", Severity.ERROR,
         "meta.json has what coreos-assembler's schema demands, in the types it demands")

@@ -85,7 +85,7 @@ def _disk(app: App, path: Path, mode: Purity, allow: Sequence[str]) -> list[Find
     # In the cache, for the root filesystem is copied: /tmp may be memory.
     tmp = app.cache.folder("tmp")
     with scratch_folder(tmp, "verify-") as folder, plain_image(path, app.cache, app.events) as disk:
-        return disk_findings(disk, image_format(disk), folder, mode, allow)
+        return disk_findings(disk, image_format(disk), folder, mode, allow, name=path.name)
 
 
 def _image(

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bootimg import process
 from bootimg.arch import Arch
 from bootimg.checks.bootrules import boot_findings
 from bootimg.checks.disk import disk_findings
-from bootimg.checks.disksystem import system_of_deployment
+from bootimg.checks.disksystem import labels_of, system_of_deployment
 from bootimg.checks.layouts import DISK_GUID, FILESYSTEMS, LAYOUTS, Layout
 from bootimg.checks.purity import Purity, purity
 from bootimg.checks.tablerules import layout_of, table_findings
@@ -27,6 +29,7 @@ from bootimg.disk.xfsread import XfsImage
 from bootimg.sizes import MIB
 from tests.unit import oci
 from tests.unit.manifests import rendered
+from tests.unit.test_checks_builds import WILD
 from tests.unit.test_checks_versions import RELEASE, VERSION, pivoting
 from tests.unit.test_rpmdb import STATUS, database, header
 
@@ -369,6 +372,22 @@ def xfs(folder: Path, files: Files) -> XfsImage:
         handle.truncate(320 * MIB)
     process.run(["mkfs.xfs", "-q", "-p", str(protofile(files, folder)), image])
     return XfsImage(image)
+
+
+@needs_tools
+def test_a_disk_is_called_after_what_is_on_it(tmp_path: Path) -> None:
+    disk = disk_of(tmp_path).make(tmp_path)
+    wanted = {f"rhcos-{VERSION}-qemu.x86_64.raw": [], "rhcos-qemu.raw": ["file-name"], "mine.raw": [],
+              f"rhcos-{VERSION}1-qemu.x86_64.raw.gz": ["file-name"]}  # fmt: skip
+    for name, rules in wanted.items():
+        assert [rule for rule, _ in broken(disk, tmp_path, name=name)] == rules, name
+
+
+@given(st.dictionaries(st.sampled_from(["version", "container-image"]), WILD), WILD)
+def test_whatever_an_aleph_has_labels_are_texts_or_not_known(document: Json, labels: object) -> None:
+    for each in (document, {"container-image": {"image-labels": labels}}):
+        found = labels_of(each)
+        assert found is None or all(isinstance(word, str) for pair in found.items() for word in pair)
 
 
 @needs_tools
