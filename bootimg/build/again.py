@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bootimg.build.compression import Compressors
@@ -14,19 +14,26 @@ from bootimg.build.variables import target_imgref
 from bootimg.builds.find import Build
 from bootimg.builds.layout import build_folder
 from bootimg.builds.record import read_record
+from bootimg.checks.findings import Finding
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.image import Image
 from bootimg.platform import platforms
 
 
-def asked(request: Request, layer: Layer) -> Mapping[str, object]:
-    """What a later run must know of this one: to make the same base disk of the archive, to compress."""
+def asked(request: Request, layer: Layer, impure: Sequence[Finding] = ()) -> Mapping[str, object]:
+    """What a later run must know of this one: to make the same base disk of the archive, to compress.
+
+    What the layer has of OpenShift is kept for whoever asks later.
+    """
     return {
         "reference": layer.image.reference,
         "target-imgref": target_imgref(request, layer.image, layer.facts),
         "size": request.size,
         "compressor": layer.facts.image_json.compressor,
         "platform-compressor": dict(layer.facts.image_json.platform_compressor),
+        "purity": request.purity.value,
+        "allow": list(request.allow),
+        "impure": [each.as_dict() for each in impure],
     }
 
 

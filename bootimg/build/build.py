@@ -19,6 +19,7 @@ from bootimg.build.images import images_by_ourselves
 from bootimg.build.journal import NAME, RUN, Journal
 from bootimg.build.plan import plan_of
 from bootimg.build.prepare import Layer, fetch_image, read_layer
+from bootimg.build.pure import require_pure
 from bootimg.build.recording import record_selection
 from bootimg.build.refusals import (
     refuse_before_fetching,
@@ -78,6 +79,7 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
     progress.version = version_of(image)
     progress.done("fetch", cache.root / "blobs")
     layer = read_layer(request, image, open_tree(image, cache, events))
+    impure = require_pure(request, layer, cache.folder("tmp"), events)
     progress.done("layers", cache.root / "tars")
     refuse_other_arches(request.arch, request.builder)
     if request.deploy is DeployWay.LAYER:
@@ -93,7 +95,7 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
         journal = Journal(build.file(NAME))
         if step := journal.interrupted():
             events.message(f"an earlier run was cut off in the step {step}; continuing")
-        journal.record(RUN, "begun", **asked(request, layer))
+        journal.record(RUN, "begun", **asked(request, layer, impure))
         record_selection(request, build, events)
         return _run(Work(request, layer, build, journal, cache, events, progress))
 

@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootimg.atomic import temporary_folder
 from bootimg.build.bases import BaseDisk, base_key, find_base, why_no_base
 from bootimg.build.compression import artifact_compressor
 from bootimg.build.extensions import STEP as EXTENSIONS_STEP
 from bootimg.build.extensions import extensions_name
 from bootimg.build.prepare import Layer, read_layer
+from bootimg.build.pure import require_pure
 from bootimg.build.recipe import make_recipes
 from bootimg.build.refusals import refuse_other_stream
 from bootimg.build.request import Builder, Request
@@ -130,7 +132,10 @@ def make_plan(request: Request, cache: Cache) -> Plan:
     refuse_other_stream(request, image)
     if not is_open_tree(image, cache):
         return plan_of(request, image, None, cache)
-    return plan_of(request, image, read_layer(request, image, open_tree(image, cache, Events())), cache)
+    layer = read_layer(request, image, open_tree(image, cache, Events()))
+    with temporary_folder("bootimg-plan-") as folder:
+        require_pure(request, layer, folder, Events())
+    return plan_of(request, image, layer, cache)
 
 
 def plan_of(request: Request, image: Image, layer: Layer | None, cache: Cache) -> Plan:

@@ -11,6 +11,7 @@ from bootimg.appliance import FailureHook
 from bootimg.arch import Arch
 from bootimg.build.selection import NOTHING, Selection
 from bootimg.builds.find import Build
+from bootimg.checks.purity import Purity
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.errors import BootimgError
 from bootimg.formats import Compressor
@@ -35,6 +36,7 @@ class Request:
     written, by `compressor` where the layer says nothing of the platform.  `jobs` is how many artifacts
     are made at a time.  `source` is the build whose archive the layer comes from, if it is from one.
     `selection` says why the platforms are those.
+    `purity` is what is done about content of OpenShift in the layer, but for what `allow` names.
 
     For whoever hunts a fault: `until` names the step to stop after, `keep` leaves the base disk's
     scratch folder, `on_failure` gets the appliance in which something failed.
@@ -60,6 +62,8 @@ class Request:
     jobs: int = 2
     retry_failed: bool = False
     selection: Selection = NOTHING
+    purity: Purity = Purity.ERROR
+    allow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

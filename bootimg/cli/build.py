@@ -22,6 +22,7 @@ from bootimg.cli.options import (
     registry_options,
     size_type,
 )
+from bootimg.cli.purity import purity_of, purity_options
 from bootimg.cli.selection import Words, layer_of, selection_lines, selection_options
 from bootimg.errors import ExitCode
 
@@ -89,6 +90,7 @@ Examples:
 @deploy_option
 @accel_option
 @force_option
+@purity_options
 @compress_options
 @jobs_option
 @fault_options
@@ -106,6 +108,8 @@ def command(
     builder: str,
     deploy: str,
     force: bool,
+    purity: str | None,
+    allow: tuple[str, ...],
     compress: bool,
     compressor: str | None,
     jobs: int,
@@ -127,6 +131,7 @@ def command(
     if image is not None and source is not None:
         raise click.UsageError("name either an IMAGE or a build with --from")
     chosen = words.choose(arch)
+    level, allowed = purity_of(purity, allow, chosen)
     request = Request(
         reference="" if source is not None else layer_of(image, chosen, words),
         arch=arch,
@@ -147,6 +152,8 @@ def command(
         jobs=jobs,
         retry_failed=retry_failed,
         selection=chosen.selection,
+        purity=level,
+        allow=allowed,
     )
     if source is not None:
         request = request_again(find_build(builds, source, arch), request)

@@ -20,6 +20,7 @@ from bootimg.cli.options import (
     platform_option,
     registry_options,
 )
+from bootimg.cli.purity import purity_of, purity_options
 from bootimg.cli.selection import Words, layer_of, selection_lines, selection_options
 from bootimg.sizes import format_size
 
@@ -48,6 +49,7 @@ Examples:
 @deploy_option
 @accel_option
 @force_option
+@purity_options
 @registry_options
 def command(
     app: App,
@@ -60,6 +62,8 @@ def command(
     builder: str,
     deploy: str,
     force: bool,
+    purity: str | None,
+    allow: tuple[str, ...],
     registry: RegistryOptions,
 ) -> None:
     """Show what `build` would do with the layer IMAGE: artifacts, time, disk space; touch nothing.
@@ -71,6 +75,7 @@ def command(
     from bootimg.disk.layer_deploy import DeployWay
 
     chosen = words.choose(arch)
+    level, allowed = purity_of(purity, allow, chosen)
     request = Request(
         reference=layer_of(image, chosen, words),
         arch=arch,
@@ -86,6 +91,8 @@ def command(
         compress=chosen.compress,
         compressor=chosen.compressor,
         selection=chosen.selection,
+        purity=level,
+        allow=allowed,
     )
     # A cache that is not there is not made for a look at it.
     plan = make_plan(request, app.cache if app.idle_cache.root.is_dir() else app.idle_cache)

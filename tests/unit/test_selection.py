@@ -29,6 +29,7 @@ from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.find import find_build
 from bootimg.builds.record import Record, change_record, read_record
 from bootimg.cache import Cache
+from bootimg.checks.purity import Purity
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message
@@ -474,3 +475,39 @@ def test_completion_knows_the_streams_of_the_file(tmp_path: Path, monkeypatch: p
     assert [each.value for each in option.shell_complete(context, "rhel")] == ["rhel-9.6", "rhel-10.2"]
     context.params["streams"] = tmp_path / "none"
     assert option.shell_complete(context, "rhel") == []
+
+
+STREAMS = """streams:
+  rhel-9.6: {type: production, artifacts: {x86_64: [qemu]}}
+bootimg:
+  streams: {rhel-9.6: {layer: localhost/x, purity: {level: warn, allow: [cri-o]}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "purity"),
+    [
+        ([], Purity.ERROR),
+        (["--skip-disk-images"], Purity.WARN),
+        (["--skip-disk-images", "--purity", "error"], Purity.ERROR),
+        (["--purity", "off"], Purity.OFF),
+    ],
+)
+def test_openshift_s_content_is_expected_where_disk_images_are_skipped(
+    words: list[str], purity: Purity, tmp_path: Path, asked: list[Request]
+) -> None:
+    run(tmp_path, "build", "localhost/x", "--arch", "x86_64", *words)
+    assert [each.purity for each in asked] == [purity]
+
+
+@pytest.mark.parametrize(("words", "purity"), [([], Purity.WARN), (["--purity", "error"], Purity.ERROR)])
+def test_purity_is_as_the_stream_has_it_unless_told_otherwise(
+    words: list[str], purity: Purity, tmp_path: Path, asked: list[Request]
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(STREAMS)
+    common = ["--stream", "rhel-9.6", "--streams", path, "--arch", "x86_64", "--allow", "/usr/bin/oc"]
+    result = run(tmp_path, "build", *common, *words)
+    assert [(each.purity, each.allow) for each in asked] == [(purity, ("/usr/bin/oc", "cri-o"))], (
+        result.output
+    )
