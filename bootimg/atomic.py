@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from bootimg.errors import BootimgError
+from bootimg.errors import BootimgError, ExitCode
 from bootimg.sizes import format_size
 
 PARTIAL = ".partial-"
@@ -70,7 +70,20 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 def temporary_folder(prefix: str) -> AbstractContextManager[Path]:
     """Such a folder where temporary files go ($TMPDIR, else /tmp)."""
-    return scratch_folder(Path(tempfile.gettempdir()), prefix)
+    return scratch_folder(temporary_root(), prefix)
+
+
+def temporary_root() -> Path:
+    """Where temporary files go; `folder-not-writable` where there is no such place."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        raise BootimgError(
+            "folder-not-writable",
+            "there is no folder for temporary files: /tmp and /var/tmp are not writable",
+            hint="set TMPDIR to a folder that is",
+            exit_code=ExitCode.ENVIRONMENT,
+        ) from None
 
 
 def _remove_abandoned(parent: Path, prefix: str) -> None:
@@ -121,6 +134,19 @@ def require_space(path: Path, need: int) -> None:
     """Refuse before work starts where `need` bytes are not free at `path`."""
     if free_space(path) < need:
         raise no_space(path, need)
+
+
+def require_writable(path: Path, hint: str) -> None:
+    """Refuse before work starts where nothing can be written at `path`, which need not be there yet."""
+    folder = nearest_folder(path)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BootimgError(
+            "folder-not-writable",
+            f"{path} cannot be written",
+            context=[f"user {os.geteuid()} may not write in {folder}, or it is on a read-only file system"],
+            hint=hint,
+            exit_code=ExitCode.ENVIRONMENT,
+        )
 
 
 def free_space(path: Path) -> int:

@@ -13,15 +13,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
 
 def default_root() -> Path:
-    """$BOOTIMG_CACHE, else bootimg's folder in the XDG cache."""
+    """$BOOTIMG_CACHE, else bootimg's folder in the XDG cache; `cache-place-unknown` without a home."""
     if root := os.environ.get("BOOTIMG_CACHE"):
         return Path(root)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path("~/.cache").expanduser()) / "bootimg"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "bootimg"
+    try:
+        return Path("~/.cache/bootimg").expanduser()
+    except RuntimeError:
+        raise BootimgError(
+            "cache-place-unknown",
+            f"there is no place for the cache: HOME is not set, and user {os.getuid()} has no home folder",
+            hint="say where with --cache or BOOTIMG_CACHE",
+            exit_code=ExitCode.ENVIRONMENT,
+        ) from None
 
 
 @dataclass(frozen=True, slots=True)

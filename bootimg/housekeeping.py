@@ -7,6 +7,7 @@ exclusive one, so nothing is taken from under a build.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -49,7 +50,9 @@ def in_use(cache: Cache) -> Iterator[None]:
         with enough_space(cache.root):
             _tag(cache)
         handle = (cache.folder(_LOCKS) / _IN_USE).open("w")
-    except PermissionError:
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
         yield
         return
     with handle:

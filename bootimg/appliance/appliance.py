@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import shlex
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ from typing import Any, Self
 
 from bootimg.appliance.channel import Channel, WorkerGoneError, WorkerTimeoutError
 from bootimg.appliance.interpreter import guestfs_python
-from bootimg.atomic import require_space, scratch_folder
+from bootimg.atomic import require_space, scratch_folder, temporary_root
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
@@ -326,8 +325,8 @@ def _appliance_folder(cache: Cache, kernel: Kernel) -> Path:
 
 def _scratch_parent() -> Path:
     # libguestfs puts sockets there, whose paths must stay below 108 bytes.
-    parent = tempfile.gettempdir()
-    return Path(parent if len(parent) < 40 else "/tmp")
+    parent = temporary_root()
+    return parent if len(str(parent)) < 40 else Path("/tmp")
 
 
 def _last_lines(text: str, count: int = 8) -> list[str]:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bootimg.build.compression import Compressors
 from bootimg.build.journal import NAME, RUN, Journal
 from bootimg.build.prepare import Layer
 from bootimg.build.request import Request
+from bootimg.build.selection import TESTS, only_for_tests
 from bootimg.build.variables import target_imgref
 from bootimg.builds.find import Build
 from bootimg.builds.layout import build_folder
+from bootimg.builds.record import read_record
+from bootimg.checks.findings import Finding
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.image import Image
 from bootimg.platform import platforms
 
 
-def asked(request: Request, layer: Layer) -> Mapping[str, object]:
-    """What a later run must know of this one: to make the same base disk of the archive, to compress."""
+def asked(request: Request, layer: Layer, impure: Sequence[Finding] = ()) -> Mapping[str, object]:
+    """What a later run must know of this one: to make the same base disk of the archive, to compress.
+
+    What the layer has of OpenShift is kept for whoever asks later.
+    """
     return {
         "reference": layer.image.reference,
         "target-imgref": target_imgref(request, layer.image, layer.facts),
         "size": request.size,
         "compressor": layer.facts.image_json.compressor,
         "platform-compressor": dict(layer.facts.image_json.platform_compressor),
+        "purity": request.purity.value,
+        "allow": list(request.allow),
+        "impure": [each.as_dict() for each in impure],
     }
 
 
@@ -37,8 +46,12 @@ def compressors_of(build: Build) -> Compressors:
 def request_again(build: Build, request: Request) -> Request:
     """The request for more artifacts of `build`, which was made by us or by coreos-assembler.
 
-    What the request does not say is as it was when the build was made.
+    What the request does not say is as it was when the build was made.  One that skips disk images gets
+    none: `disk-images-skipped`.
     """
+    reason = request.selection.skip_reason or read_record(build.path).skip_reason
+    if reason is not None:
+        only_for_tests(request.platforms, reason)
     before = Journal(build.path / NAME).last(RUN, "begun")
     return replace(
         request,
@@ -48,13 +61,19 @@ def request_again(build: Build, request: Request) -> Request:
         builds=build.path.parent.parent,
         target_imgref=request.target_imgref or before.get("target-imgref"),
         size=request.size if request.size is not None else before.get("size"),
+        selection=replace(request.selection, skip_reason=reason),
     )
 
 
 def only_failed(request: Request, version: str) -> Request:
-    """The request for those platforms alone whose images failed when the build was last made."""
+    """The request for those platforms alone whose images failed when the build was last made.
+
+    What is skipped now is not made again, whatever failed then.
+    """
     folder = build_folder(request.builds, version, request.arch)
     failed, known = Journal(folder / NAME).failed(), platforms()
+    if request.selection.skip_reason is not None:
+        failed = tuple(name for name in failed if name == TESTS)
     return replace(request, platforms=tuple(known[name] for name in failed if name in known))
 
 

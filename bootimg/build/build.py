@@ -6,22 +6,29 @@ the same command, and a second run does nothing twice.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
-from bootimg.atomic import enough_space
+from bootimg.atomic import enough_space, temporary_root
 from bootimg.build.again import asked, only_failed, require_same_image
 from bootimg.build.artifacts import archive_layer
 from bootimg.build.by_osbuild import images_by_osbuild
+from bootimg.build.extensions import STEP as EXTENSIONS
+from bootimg.build.extensions import archive_extensions
 from bootimg.build.images import images_by_ourselves
 from bootimg.build.journal import NAME, RUN, Journal
 from bootimg.build.plan import plan_of
 from bootimg.build.prepare import Layer, fetch_image, read_layer
-from bootimg.build.refusals import refuse_other_arches, refuse_unbuildable
+from bootimg.build.pure import require_pure
+from bootimg.build.recording import record_selection
+from bootimg.build.refusals import (
+    refuse_before_fetching,
+    refuse_other_arches,
+    refuse_other_stream,
+    refuse_unbuildable,
+)
 from bootimg.build.request import Artifact, Builder, Outcome, Request
-from bootimg.build.space import require_room
+from bootimg.build.space import require_places, require_room
 from bootimg.build.summary import summary
 from bootimg.build.timings import timing
 from bootimg.build.until import Progress, StepReached, require_step
@@ -29,7 +36,6 @@ from bootimg.build.variables import target_imgref
 from bootimg.build.work import Work
 from bootimg.builds.build import open_build
 from bootimg.builds.meta import LayerIdentity, layer_meta
-from bootimg.builds.record import expect
 from bootimg.cache import Cache
 from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.events import Events
@@ -45,7 +51,7 @@ def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
     require_step(request)
     progress = Progress(request)
     with (
-        enough_space(cache.root, others=(request.builds, Path(tempfile.gettempdir()))),
+        enough_space(cache.root, others=(request.builds, temporary_root())),
         timing(cache, request.accelerator, events) as timed,
     ):
         try:
@@ -58,12 +64,22 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
     refuse_unbuildable(request.platforms)
     if request.builder is Builder.OSBUILD:
         require_osbuild()
+        if request.compress:
+            events.message(
+                "osbuild's images are not compressed; `bootimg compress` does it afterwards", "warning"
+            )
+    for name, why in request.selection.left_out.items():
+        events.message(f"{name} is left out: {why}", "warning")
+    refuse_before_fetching(request, events)
+    require_places(cache, request.builds)
     image = fetch_image(request, cache, events)
+    refuse_other_stream(request, image)
     if request.source is not None:
         require_same_image(request.source, image)
     progress.version = version_of(image)
     progress.done("fetch", cache.root / "blobs")
     layer = read_layer(request, image, open_tree(image, cache, events))
+    impure = require_pure(request, layer, cache.folder("tmp"), events)
     progress.done("layers", cache.root / "tars")
     refuse_other_arches(request.arch, request.builder)
     if request.deploy is DeployWay.LAYER:
@@ -79,8 +95,8 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
         journal = Journal(build.file(NAME))
         if step := journal.interrupted():
             events.message(f"an earlier run was cut off in the step {step}; continuing")
-        journal.record(RUN, "begun", **asked(request, layer))
-        expect(build.path, ("ostree", "oci-manifest", *(each.image_key for each in request.platforms)))
+        journal.record(RUN, "begun", **asked(request, layer, impure))
+        record_selection(request, build, events)
         return _run(Work(request, layer, build, journal, cache, events, progress))
 
 
@@ -95,6 +111,11 @@ def _run(work: Work) -> Outcome:
         archive = archive_layer(build, work.layer, work.cache, work.events, force=work.request.force)
     progress.artifacts.append(archive)
     progress.done("archive", archive.path)
+    if work.request.selection.extensions is not None:
+        with journal.step(EXTENSIONS):
+            extensions = archive_extensions(work, work.request.selection.extensions)
+        progress.artifacts.append(extensions)
+        progress.done(EXTENSIONS, extensions.path)
     if work.request.builder is Builder.OSBUILD:
         images_by_osbuild(work, archive)
     else:
@@ -111,6 +132,7 @@ def _run(work: Work) -> Outcome:
         base_disks=progress.base_disks,
         failures=progress.failures,
         statistics=_statistics(commit, progress.artifacts, time.monotonic() - started),
+        selection=work.request.selection,
     )
 
 

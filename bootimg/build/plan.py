@@ -10,11 +10,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootimg.atomic import temporary_folder
 from bootimg.build.bases import BaseDisk, base_key, find_base, why_no_base
 from bootimg.build.compression import artifact_compressor
+from bootimg.build.extensions import STEP as EXTENSIONS_STEP
+from bootimg.build.extensions import extensions_name
 from bootimg.build.prepare import Layer, read_layer
+from bootimg.build.pure import require_pure
 from bootimg.build.recipe import make_recipes
+from bootimg.build.refusals import refuse_other_stream
 from bootimg.build.request import Builder, Request
+from bootimg.build.selection import EXTENSIONS, NOTHING, Selection
 from bootimg.build.space import Space, appliance_bytes, base_bytes, fetch_bytes, tree_bytes
 from bootimg.build.timings import Timings, timed_as
 from bootimg.build.tools import tool_tree_path
@@ -73,6 +79,7 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     artifacts: tuple[PlannedArtifact, ...]
     spaces: tuple[Space, ...]
+    selection: Selection = NOTHING
 
     @property
     def seconds(self) -> float:
@@ -115,15 +122,20 @@ class Plan:
                 {"for": space.purpose, "path": str(space.path), "need": space.need, "free": space.free}
                 for space in self.spaces
             ],
+            **self.selection.as_dict(),
         }
 
 
 def make_plan(request: Request, cache: Cache) -> Plan:
     """The plan for a request; refuses what `build` would refuse, as far as that can be seen already."""
     image = inspect(request.reference, request.arch, request.registry)
+    refuse_other_stream(request, image)
     if not is_open_tree(image, cache):
         return plan_of(request, image, None, cache)
-    return plan_of(request, image, read_layer(request, image, open_tree(image, cache, Events())), cache)
+    layer = read_layer(request, image, open_tree(image, cache, Events()))
+    with temporary_folder("bootimg-plan-") as folder:
+        require_pure(request, layer, folder, Events())
+    return plan_of(request, image, layer, cache)
 
 
 def plan_of(request: Request, image: Image, layer: Layer | None, cache: Cache) -> Plan:
@@ -139,6 +151,7 @@ def plan_of(request: Request, image: Image, layer: Layer | None, cache: Cache) -
         steps=tuple(survey.steps()),
         artifacts=tuple(survey.artifacts()),
         spaces=survey.spaces(),
+        selection=request.selection,
     )
 
 
@@ -191,6 +204,8 @@ class _Survey:
         )
         yield self._step("import", None if self.imported else self._unread or "not imported yet")
         yield self._step("archive", self._why_made("ostree"), "made already")
+        if self.request.selection.extensions:
+            yield self._step(EXTENSIONS_STEP, self._why_made(EXTENSIONS), "made already")
         if self.by_osbuild:
             why = "osbuild keeps its own checkpoints" if self.wanted else None
             yield self._step("osbuild", why, "no image needs it")
@@ -233,13 +248,16 @@ class _Survey:
         osname, arch = self.image.osname, self.request.arch
         archive = ociarchive_name(osname, self.version, arch)
         yield PlannedArtifact("ostree", archive, None, self._has("ostree"))
+        if self.request.selection.extensions:
+            name = extensions_name(osname, self.version, arch)
+            yield PlannedArtifact(EXTENSIONS, name, None, self._has(EXTENSIONS))
         for each in self.request.platforms:
             suffix = each.suffix + self._compressor(each).suffix
             name = artifact_name(osname, self.version, each.name, arch, suffix)
             yield PlannedArtifact(each.image_key, name, self._virtual_size(each), self._has(each.image_key))
 
     def _compressor(self, platform: Platform) -> Compressor:
-        if self.layer is None:
+        if self.layer is None or self.by_osbuild:
             return Compressor.NONE
         return artifact_compressor(self.request, platform, self.layer.facts.image_json)
 

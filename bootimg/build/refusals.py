@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bootimg.arch import Arch
-from bootimg.build.request import Builder
+from bootimg.build.request import Builder, Request
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.events import Events
+from bootimg.layer.facts import version_of
+from bootimg.layer.fetch import inspect
+from bootimg.layer.image import Image
 from bootimg.platform import Platform
+from bootimg.streams.match import require_stream, tells_versions
 
 
 def refuse_other_arches(arch: Arch, builder: Builder) -> None:
@@ -44,3 +49,19 @@ def refuse_unbuildable(platforms: Iterable[Platform]) -> None:
                 hint=f"leave {platform.name} out, or build it with coreos-assembler",
                 exit_code=ExitCode.USAGE,
             )
+
+
+def refuse_other_stream(request: Request, image: Image) -> None:
+    """Refuse a layer that is not of the request's stream, with the errors of `require_stream`."""
+    if (stream := request.selection.stream) is not None:
+        require_stream(image.reference, image.labels, version_of(image), stream)
+
+
+def refuse_before_fetching(request: Request, events: Events) -> None:
+    """The same by manifest and config alone, before the layers of the wrong image are fetched."""
+    stream = request.selection.stream
+    if stream is None:
+        return
+    refuse_other_stream(request, inspect(request.reference, request.arch, request.registry))
+    if not tells_versions(stream):
+        events.message(f"the name {stream} says nothing of versions: the layer's is not checked", "warning")

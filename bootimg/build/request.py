@@ -9,7 +9,9 @@ from pathlib import Path
 
 from bootimg.appliance import FailureHook
 from bootimg.arch import Arch
+from bootimg.build.selection import NOTHING, Selection
 from bootimg.builds.find import Build
+from bootimg.checks.purity import Purity
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.errors import BootimgError
 from bootimg.formats import Compressor
@@ -33,6 +35,8 @@ class Request:
     those are made that failed in an earlier run.  With `compress` disks are compressed as they are
     written, by `compressor` where the layer says nothing of the platform.  `jobs` is how many artifacts
     are made at a time.  `source` is the build whose archive the layer comes from, if it is from one.
+    `selection` says why the platforms are those.
+    `purity` is what is done about content of OpenShift in the layer, but for what `allow` names.
 
     For whoever hunts a fault: `until` names the step to stop after, `keep` leaves the base disk's
     scratch folder, `on_failure` gets the appliance in which something failed.
@@ -57,6 +61,9 @@ class Request:
     compressor: Compressor | None = None
     jobs: int = 2
     retry_failed: bool = False
+    selection: Selection = NOTHING
+    purity: Purity = Purity.ERROR
+    allow: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +106,7 @@ class Outcome:
     failures: Mapping[str, BootimgError] = field(default_factory=dict)
     stopped_after: str | None = None
     kept: Mapping[str, Path] = field(default_factory=dict)
+    selection: Selection = NOTHING
 
     def as_dict(self) -> dict[str, object]:
         """The outcome as `bootimg build --json` prints it."""
@@ -112,4 +120,5 @@ class Outcome:
             "statistics": dict(self.statistics),
             "stopped-after": self.stopped_after,
             "kept": {step: str(path) for step, path in self.kept.items()},
+            **self.selection.as_dict(),
         }

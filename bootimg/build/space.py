@@ -1,4 +1,4 @@
-"""How much disk space a build takes, so that one that cannot end well is refused before it starts."""
+"""Where a build writes and how much, so that one that cannot end well is refused before it starts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootimg.atomic import free_space, nearest_folder, require_space
+from bootimg.atomic import free_space, nearest_folder, require_space, require_writable
 from bootimg.cache import Cache
 from bootimg.disk.size import estimate_root_mib
 from bootimg.layer.blobs import BlobStore
@@ -42,6 +42,12 @@ class Space:
     def device(self) -> int:
         """What tells file systems apart."""
         return nearest_folder(self.path).stat().st_dev
+
+
+def require_places(cache: Cache, builds: Path) -> None:
+    """`folder-not-writable` where the cache or the tree of builds is."""
+    require_writable(cache.root, "give another folder with --cache or BOOTIMG_CACHE")
+    require_writable(builds, "give another folder with -o or BOOTIMG_BUILDS")
 
 
 def require_room(spaces: Iterable[Space]) -> None:

@@ -15,7 +15,9 @@ STEPS = ("fetch", "layers", "import", "archive", "base")
 
 def require_step(request: Request) -> None:
     """`step-unknown` where the build has no step that `until` names."""
-    own = STEPS if request.builder is Builder.GUESTFS else (*STEPS[:-1], "osbuild")
+    own: tuple[str, ...] = STEPS if request.builder is Builder.GUESTFS else (*STEPS[:-1], "osbuild")
+    if request.selection.extensions:
+        own = (*own[:-1], "extensions", own[-1])
     names = [*own, *(platform.name for platform in request.platforms)]
     if request.until is not None and request.until not in names:
         raise BootimgError(
@@ -64,6 +66,7 @@ class Progress:
             statistics={},
             stopped_after=self.request.until,
             kept=self.kept,
+            selection=self.request.selection,
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from bootimg.arch import Arch
 from bootimg.atomic import require_space
+from bootimg.builds.asked import join_record
 from bootimg.builds.bucket import Bucket, Head
 from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.find import digest_of
@@ -22,7 +23,7 @@ from bootimg.builds.layout import BUILDS, LATEST, META, SIGNATURE
 from bootimg.builds.merge import merged, require_same_build, with_images
 from bootimg.builds.names import known_arches, safe_images, safe_name
 from bootimg.builds.push import Moved, chosen_images
-from bootimg.builds.record import RECORD, join_record
+from bootimg.builds.record import RECORD, parse_record, parse_tree
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
@@ -83,8 +84,7 @@ def _fetch(folder: BuildDir, bucket: Bucket, artifacts: Collection[str], events:
         yield _artifact(folder, bucket, f"{prefix}/{entry['path']}", entry, key in missing, events)
     for name in _BESIDE:
         _beside(folder, bucket, f"{prefix}/{name}")
-    record = bucket.read(f"{prefix}/{RECORD}", optional=True)
-    join_record(folder.path, parse(record, bucket.url(f"{prefix}/{RECORD}")))
+    _record(folder, bucket, f"{prefix}/{RECORD}")
     kept = _ours(folder) | images
     folder.meta.join(lambda ours: with_images(merged(ours, theirs, str(folder.path)), kept))
 
@@ -102,6 +102,13 @@ def _artifact(
             step.result("is here", cached=True)
     _beside(folder, bucket, f"{key}{SIGNATURE}")
     return Moved(key, path.stat().st_size, missing)
+
+
+def _record(folder: BuildDir, bucket: Bucket, key: str) -> None:
+    """Take over what bootimg.json there says, if it is one."""
+    if stored := bucket.read(key, optional=True):
+        parse_record(stored.data, bucket.url(key))
+        join_record(folder.path, parse_tree(stored.data, bucket.url(key)))
 
 
 def _size(bucket: Bucket, key: str, entry: Json) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bootimg.builds.asked import joined
 from bootimg.builds.bucket import ARTIFACT_AGE, METADATA_AGE, Bucket, Head
 from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.find import Build, digest_of, require_digest
@@ -20,7 +21,7 @@ from bootimg.builds.jsonstore import parse, update
 from bootimg.builds.layout import BUILDS, META, SIGNATURE
 from bootimg.builds.merge import merged, with_images
 from bootimg.builds.names import safe_images, safe_name
-from bootimg.builds.record import RECORD, joined, read_record
+from bootimg.builds.record import RECORD, read_tree
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
@@ -91,7 +92,7 @@ def _push(folder: BuildDir, bucket: Bucket, chosen: Selection, events: Events) -
         yield _send(file, f"{prefix}/{file.path.name}", bucket, chosen, events)
     for path in _plain_files(folder.path.parent):
         yield _send(_File(path, digest_of(path)), f"{folder.id}/{path.name}", bucket, chosen, events)
-    if record := read_record(folder.path):
+    if record := read_tree(folder.file(RECORD)):
         where = f"{prefix}/{RECORD}"
         update(bucket, where, lambda there: joined(record, there, bucket.url(where)))
     update(bucket, key, lambda there: with_images(merged(there, ours, bucket.url(key)), ours["images"]))

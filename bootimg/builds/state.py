@@ -13,11 +13,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from bootimg.builds.asked import expected
 from bootimg.builds.index import read_index, tags_of
 from bootimg.builds.layout import META, SIGNATURE
 from bootimg.builds.meta import read_json
 from bootimg.builds.names import is_size, safe_name
-from bootimg.builds.record import expected
 from bootimg.errors import BootimgError
 
 

@@ -15,7 +15,6 @@ from bootimg.cli.options import (
     accel_option,
     arch_option,
     builds_option,
-    chosen_platforms,
     common,
     force_option,
     jobs_option,
@@ -23,6 +22,8 @@ from bootimg.cli.options import (
     registry_options,
     size_type,
 )
+from bootimg.cli.purity import purity_of, purity_options
+from bootimg.cli.selection import Words, layer_of, selection_lines, selection_options
 from bootimg.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ deploy_option = click.option(
 Examples:
   bootimg build quay.io/fedora/fedora-coreos:stable
   bootimg build layer.ociarchive -p all --compress -o builds
-  bootimg build --from latest -p aws,gcp"""
+  bootimg build --from latest -p aws,gcp
+  bootimg build --stream rhel-9.6 --streams pipecfg/config.yaml"""
 )
 @common
 @click.argument("image", required=False)
@@ -78,6 +80,7 @@ Examples:
     help="Make more artifacts of a build that exists: an id, `latest` or a path.",
 )
 @click.option("--retry-failed", is_flag=True, help="Make only what failed when the build was last made.")
+@selection_options
 @platform_option
 @arch_option
 @builds_option
@@ -87,6 +90,7 @@ Examples:
 @deploy_option
 @accel_option
 @force_option
+@purity_options
 @compress_options
 @jobs_option
 @fault_options
@@ -96,7 +100,7 @@ def command(
     image: str | None,
     source: str | None,
     retry_failed: bool,
-    platforms: tuple[str, ...],
+    words: Words,
     arch: Arch,
     builds: Path,
     size: int | None,
@@ -104,13 +108,18 @@ def command(
     builder: str,
     deploy: str,
     force: bool,
+    purity: str | None,
+    allow: tuple[str, ...],
     compress: bool,
     compressor: str | None,
     jobs: int,
     faults: Faults,
     registry: RegistryOptions,
 ) -> None:
-    """Make boot images from the layer IMAGE: whatever skopeo takes, or a path to an OCI archive or layout."""
+    """Make boot images from the layer IMAGE: whatever skopeo takes, or a path to an OCI archive or layout.
+
+    With --stream, IMAGE may be left out.
+    """
     from bootimg.build.again import request_again
     from bootimg.build.build import run_build
     from bootimg.build.request import Builder, Request
@@ -119,12 +128,14 @@ def command(
     from bootimg.disk.layer_deploy import DeployWay
     from bootimg.formats import Compressor
 
-    if (image is None) == (source is None):
+    if image is not None and source is not None:
         raise click.UsageError("name either an IMAGE or a build with --from")
+    chosen = words.choose(arch)
+    level, allowed = purity_of(purity, allow, chosen)
     request = Request(
-        reference=image or "",
+        reference="" if source is not None else layer_of(image, chosen, words),
         arch=arch,
-        platforms=tuple(chosen_platforms(platforms, arch)),
+        platforms=chosen.platforms,
         builds=builds,
         registry=registry,
         target_imgref=target_imgref,
@@ -136,10 +147,13 @@ def command(
         on_failure=faults.on_failure,
         builder=Builder(builder),
         deploy=DeployWay(deploy),
-        compress=compress or compressor is not None,
-        compressor=Compressor(compressor) if compressor else None,
+        compress=compress or compressor is not None or chosen.compress,
+        compressor=Compressor(compressor) if compressor else chosen.compressor,
         jobs=jobs,
         retry_failed=retry_failed,
+        selection=chosen.selection,
+        purity=level,
+        allow=allowed,
     )
     if source is not None:
         request = request_again(find_build(builds, source, arch), request)
@@ -165,5 +179,6 @@ def artifact_table(outcome: Outcome) -> str:
     failed = [f"failed: {name}: {error}" for name, error in outcome.failures.items()]
     if failed:
         lines += ["", *failed, "the same command with --retry-failed makes only these"]
+    lines += selection_lines(outcome.selection)
     following = f"next: bootimg run -o {outcome.path.parent.parent}"
     return "\n".join([*lines, "", f"in {outcome.path}", following])

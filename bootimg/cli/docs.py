@@ -11,16 +11,21 @@ from pathlib import Path
 import click
 
 from bootimg.arch import Arch
+from bootimg.checks.rules import Rule
 from bootimg.cli.main import VERBS, bootimg
 from bootimg.platform import platforms
 
 
 def generated(root: Path) -> dict[Path, str]:
     """The text that each generated or partly generated file of the project should have."""
-    found = {root / "README.md": _with_block(root / "README.md", "platforms", platform_table())}
+    readme = root / "README.md"
+    found = {readme: _with_block(readme.read_text(), "platforms", platform_table())}
     for name in VERBS:
         page = root / "docs" / "cli" / f"{name}.md"
-        found[page] = _with_block(page, "help", f"```text\n{verb_help(name)}\n```")
+        text = page.read_text() if page.exists() else f"# bootimg {name}\n\n"
+        found[page] = _with_block(text, "help", f"```text\n{verb_help(name)}\n```")
+    verify = root / "docs" / "cli" / "verify.md"
+    found[verify] = _with_block(found[verify], "rules", rule_table())
     found[root / "docs" / "errors" / "index.md"] = errors_index(root / "docs" / "errors")
     return found
 
@@ -31,6 +36,13 @@ def platform_table() -> str:
     for name, platform in platforms().items():
         marks = " | ".join("✔" if arch in platform.arches else "" for arch in Arch)
         rows.append(f"| `{name}` | {platform.summary} | .{platform.suffix} | {marks} |")
+    return "\n".join(rows)
+
+
+def rule_table() -> str:
+    """The rules of `bootimg verify` as a Markdown table."""
+    rows = ["| rule | of | breach is | says |", "|---|---|---|---|"]
+    rows += [f"| `{rule.value}` | {rule.subjects} | {rule.severity} | {rule.says} |" for rule in Rule]
     return "\n".join(rows)
 
 
@@ -65,10 +77,11 @@ def _first_sentence(text: str) -> str:
     return re.split(r"(?<=[.:])\s", " ".join(words), maxsplit=1)[0].rstrip(":")
 
 
-def _with_block(page: Path, name: str, block: str) -> str:
-    """The page with its part between `<!-- name -->` and `<!-- /name -->` replaced."""
+def _with_block(text: str, name: str, block: str) -> str:
+    """The text with its part between `<!-- name -->` and `<!-- /name -->` replaced, or added."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    text = page.read_text() if page.exists() else f"# bootimg {page.stem}\n\n{begin}\n{end}\n"
+    if begin not in text:
+        text = f"{text}{begin}\n{end}\n"
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)
     return f"{before}{begin}\n{block}\n{end}{after}"

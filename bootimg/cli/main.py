@@ -30,6 +30,7 @@ VERBS: Mapping[str, Verb] = {
     "uncompress": Verb("bootimg.cli.uncompress", IMAGES, "Uncompress the images of a build."),
     "run": Verb("bootimg.cli.run", IMAGES, "Boot an image in QEMU."),
     "inspect": Verb("bootimg.cli.inspect", IMAGES, "Say what a layer, a disk image or a build is."),
+    "verify": Verb("bootimg.cli.verify", IMAGES, "Say whether a layer, a disk or a build may ship."),
     "manifest": Verb("bootimg.cli.manifest", IMAGES, "Print the osbuild manifest of an image."),
     "platforms": Verb("bootimg.cli.platforms", IMAGES, "List the platforms images are made for."),
     "builds": Verb("bootimg.cli.builds", BUILDS, "List, show, remove, fetch and push builds."),

@@ -15,12 +15,13 @@ from bootimg.cli.options import (
     accel_option,
     arch_option,
     builds_option,
-    chosen_platforms,
     common,
     force_option,
     platform_option,
     registry_options,
 )
+from bootimg.cli.purity import purity_of, purity_options
+from bootimg.cli.selection import Words, layer_of, selection_lines, selection_options
 from bootimg.sizes import format_size
 
 if TYPE_CHECKING:
@@ -33,10 +34,12 @@ if TYPE_CHECKING:
 \b
 Examples:
   bootimg plan quay.io/fedora/fedora-coreos:stable
-  bootimg plan layer.ociarchive -p qemu --json"""
+  bootimg plan layer.ociarchive -p qemu --json
+  bootimg plan --stream rhel-9.6 --arch s390x"""
 )
 @common
-@click.argument("image")
+@click.argument("image", required=False)
+@selection_options
 @platform_option
 @arch_option
 @builds_option
@@ -46,11 +49,12 @@ Examples:
 @deploy_option
 @accel_option
 @force_option
+@purity_options
 @registry_options
 def command(
     app: App,
-    image: str,
-    platforms: tuple[str, ...],
+    image: str | None,
+    words: Words,
     arch: Arch,
     builds: Path,
     size: int | None,
@@ -58,17 +62,24 @@ def command(
     builder: str,
     deploy: str,
     force: bool,
+    purity: str | None,
+    allow: tuple[str, ...],
     registry: RegistryOptions,
 ) -> None:
-    """Show what `build` would do with the layer IMAGE: artifacts, time, disk space; touch nothing."""
+    """Show what `build` would do with the layer IMAGE: artifacts, time, disk space; touch nothing.
+
+    With --stream, IMAGE may be left out.
+    """
     from bootimg.build.plan import make_plan
     from bootimg.build.request import Builder, Request
     from bootimg.disk.layer_deploy import DeployWay
 
+    chosen = words.choose(arch)
+    level, allowed = purity_of(purity, allow, chosen)
     request = Request(
-        reference=image,
+        reference=layer_of(image, chosen, words),
         arch=arch,
-        platforms=tuple(chosen_platforms(platforms, arch)),
+        platforms=chosen.platforms,
         builds=builds,
         registry=registry,
         target_imgref=target_imgref,
@@ -77,6 +88,11 @@ def command(
         force=force,
         builder=Builder(builder),
         deploy=DeployWay(deploy),
+        compress=chosen.compress,
+        compressor=chosen.compressor,
+        selection=chosen.selection,
+        purity=level,
+        allow=allowed,
     )
     # A cache that is not there is not made for a look at it.
     plan = make_plan(request, app.cache if app.idle_cache.root.is_dir() else app.idle_cache)
@@ -94,6 +110,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield f"accel      {plan.accelerator or 'unknown'} ({plan.accelerator_reason})"
     yield from (_step_line(step) for step in plan.steps)
     yield from (_artifact_line(artifact) for artifact in plan.artifacts)
+    yield from selection_lines(plan.selection)
     for space in plan.spaces:
         about = "" if plan.exact or not space.need else "about "
         need, free = format_size(space.need), format_size(space.free)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,7 @@ def _boot(files: BootFiles) -> Json:
     return {
         "entries": [{"file": name, **bls_entry(text)} for name, text in files.entries.items()],
         "console": None if files.console_cfg is None else console_commands(files.console_cfg),
+        "console-markers": files.console_cfg is not None and has_markers(files.console_cfg),
         "ignition-platform": _argument(files.options, IGNITION_PLATFORM),
         "ostree": _argument(files.options, _OSTREE),
         "first-boot": files.firstboot is not None,
@@ -121,10 +122,16 @@ def bls_entry(text: str) -> Json:
 def console_commands(text: str) -> list[str]:
     """The commands between the markers of a console.cfg."""
     lines = text.splitlines()
-    if not all(marker in lines for marker in CONSOLE_MARKERS):
+    if not has_markers(text):
         return []
     start, end = (lines.index(marker) for marker in CONSOLE_MARKERS)
     return [line for line in lines[start + 1 : end] if line]
+
+
+def has_markers(text: str) -> bool:
+    """Whether a console.cfg has the two lines between which coreos-installer writes."""
+    lines = text.splitlines()
+    return all(marker in lines for marker in CONSOLE_MARKERS)
 
 
 def _argument(options: Sequence[str], prefix: str) -> str | None:
@@ -132,7 +139,7 @@ def _argument(options: Sequence[str], prefix: str) -> str | None:
 
 
 def _root(view: DiskView, offset: int, size: int, folder: Path) -> Json:
-    image = XfsImage(folder / "root")
+    image = root_image(folder)
     view.extract(offset, size, image.path)
     try:
         contents = (image.content(path) for path in _ALEPHS)
@@ -143,15 +150,26 @@ def _root(view: DiskView, offset: int, size: int, folder: Path) -> Json:
     return {**found, "problem": None}
 
 
-def _deployments(image: XfsImage) -> list[Json]:
-    found = []
+def root_image(folder: Path) -> XfsImage:
+    """The root filesystem that `inspect_disk` left in its scratch folder, where `root` was not None."""
+    return XfsImage(folder / "root")
+
+
+def deployments(image: XfsImage) -> Iterator[tuple[str, str]]:
+    """The stateroot and the path of each deployment."""
     for stateroot in sorted(filter(is_plain, image.listing(_DEPLOYMENTS))):
         folder = f"{_DEPLOYMENTS}/{stateroot}/deploy"
         for name, kind in sorted(image.listing(folder).items()):
             if kind == "directory" and is_plain(name):
-                origin = image.content(f"{folder}/{name}.origin")
-                commit = name.partition(".")[0]
-                found.append({"stateroot": stateroot, "commit": commit, "origin": origin and _origin(origin)})
+                yield stateroot, f"{folder}/{name}"
+
+
+def _deployments(image: XfsImage) -> list[Json]:
+    found = []
+    for stateroot, path in deployments(image):
+        origin = image.content(f"{path}.origin")
+        commit = path.rpartition("/")[2].partition(".")[0]
+        found.append({"stateroot": stateroot, "commit": commit, "origin": origin and _origin(origin)})
     return found
 
 

@@ -9,16 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from bootimg import process
 from bootimg.errors import BootimgError
 
 _LIMIT = 1 << 20
-"""Bytes a file may have to be read."""
+"""Bytes a file may have to be read at once."""
+_CHUNK = 1 << 20
 _NAME = re.compile(r"^\d+\s+\d+\s+(\w+)\s+0x[0-9a-f]+\s+\d+\s(.*) \(\w+\)$")
 _FIELD = re.compile(r"^(?:core\.)?(\w+) = (\S+)")
 _EXTENT = re.compile(r"^data offset (\d+) startblock \d+ \((\d+)/(\d+)\) count (\d+) flag 0$")
+# On stdout, of a path that does not exist; the exit status is then 1.
+_ABSENT = b": No such file or directory\n"
 _REGULAR = 0o100000
 # What xfs_db would split, or take for a quote or another path.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
@@ -36,7 +41,10 @@ class XfsImage:
         Empty where there is no such folder.
         """
         found = {}
-        for line in self._run(f"path {folder}", "ls"):
+        done = self._call(f"path {folder}", "ls")
+        if done.returncode and _ABSENT in done.stdout:
+            return {}
+        for line in _lines(done):
             match = _NAME.match(line)
             if match and match[2] not in (".", ".."):
                 found[match[2]] = match[1]
@@ -47,19 +55,39 @@ class XfsImage:
 
         `root-filesystem-unreadable` for one of more than a MiB, or that is not all there.
         """
+        size = self._size(path, _LIMIT)
+        if size is None:
+            return None
+        output = BytesIO(bytes(size))
+        self._write(path, size, output)
+        return output.getvalue()
+
+    def copy(self, path: str, target: Path, limit: int) -> bool:
+        """Copy a regular file of at most `limit` bytes; False where its folder has none of that name.
+
+        The same errors.
+        """
+        size = self._size(path, limit)
+        if size is None:
+            return False
+        with target.open("wb") as output:
+            self._write(path, size, output)
+        return True
+
+    def _size(self, path: str, limit: int) -> int | None:
         folder, _, name = path.rpartition("/")
         if self.listing(folder or "/").get(name) != "regular":
             return None
         fields = self._fields(f"path {path}", "print core.mode core.size core.format")
         size, mode = int(fields["size"]), int(fields["mode"], 8)
-        if mode & 0o170000 != _REGULAR or size > _LIMIT:
+        if mode & 0o170000 != _REGULAR or size > limit:
             raise _unreadable(f"{path} has {size} bytes and the mode {mode:o}")
-        return self._data(path, size)
+        return size
 
-    def _data(self, path: str, size: int) -> bytes:
+    def _write(self, path: str, size: int, output: BinaryIO) -> None:
+        """Write a file's extents; nothing but all `size` bytes of it will do."""
         geometry = self._fields("sb 0", "print blocksize agblocks")
         block, group = int(geometry["blocksize"]), int(geometry["agblocks"])
-        data = bytearray(size)
         covered = 0
         with self.path.open("rb") as image:
             for line in self._run(f"path {path}", "bmap"):
@@ -68,13 +96,11 @@ class XfsImage:
                     raise _unreadable(f"{path} is laid out as {line!r}")
                 offset, ag, start, count = map(int, match.groups())
                 image.seek((ag * group + start) * block)
-                at, length = offset * block, min(count * block, size - offset * block)
-                if length > 0:
-                    data[at : at + length] = image.read(length)
-                    covered += length
-        if covered != size or len(data) != size:
+                output.seek(offset * block)
+                for length in _pieces(min(count * block, size - offset * block)):
+                    covered += output.write(image.read(length))
+        if covered != size or output.tell() > size:
             raise _unreadable(f"{path} has {size} bytes, {covered} are there")
-        return bytes(data)
 
     def _fields(self, *commands: str) -> dict[str, str]:
         found = {match[1]: match[2] for line in self._run(*commands) if (match := _FIELD.match(line))}
@@ -83,12 +109,22 @@ class XfsImage:
         return found
 
     def _run(self, *commands: str) -> Iterator[str]:
+        return _lines(self._call(*commands))
+
+    def _call(self, *commands: str) -> process.Completed:
         words = [word for command in commands for word in ("-c", command)]
         program = process.require("xfs_db", packages="xfsprogs")
-        done = process.run([program, "-r", *words, self.path], check=False, timeout=60)
-        if done.returncode:
-            raise _unreadable(done.stderr.decode(errors="replace").strip().partition("\n")[0][:200])
-        return iter(done.stdout.decode(errors="replace").splitlines())
+        return process.run([program, "-r", *words, self.path], check=False, timeout=60)
+
+
+def _lines(done: process.Completed) -> Iterator[str]:
+    if done.returncode:
+        raise _unreadable(done.stderr.decode(errors="replace").strip().partition("\n")[0][:200])
+    return iter(done.stdout.decode(errors="replace").splitlines())
+
+
+def _pieces(length: int) -> Iterator[int]:
+    yield from (min(_CHUNK, length - at) for at in range(0, length, _CHUNK))
 
 
 def is_plain(name: str) -> bool:

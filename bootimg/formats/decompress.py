@@ -61,13 +61,14 @@ def is_compressed(path: Path) -> bool:
 class PlainReader:
     """The plain bytes of a file, compressed or not, as an iterator; a context.
 
-    A file that ends too early, that is changed or has something behind its end is
-    `compressed-file-damaged`, at the latest at the iterator's end.  Then `written()` has what was read.
+    With `plain` it is read as it is.  A compressed file that ends too early, that is changed or has
+    something behind its end is `compressed-file-damaged`, at the latest at the iterator's end.  Then
+    `written()` has what was read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, plain: bool = False) -> None:
         self.path = path
-        self.compressor = compressor_of(path)
+        self.compressor = Compressor.NONE if plain else compressor_of(path)
         self._packed, self._plain = Digest(), Digest()
         self._size = self._plain_size = 0
 
@@ -93,6 +94,11 @@ class PlainReader:
             raise self._damaged("it ends too early")
         if stream.unused_data:
             raise self._damaged("something follows its end")
+
+    @property
+    def position(self) -> int:
+        """How many bytes of the file were read."""
+        return self._size
 
     def written(self) -> Written:
         """Sizes and digests of the file and, where it is compressed, of what it holds."""

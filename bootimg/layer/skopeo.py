@@ -23,7 +23,7 @@ PACKAGES = "skopeo (apt install skopeo, dnf install skopeo)"
 # A status is a word of its own: its digits are in many a digest and port too.
 _NOT_FOUND = re.compile(
     r"manifest unknown|name unknown|\b404\b|identifier is not an image|does not resolve to an image"
-    r"|not found|no such image"
+    r"|not found|no such image|no descriptor found"
 )
 _NOT_ALLOWED = re.compile(r"unauthorized|authentication required|denied|\b40[13]\b")
 _UNTRUSTED = re.compile(r"x509|certificate|http response to https client")

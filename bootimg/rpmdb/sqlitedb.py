@@ -18,7 +18,7 @@ from bootimg.rpmdb.header import package_of
 from bootimg.rpmdb.package import Package
 
 NAME = "rpmdb.sqlite"
-_LIMIT = 1 << 30
+LIMIT = 1 << 30
 """Bytes of the database and of its write-ahead log."""
 _HEADER_LIMIT = 256 << 20
 _STEPS = 20_000
@@ -35,10 +35,15 @@ def read_sqlite(tree: Tree, place: str, folder: Path) -> list[Package]:
     with TemporaryDirectory(prefix="rpmdb-", dir=folder) as copy:
         for name in (NAME, f"{NAME}-wal"):
             _copy(tree, f"{place}/{name}", Path(copy) / name)
-        try:
-            return [package_of(header) for header in _headers(Path(copy) / NAME)]
-        except (sqlite3.Error, ValueError) as error:
-            raise unreadable(str(error)) from error
+        return packages_in(Path(copy) / NAME)
+
+
+def packages_in(database: Path) -> list[Package]:
+    """The packages of a database file, which sqlite may write to; `rpmdb-unreadable`."""
+    try:
+        return [package_of(header) for header in _headers(database)]
+    except (sqlite3.Error, ValueError) as error:
+        raise unreadable(str(error)) from error
 
 
 def _copy(tree: Tree, path: str, target: Path) -> None:
@@ -46,7 +51,7 @@ def _copy(tree: Tree, path: str, target: Path) -> None:
     entry = tree.entries.get(found) if found else None
     if entry is None and target.suffix != ".sqlite":
         return
-    if entry is None or entry.kind is not Kind.FILE or entry.size > _LIMIT:
+    if entry is None or entry.kind is not Kind.FILE or entry.size > LIMIT:
         raise unreadable(f"/{path} is no file of a gigabyte at most")
     with target.open("wb") as handle:
         for chunk in tree.chunks(entry):

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bootimg.arch import Arch
+from bootimg.builds.record import NOTHING, RECORD, Record
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.streams.codec import Reader
 from bootimg.streams.gojson import Json, printable
 
-SKIP_KEY = "bootimg.skip-disk-images"
-"""In meta.json: true, or the reason as a text, for a build of a stream with `skip_disk_images`."""
 # What a file, build or stream may be called where its name becomes part of a URL.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,254}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -65,11 +64,15 @@ class BuildMeta:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A build of one architecture: its keys, and the whole object for what uploaders left there."""
+    """A build of one architecture: its keys, and the whole object for what uploaders left there.
+
+    `record` is what the file beside its meta.json says.
+    """
 
     meta: BuildMeta
     tree: Json
     name: str
+    record: Record = NOTHING
 
     @property
     def reader(self) -> Reader:
@@ -77,7 +80,7 @@ class Built:
         return Reader(self.name)
 
 
-def built(tree: Json, name: str) -> Built:
+def built(tree: Json, name: str, record: Record = NOTHING) -> Built:
     """The build that the object of a meta.json describes; `stream-malformed` where it is unfit to publish."""
     reader = Reader(name)
     meta = reader.read(BuildMeta, tree)
@@ -89,19 +92,18 @@ def built(tree: Json, name: str) -> Built:
                 raise reader.error(f"images.{key}", f"has no SHA-256 in hex: {digest!r:.80}")
     if not SAFE_NAME.fullmatch(meta.buildid):
         raise reader.error("buildid", f"cannot be part of a URL: {meta.buildid!r:.80}")
-    return Built(meta, tree, name)
+    return Built(meta, tree, name, record)
 
 
 def refuse_skipped(build: Built) -> None:
     """`stream-disk-images-skipped` for a build that has no disk images by the choice of its stream."""
-    skipped, meta = build.tree.get(SKIP_KEY), build.meta
-    if not skipped:
+    reason, meta = build.record.skip_reason, build.meta
+    if reason is None:
         return
-    reason = [f"reason: {printable(skipped)}"] if isinstance(skipped, str) else []
     raise BootimgError(
         "stream-disk-images-skipped",
         f"build {meta.buildid} ({meta.basearch}) has no stream metadata: its stream skips disk images",
-        context=[f"{SKIP_KEY} is set in its meta.json", *reason],
+        context=[f"{RECORD} beside its meta.json says so: {printable(reason)}"],
         hint="take a build of a stream without `skip_disk_images` (--skip-disk-images,"
         " BOOTIMG_SKIP_DISK_IMAGES)",
         exit_code=ExitCode.USAGE,

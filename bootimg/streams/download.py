@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -20,6 +21,8 @@ _SILENCE = 60.0
 _PATIENCE = 300.0
 _CHUNK = MIB
 _BUSY = {408, 429, 500, 502, 503, 504}
+# S3 answers 403 where there is nothing, to whoever may not list the bucket.
+_ABSENT = {403, 404, 410}
 _ERRORS = (urllib.error.URLError, http.client.HTTPException, OSError)
 
 
@@ -51,6 +54,22 @@ def require_http(url: str) -> str:
 
 def get(url: str, limit: int) -> bytes:
     """What a URL has, of at most `limit` bytes and within five minutes; `download-failed` otherwise."""
+    with _told(url):
+        return _read(url, limit)
+
+
+def find(url: str, limit: int) -> bytes | None:
+    """The same, and None where the server says that it has nothing there."""
+    with _told(url):
+        try:
+            return _read(url, limit)
+        except urllib.error.HTTPError as error:
+            if error.code in _ABSENT:
+                return None
+            raise
+
+
+def _read(url: str, limit: int) -> bytes:
     data, deadline = b"", time.monotonic() + _PATIENCE
     for chunk in _chunks(url):
         data += chunk
@@ -64,25 +83,32 @@ def get(url: str, limit: int) -> bytes:
 def digest(url: str) -> Downloaded:
     """Digest and size of what a URL has; nothing of it is kept."""
     sha256, size = hashlib.sha256(), 0
-    for chunk in _chunks(url):
-        sha256.update(chunk)
-        size += len(chunk)
+    with _told(url):
+        for chunk in _chunks(url):
+            sha256.update(chunk)
+            size += len(chunk)
     return Downloaded(sha256.hexdigest(), size)
 
 
 def _chunks(url: str) -> Iterator[bytes]:
-    try:
-        with _open(require_http(url)) as response:
-            expected = response.headers.get("Content-Length")
-            size = 0
-            # read1 returns with what there is: a server that trickles is seen by whoever counts the time.
-            while chunk := response.read1(_CHUNK):
-                size += len(chunk)
-                yield chunk
-    except _ERRORS as error:
-        raise _failed(url, str(error)) from None
+    with _open(require_http(url)) as response:
+        expected = response.headers.get("Content-Length")
+        size = 0
+        # read1 returns with what there is: a server that trickles is seen by whoever counts the time.
+        while chunk := response.read1(_CHUNK):
+            size += len(chunk)
+            yield chunk
     if expected is not None and expected != str(size):
         raise _failed(url, f"it ended after {size} of {expected} bytes")
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """What fails on the way is the error `download-failed`."""
+    try:
+        yield
+    except _ERRORS as error:
+        raise _failed(url, str(error)) from None
 
 
 def _open(url: str) -> http.client.HTTPResponse:

@@ -42,6 +42,22 @@ def rhel_of_ocp(ocp: tuple[int, int]) -> tuple[int, int] | None:
     return _RHEL_OF_OCP.get(ocp)
 
 
+def system_of_stream(stream: str) -> tuple[int, int] | None:
+    """The release of RHEL or CentOS Stream that a stream is named after; None for any other name."""
+    if found := _RHEL.fullmatch(stream):
+        return int(found[1]), int(found[2])
+    found = _CENTOS.fullmatch(stream)
+    return (int(found[1]), 0) if found else None
+
+
+def ocp_of_stream(stream: str) -> tuple[tuple[int, int], tuple[int, int] | None] | None:
+    """The releases of OCP, and of RHEL if it says that, that a stream is named after."""
+    found = _OCP.fullmatch(stream)
+    if found is None:
+        return None
+    return (4, int(found[1])), (int(found[2]), int(found[3])) if found[2] else None
+
+
 def next_version(
     stream: str,
     last: str | None,
@@ -70,10 +86,8 @@ def next_version(
 def _first(stream: str, last: Version | None, now: datetime, release: int | None) -> Version:
     """The first version that the stream has now."""
     date = now.strftime("%Y%m%d")
-    if found := _RHEL.fullmatch(stream):
-        return RhelVersion((int(found[1]), int(found[2])), date)
-    if found := _CENTOS.fullmatch(stream):
-        return RhelVersion((int(found[1]), 0), date)
+    if (system := system_of_stream(stream)) is not None:
+        return RhelVersion(system, date)
     if stream in FEDORA_STREAMS:
         known = last.release if isinstance(last, FedoraVersion) else None
         return FedoraVersion(release or known or _no_release(stream), date, FEDORA_STREAMS[stream])
@@ -82,9 +96,8 @@ def _first(stream: str, last: Version | None, now: datetime, release: int | None
 
 def _releases(stream: str) -> tuple[tuple[int, int], tuple[int, int]]:
     """The releases of OCP and RHEL that a stream with both is named by."""
-    if found := _OCP.fullmatch(stream):
-        ocp = (4, int(found[1]))
-        rhel = (int(found[2]), int(found[3])) if found[2] else rhel_of_ocp(ocp)
+    if (named := ocp_of_stream(stream)) is not None:
+        ocp, rhel = named[0], named[1] or rhel_of_ocp(named[0])
         if rhel and ocp[1] <= _LAST_LEGACY:
             return ocp, rhel
     raise _unknown(

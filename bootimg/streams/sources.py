@@ -10,9 +10,11 @@ from typing import Protocol
 from bootimg.arch import Arch
 from bootimg.builds.find import Build, find_build
 from bootimg.builds.layout import META, build_folder
+from bootimg.builds.record import LIMIT as RECORD_LIMIT
+from bootimg.builds.record import NOTHING, RECORD, parse_record, read_record
 from bootimg.errors import BootimgError
 from bootimg.streams.buildmeta import Built, built
-from bootimg.streams.download import get
+from bootimg.streams.download import find, get
 from bootimg.streams.gojson import LIMIT, parse_object
 from bootimg.streams.stream import read_file
 
@@ -40,8 +42,7 @@ class LocalBuilds:
 
     def build(self, wanted: Wanted) -> Built:
         """That build; `stream-unreadable` if it is not there."""
-        path = build_folder(self.builds, wanted.id, wanted.arch) / META
-        return _checked(parse(read_file(path), str(path)), wanted)
+        return _local(build_folder(self.builds, wanted.id, wanted.arch), wanted)
 
     def every_arch(self, which: str) -> Sequence[Built]:
         """The build `which` (`latest`, an id or a path) of all its architectures; `build-not-found`."""
@@ -52,7 +53,7 @@ class LocalBuilds:
             found.update({} if build is None else {build.path: build})
         if not found:
             find_build(self.builds, which)
-        return [_of(each) for each in found.values()]
+        return [_local(each.path, Wanted(each.arch, each.id)) for each in found.values()]
 
     def _find(self, which: str, arch: Arch) -> Build | None:
         try:
@@ -65,24 +66,27 @@ class LocalBuilds:
 
 @dataclass(frozen=True, slots=True)
 class RemoteBuilds:
-    """The builds of a stream below a URL: `base`/`stream`/builds/ID/ARCH/meta.json."""
+    """The builds of a stream below a URL: `base`/`stream`/builds/ID/ARCH/meta.json.
+
+    A build that has no record there was not made by bootimg, or skips nothing.
+    """
 
     base: str
     stream: str
 
     def build(self, wanted: Wanted) -> Built:
         """That build; `download-failed` if it cannot be had."""
-        url = f"{self.base}/{self.stream}/builds/{wanted.id}/{wanted.arch}/{META}"
-        return _checked(parse(get(url, LIMIT), url), wanted)
+        folder = f"{self.base}/{self.stream}/builds/{wanted.id}/{wanted.arch}"
+        url, beside = f"{folder}/{META}", f"{folder}/{RECORD}"
+        data, found = get(url, LIMIT), find(beside, RECORD_LIMIT)
+        record = NOTHING if found is None else parse_record(found, beside)
+        return _checked(built(parse_object(data, url), url, record), wanted)
 
 
-def parse(data: bytes, name: str) -> Built:
-    """A build of the bytes of its meta.json."""
-    return built(parse_object(data, name), name)
-
-
-def _of(build: Build) -> Built:
-    return _checked(parse(read_file(build.path / META), str(build.path / META)), Wanted(build.arch, build.id))
+def _local(folder: Path, wanted: Wanted) -> Built:
+    path = folder / META
+    tree = parse_object(read_file(path), str(path))
+    return _checked(built(tree, str(path), read_record(folder)), wanted)
 
 
 def _checked(build: Built, wanted: Wanted) -> Built:

@@ -28,8 +28,7 @@ ID = oci.LABELS["org.opencontainers.image.version"]
 FAILED, USAGE, ENVIRONMENT = 1, 2, 3
 MIB, GIB = 1 << 20, 1 << 30
 BOOKKEEPING = {
-    ".bootimg-journal.ndjson", ".build.lock", "meta.json", ".meta.json.flock",
-    "bootimg.json", ".bootimg.json.flock",
+    ".bootimg-journal.ndjson", ".build.lock", "bootimg.json", "meta.json", ".meta.json.flock",
 }  # fmt: skip
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts things on this machine: needs root")
 PYTHON_MODULES = Path("/usr/lib/python3/dist-packages")

@@ -15,6 +15,7 @@ from bootimg.build.compression import Compressors
 from bootimg.build.journal import NAME, RUN, Journal
 from bootimg.build.packaging import vmware_facts
 from bootimg.build.request import Request
+from bootimg.build.selection import Selection
 from bootimg.build.variables import disk_sizes_mib
 from bootimg.builds.find import Build, find_builds, require_digest
 from bootimg.builds.meta import MetaFile
@@ -112,6 +113,8 @@ def test_only_what_failed_is_made_again(tmp_path: Path) -> None:
         journal.record(name, state)
     asked = Request(reference="", arch=X86, platforms=tuple(platforms().values()), builds=tmp_path / "builds")
     assert [each.name for each in only_failed(asked, "9.6.1").platforms] == ["aws"]
+    skipping = replace(asked, selection=Selection(skip_reason="why"))
+    assert only_failed(skipping, "9.6.1").platforms == ()
 
 
 def test_an_archive_of_another_image_is_refused(tmp_path: Path) -> None:

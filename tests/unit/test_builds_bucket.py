@@ -22,6 +22,7 @@ from moto.server import ThreadedMotoServer
 
 from bootimg.arch import Arch
 from bootimg.builds import bucket as buckets
+from bootimg.builds.asked import expect, expected
 from bootimg.builds.bucket import Bucket
 from bootimg.builds.build import open_build
 from bootimg.builds.fetch import Wanted, fetch_build
@@ -29,7 +30,6 @@ from bootimg.builds.find import Build, find_build
 from bootimg.builds.index import read_index
 from bootimg.builds.meta import MetaFile
 from bootimg.builds.push import Selection, push_builds
-from bootimg.builds.record import expect, expected
 from bootimg.builds.s3client import Place, parse_place
 from bootimg.builds.state import build_states
 from bootimg.cli.main import bootimg
@@ -198,9 +198,9 @@ def test_fetching_gives_metadata_then_single_artifacts_then_all(
     assert expected(theirs / "1" / "x86_64") == ("aws", "metal", "qemu")
     shown = run("list", "-o", theirs, "--check", code=ExitCode.PARTIAL)
     assert "aws expected, metal expected" in shown
-    (path / "bootimg.json").write_text('{"expected": ["gcp"]}')
+    (path / "bootimg.json").write_text('{"asked": ["gcp"]}')
     run("push", URL, "-o", ours)
-    assert stored_json(s3, "1/x86_64/bootimg.json")["expected"] == ["gcp", "metal", "qemu"]
+    assert stored_json(s3, "1/x86_64/bootimg.json")["asked"] == ["gcp", "metal", "qemu"]
     (theirs / "1" / "x86_64" / "bootimg.json").unlink()
     s3.delete_object(Bucket="art", Key=f"{PREFIX}/1/x86_64/bootimg.json")
     assert json.loads((theirs / "1/x86_64/meta.json").read_text()) == json.loads(

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from bootimg.arch import Arch
+from bootimg.builds.asked import expect
 from bootimg.builds.build import open_build
 from bootimg.builds.layout import artifact_name
 from bootimg.builds.meta import image_entry, layer_meta
-from bootimg.builds.record import RECORD, expect
+from bootimg.builds.record import RECORD
 from bootimg.platform import platforms
 
 from .test_builds import DATA, identity, make_build, written
@@ -74,7 +75,7 @@ def test_kola_finds_qemu_metal_and_live(tmp_path: Path, arch: Arch) -> None:
 def test_what_meta_json_has_no_key_for_is_kept_beside_it(tmp_path: Path) -> None:
     kola_build(tmp_path, Arch.X86_64)
     folder = tmp_path / "1" / "x86_64"
-    assert json.loads((folder / RECORD).read_text())["expected"] == sorted(READ)
+    assert json.loads((folder / RECORD).read_text())["asked"] == sorted(READ)
     assert not any(key.startswith("bootimg") for key in json.loads((folder / "meta.json").read_text()))
 
 

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from bootimg.arch import Arch
 from bootimg.builds import prune as pruning
+from bootimg.builds.asked import expect, expected
 from bootimg.builds.bucket import Bucket
 from bootimg.builds.build import open_build
 from bootimg.builds.fetch import Wanted, fetch_build
@@ -31,7 +32,7 @@ from bootimg.builds.jsonstore import Stored
 from bootimg.builds.merge import merged
 from bootimg.builds.meta import MetaFile, image_entry
 from bootimg.builds.names import safe_images
-from bootimg.builds.record import expect, expected, read_record, update_record
+from bootimg.builds.record import Record, change_record, read_record
 from bootimg.builds.signatures import SignatureState, check_signatures, sign_build, signature_of
 from bootimg.builds.state import FileState, build_states
 from bootimg.cli.main import bootimg
@@ -112,14 +113,15 @@ def test_what_shall_be_there_grows_and_is_no_part_of_meta_json(tmp_path: Path) -
     before = (path / "meta.json").read_bytes()
     expect(path, ["qemu"])
     expect(path, ["aws"])
-    update_record(path, {"reason": "x"})
-    assert expected(path) == ("aws", "qemu")
-    assert read_record(path)["reason"] == "x"
+    change_record(path, Record(stream="rhel-9.6", expected=("metal", "qemu")))
+    expect(path, ["qemu"])
+    assert expected(path) == ("aws", "metal", "qemu")
+    assert read_record(path).stream == "rhel-9.6"
     assert (path / "meta.json").read_bytes() == before
-    (path / "bootimg.json").write_text('{"expected": "qemu"}')
+    (path / "bootimg.json").write_text('{"asked": "qemu"}')
     with pytest.raises(BootimgError) as caught:
         expected(path)
-    assert caught.value.id == "build-meta-malformed"
+    assert caught.value.id == "build-record-malformed"
     assert "no list of names" in run("list", "-o", tmp_path)
 
 
@@ -204,7 +206,7 @@ def test_an_artifact_that_is_made_again_loses_the_old_ones_signature(tmp_path: P
 
 WORDS = st.sampled_from(
     ("id", "arches", "builds", "tags", "name", "target", "images", "qemu", "path", "sha256", "size", "amis",
-     "expected", "schema-version", "coreos-assembler.meta-stamp", "1", "1.0.0", "x86_64")
+     "expected", "asked", "schema-version", "coreos-assembler.meta-stamp", "1", "1.0.0", "x86_64")
 )  # fmt: skip
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=3),
@@ -218,6 +220,7 @@ nearly: dict[str, st.SearchStrategy[Any]] = {
     "coreos-assembler.basearch": json_values,
     "coreos-assembler.build-timestamp": json_values,
     "expected": st.lists(json_values),
+    "asked": st.lists(json_values),
     "tags": st.lists(st.dictionaries(WORDS, json_values) | json_values),
 }
 documents = st.fixed_dictionaries({}, optional=nearly) | json_values

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from bootimg.__main__ import main
+from bootimg.builds.record import Record, change_record
 from bootimg.errors import ExitCode
 
 from . import streams
@@ -197,9 +198,21 @@ def test_wrong_words_are_refused(
 def test_asking_for_metadata_of_a_build_without_disk_images_names_the_knob(
     tmp_path: Path, capsys: Capture
 ) -> None:
-    builds = streams.write_builds(tmp_path, changes={"bootimg.skip-disk-images": "4.19-9.6 has OCP content"})
+    builds = streams.write_builds(tmp_path / streams.STREAM / "builds")
+    words = [f"{arch}={streams.VERSION}" for arch in streams.IMAGES]
+    with streams.served(tmp_path) as url:
+        remote = [*words, "--url", url, "--name", streams.STREAM]
+        # No record beside meta.json: coreos-assembler's build.
+        assert run("generate", *remote) == ExitCode.OK
+        capsys.readouterr()
+        change_record(builds / streams.VERSION / "s390x", Record(skip_reason="4.19-9.6 has OCP content"))
+        _refused_for_the_knob(capsys, "-o", builds)
+        _refused_for_the_knob(capsys, *remote)
+
+
+def _refused_for_the_knob(capsys: Capture, *words: object) -> None:
     for form in ("stream", "release"):
-        assert run("generate", "-o", builds, "--format", form) == ExitCode.USAGE
+        assert run("generate", *words, "--format", form) == ExitCode.USAGE
         err = capsys.readouterr().err
         assert "error: stream-disk-images-skipped" in err
         assert "skip_disk_images" in err

@@ -281,6 +281,26 @@ def test_a_server_that_trickles_is_left(tmp_path: Path, monkeypatch: pytest.Monk
     assert error.value.id == "download-failed"
 
 
+@pytest.mark.parametrize(
+    ("status", "nothing"), [(403, True), (404, True), (410, True), (401, False), (500, False)]
+)
+def test_a_file_that_need_not_be_there(
+    status: int, nothing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 answers 403 where there is nothing, to whoever may not list the bucket."""
+    monkeypatch.setattr("bootimg.streams.download.time.sleep", lambda _: None)
+    (tmp_path / "there").write_bytes(b"1")
+    with streams.served(tmp_path) as url:
+        assert download.find(f"{url}/there", 10) == b"1"
+        monkeypatch.setattr("tests.unit.streams._Quiet.do_GET", lambda self: self.send_error(status))
+        if nothing:
+            assert download.find(f"{url}/there", 10) is None
+        for read in (download.get, *(() if nothing else (download.find,))):
+            with pytest.raises(BootimgError) as error:
+                read(f"{url}/there", 10)
+            assert error.value.id == "download-failed"
+
+
 def test_a_download_has_a_limit(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(bytes(100))
     with streams.served(tmp_path) as url:

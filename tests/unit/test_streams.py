@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bootimg.builds.record import NOTHING, Record, parse_record
 from bootimg.errors import BootimgError
 from bootimg.platform import Extension, platforms
 from bootimg.streams.assisted import os_images
-from bootimg.streams.buildmeta import SKIP_KEY, Built, built
+from bootimg.streams.buildmeta import Built, built
 from bootimg.streams.bump import bump, merge, stream_of, with_marketplace
 from bootimg.streams.choice import published_base, read_builds, stream_name, wanted_builds
 from bootimg.streams.codec import Reader
@@ -35,9 +36,12 @@ NEWER = "9.8.20260501-0"
 
 
 def one(
-    arch: str = "x86_64", version: str = streams.VERSION, changes: Mapping[str, object] | None = None
+    arch: str = "x86_64",
+    version: str = streams.VERSION,
+    changes: Mapping[str, object] | None = None,
+    record: Record = NOTHING,
 ) -> Built:
-    return built(streams.meta(arch, version) | dict(changes or {}), f"{arch}/meta.json")
+    return built(streams.meta(arch, version) | dict(changes or {}), f"{arch}/meta.json", record)
 
 
 def every(version: str = streams.VERSION) -> list[Built]:
@@ -132,10 +136,13 @@ def test_a_release_is_of_one_build() -> None:
     refused(error, "stream-builds-mixed", NEWER, streams.VERSION)
 
 
-@pytest.mark.parametrize(("value", "told"), [(True, ""), ("OCP content in it", "OCP content in it")])
-def test_a_build_that_skips_disk_images_has_no_metadata(value: object, told: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "told"), [("true", "no reason"), ('"OCP content in it"', "OCP content in it")]
+)
+def test_a_build_that_skips_disk_images_has_no_metadata(value: str, told: str) -> None:
+    record = parse_record(f'{{"skip-disk-images": {value}}}'.encode(), "bootimg.json")
     with pytest.raises(BootimgError) as error:
-        stream_of([one(changes={SKIP_KEY: value})], PUBLISHED, THEN)
+        stream_of([one(record=record)], PUBLISHED, THEN)
     refused(error, "stream-disk-images-skipped", "skip_disk_images", told)
 
 

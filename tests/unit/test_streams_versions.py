@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.streams.match import require_stream, tells_versions, version_fits
 from bootimg.streams.nextversion import next_version, rhel_of_ocp
 from bootimg.streams.releasebrowser import diff_url, release_url, stream_for_version, stream_of
 from bootimg.streams.versions import (
@@ -274,3 +275,61 @@ def test_without_the_variable_it_is_today(tmp_path: Path) -> None:
 def test_a_variable_that_is_no_time(epoch: str, tmp_path: Path) -> None:
     said = run("--stream", "rhel-9.6", "-o", tmp_path, epoch=epoch, code=ExitCode.USAGE)
     assert "source-date-epoch-malformed" in said
+
+
+@pytest.mark.parametrize(
+    ("stream", "version", "fits"),
+    [
+        ("rhel-9.6", "9.6.20250203-0", True),
+        ("rhel-9.6", "9.4.20250203-0", False),
+        ("rhel-9.6", "419.96.202412101440-0", False),
+        ("rhel-9.6", "9.6", False),
+        ("rhel-10.2", "10.2.20260423-0.dev", True),
+        ("rhel-9.4", "9.4.202409090849-0", True),
+        ("c9s", "9.0.20250411-0", True),
+        ("c10s", "9.0.20250411-0", False),
+        ("4.19-9.6", "419.96.202412101440-0", True),
+        ("4.19-9.6", "419.94.202412101440-0", False),
+        ("4.19-9.6", "418.96.202412101440-0", False),
+        ("4.19-9.6", "9.6.20250203-0", True),
+        ("4.19-9.6", "9.4.20250203-0", False),
+        ("4.12", "412.86.202211091602-0", True),
+        ("4.12", "412.92.202211091602-0", False),
+        ("stable", "44.20260419.3.1", True),
+        ("stable", "44.20260419.2.1", False),
+        ("rawhide", "45.20260419.91.dev0", True),
+        ("stable", "9.6.20250203-0", False),
+        ("mine", "1.0", True),
+    ],
+)
+def test_versions_of_a_stream_are_of_the_form_that_its_name_says(
+    stream: str, version: str, fits: bool
+) -> None:
+    assert version_fits(version, stream) is fits
+    assert tells_versions(stream) is (stream != "mine")
+
+
+@pytest.mark.parametrize(
+    ("labels", "version", "id", "told"),
+    [
+        ({}, "9.6.20250203-0", "layer-stream-mismatch", "it has no label com.coreos.stream"),
+        ({"com.coreos.stream": "c9s"}, "9.6.20250203-0", "layer-stream-mismatch", "is c9s"),
+        ({"com.coreos.stream": "rhel-9.6"}, "9.4.20250203-0", "layer-version-mismatch", "9.4.20250203-0"),
+    ],
+)
+def test_a_layer_of_another_stream_is_refused(
+    labels: dict[str, str], version: str, id: str, told: str
+) -> None:
+    require_stream("a:b", {"com.coreos.stream": "rhel-9.6"}, "9.6.20250203-0", "rhel-9.6")
+    with pytest.raises(BootimgError) as error:
+        require_stream("a:b", labels, version, "rhel-9.6")
+    assert (error.value.id, error.value.exit_code) == (id, ExitCode.USAGE)
+    assert told in error.value.message
+
+
+@given(
+    st.dates(min_value=datetime(2000, 1, 1).date()), st.sampled_from(["rhel-9.6", "c9s", "4.19-9.6", "4.12"])
+)
+def test_the_next_version_of_a_stream_fits_it(day: object, stream: str) -> None:
+    now = datetime.fromisoformat(f"{day}T12:00:00+00:00")
+    assert version_fits(str(next_version(stream, None, now)), stream)

@@ -1,0 +1,48 @@
+"""Whether the layer may become disks: it has nothing of OpenShift, or the request says that it may have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bootimg.build.prepare import Layer
+from bootimg.build.request import Request
+from bootimg.checks.findings import Finding, errors
+from bootimg.checks.purity import Purity, purity
+from bootimg.checks.system import system_of_image
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.events import Events
+
+_SHOWN = 100
+
+
+def require_pure(request: Request, layer: Layer, folder: Path, events: Events) -> Sequence[Finding]:
+    """What the layer has of OpenShift, each a warning; `layer-not-pure` where it must not have it.
+
+    `folder` is for a temporary copy of the package database.
+    """
+    if request.purity is Purity.OFF:
+        return ()
+    system = system_of_image(layer.image, layer.tree, folder)
+    found = purity(system, request.allow)
+    bad = errors(found)
+    if bad and request.purity is Purity.ERROR:
+        raise _not_pure(layer, bad)
+    for each in found:
+        events.message(str(each), "warning")
+    return found
+
+
+def _not_pure(layer: Layer, bad: Sequence[Finding]) -> BootimgError:
+    context = [str(each) for each in bad[:_SHOWN]]
+    if len(bad) > _SHOWN:
+        context.append(f"and {len(bad) - _SHOWN} more: `bootimg verify` lists them")
+    return BootimgError(
+        "layer-not-pure",
+        f"{layer.image.reference} has content of OpenShift, and disks are made of the layer without",
+        context=context,
+        note="the node image is laid over this layer when a cluster is installed",
+        hint="build from the RHEL-only layer; for a stream whose layer is meant to have OpenShift in it set "
+        "`skip_disk_images` (`--skip-disk-images`); --allow NAME lets single things pass",
+        exit_code=ExitCode.USAGE,
+    )

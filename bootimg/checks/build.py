@@ -1,0 +1,27 @@
+"""What is wrong with a build."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bootimg.builds.find import Build
+from bootimg.builds.layout import META
+from bootimg.checks.artifactrules import artifact_findings
+from bootimg.checks.findings import Finding, as_warnings
+from bootimg.checks.metarules import LABELS, meta_findings
+from bootimg.checks.purity import Purity, label_purity
+from bootimg.events import Events
+
+
+def build_findings(
+    build: Build, events: Events, mode: Purity = Purity.ERROR, allow: Sequence[str] = ()
+) -> list[Finding]:
+    """All findings of a build; every artifact is read."""
+    labels = build.meta.get(LABELS)
+    impure = []
+    if mode is not Purity.OFF and isinstance(labels, dict):
+        texts = {name: str(value) for name, value in labels.items()}
+        impure = [*label_purity(texts, f"{META}, {LABELS}", allow)]
+    if mode is Purity.WARN:
+        impure = as_warnings(impure)
+    return [*impure, *meta_findings(build), *artifact_findings(build, events)]

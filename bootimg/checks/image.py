@@ -1,0 +1,39 @@
+"""What is wrong with an image that disks are to be made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bootimg.checks.findings import Finding, as_warnings, finding
+from bootimg.checks.pivot import pivot_findings
+from bootimg.checks.purity import Purity, purity
+from bootimg.checks.rules import Rule
+from bootimg.checks.system import System, system_of_image
+from bootimg.checks.versionrules import version_findings
+from bootimg.errors import BootimgError
+from bootimg.layer.facts import read_facts
+from bootimg.layer.image import Image
+from bootimg.layer.tree import Tree
+
+
+def system_findings(system: System, mode: Purity, allow: Sequence[str]) -> list[Finding]:
+    """What is wrong with a system, wherever it is."""
+    found = [] if mode is Purity.OFF else purity(system, allow)
+    if mode is Purity.WARN:
+        found = as_warnings(found)
+    return [*found, *version_findings(system), *pivot_findings(system)]
+
+
+def image_findings(
+    image: Image, tree: Tree, folder: Path, mode: Purity = Purity.ERROR, allow: Sequence[str] = ()
+) -> list[Finding]:
+    """All findings of an opened image; `folder` is for a temporary copy of its package database."""
+    found = system_findings(system_of_image(image, tree, folder), mode, allow)
+    try:
+        read_facts(image, tree)
+    except BootimgError as error:
+        # That the version is missing has been said.
+        if error.id != "layer-version-missing":
+            found.append(finding(Rule.LAYER_UNBUILDABLE, "image", error, "no disk can be made of it"))
+    return found

@@ -1,0 +1,107 @@
+"""An operating system to be checked, in an image's tree or on a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bootimg.errors import BootimgError
+from bootimg.layer.entry import Kind
+from bootimg.layer.facts import parse_os_release
+from bootimg.layer.image import VERSION_LABEL, Image
+from bootimg.layer.tree import Tree
+from bootimg.rpmdb.package import Package
+from bootimg.rpmdb.read import read_packages
+
+TEXT_LIMIT = 1 << 20
+"""Bytes a text may have to be read."""
+# A layer in ostree's own layout has its /etc in /usr/etc.
+ETC = ("etc", "usr/etc")
+
+
+class Content(Protocol):
+    """The files of a system; paths are without leading slash."""
+
+    def names(self, folder: str) -> Collection[str]:
+        """What is in a folder; nothing where there is no such folder."""
+
+    def text(self, path: str) -> str:
+        """A regular file's text; empty where there is none, or one of more than a MiB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """A system: `where` is what findings are said of.
+
+    `packages` is None where there is no package database; `unreadable` then says why it was not read.
+    `labelled` is whether all labels are known, and not the version alone.
+    """
+
+    where: str
+    labels: Mapping[str, str]
+    os_release: Mapping[str, str]
+    content: Content
+    packages: Sequence[Package] | None
+    unreadable: BootimgError | None = None
+    labelled: bool = True
+
+    @property
+    def version(self) -> str | None:
+        """The version by its label."""
+        return self.labels.get(VERSION_LABEL) or self.labels.get("version")
+
+    @property
+    def stream(self) -> str:
+        """The stream by its label; empty where there is none."""
+        return self.labels.get("com.coreos.stream", "")
+
+    def has(self, path: str) -> bool:
+        """Whether something is there, be it a dangling link."""
+        folder, _, name = path.rpartition("/")
+        return name in self.content.names(folder)
+
+
+@dataclass(frozen=True, slots=True)
+class TreeContent:
+    """The files of an image."""
+
+    tree: Tree
+
+    def names(self, folder: str) -> Collection[str]:
+        """What is in a folder."""
+        return self.tree.listdir(folder)
+
+    def text(self, path: str) -> str:
+        """A file's text, links followed."""
+        found = self.tree.resolve(path)
+        entry = self.tree.entries.get(found) if found else None
+        if entry is None or entry.kind is not Kind.FILE or entry.size > TEXT_LIMIT:
+            return ""
+        return b"".join(self.tree.chunks(entry)).decode(errors="replace")
+
+
+def system_of_image(image: Image, tree: Tree, folder: Path) -> System:
+    """The system in an image; `folder` is for a temporary copy of the package database."""
+    content = TreeContent(tree)
+    packages, unreadable = None, None
+    try:
+        packages = read_packages(tree, folder)
+    except BootimgError as error:
+        unreadable = error
+    return System(
+        where="image",
+        labels=image.labels,
+        os_release=os_release(content),
+        content=content,
+        packages=packages,
+        unreadable=unreadable,
+    )
+
+
+def os_release(content: Content) -> dict[str, str]:
+    """What a system's os-release assigns; empty where it has none."""
+    paths = [f"{etc}/os-release" for etc in ETC]
+    texts = (content.text(path) for path in (*paths, "usr/lib/os-release"))
+    return parse_os_release(next(filter(None, texts), ""))
