@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bootimg.build.request import Request
-from bootimg.build.selection import TESTS
+from bootimg.build.selection import EXTENSIONS, TESTS
 from bootimg.builds.asked import expect
 from bootimg.builds.build import BuildDir
 from bootimg.builds.record import Record, change_record, read_record
@@ -37,7 +37,7 @@ def record_selection(request: Request, build: BuildDir, events: Events) -> None:
         )
     change_record(build.path, record)
     if selection.stream is None:
-        more = ("extensions-container",) if selection.extensions is not None else ()
+        more = (EXTENSIONS,) if selection.extensions is not None else ()
         expect(build.path, ("ostree", "oci-manifest", *more, *(each.image_key for each in request.platforms)))
 
 
