@@ -10,13 +10,21 @@ from bootimg.checks.artifactrules import artifact_findings
 from bootimg.checks.findings import Finding, as_warnings
 from bootimg.checks.metarules import LABELS, meta_findings
 from bootimg.checks.purity import Purity, label_purity
+from bootimg.checks.signaturerules import Signatures, signature_findings, usable
 from bootimg.events import Events
 
 
 def build_findings(
-    build: Build, events: Events, mode: Purity = Purity.ERROR, allow: Sequence[str] = ()
+    build: Build,
+    events: Events,
+    mode: Purity = Purity.ERROR,
+    allow: Sequence[str] = (),
+    signatures: Signatures = Signatures(),  # noqa: B008 (frozen)
 ) -> list[Finding]:
-    """All findings of a build; every artifact is read."""
+    """All findings of a build; every artifact is read.
+
+    Raises `sign-key-unknown` and `program-missing` where signatures cannot be looked at.
+    """
     labels = build.meta.get(LABELS)
     impure = []
     if mode is not Purity.OFF and isinstance(labels, dict):
@@ -24,4 +32,5 @@ def build_findings(
         impure = [*label_purity(texts, f"{META}, {LABELS}", allow)]
     if mode is Purity.WARN:
         impure = as_warnings(impure)
-    return [*impure, *meta_findings(build), *artifact_findings(build, events)]
+    found = [*impure, *meta_findings(build), *artifact_findings(build, events)]
+    return [*found, *(signature_findings(build, signatures) if usable(found) else ())]

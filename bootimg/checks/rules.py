@@ -145,6 +145,10 @@ class Rule(StrEnum):
         "what a compressed one holds has `uncompressed-sha256` and `-size`; no other has them")
     ARCHIVE_IMAGE = ("archive-image", "build", Severity.ERROR,
         "the archive holds the image of the recorded manifest, with the build's version")
+    SIGNATURE_GONE = ("signature-gone", "build", Severity.ERROR,
+        "where one artifact is signed (or `--signed` is given) all are, `<file>.sig`")
+    SIGNATURE_BAD = ("signature-bad", "build", Severity.ERROR,
+        "a signature is of the file beside it, by a known key")
     BUILD_UNLISTED = ("build-unlisted", "build", Severity.ERROR,
         "builds.json lists the build with its architecture")
     # fmt: on

@@ -36,6 +36,15 @@ Examples:
 @common
 @click.argument("what", metavar="IMAGE|FILE|BUILD")
 @purity_options
+@click.option("--signed", is_flag=True, help="Every artifact of a BUILD must be signed.")
+@click.option(
+    "--key",
+    "keys",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A public key (gpg --export) that may have signed; repeatable. [default: the user's keyring]",
+)
 @arch_option
 @builds_option
 @registry_options
@@ -44,6 +53,8 @@ def command(
     what: str,
     purity: str | None,
     allow: tuple[str, ...],
+    signed: bool,
+    keys: tuple[Path, ...],
     arch: Arch,
     builds: Path,
     registry: RegistryOptions,
@@ -60,8 +71,10 @@ def command(
     mode, path = Purity(purity or "error"), Path(what)
     if build := named_build(what, builds, arch):
         from bootimg.checks.build import build_findings
+        from bootimg.checks.signaturerules import Signatures
 
-        kind, found = "build", build_findings(build, app.events, mode, allow)
+        wanted = Signatures(signed, keys)
+        kind, found = "build", build_findings(build, app.events, mode, allow, wanted)
     elif (path.is_file() and not is_archive(path)) or path.is_block_device():
         kind, found = "disk", _disk(app, path, mode, allow)
     else:

@@ -208,3 +208,27 @@ def test_a_damaged_file_is_seen_before_any_signature_is_made(builds: Path, tmp_p
     body = f"open({str(called)!r}, 'w'); open(file + '.sig', 'w').write('s')"
     assert failing(builds, "--command", signer(tmp_path, body)).id == "artifact-damaged"
     assert not called.exists()
+
+
+def verified(builds: Path, *words: str | Path) -> set[tuple[str, str]]:
+    """The findings of `bootimg verify` about signatures: rule and file."""
+    done = CliRunner().invoke(bootimg, ["verify", "1", "-o", str(builds), "--json", *map(str, words)])
+    found = json.loads(done.stdout)["findings"]
+    return {(each["rule"], each["where"]) for each in found if each["rule"].startswith("signature")}
+
+
+def test_verify_looks_at_the_signatures_that_are_there(builds: Path, home: Path, tmp_path: Path) -> None:
+    assert verified(builds) == set()
+    assert {rule for rule, _ in verified(builds, "--signed")} == {"signature-gone"}
+    sign(builds, "--key", KEY, "--artifact", "qemu")
+    build = find_build(builds, "1", X86)
+    others = {build.artifact(key).name for key in build.images} - {QEMU}
+    assert verified(builds) == {("signature-gone", name) for name in others}
+    sign(builds, "--key", KEY)
+    assert verified(builds, "--signed") == set()
+    key = tmp_path / "other.gpg"
+    key.write_bytes(gpg(home, "--export", OTHER))
+    assert {rule for rule, _ in verified(builds, "--key", key)} == {"signature-bad"}
+    with build.artifact("qemu").open("ab") as file:
+        file.write(b"x")
+    assert verified(builds) == {("signature-bad", QEMU)}

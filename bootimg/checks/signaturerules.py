@@ -1,0 +1,45 @@
+"""The detached signatures of a build's artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootimg.builds.find import Build
+from bootimg.builds.layout import SIGNATURE
+from bootimg.builds.signatures import SignatureFinding, SignatureState, check_signatures
+from bootimg.checks.findings import Finding, finding
+from bootimg.checks.rules import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """How signatures are looked at: `required` of every artifact, by the public keys in these files.
+
+    Without keys the user's keyring counts.
+    """
+
+    required: bool = False
+    keys: tuple[Path, ...] = ()
+
+
+def signature_findings(build: Build, wanted: Signatures) -> Iterator[Finding]:
+    """What is wrong with the signatures; a build without any has nothing wrong unless they are required."""
+    if not wanted.required and not any(build.path.glob(f"*{SIGNATURE}")):
+        return
+    for each in check_signatures(build, wanted.keys):
+        yield from _finding(each)
+
+
+def _finding(found: SignatureFinding) -> Iterator[Finding]:
+    name = found.path.name
+    if found.state is SignatureState.MISSING:
+        yield finding(Rule.SIGNATURE_GONE, name, f"no {name}{SIGNATURE}", "the artifact is not signed")
+    if found.state is SignatureState.BAD:
+        yield finding(Rule.SIGNATURE_BAD, name, found.reason, "the signature is not good")
+
+
+def usable(findings: Sequence[Finding]) -> bool:
+    """Whether meta.json names its artifacts so that their signatures can be looked for."""
+    return not any(each.rule in (Rule.META_SCHEMA, Rule.ARTIFACT_PATH) for each in findings)
