@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.layer import stand_in
+from tests.registry import serving_registry
 
 
 @dataclass(frozen=True)
@@ -94,34 +91,3 @@ def registry(tmp_path: Path) -> Iterator[str]:
     """A registry on loopback, plain HTTP; yields host:port."""
     with serving_registry(tmp_path) as address:
         yield address
-
-
-@contextmanager
-def serving_registry(folder: Path, http: str = "", more: str = "") -> Iterator[str]:
-    """A registry on loopback that keeps its files in `folder`; `http` and `more` are YAML of its config."""
-    program = shutil.which("docker-registry")
-    if not program:
-        pytest.skip("docker-registry is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    config = folder / "registry.yml"
-    config.write_text(
-        f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: {address}{http}}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n{more}"
-    )
-    child = subprocess.Popen([program, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while not answers(int(address.rpartition(":")[2])):
-            assert child.poll() is None, "docker-registry has ended"
-            time.sleep(0.1)
-        yield address
-    finally:
-        child.terminate()
-        child.wait()
-
-
-def answers(port: int) -> bool:
-    """Whether something on loopback takes connections."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

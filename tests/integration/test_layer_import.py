@@ -35,9 +35,8 @@ from bootimg.layer.ostreelayout import to_ostree
 from bootimg.layer.tooltree import write_tool_tree
 from bootimg.layer.tree import Tree, open_tree
 from tests.layer import stand_in
+from tests.registry import serving_registry
 from tests.unit import oci
-
-from .conftest import serving_registry
 
 CONTEXTS = rb"""/.* system_u:object_r:default_t:s0
 /usr(/.*)? system_u:object_r:usr_t:s0

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from bootimg.events import Events
 from bootimg.layer.skopeo import RegistryOptions
 from bootimg.rpmdb.listcache import ListCache
 from bootimg.rpmdb.ofimage import Source
+from tests.registry import serving_registry
 from tests.unit import oci
 from tests.unit.rpms import Rpm, make_database, needs_rpm, query
 from tests.unit.test_rpmdb import PLACE, STATUS, database, header, one
@@ -98,26 +97,10 @@ def test_an_image_without_packages_is_an_error(tmp_path: Path) -> None:
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
     """A registry on loopback; yields host:port."""
-    program = shutil.which("docker-registry")
-    if not program or not shutil.which("skopeo"):
-        pytest.skip("docker-registry or skopeo is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    config = tmp_path / "registry.yml"
-    config.write_text(
-        f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: {address}}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {tmp_path}/registry}}}}\n"
-    )
-    child = subprocess.Popen([program, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) == 0:
-                break
-        time.sleep(0.1)
-    yield address
-    child.terminate()
-    child.wait()
+    if not shutil.which("skopeo"):
+        pytest.skip("skopeo is not installed")
+    with serving_registry(tmp_path) as address:
+        yield address
 
 
 def test_a_registry_is_asked_for_the_last_layer_alone(registry: str, tmp_path: Path) -> None:
