@@ -10,7 +10,7 @@ from bootimg.builds.asked import expect
 from bootimg.builds.build import BuildDir
 from bootimg.builds.record import Record, change_record, read_record
 from bootimg.events import Events
-from bootimg.streams.gojson import printable
+from bootimg.printable import printable
 
 
 def record_selection(request: Request, build: BuildDir, events: Events) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.platform import Platform, platform, registry
-from bootimg.streams.gojson import printable
+from bootimg.printable import printable
 
 if TYPE_CHECKING:
     from bootimg.streams.config import StreamConfig

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bootimg.checks.rules import Rule, Severity
+from bootimg.printable import printable
 
 _LONGEST = 300
 
@@ -41,8 +42,7 @@ def finding(rule: Rule, where: str, evidence: object, message: str) -> Finding:
 
 
 def _plain(text: str) -> str:
-    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    return printable(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…")
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:

@@ -12,7 +12,7 @@ import click
 from bootimg.arch import Arch
 from bootimg.cli.app import App
 from bootimg.cli.options import builds_option, common, force_option
-from bootimg.cli.printable import printable
+from bootimg.printable import printable
 from bootimg.sizes import format_size
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from bootimg.arch import Arch
 from bootimg.cli.app import App
 from bootimg.cli.bucket import fetch, push
 from bootimg.cli.options import ArchType, builds_option, common, dry_run_option, duration_type
-from bootimg.cli.printable import printable
 from bootimg.errors import ExitCode
+from bootimg.printable import printable
 from bootimg.sizes import format_size
 
 if TYPE_CHECKING:

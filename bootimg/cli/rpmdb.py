@@ -13,8 +13,8 @@ import click
 from bootimg.arch import Arch
 from bootimg.cli.app import App
 from bootimg.cli.options import Decorated, arch_option, builds_option, common, registry_options
-from bootimg.cli.printable import printable
 from bootimg.cli.subject import named_build
+from bootimg.printable import printable
 
 if TYPE_CHECKING:
     from bootimg.layer.fetch import RegistryOptions

@@ -14,8 +14,8 @@ from click.shell_completion import CompletionItem
 
 from bootimg.arch import Arch
 from bootimg.cli.options import chosen_platforms
-from bootimg.cli.printable import printable
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.printable import printable
 
 if TYPE_CHECKING:
     from bootimg.build.selection import Selection

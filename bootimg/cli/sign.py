@@ -12,7 +12,7 @@ import click
 from bootimg.arch import Arch
 from bootimg.cli.app import App
 from bootimg.cli.options import ArchType, builds_option, common
-from bootimg.cli.printable import printable
+from bootimg.printable import printable
 
 if TYPE_CHECKING:
     from bootimg.builds.signatures import Signer

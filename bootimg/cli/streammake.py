@@ -150,10 +150,10 @@ def bump(app: App, chosen: Chosen, target: Path, dry_run: bool) -> None:
     BUILD is taken with all its architectures, ARCH=BUILD with one.  Other architectures, and marketplace
     data, stay as they are.
     """
+    from bootimg.printable import printable
     from bootimg.streams.bump import bump as bumped
     from bootimg.streams.comparerules import lost_things
     from bootimg.streams.diff import as_document, as_lines, difference
-    from bootimg.streams.gojson import printable
     from bootimg.streams.stream import read_stream, write_stream
 
     before = read_stream(target, lambda text: app.events.message(text, "warning"))

@@ -123,6 +123,6 @@ def deliver(app: App, data: bytes, output: Path, what: str) -> None:
 
 def printable_lines(lines: Iterable[str]) -> str:
     """Lines for people, without what could command their terminal."""
-    from bootimg.streams.gojson import printable
+    from bootimg.printable import printable
 
     return "\n".join(map(printable, lines))

@@ -12,11 +12,11 @@ from bootimg.arch import Arch
 from bootimg.atomic import scratch_folder
 from bootimg.cli.app import App
 from bootimg.cli.options import arch_option, builds_option, common, registry_options
-from bootimg.cli.printable import printable
 from bootimg.cli.purity import purity_options
 from bootimg.cli.subject import named_build
 from bootimg.cli.unpacked import plain_image
 from bootimg.errors import ExitCode
+from bootimg.printable import printable
 from bootimg.vm.image import image_format, is_archive
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from bootimg.arch import Arch
 from bootimg.builds.record import NOTHING, RECORD, Record
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.printable import printable
 from bootimg.streams.codec import Reader
-from bootimg.streams.gojson import Json, printable
+from bootimg.streams.gojson import Json
 
 # What a file, build or stream may be called where its name becomes part of a URL.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,254}")

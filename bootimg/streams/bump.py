@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.printable import printable
 from bootimg.streams.buildmeta import Built
-from bootimg.streams.gojson import printable
 from bootimg.streams.media import Published, release_arch
 from bootimg.streams.release import stream_arch
 from bootimg.streams.stream import Extensions, Marketplace, Metadata, Stream, StreamArch

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.printable import printable
 from bootimg.streams.buildmeta import SAFE_NAME, Built
 from bootimg.streams.download import require_http
-from bootimg.streams.gojson import printable
 from bootimg.streams.sources import LocalBuilds, RemoteBuilds, Wanted
 
 RHCOS = "https://rhcos.mirror.openshift.com/art/storage/prod/streams"

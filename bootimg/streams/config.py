@@ -15,9 +15,9 @@ from typing import TypeVar
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.formats import Compressor
+from bootimg.printable import printable
 from bootimg.streams.artifacts import resolve_artifacts
 from bootimg.streams.destinations import Destinations, read_destinations
-from bootimg.streams.gojson import printable
 from bootimg.streams.section import Section, substitute
 from bootimg.streams.yamltree import LIMIT, parse_yaml
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.printable import printable
 from bootimg.sizes import MIB
 
 LIMIT = 16 * MIB
@@ -45,11 +46,6 @@ def parse_object(data: bytes, name: str) -> Json:
 def clean(text: str) -> str:
     """The text with U+FFFD for what is no character, as Go's decoder has it."""
     return _LONE.sub("\ufffd", text)
-
-
-def printable(text: str) -> str:
-    """The text without what could command a terminal: keys and values are anybody's words."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def malformed(name: str, why: str) -> BootimgError:

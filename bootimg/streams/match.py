@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.streams.gojson import printable
+from bootimg.printable import printable
 from bootimg.streams.nextversion import ocp_of_stream, rhel_of_ocp, system_of_stream
 from bootimg.streams.versions import (
     FEDORA_STREAMS,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bootimg.errors import BootimgError
 from bootimg.platform import Upload, UploadForm
+from bootimg.printable import printable
 from bootimg.streams.buildmeta import Built
-from bootimg.streams.gojson import printable
 from bootimg.streams.release import ReleaseExtension, ReleaseImage
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.printable import printable
 from bootimg.sizes import MIB
-from bootimg.streams.gojson import clean, printable
+from bootimg.streams.gojson import clean
 
 LIMIT = MIB // 4
 """Bytes; the pipeline's largest known file has 12 KiB."""

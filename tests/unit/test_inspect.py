@@ -15,11 +15,11 @@ import pytest
 
 from bootimg import process
 from bootimg.builds.find import digest_of
-from bootimg.cli.printable import printable
 from bootimg.disk.gpt import Gpt, Partition, write_gpt
 from bootimg.disk.inspection import bls_entry, console_commands
 from bootimg.disk.view import DiskView
 from bootimg.errors import ExitCode
+from bootimg.printable import printable
 from bootimg.sizes import MIB
 from tests.unit import oci
 from tests.unit.test_rpmdb import PLACE, database, header
