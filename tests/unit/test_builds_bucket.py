@@ -315,6 +315,16 @@ def test_a_build_of_which_only_metadata_was_fetched_is_pushed_if_its_files_are_t
     assert failing("push", URL, "-o", tmp_path / "theirs") == "artifact-missing"
 
 
+def repacked(builds: Path, name: str) -> dict[str, Any]:
+    """The entry of the build's qemu image after another file has taken its place."""
+    with open_build(builds, "1", X86) as build:
+        (build.scratch / "z").write_bytes(b"packed")
+        build.publish(build.scratch / "z", name)
+        entry = {"path": name, "sha256": hashlib.sha256(b"packed").hexdigest(), "size": 6}
+        build.replace_image("qemu", entry)
+    return entry
+
+
 def test_what_others_have_put_into_the_buckets_metadata_stays(
     s3: Any,  # noqa: ANN401
     bucket: Bucket,
@@ -332,12 +342,7 @@ def test_what_others_have_put_into_the_buckets_metadata_stays(
                          "builds": [{"id": "0", "arches": ["riscv64"], "policy-cleanup": {}}]}).encode(),
     )  # fmt: skip
     s3.put_object(Bucket="art", Key=f"{PREFIX}/0/riscv64/meta.json", Body=b'{"images": {}}')
-    with open_build(tmp_path, "1", X86) as build:
-        old = build.file("rhcos-1-qemu.x86_64.qcow2")
-        (build.scratch / "z").write_bytes(b"packed")
-        build.publish(build.scratch / "z", f"{old.name}.gz")
-        entry = {"path": f"{old.name}.gz", "sha256": hashlib.sha256(b"packed").hexdigest(), "size": 6}
-        build.replace_image("qemu", entry)
+    entry = repacked(tmp_path, "rhcos-1-qemu.x86_64.qcow2.gz")
     push(tmp_path, bucket)
     after = stored_json(s3, "1/x86_64/meta.json")
     assert after["amis"][0]["hvm"] == "ami-1"
@@ -363,11 +368,7 @@ def test_a_fetch_leaves_the_entries_of_files_that_are_here(
     there = stored_json(s3, "1/x86_64/meta.json")
     there["coreos-assembler.meta-stamp"] += 10**15
     s3.put_object(Bucket="art", Key=f"{PREFIX}/1/x86_64/meta.json", Body=json.dumps(there).encode())
-    with open_build(tmp_path, "1", X86) as build:
-        (build.scratch / "z").write_bytes(b"packed")
-        build.publish(build.scratch / "z", "new.gz")
-        entry = {"path": "new.gz", "sha256": hashlib.sha256(b"packed").hexdigest(), "size": 6}
-        build.replace_image("qemu", entry)
+    entry = repacked(tmp_path, "new.gz")
     run("fetch", URL, "-o", tmp_path, "--arch", "x86_64")
     assert json.loads((path / "meta.json").read_text())["images"]["qemu"] == entry
     assert build_states(tmp_path)[0].complete
