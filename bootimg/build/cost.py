@@ -6,7 +6,7 @@ from bootimg.formats import Compressor, Packing
 from bootimg.formats.xzwrite import MEMORY as XZ_THREAD
 from bootimg.sizes import MIB
 
-_WRITER = 24 * MIB
+_WRITER = 32 * MIB
 """Blocks that are read, hashed and written ahead of each other."""
 _DEFLATE_THREAD = 12 * MIB
 _ZSTD_THREAD = 48 * MIB

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import BinaryIO, ParamSpec, Protocol, Self
 
 from bootimg.disk.extents import Source
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
 from bootimg.sizes import MIB
 
-_PENDING = 4
+P = ParamSpec("P")
+_PENDING = 8
 _ZEROS = bytes(MIB)
+_STRETCH = 256 * MIB
+"""Zeros that are hashed in one go, after which a stop is heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +79,23 @@ class Digest:
 
     def update(self, data: bytes) -> None:
         """Take in `data`, which must not change any more."""
-        while len(self._pending) >= _PENDING:
-            self._pending.popleft().result()
-        self._pending.append(self._thread.submit(self._digest.update, data))
+        self._submit(self._digest.update, data)
 
     def zeros(self, length: int) -> None:
-        """Take in `length` zeros."""
-        for done in range(0, length, MIB):
-            self.update(_ZEROS[: min(MIB, length - done)])
+        """Take in `length` zeros, while the caller goes on with what follows them."""
+        for done in range(0, length, _STRETCH):
+            self._submit(self._zeros, min(_STRETCH, length - done))
+
+    def _zeros(self, length: int) -> None:
+        whole, rest = divmod(length, MIB)
+        for _ in range(whole):
+            self._digest.update(_ZEROS)
+        self._digest.update(_ZEROS[:rest])
+
+    def _submit(self, work: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        while len(self._pending) >= _PENDING:
+            self._pending.popleft().result()
+        self._pending.append(self._thread.submit(work, *args, **kwargs))
 
     def hexdigest(self) -> str:
         """The digest of all so far."""

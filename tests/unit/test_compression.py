@@ -154,7 +154,7 @@ def test_many_zeros_are_cheap() -> None:
 
 
 def test_blocks_of_xz_are_what_liblzma_reads() -> None:
-    data, unpadded, length = xzwrite.compress(b"hello" * 1000)
+    data, unpadded, length = xzwrite.compress([b"hello" * 1000])
     assert length == 5000
     assert 0 <= len(data) - unpadded < 4
 
