@@ -58,6 +58,20 @@ def _place_options(function: Decorated) -> Decorated:
     return decorated  # type: ignore[no-any-return]
 
 
+endpoint_option = click.option(
+    "--endpoint-url",
+    metavar="URL",
+    envvar="BOOTIMG_S3_ENDPOINT_URL",
+    show_envvar=True,
+    help="A server that speaks S3.  [default: boto3's, Amazon's]",
+)
+acl_option = click.option(
+    "--acl",
+    metavar="ACL",
+    envvar="BOOTIMG_S3_ACL",
+    show_envvar=True,
+    help="Canned ACL of the objects, such as public-read.  [default: none]",
+)
 _PLACE = (
     click.argument("url", envvar="BOOTIMG_BUILDS_URL"),
     click.option("--build", default="latest", show_default=True, help="Which build."),
@@ -65,8 +79,7 @@ _PLACE = (
                  help="Only this architecture; repeatable."),
     click.option("--artifact", "artifacts", multiple=True, metavar="NAME[,NAME…]", callback=_names,
                  help="Which artifacts, by their keys in meta.json; repeatable."),
-    click.option("--endpoint-url", metavar="URL", envvar="BOOTIMG_S3_ENDPOINT_URL", show_envvar=True,
-                 help="A server that speaks S3.  [default: boto3's, Amazon's]"),
+    endpoint_option,
     click.option("--no-sign-request", is_flag=True, help="Anonymously, as public buckets allow it."),
 )  # fmt: skip
 
@@ -117,8 +130,7 @@ Examples:
 )
 @common
 @_place_options
-@click.option("--acl", metavar="ACL", envvar="BOOTIMG_S3_ACL", show_envvar=True,
-              help="Canned ACL of the objects, such as public-read.  [default: none]")  # fmt: skip
+@acl_option
 @click.option("--skip-builds-json", is_flag=True, help="Do not list the build in the bucket's builds.json.")
 @force_option
 @builds_option

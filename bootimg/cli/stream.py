@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bootimg.cli.streamcheck import diff, lint
+from bootimg.cli.streamindex import index
 from bootimg.cli.streammake import bump, generate, merge
 
 
@@ -16,5 +17,5 @@ def command() -> None:
     """
 
 
-for each in (generate, bump, lint, diff, merge):
+for each in (generate, bump, lint, diff, merge, index):
     command.add_command(each)

@@ -1,7 +1,8 @@
 """Between JSON and dataclasses, by the rules of Go's struct tags.
 
 A field's key is its name with dashes, or its metadata's `key`.  A field without a default is always
-written, an empty mapping or None of one with a default never is (`omitempty`).  null is as good as nothing.
+written, an empty mapping, tuple or None of one with a default never is (`omitempty`).  null is as good as
+nothing.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ class Reader:
     def _nothing(self, kind: Any, path: str) -> Any:  # noqa: ANN401
         if get_origin(kind) is Mapping:
             return {}
+        if get_origin(kind) is Sequence:
+            return ()
         raise self.error(path, "is missing")
 
 
@@ -74,6 +77,8 @@ def tree_of(value: Any) -> Any:  # noqa: ANN401
     """The JSON tree of a dataclass; mappings come sorted, as Go writes maps."""
     if isinstance(value, Mapping):
         return {key: tree_of(value[key]) for key in sorted(value)}
+    if isinstance(value, tuple):
+        return [tree_of(each) for each in value]
     if not dataclasses.is_dataclass(value):
         return value
     found = {key: getattr(value, name) for key, (name, _, _) in _fields(type(value)).items()}
@@ -82,7 +87,7 @@ def tree_of(value: Any) -> Any:  # noqa: ANN401
 
 
 def _empty(value: object) -> bool:
-    return value is None or (isinstance(value, (Mapping, str)) and not value)
+    return value is None or (isinstance(value, (Mapping, str, tuple)) and not value)
 
 
 def _fields(kind: type) -> Mapping[str, tuple[str, Any, bool]]:

@@ -19,13 +19,15 @@ _LONE = re.compile("[\ud800-\udfff]")
 Json = dict[str, Any]
 
 
-def go_json(tree: Mapping[str, Any], *, indent: int = 2) -> bytes:
+def go_json(tree: Mapping[str, Any], *, indent: int | None = 2) -> bytes:
     """The bytes that encoding/json of Go 1.22 and later writes with that indentation and a final newline.
 
-    The order of keys is the tree's: a struct's is that of its fields, a map's is sorted.
+    None is `json.Marshal`'s way: one line that does not end.  The order of keys is the tree's: a struct's is
+    that of its fields, a map's is sorted.
     """
-    text = json.dumps(tree, indent=indent, ensure_ascii=False)
-    return text.translate(_ESCAPES).encode() + b"\n"
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(tree, indent=indent, separators=separators, ensure_ascii=False)
+    return text.translate(_ESCAPES).encode() + (b"" if indent is None else b"\n")
 
 
 def parse_object(data: bytes, name: str) -> Json:

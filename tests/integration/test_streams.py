@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from bootimg.sizes import MIB
+from bootimg.streams import releaseindex as release_index
 from bootimg.streams.buildmeta import built
 from bootimg.streams.bump import stream_of, with_marketplace
 from bootimg.streams.choice import read_builds
@@ -75,6 +76,21 @@ def test_go_makes_the_same_stream_of_our_release(reader: Path) -> None:
     release = replace(release, metadata=Metadata(THEN.last_modified))
     wanted = replace(stream(signatures=True), metadata=Metadata(THEN.last_modified))
     assert through_go(reader, "release", release.encoded()) == wanted.encoded()
+
+
+def test_go_writes_the_index_back_byte_for_byte(reader: Path) -> None:
+    index = release_index.parse_index(b"{}", "releases.json", streams.STREAM)
+    for version in ("9.8.20260428-0", "9.8.20260501-0"):
+        container = {"image": "quay.io/a/<&>", "digest": f"sha256:{'1' * 64}", "tags": ["9.8"]}
+        builds = [
+            built(streams.meta(arch, version) | {"base-oscontainer": container}, arch)
+            for arch in streams.IMAGES
+        ]
+        published = Published(streams.BASE, streams.STREAM)
+        release = release_index.index_release(release_of(builds, published), published)
+        index = release_index.with_release(index, streams.STREAM, release, Metadata("2026-04-28T22:40:00Z"))
+    assert len(index.releases[1].oci_images) == len(streams.IMAGES)
+    assert through_go(reader, "index", index.encoded()) == index.encoded()
 
 
 @given(any_stream)

@@ -2,6 +2,7 @@
 //
 //	stream-reader stream    a stream, read and written again
 //	stream-reader release   a release.json, as the architectures of the stream that comes of it
+//	stream-reader index     a releases.json, read and written again in one line
 package main
 
 import (
@@ -34,6 +35,19 @@ func run(what string) error {
 			Metadata:      stream.Metadata{LastModified: found.Metadata.LastModified},
 			Architectures: found.ToStreamArchitectures(),
 		})
+	}
+	if what == "index" {
+		var found release.Index
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&found); err != nil {
+			return err
+		}
+		written, err := json.Marshal(found)
+		if err != nil {
+			return err
+		}
+		_, err = os.Stdout.Write(written)
+		return err
 	}
 	var found stream.Stream
 	decoder.DisallowUnknownFields()
