@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from bootimg.arch import Arch
-from bootimg.atomic import scratch_folder
 from bootimg.cli.app import App
 from bootimg.cli.options import arch_option, builds_option, common, registry_options
 from bootimg.cli.purity import purity_options
 from bootimg.cli.subject import named_build
-from bootimg.cli.unpacked import plain_image
+from bootimg.cli.verified import Verifier
 from bootimg.errors import ExitCode
 from bootimg.printable import printable
-from bootimg.vm.image import image_format, is_archive
+from bootimg.vm.image import is_archive
 
 if TYPE_CHECKING:
-    from bootimg.checks.findings import Finding
-    from bootimg.checks.purity import Purity
     from bootimg.layer.fetch import RegistryOptions
 
 
@@ -36,6 +32,7 @@ Examples:
 @common
 @click.argument("what", metavar="IMAGE|FILE|BUILD")
 @purity_options
+@click.option("--deep", is_flag=True, help="Look into the layer and the disk images of a BUILD too.")
 @click.option("--signed", is_flag=True, help="Every artifact of a BUILD must be signed.")
 @click.option(
     "--key",
@@ -53,6 +50,7 @@ def command(
     what: str,
     purity: str | None,
     allow: tuple[str, ...],
+    deep: bool,
     signed: bool,
     keys: tuple[Path, ...],
     arch: Arch,
@@ -68,47 +66,33 @@ def command(
     from bootimg.checks.findings import errors
     from bootimg.checks.purity import Purity
 
-    mode, path = Purity(purity or "error"), Path(what)
+    path = Path(what)
+    verifier = Verifier(app, registry, Purity(purity or "error"), allow)
+    closed: list[str] = []
     if build := named_build(what, builds, arch):
         from bootimg.checks.build import build_findings
         from bootimg.checks.signaturerules import Signatures
 
         wanted = Signatures(signed, keys)
-        kind, found = "build", build_findings(build, app.events, mode, allow, wanted)
+        kind, found = "build", build_findings(build, app.events, verifier.mode, allow, wanted)
+        # What is damaged may not even open.
+        for key, inside in verifier.opened(build) if deep and not errors(found) else ():
+            found += inside or ()
+            closed += [key] if inside is None else []
     elif (path.is_file() and not is_archive(path)) or path.is_block_device():
-        kind, found = "disk", _disk(app, path, mode, allow)
+        kind, found = "disk", verifier.disk(path)
     else:
-        kind, found = "image", _image(app, what, arch, registry, mode, allow)
+        kind, found = "image", verifier.image(what, arch)
     bad = errors(found)
     document = {
         "kind": kind,
         "subject": what,
         "good": not bad,
         "findings": [each.as_dict() for each in found],
+        **({"not-opened": closed} if deep else {}),
     }
     lines = [f"{each.severity:<8} {each}" for each in found] or [f"{what}: nothing is wrong"]
+    lines += [f"not opened, for it is an archive: {key}" for key in closed]
     app.result(document, "\n".join(map(printable, lines)))
     if bad:
         click.get_current_context().exit(ExitCode.FAILED)
-
-
-def _disk(app: App, path: Path, mode: Purity, allow: Sequence[str]) -> list[Finding]:
-    from bootimg.checks.disk import disk_findings
-
-    # In the cache, for the root filesystem is copied: /tmp may be memory.
-    tmp = app.cache.folder("tmp")
-    with scratch_folder(tmp, "verify-") as folder, plain_image(path, app.cache, app.events) as disk:
-        return disk_findings(disk, image_format(disk), folder, mode, allow, name=path.name)
-
-
-def _image(
-    app: App, what: str, arch: Arch, registry: RegistryOptions, mode: Purity, allow: Sequence[str]
-) -> list[Finding]:
-    from bootimg.checks.image import image_findings
-    from bootimg.layer.fetch import fetch
-    from bootimg.layer.tree import open_tree
-
-    image = fetch(what, arch=arch, cache=app.cache, events=app.events, registry=registry)
-    return image_findings(
-        image, open_tree(image, app.cache, app.events), app.cache.folder("tmp"), mode, allow
-    )

@@ -25,8 +25,8 @@ LACKING = {
 }
 
 
-def verified(built: Built, what: str | Path, code: int) -> list[dict[str, Any]]:
-    done = built.workspace.bootimg("verify", what, "--json", check=False)
+def verified(built: Built, what: str | Path, code: int, *words: str) -> list[dict[str, Any]]:
+    done = built.workspace.bootimg("verify", what, *words, "--json", check=False)
     assert done.returncode == code, done.stderr.decode()
     found: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
     return found
@@ -46,6 +46,13 @@ def test_the_build_is_as_meta_json_says(built: Built, tmp_path: Path) -> None:
         handle.seek(-1, 1)
         handle.write(bytes([byte[0] ^ 1]))
     assert [each["rule"] for each in verified(built, copy, 1)] == ["artifact-digest"]
+
+
+def test_deep_it_is_what_layer_and_disk_are(built: Built) -> None:
+    found = verified(built, built.path, 1, "--deep")
+    assert {each["rule"] for each in found} == {"pivot-program", "pivot-unit"}
+    keys = [each["where"].partition(": ")[0] for each in found]
+    assert {key: keys.count(key) for key in keys} == {"ostree": len(LACKING), "qemu": len(LACKING)}
 
 
 @pytest.mark.parametrize("key", ["ostree", "qemu"])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ast
 import gzip
+import hashlib
+import io
 import json
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +95,38 @@ def test_a_build(tmp_path: Path, name: str) -> None:
 
 
 @needs_tools
+def with_archive(build: Path) -> None:
+    """Have gcp's image of the build be what it is elsewhere: a disk in a tar."""
+    plain, path = io.BytesIO(), build / f"rhcos-{build.parent.name}-gcp.x86_64.tar.gz"
+    with tarfile.open(fileobj=plain, mode="w", format=tarfile.GNU_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo("disk.raw"))
+    rewritten(path, gzip.compress(plain.getvalue(), mtime=0))
+    meta = json.loads((build / "meta.json").read_bytes())
+    data = path.read_bytes()
+    meta["images"]["gcp"] |= {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+    (build / "meta.json").write_text(json.dumps(meta))
+
+
+@needs_tools
+def test_deep_a_build_is_opened(tmp_path: Path) -> None:
+    build, cache = make(tmp_path), tmp_path / "cache"
+    with_archive(build)
+    assert findings(run(build, "--json", cache=cache)) == []
+    text = run(build, "--deep", "--json", cache=cache, code=ExitCode.FAILED)
+    assert json.loads(text)["not-opened"] == ["gcp"]
+    places = {(each["where"].partition(": ")[0], each["rule"]) for each in findings(text)}
+    assert {("qemu", "disk-unreadable"), ("metal", "disk-unreadable"), ("ostree", "packages-missing")} <= places
+    assert {key for key, _ in places} == {"ostree", "qemu", "metal"}
+    assert "not opened, for it is an archive: gcp" in run(build, "--deep", cache=cache, code=ExitCode.FAILED)
+
+
+def test_deep_a_damaged_build_stays_closed(tmp_path: Path) -> None:
+    build = make(tmp_path)
+    rewritten(build / QEMU, b"qcow3")
+    found = findings(run(build, "--deep", "--json", cache=tmp_path / "cache", code=ExitCode.FAILED))
+    assert [each["rule"] for each in found] == ["artifact-digest"]
+
+
 def test_a_disk_compressed_or_not(tmp_path: Path) -> None:
     disk = disk_of(tmp_path).make(tmp_path)
     packed, cache = tmp_path / "disk.raw.gz", tmp_path / "cache"
