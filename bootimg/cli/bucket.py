@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
-def _names(ctx: click.Context, parameter: click.Parameter, value: Iterable[str]) -> tuple[str, ...]:
+def split_names(ctx: click.Context, parameter: click.Parameter, value: Iterable[str]) -> tuple[str, ...]:
+    """A callback: the names of an option that takes several, each once."""
     return tuple(dict.fromkeys(name for words in value for name in words.split(",") if name))
 
 
 def _arches(ctx: click.Context, parameter: click.Parameter, value: Iterable[str]) -> tuple[Arch, ...] | None:
     """The architectures; none at all for `all`, None where nothing was said."""
-    names = _names(ctx, parameter, value)
+    names = split_names(ctx, parameter, value)
     if not names:
         return None
     return () if "all" in names else tuple(Arch.parse(name) for name in names)
@@ -58,6 +59,14 @@ def _place_options(function: Decorated) -> Decorated:
     return decorated  # type: ignore[no-any-return]
 
 
+arches_option = click.option(
+    "--arch",
+    "arches",
+    multiple=True,
+    metavar="ARCH|all",
+    callback=_arches,
+    help="Only this architecture; repeatable.",
+)
 endpoint_option = click.option(
     "--endpoint-url",
     metavar="URL",
@@ -75,9 +84,8 @@ acl_option = click.option(
 _PLACE = (
     click.argument("url", envvar="BOOTIMG_BUILDS_URL"),
     click.option("--build", default="latest", show_default=True, help="Which build."),
-    click.option("--arch", "arches", multiple=True, metavar="ARCH|all", callback=_arches,
-                 help="Only this architecture; repeatable."),
-    click.option("--artifact", "artifacts", multiple=True, metavar="NAME[,NAME…]", callback=_names,
+    arches_option,
+    click.option("--artifact", "artifacts", multiple=True, metavar="NAME[,NAME…]", callback=split_names,
                  help="Which artifacts, by their keys in meta.json; repeatable."),
     endpoint_option,
     click.option("--no-sign-request", is_flag=True, help="Anonymously, as public buckets allow it."),

@@ -7,6 +7,7 @@ import click
 from bootimg.cli.streamcheck import diff, lint
 from bootimg.cli.streamindex import index
 from bootimg.cli.streammake import bump, generate, merge
+from bootimg.cli.streammirror import mirror
 
 
 @click.group("stream", context_settings={"max_content_width": 100})
@@ -17,5 +18,5 @@ def command() -> None:
     """
 
 
-for each in (generate, bump, lint, diff, merge, index):
+for each in (generate, bump, lint, diff, merge, index, mirror):
     command.add_command(each)

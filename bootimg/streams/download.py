@@ -7,7 +7,7 @@ import http.client
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -80,14 +80,29 @@ def _read(url: str, limit: int) -> bytes:
     return data
 
 
-def digest(url: str) -> Downloaded:
-    """Digest and size of what a URL has; nothing of it is kept."""
+def digest(
+    url: str, put: Callable[[bytes], None] = lambda _: None, *, limit: int | None = None
+) -> Downloaded:
+    """Digest and size of what a URL has, at most `limit` bytes; `put` gets it piece by piece."""
     sha256, size = hashlib.sha256(), 0
-    with _told(url):
-        for chunk in _chunks(url):
-            sha256.update(chunk)
-            size += len(chunk)
+    # What goes wrong in `put` is no fault of the server's.
+    for chunk in _told_chunks(url):
+        sha256.update(chunk)
+        size += len(chunk)
+        if limit is not None and size > limit:
+            raise _failed(url, f"it has more than {limit} bytes")
+        put(chunk)
     return Downloaded(sha256.hexdigest(), size)
+
+
+def _told_chunks(url: str) -> Iterator[bytes]:
+    chunks = _chunks(url)
+    while True:
+        with _told(url):
+            chunk = next(chunks, None)
+        if chunk is None:
+            return
+        yield chunk
 
 
 def _chunks(url: str) -> Iterator[bytes]:

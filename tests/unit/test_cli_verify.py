@@ -115,7 +115,11 @@ def test_deep_a_build_is_opened(tmp_path: Path) -> None:
     text = run(build, "--deep", "--json", cache=cache, code=ExitCode.FAILED)
     assert json.loads(text)["not-opened"] == ["gcp"]
     places = {(each["where"].partition(": ")[0], each["rule"]) for each in findings(text)}
-    assert {("qemu", "disk-unreadable"), ("metal", "disk-unreadable"), ("ostree", "packages-missing")} <= places
+    assert {
+        ("qemu", "disk-unreadable"),
+        ("metal", "disk-unreadable"),
+        ("ostree", "packages-missing"),
+    } <= places
     assert {key for key, _ in places} == {"ostree", "qemu", "metal"}
     assert "not opened, for it is an archive: gcp" in run(build, "--deep", cache=cache, code=ExitCode.FAILED)
 
