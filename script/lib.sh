@@ -33,7 +33,7 @@ packages() {
         dnf:layer) echo "mmdebstrap debian-keyring arch-test rpm zstd" ;;
         dnf:test) echo "umoci docker-distribution erofs-utils gdisk ostree policycoreutils ShellCheck" \
                        "util-linux-script genisoimage git grub2-pc-modules grub2-tools-minimal openssl osbuild xz zstd" \
-                       "buildah podman chromium-headless" ;;
+                       "buildah podman chromium" ;;
         dnf:tools)
             echo "gcc pkgconf-pkg-config openssl-devel libzstd-devel xz-devel ostree-devel libblkid-devel" ;;
         esac

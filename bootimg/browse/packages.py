@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from bootimg.arch import Arch
 from bootimg.atomic import scratch_folder
@@ -64,11 +63,10 @@ class PackageReader:
 
     def _committed(self, build: ArchBuild) -> Sequence[Package] | None:
         path = build.folder / COMMIT_META
-        try:
-            with path.open("rb") as file:
-                return in_order(parse_list(file.read(_LIMIT), str(path), COMMIT_KEY))
-        except FileNotFoundError:
+        if not path.is_file():
             return None
+        with path.open("rb") as file:
+            return in_order(parse_list(file.read(_LIMIT), str(path), COMMIT_KEY))
 
     def _archived(self, build: ArchBuild) -> Sequence[Package] | None:
         name = build.image(_ARCHIVE).get("path")
@@ -89,4 +87,4 @@ class PackageReader:
             yield self.cache
             return
         with scratch_folder(self.cache.folder("tmp"), "browse-") as folder:
-            yield Cache(Path(folder))
+            yield Cache(folder)

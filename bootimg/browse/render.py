@@ -61,7 +61,9 @@ def _shown(value: object) -> object:
     """A value in a page: nothing for None, and no text that changes how what is around it is read."""
     if isinstance(value, Markup):
         return value
-    return "" if value is None else printable(str(value))
+    text = "" if value is None else str(value)
+    # Pages have a million values, and hardly one that has to be looked at character by character.
+    return text if text.isprintable() else printable(text)
 
 
 def _policy(style: str, scripts: Sequence[str]) -> str:

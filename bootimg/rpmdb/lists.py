@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any, TypeVar
 
 from bootimg.errors import BootimgError
@@ -23,8 +24,11 @@ Value = TypeVar("Value")
 
 def in_order(packages: Iterable[Package]) -> list[Package]:
     """By name, those of one name from the oldest to the newest; signing keys are left out."""
-    found = sorted((each for each in packages if not each.is_key), key=lambda each: each.arch or "")
-    return sorted(sorted(found, key=version_key), key=lambda each: each.name)
+    real = (each for each in packages if not each.is_key)
+    found = sorted(real, key=lambda each: (each.name, each.arch or ""))
+    # Few names have several packages, and comparing versions takes long.
+    groups = groupby(found, key=lambda each: each.name)
+    return [each for _, group in groups for each in sorted(group, key=version_key)]
 
 
 def dump_list(packages: Iterable[Package]) -> bytes:

@@ -21,7 +21,7 @@ from tests.unit import sites
 from tests.unit.sites import NEW, NEWEST, OLD
 from tests.unit.test_browse import Page
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "headless_shell"))), None)
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 PATH = "prod/streams/rhel-9.8"
 

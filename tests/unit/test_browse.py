@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import click
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +26,7 @@ from bootimg.browse.links import artifacts_of, href, quoted
 from bootimg.browse.publish import MARK, publish, require_replaceable
 from bootimg.browse.tree import predecessors, read_tree
 from bootimg.builds.record import Record, change_record
+from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.rpmdb.lists import in_order
 from bootimg.rpmdb.package import Package
@@ -228,6 +231,18 @@ def test_a_stream_of_several_releases_and_of_other_builds_says_so(tree: Path, tm
     assert "mixed releases" in page(tmp_path / "site", "index.html").text
 
 
+def test_the_commands_on_a_page_are_commands(site: Path) -> None:
+    lines = page(site, "builds", NEW, "index.html").text.splitlines()
+    commands = [shlex.split(line)[1:] for line in lines if line.startswith("bootimg ")]
+    assert [words[0] for words in commands[:3]] == ["builds", "verify", "rpmdb"]
+    for words in commands:
+        command = bootimg.get_command(click.Context(bootimg), words[0])
+        assert command is not None
+        while isinstance(command, click.Group):
+            command = command.commands[words.pop(1)]
+        command.make_context(words[0], words[1:], resilient_parsing=False)
+
+
 @pytest.mark.skipif(not shutil.which("sha256sum"), reason="sha256sum is not installed")
 def test_sha256sum_checks_the_artifacts(site: Path, tree: Path) -> None:
     sums = site / "arches" / NEW / "x86_64" / "SHA256SUMS"
@@ -294,6 +309,9 @@ def test_a_folder_of_somebody_else_is_left_alone(tree: Path, tmp_path: Path, cap
         with pytest.raises(BootimgError) as caught:
             require_replaceable(place)
         assert caught.value.id == "site-foreign"
+    with pytest.raises(BootimgError) as caught:
+        require_replaceable(Path("/proc"))
+    assert caught.value.id == "folder-not-writable"
     browse(tree, link, code=ExitCode.USAGE)
     assert "site-foreign" in capsys.readouterr().err
     assert (tmp_path / "letter").read_text() == "dear"
