@@ -19,8 +19,7 @@ class Verb:
     summary: str
 
 
-IMAGES, CONTENT = "Make and boot images", "Packages, versions and streams"
-BUILDS = "The tree of builds"
+IMAGES, CONTENT = "Make and boot images", "Builds, packages and streams"
 MACHINE = "This machine and bootimg itself"
 
 VERBS: Mapping[str, Verb] = {
@@ -33,8 +32,9 @@ VERBS: Mapping[str, Verb] = {
     "verify": Verb("bootimg.cli.verify", IMAGES, "Say whether a layer, a disk or a build may ship."),
     "manifest": Verb("bootimg.cli.manifest", IMAGES, "Print the osbuild manifest of an image."),
     "platforms": Verb("bootimg.cli.platforms", IMAGES, "List the platforms images are made for."),
-    "builds": Verb("bootimg.cli.builds", BUILDS, "List, show, remove, fetch and push builds."),
-    "sign": Verb("bootimg.cli.sign", BUILDS, "Sign the artifacts of a build."),
+    "builds": Verb("bootimg.cli.builds", CONTENT, "List, show, remove, fetch and push builds."),
+    "sign": Verb("bootimg.cli.sign", CONTENT, "Sign the artifacts of a build."),
+    "browse": Verb("bootimg.cli.browse", CONTENT, "Write the release browser: builds as plain HTML."),
     "rpmdb": Verb("bootimg.cli.rpmdb", CONTENT, "List and compare the packages of images."),
     "version": Verb("bootimg.cli.version", CONTENT, "Say what version a stream's next build has."),
     "stream": Verb("bootimg.cli.stream", CONTENT, "Make and check the metadata that installers read."),

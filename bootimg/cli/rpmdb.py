@@ -26,7 +26,7 @@ _IMAGE_KEY = "ostree"
 _full_option = click.option(
     "--full", is_flag=True, help="Every package, with its architecture, where oc shows one of a name."
 )
-_lists_option = click.option(
+lists_option = click.option(
     "--rpmdb-cache",
     "lists",
     type=click.Path(path_type=Path, file_okay=False),
@@ -91,7 +91,7 @@ Examples:
 @_images
 @click.argument("image", metavar="IMAGE|BUILD")
 @_full_option
-@_lists_option
+@lists_option
 def list_(app: App, fetched: _Fetched, image: str, full: bool, lists: Path | None) -> None:
     """List the packages of an image."""
     from bootimg.rpmdb.lists import all_versions, in_order, versions
@@ -114,7 +114,7 @@ Examples:
 @click.argument("old", metavar="OLD")
 @click.argument("new", metavar="NEW")
 @_full_option
-@_lists_option
+@lists_option
 def diff(app: App, fetched: _Fetched, old: str, new: str, full: bool, lists: Path | None) -> None:
     """Say how the packages of the image or build NEW differ from those of OLD."""
     from bootimg.rpmdb.lists import all_versions, difference, versions
@@ -149,10 +149,12 @@ def _changes(
     document: Mapping[str, Mapping[str, Any]], old: Iterable[Package], new: Iterable[Package]
 ) -> Iterator[str]:
     """The difference for people: whether what changed is newer or older, as far as RPM's rules can tell."""
+    from bootimg.rpmdb.evr import direction
+
     newest = [{each.name: each for each in packages} for packages in (old, new)]
     width = max((len(name) for part in document.values() for name in part), default=0)
     for name, change in document.get("changed", {}).items():
-        mark = _mark(newest[0][name], newest[1][name])
+        mark = direction(newest[0][name], newest[1][name])
         yield f"{mark:<10} {name:<{width}}  {_words(change['old'])} → {_words(change['new'])}"
     for kind in ("added", "removed"):
         yield from (
@@ -162,12 +164,3 @@ def _changes(
 
 def _words(what: str | list[str]) -> str:
     return what if isinstance(what, str) else ", ".join(what)
-
-
-def _mark(old: Package, new: Package) -> str:
-    from bootimg.rpmdb.evr import compare_packages
-    from bootimg.rpmdb.package import Kind
-
-    if Kind.DEB in (old.kind, new.kind):
-        return "changed"
-    return {-1: "upgraded", 0: "changed", 1: "downgraded"}[compare_packages(old, new)]

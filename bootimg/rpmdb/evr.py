@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import cmp_to_key
 
-from bootimg.rpmdb.package import Package
+from bootimg.rpmdb.package import Kind, Package
 
 _SEGMENT = re.compile(r"[~^]|[0-9]+|[A-Za-z]+")
 _END = ""
@@ -52,3 +52,10 @@ def compare_packages(one: Package, other: Package) -> int:
 
 version_key = cmp_to_key(compare_packages)
 """For `sorted`: packages from the oldest to the newest."""
+
+
+def direction(old: Package, new: Package) -> str:
+    """`upgraded`, `downgraded`, or `changed`: between packages of Debian too, whose order is another."""
+    if Kind.DEB in (old.kind, new.kind):
+        return "changed"
+    return {-1: "upgraded", 0: "changed", 1: "downgraded"}[compare_packages(old, new)]

@@ -1,13 +1,15 @@
 """Lists of packages in the forms that `oc adm release info --rpmdb` and node images have.
 
 A list is kept as `{"rpmdb.pkglist": [[name, epoch, version, release, arch], …]}`, all of them strings.
-As oc shows it, it is an object of `[epoch:]version-release` by name: of several by one name the last counts.
+coreos-assembler's commitmeta.json has such rows under a key of rpm-ostree's.  As oc shows it, a list is an
+object of `[epoch:]version-release` by name: of several by one name the last counts.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from typing import Any, TypeVar
 
 from bootimg.errors import BootimgError
@@ -15,13 +17,18 @@ from bootimg.rpmdb.evr import version_key
 from bootimg.rpmdb.package import Package
 
 _KEY, _NONE = "rpmdb.pkglist", "(none)"
+COMMIT_KEY = "rpmostree.rpmdb.pkglist"
+"""The key of the list in commitmeta.json."""
 Value = TypeVar("Value")
 
 
 def in_order(packages: Iterable[Package]) -> list[Package]:
     """By name, those of one name from the oldest to the newest; signing keys are left out."""
-    found = sorted((each for each in packages if not each.is_key), key=lambda each: each.arch or "")
-    return sorted(sorted(found, key=version_key), key=lambda each: each.name)
+    real = (each for each in packages if not each.is_key)
+    found = sorted(real, key=lambda each: (each.name, each.arch or ""))
+    # Few names have several packages, and comparing versions takes long.
+    groups = groupby(found, key=lambda each: each.name)
+    return [each for _, group in groups for each in sorted(group, key=version_key)]
 
 
 def dump_list(packages: Iterable[Package]) -> bytes:
@@ -31,10 +38,10 @@ def dump_list(packages: Iterable[Package]) -> bytes:
     return json.dumps({_KEY: rows}).encode()
 
 
-def parse_list(data: bytes, where: str) -> list[Package]:
+def parse_list(data: bytes, where: str, key: str = _KEY) -> list[Package]:
     """A list that was kept, in its order; `rpmdb-list-malformed` names `where`."""
     try:
-        return [package for row in json.loads(data)[_KEY] if not (package := _package(row)).is_key]
+        return [package for row in json.loads(data)[key] if not (package := _package(row)).is_key]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise BootimgError(
             "rpmdb-list-malformed",

@@ -34,14 +34,22 @@ class Downloaded:
     size: int
 
 
-def require_http(url: str) -> str:
-    """The URL without its final slashes, if it is an absolute one of http or https."""
+def is_http(url: str) -> bool:
+    """Whether it is an absolute URL of http or https, all of it printable and without spaces."""
     try:
         parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable()
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and _is_plain(url)
     except ValueError:
-        good = False
-    if not good or " " in url:
+        return False
+
+
+def _is_plain(url: str) -> bool:
+    return url.isprintable() and " " not in url
+
+
+def require_http(url: str) -> str:
+    """The URL without its final slashes, if it is an absolute one of http or https."""
+    if not is_http(url):
         raise BootimgError(
             "stream-url-invalid",
             f"{url!r:.200} is no URL of http or https",

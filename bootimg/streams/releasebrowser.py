@@ -51,10 +51,14 @@ def release_url(browser: str, stream: str, version: str, arch: str) -> str:
 
 def diff_url(browser: str, old: tuple[str, str], new: tuple[str, str], arch: str) -> str:
     """The page that compares two builds, each a stream's path and a version."""
-    query = _query(
+    return f"https://{browser}/diff.html?{diff_query(old, new, arch)}"
+
+
+def diff_query(old: tuple[str, str], new: tuple[str, str], arch: str) -> str:
+    """The query of that page."""
+    return _query(
         first_stream=old[0], first_release=old[1], second_stream=new[0], second_release=new[1], arch=arch
     )
-    return f"https://{browser}/diff.html?{query}"
 
 
 def _query(**values: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bootimg.platform import platforms
-from tests.unit import oci
+from tests.unit import oci, sites
 
 ROOT = Path(__file__).parents[2]
 
@@ -110,6 +110,12 @@ def test_installed_program_renders_the_manifest_of_an_image(installed: Path, tmp
     document = json.loads(run(str(installed / "bootimg"), *words, cwd=tmp_path))
     assert document["version"] == "2"
     assert "raw-image" in {pipeline["name"] for pipeline in document["pipelines"]}
+
+
+def test_installed_program_makes_the_release_browser(installed: Path, tmp_path: Path) -> None:
+    sites.write_tree(tmp_path / "builds")
+    run(str(installed / "bootimg"), "browse", "-o", "site", "--cache", "cache", cwd=tmp_path)
+    assert (tmp_path / "site" / "index.html").read_text().startswith("<!doctype html>")
 
 
 def test_a_plugin_of_its_own_package_is_a_platform_like_the_others(extended: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from bootimg.errors import BootimgError, ExitCode
 
 HEAVY = {
     "asyncio", "bootimg.layer", "bootimg.platform", "concurrent", "email", "http", "importlib.metadata",
-    "isal", "jsonschema", "rich", "simpleeval", "ssl", "subprocess", "tarfile", "yaml", "zstandard",
+    "isal", "jinja2", "jsonschema", "rich", "simpleeval", "ssl", "subprocess", "tarfile", "yaml", "zstandard",
 }  # fmt: skip
 
 

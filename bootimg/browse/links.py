@@ -1,0 +1,83 @@
+"""Where the pages of the site are, and where artifacts are.  Names are anybody's: each is quoted whole."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from bootimg.browse.tree import ArchBuild
+from bootimg.builds.layout import SIGNATURE
+from bootimg.builds.state import Artifact, FileState
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.streams.download import is_http
+
+INDEX, DIFF = "index.html", "diff.html"
+SUMS = "SHA256SUMS"
+
+
+def build_page(build_id: str) -> str:
+    """The path of a build's page in the site."""
+    return f"builds/{build_id}/index.html"
+
+
+def arch_file(build_id: str, arch: str, name: str) -> str:
+    """The path of a file about a build of one architecture."""
+    return f"arches/{build_id}/{arch}/{name}"
+
+
+def href(page: str, target: str) -> str:
+    """A relative link from one path in the site to another."""
+    return "../" * page.count("/") + quoted(target)
+
+
+def quoted(path: str) -> str:
+    """A path as a URL has it: no name in it is a scheme, a query or a fragment."""
+    return "/".join(quote(part, safe="") for part in path.split("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Artifacts:
+    """Where artifacts are: below `url`, or in `tree`, a relative URL of the builds from the site's folder."""
+
+    url: str | None = None
+    tree: str | None = None
+
+    def href(self, page: str, build: ArchBuild, artifact: Artifact) -> str | None:
+        """The link to an artifact from a page; None where nothing is said to be there."""
+        if artifact.path is None or (artifact.state is FileState.ABSENT and self.url is None):
+            return None
+        path = quoted(f"{build.id}/{build.arch}/{artifact.path}")
+        if self.url is not None:
+            return f"{self.url}/{path}"
+        return f"{'../' * page.count('/')}{self.tree}/{path}" if self.tree is not None else None
+
+    def signature(self, page: str, build: ArchBuild, artifact: Artifact) -> str | None:
+        """The link to an artifact's signature, if it has one."""
+        found = self.href(page, build, artifact)
+        return f"{found}{SIGNATURE}" if found and artifact.signed else None
+
+
+def artifacts_of(builds: Path, site: Path, url: str | None) -> Artifacts:
+    """Artifacts below `url`; without one, in the tree where it is beside or around the site.
+
+    `site-url-invalid` for a URL that is none of http or https.
+    """
+    if url is not None:
+        return Artifacts(url=_checked(url))
+    tree, folder = builds.resolve(), site.resolve()
+    near = tree.parent == folder.parent or tree in folder.parents
+    return Artifacts(tree=quoted(os.path.relpath(tree, folder)) if near else None)
+
+
+def _checked(url: str) -> str:
+    if not is_http(url) or "?" in url or "#" in url:
+        raise BootimgError(
+            "site-url-invalid",
+            f"{url!r:.200} is no URL of http or https below which builds can be",
+            hint="name where builds.json is, such as"
+            " https://rhcos.mirror.openshift.com/art/storage/prod/streams/rhel-9.6/builds",
+            exit_code=ExitCode.USAGE,
+        )
+    return url.rstrip("/")

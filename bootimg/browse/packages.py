@@ -1,0 +1,90 @@
+"""The packages of builds: read once for each layer, kept by its digest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bootimg.arch import Arch
+from bootimg.atomic import scratch_folder
+from bootimg.browse.tree import ArchBuild
+from bootimg.builds.names import safe_name
+from bootimg.cache import Cache
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.events import Events
+from bootimg.layer.fetch import RegistryOptions, inspect
+from bootimg.layer.tree import is_open_tree
+from bootimg.rpmdb.listcache import ListCache
+from bootimg.rpmdb.lists import COMMIT_KEY, dump_list, in_order, parse_list
+from bootimg.rpmdb.ofimage import Source
+from bootimg.rpmdb.package import Package
+
+COMMIT_META = "commitmeta.json"
+"""Where coreos-assembler keeps what rpm-ostree says of a commit, its packages too."""
+_LIMIT = 64 << 20
+_ARCHIVE = "ostree"
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """The packages of a build, in order; None with the reason where they are not known."""
+
+    found: Sequence[Package] | None
+    reason: str = ""
+
+
+@dataclass
+class PackageReader:
+    """Reads packages; `lists` is the folder where lists are kept.
+
+    Packages that are equal are one object, as hundreds of builds have much the same.
+    """
+
+    cache: Cache
+    events: Events
+    lists: ListCache
+    _known: dict[Package, Package] = field(default_factory=dict)
+
+    def read(self, build: ArchBuild) -> Packages:
+        """The packages of a build; a database that cannot be read is told, and is a reason."""
+        if build.state.problem is not None:
+            return Packages(None, build.state.problem)
+        try:
+            packages = self._committed(build) or self._archived(build)
+        except BootimgError as error:
+            if error.id == "no-space-left" or error.exit_code is ExitCode.ENVIRONMENT:
+                raise
+            self.events.message(f"{build.id} {build.arch}: {error.message}", "warning")
+            return Packages(None, error.message)
+        if packages is None:
+            return Packages(None, "the layer's archive is not in this tree of builds")
+        return Packages([self._known.setdefault(each, each) for each in packages])
+
+    def _committed(self, build: ArchBuild) -> Sequence[Package] | None:
+        path = build.folder / COMMIT_META
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return in_order(parse_list(file.read(_LIMIT), str(path), COMMIT_KEY))
+
+    def _archived(self, build: ArchBuild) -> Sequence[Package] | None:
+        name = build.image(_ARCHIVE).get("path")
+        path = build.folder / safe_name(name, str(build.folder)) if name else None
+        if path is None or path.suffix != ".ociarchive" or not path.is_file():
+            return None
+        reference, arch = f"oci-archive:{path.absolute()}", Arch.parse(build.arch)
+        with self._cache_for(reference, arch) as cache:
+            source = Source(arch=arch, cache=cache, events=self.events, registry=RegistryOptions(),
+                            lists=self.lists)  # fmt: skip
+            # A list that is read for the first time has to be the same as one that was kept.
+            return in_order(parse_list(dump_list(source.packages(reference)), str(path)))
+
+    @contextmanager
+    def _cache_for(self, reference: str, arch: Arch) -> Iterator[Cache]:
+        """The cache, if it has the layers; else one that goes at once, as no build is made of them."""
+        if is_open_tree(inspect(reference, arch), self.cache):
+            yield self.cache
+            return
+        with scratch_folder(self.cache.folder("tmp"), "browse-") as folder:
+            yield Cache(folder)

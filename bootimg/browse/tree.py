@@ -1,0 +1,133 @@
+"""The builds that are shown: what their files say, whoever wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bootimg.arch import Arch
+from bootimg.builds.layout import META
+from bootimg.builds.meta import read_json
+from bootimg.builds.record import NOTHING, Record, read_record
+from bootimg.builds.state import ArchState, BuildState, build_states
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.streams.releasebrowser import stream_for_version, stream_of
+
+_PREFIX = "coreos-assembler"
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchBuild:
+    """A build of one architecture; `meta` and `record` are empty where `state.problem` says why."""
+
+    id: str
+    folder: Path
+    state: ArchState
+    meta: Json
+    record: Record = NOTHING
+
+    @property
+    def arch(self) -> str:
+        """The name of its folder, which need not be an architecture that bootimg knows."""
+        return self.state.arch
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The layer's labels that are texts."""
+        found = self.meta.get(f"{_PREFIX}.oci-imported-labels")
+        pairs = found.items() if isinstance(found, dict) else ()
+        return {key: value for key, value in pairs if isinstance(value, str)}
+
+    @property
+    def stream(self) -> str:
+        """The stream's name; empty where nothing tells it."""
+        path = stream_for_version(self.id) or ""
+        branch = self.text(f"{_PREFIX}.container-config-git", "branch")
+        found = (self.labels.get("com.coreos.stream"), self.record.stream, path.rpartition("/")[2], branch)
+        return next((each for each in found if each and each != "HEAD"), "")
+
+    @property
+    def stream_path(self) -> str:
+        """The stream as links to a release browser name it, such as prod/streams/rhel-9.6."""
+        suffix = "" if self.arch == Arch.X86_64 else f"-{self.arch}"
+        return stream_of(self.labels, self.id, suffix) or f"prod/streams/{self.stream}"
+
+    @property
+    def created(self) -> str:
+        """When its layer was made (RFC 3339), if it says so."""
+        return self.text(f"{_PREFIX}.build-timestamp") or self.text("ostree-timestamp")
+
+    def text(self, *path: str) -> str:
+        """The text at a path of meta.json; empty where there is none."""
+        found: object = self.meta
+        for key in path:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found if isinstance(found, str) else ""
+
+    def image(self, key: str) -> Json:
+        """The entry of an artifact in meta.json; empty if there is none."""
+        images = self.meta.get("images")
+        entry = images.get(key) if isinstance(images, dict) else None
+        return entry if isinstance(entry, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build of all its architectures."""
+
+    state: BuildState
+    arches: Sequence[ArchBuild]
+
+    @property
+    def id(self) -> str:
+        """The build's id."""
+        return self.state.id
+
+
+def read_tree(builds: Path) -> list[Build]:
+    """Every build, newest first; `build-not-found` where there is none at all."""
+    # An index that somebody has edited may name a build twice.
+    states = {each.id: each for each in reversed(build_states(builds))}
+    if not states:
+        raise BootimgError(
+            "build-not-found",
+            f"{builds} holds no builds",
+            hint="name the tree of builds, where builds.json is, with --builds",
+            exit_code=ExitCode.USAGE,
+        )
+    return [Build(each, [*_arches(builds, each)]) for each in reversed(states.values())]
+
+
+def predecessors(builds: Sequence[Build]) -> Mapping[tuple[str, str], Sequence[ArchBuild]]:
+    """By id and architecture: the older builds of the same stream, the nearest first.
+
+    A build that builds.json does not list has none, and is none of another.
+    """
+    lines: dict[tuple[str, str], list[ArchBuild]] = {}
+    found: dict[tuple[str, str], Sequence[ArchBuild]] = {}
+    for build in reversed([each for each in builds if each.state.listed]):
+        for each in build.arches:
+            if each.stream:
+                line = lines.setdefault((each.stream, each.arch), [])
+                found[each.id, each.arch] = line[::-1]
+                line.append(each)
+    return found
+
+
+def _arches(builds: Path, state: BuildState) -> Iterator[ArchBuild]:
+    for each in state.arches:
+        folder = builds / state.id / each.arch
+        yield _arch(state.id, folder, each)
+
+
+def _arch(build_id: str, folder: Path, state: ArchState) -> ArchBuild:
+    empty = ArchBuild(id=build_id, folder=folder, state=state, meta={})
+    if state.problem is not None:
+        return empty
+    try:
+        return replace(empty, meta=read_json(folder / META), record=read_record(folder))
+    except BootimgError as error:
+        return replace(empty, state=replace(state, problem=error.message))

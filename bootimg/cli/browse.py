@@ -1,0 +1,65 @@
+"""`bootimg browse`: the release browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bootimg.cli.app import App
+from bootimg.cli.options import common
+from bootimg.cli.rpmdb import lists_option
+
+_LISTS = "package-lists"
+
+
+@click.command(
+    epilog="""\
+\b
+Examples:
+  bootimg browse -o site
+  bootimg browse --builds builds -o site --stream-metadata coreos-rhel-9.json \\
+    --builds-url https://rhcos.mirror.openshift.com/art/storage/prod/streams/rhel-9.6/builds""",
+)
+@common
+@click.option("--builds", type=click.Path(path_type=Path, file_okay=False), default=Path("builds"),
+              show_default=True, metavar="DIR", envvar="BOOTIMG_BUILDS", show_envvar=True,
+              help="The tree of builds.")  # fmt: skip
+@click.option("-o", "--output", type=click.Path(path_type=Path, file_okay=False), required=True,
+              metavar="DIR", help="The site's folder; one that bootimg made before is replaced.")  # fmt: skip
+@click.option("--stream-metadata", "metadata", multiple=True, metavar="FILE",
+              type=click.Path(path_type=Path, dir_okay=False),
+              help="Show the state of this stream too; repeatable.")  # fmt: skip
+@click.option("--builds-url", "url", metavar="URL", envvar="BOOTIMG_BROWSE_BUILDS_URL", show_envvar=True,
+              help="Where the tree is published, for links to artifacts.  [default: the tree itself, where"
+              " it is beside the site]")  # fmt: skip
+@lists_option
+def command(
+    app: App, builds: Path, output: Path, metadata: tuple[Path, ...], url: str | None, lists: Path | None
+) -> None:
+    """Write the release browser of a tree of builds: plain HTML for any server, or none."""
+    from bootimg.browse.links import artifacts_of
+    from bootimg.browse.packages import PackageReader
+    from bootimg.browse.pages import pages
+    from bootimg.browse.publish import publish, require_replaceable
+    from bootimg.browse.site import read_site
+    from bootimg.rpmdb.listcache import ListCache
+
+    require_replaceable(output)
+    artifacts = artifacts_of(builds, output, url)
+    reader = PackageReader(app.cache, app.events, ListCache(lists or app.cache.folder(_LISTS)))
+    site = read_site(builds, metadata, artifacts, reader)
+    count = publish(output, pages(site))
+    unknown = [
+        {"id": build, "arch": arch, "reason": found.reason}
+        for (build, arch), found in site.packages.items()
+        if found.found is None
+    ]
+    document = {
+        "path": str(output),
+        "files": count,
+        "builds": len(site.builds),
+        "streams": [each.stream.stream for each in site.streams],
+        "without-packages": unknown,
+    }
+    app.result(document, f"{output / 'index.html'}\n{len(site.builds)} builds, {len(site.streams)} streams")
