@@ -11,12 +11,14 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.loaders import JSONFileLoader
 from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 
@@ -41,6 +43,15 @@ from .test_builds import X86, make_build
 
 URL = "s3://art/prod/builds"
 PREFIX = "prod/builds"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def descriptions() -> Iterator[None]:
+    """boto3's descriptions of services are parsed once, not for every client."""
+    parsed = cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: parsed(path))
+        yield
 
 
 @pytest.fixture(scope="module")

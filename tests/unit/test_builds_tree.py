@@ -226,7 +226,7 @@ nearly: dict[str, st.SearchStrategy[Any]] = {
 documents = st.fixed_dictionaries({}, optional=nearly) | json_values
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(index=documents, meta=documents, record=documents, other=documents)
 def test_whatever_is_in_the_files_there_is_an_answer_or_an_error_with_an_id(
     tmp_path: Path, index: object, meta: object, record: object, other: object

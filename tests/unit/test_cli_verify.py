@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import ast
-import gzip
 import json
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +13,10 @@ import pytest
 from bootimg.checks.rules import Rule
 from bootimg.cli.docs import rule_table
 from bootimg.errors import ExitCode
+from bootimg.formats import Compressor
 from tests.unit import oci
+from tests.unit.disks import write
+from tests.unit.program import program
 from tests.unit.test_checks_builds import QEMU, make, rewritten
 from tests.unit.test_checks_disks import disk_of, needs_tools
 from tests.unit.test_checks_versions import RELEASE, pivoting
@@ -28,8 +27,7 @@ KEYS = ["rule", "severity", "where", "evidence", "message"]
 
 
 def run(*words: str | Path, cache: Path, code: int = 0) -> str:
-    argv = [sys.executable, "-m", "bootimg", "verify", *map(str, words), "--cache", str(cache)]
-    done = subprocess.run([*argv, "--arch", "x86_64"], capture_output=True, text=True)
+    done = program("verify", *words, "--cache", cache, "--arch", "x86_64")
     assert done.returncode == code, done.stderr + done.stdout
     return done.stderr if code == ExitCode.USAGE else done.stdout
 
@@ -94,9 +92,8 @@ def test_a_build(tmp_path: Path, name: str) -> None:
 @needs_tools
 def test_a_disk_compressed_or_not(tmp_path: Path) -> None:
     disk = disk_of(tmp_path).make(tmp_path)
-    packed, cache = tmp_path / "disk.raw.gz", tmp_path / "cache"
-    with disk.open("rb") as source, gzip.open(packed, "wb", compresslevel=1) as target:
-        shutil.copyfileobj(source, target)
+    packed, cache = tmp_path / "disk.qcow2.gz", tmp_path / "cache"
+    write("qcow2", disk, packed, compressor=Compressor.GZIP)
     for each in (disk, packed):
         document = json.loads(run(each, "--json", cache=cache))
         assert document == {"kind": "disk", "subject": str(each), "good": True, "findings": []}

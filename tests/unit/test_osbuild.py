@@ -224,8 +224,10 @@ def test_a_full_disk_is_named(stand_in: StandIn, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("hang", "seconds"), [("polite", 3), ("stubborn", 12)])
 def test_an_interruption_stops_osbuild_and_its_children(
-    hang: str, seconds: int, stand_in: StandIn, tmp_path: Path
+    hang: str, seconds: int, stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if hang == "stubborn":
+        monkeypatch.setattr("bootimg.osbuild.run._GRACE", 1.0)
     folder = stand_in(hang=hang)
     timer = threading.Thread(target=_interrupt_when, args=(folder / "hangs",))
     timer.start()
