@@ -169,7 +169,7 @@ def artifact_table(outcome: Outcome) -> str:
     from bootimg.sizes import format_size
 
     rows = [("FILE", "SIZE", "SHA256", "TIME")]
-    for artifact in outcome.artifacts:
+    for artifact in (*outcome.artifacts, *([outcome.sbom] if outcome.sbom else [])):
         took = "kept" if artifact.cached else f"{artifact.seconds:.1f} s"
         rows.append((artifact.path.name, format_size(artifact.size), artifact.sha256[:16], took))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

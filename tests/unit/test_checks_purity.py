@@ -25,7 +25,7 @@ from bootimg.checks.image import image_findings
 from bootimg.checks.ocp import COMPONENTS, component_of
 from bootimg.checks.purity import Purity, purity
 from bootimg.checks.rules import Rule, Severity
-from bootimg.checks.system import system_of_image
+from bootimg.checks.system import System, system_of_image
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message
 from bootimg.layer.fetch import fetch
@@ -204,6 +204,10 @@ def layer(folder: Path, *members: oci.Member, made: bool = False) -> Layer:
     return open_layer(request(folder), Cache(folder / "cache"), Events())
 
 
+def system(opened: Layer, folder: Path) -> System:
+    return system_of_image(opened.image, opened.tree, folder)
+
+
 @needs_rpm
 def test_a_layer_with_openshift_s_clients_is_refused_and_passes_when_allowed(tmp_path: Path) -> None:
     data = make_rpmdb(
@@ -212,13 +216,14 @@ def test_a_layer_with_openshift_s_clients_is_refused_and_passes_when_allowed(tmp
     opened = layer(tmp_path, oci.file(PLACE, data), oci.file("usr/bin/oc"))
     wanted = request(tmp_path)
     with pytest.raises(BootimgError) as error:
-        require_pure(wanted, opened, tmp_path, Events())
+        require_pure(wanted, opened, system(opened, tmp_path), Events())
     assert (error.value.id, error.value.exit_code) == ("layer-not-pure", ExitCode.USAGE)
     package, file = error.value.context
     assert "openshift-clients-0:4.19.0-202501.p0.el9.x86_64" in package
     assert "/usr/bin/oc" in file
     assert "--skip-disk-images" in (error.value.hint or "")
-    assert require_pure(replace(wanted, allow=("openshift-clients",)), opened, tmp_path, Events()) == []
+    allowed = replace(wanted, allow=("openshift-clients",))
+    assert require_pure(allowed, opened, system(opened, tmp_path), Events()) == []
 
 
 @pytest.mark.parametrize("mode", Purity)
@@ -228,7 +233,7 @@ def test_what_is_done_about_it(tmp_path: Path, mode: Purity) -> None:
     wanted_mode = replace(request(tmp_path), purity=mode)
 
     def check() -> Any:  # noqa: ANN401
-        return require_pure(wanted_mode, opened, tmp_path, events)
+        return require_pure(wanted_mode, opened, system(opened, tmp_path), events)
 
     if mode is Purity.ERROR:
         with pytest.raises(BootimgError):
@@ -268,7 +273,7 @@ def test_a_plan_refuses_what_build_would(tmp_path: Path) -> None:
 def test_the_journal_has_what_was_let_pass(tmp_path: Path) -> None:
     opened = layer(tmp_path, packages(tmp_path, "bash"), oci.file("usr/bin/oc"))
     asked_for = replace(request(tmp_path), purity=Purity.WARN, allow=("x",))
-    impure = require_pure(asked_for, opened, tmp_path, Events())
+    impure = require_pure(asked_for, opened, system(opened, tmp_path), Events())
     said = json.loads(json.dumps(asked(asked_for, opened, impure)))
     assert (said["purity"], said["allow"]) == ("warn", ["x"])
     assert [each["evidence"] for each in said["impure"]] == ["/usr/bin/oc"]
@@ -298,7 +303,7 @@ def test_many_findings_are_listed_up_to_a_bound(tmp_path: Path) -> None:
     names = [f"ose-{number}" for number in range(150)]
     opened = layer(tmp_path, packages(tmp_path, *names))
     with pytest.raises(BootimgError) as error:
-        require_pure(request(tmp_path), opened, tmp_path, Events())
+        require_pure(request(tmp_path), opened, system(opened, tmp_path), Events())
     assert len(error.value.context) == 101
     assert error.value.context[-1] == "and 50 more: `bootimg verify` lists them"
 

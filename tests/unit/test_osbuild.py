@@ -264,7 +264,7 @@ def test_a_build_has_the_names_entries_and_journal_of_any_other(
     assert image.stat().st_mode & 0o222 == 0
     assert [each.key for each in outcome.artifacts] == ["ostree", "qemu"]
     names = [record["step"] for record in Journal(outcome.path / NAME).records()]
-    steps = ("import", "archive", "osbuild", "qemu")
+    steps = ("import", "archive", "sbom", "osbuild", "qemu")
     assert names == ["build", *(step for step in steps for _ in ("begun", "done")), "build"]
     assert not (outcome.path / ".scratch").exists()
     (inspect, build) = [json.loads(line) for line in (folder / "calls.ndjson").read_text().splitlines()][-2:]

@@ -30,6 +30,7 @@ from bootimg.builds.find import find_build
 from bootimg.builds.record import Record, change_record, read_record
 from bootimg.cache import Cache
 from bootimg.checks.purity import Purity
+from bootimg.checks.system import system_of_image
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message
@@ -375,7 +376,8 @@ def work(folder: Path, build: BuildDir) -> Work:
     asked = request(folder, Selection(extensions="x"))
     opened = layer(folder)
     journal = Journal(build.file(NAME))
-    return Work(asked, opened, build, journal, Cache(folder / "cache"), Events(), Progress(asked))
+    cache, system = Cache(folder / "cache"), system_of_image(opened.image, opened.tree, folder)
+    return Work(asked, opened, build, journal, cache, Events(), Progress(asked), system)
 
 
 @pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed")
