@@ -99,7 +99,7 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
         journal = Journal(build.file(NAME))
         if step := journal.interrupted():
             events.message(f"an earlier run was cut off in the step {step}; continuing")
-        journal.record(RUN, "begun", **asked(request, layer, impure))
+        journal.record(RUN, "begun", **asked(request, layer, impure, journal.last(RUN, "begun")))
         record_selection(request, build, events)
         return _run(Work(request, layer, build, journal, cache, events, progress, system))
 

@@ -131,9 +131,10 @@ def command(
     if image is not None and source is not None:
         raise click.UsageError("name either an IMAGE or a build with --from")
     chosen = words.choose(arch)
-    level, allowed = purity_of(purity, allow, chosen)
+    before = find_build(builds, source, arch) if source is not None else None
+    level, allowed = purity_of(purity, allow, chosen, before)
     request = Request(
-        reference="" if source is not None else layer_of(image, chosen, words),
+        reference="" if before is not None else layer_of(image, chosen, words),
         arch=arch,
         platforms=chosen.platforms,
         builds=builds,
@@ -155,8 +156,8 @@ def command(
         purity=level,
         allow=allowed,
     )
-    if source is not None:
-        request = request_again(find_build(builds, source, arch), request)
+    if before is not None:
+        request = request_again(before, request)
     outcome = run_build(request, app.cache, app.events)
     text = stopped_text if outcome.stopped_after else artifact_table
     app.result(outcome.as_dict(), text(outcome))
