@@ -28,6 +28,7 @@ from bootimg.builds.sbom import read_sbom
 from bootimg.cache import Cache
 from bootimg.checks.purity import Purity
 from bootimg.checks.system import system_of_image
+from bootimg.cli.build import artifact_table
 from bootimg.errors import BootimgError
 from bootimg.events import Event, Events, Message
 from bootimg.layer.tree import Tree
@@ -92,6 +93,8 @@ def test_a_build_has_the_document_of_its_layer(tmp_path: Path, build: Build) -> 
     assert outcome.sbom is not None
     assert (outcome.sbom.path, outcome.sbom.sha256, outcome.sbom.cached) == (file, digest, False)
     assert file.stat().st_mode & 0o222 == 0
+    assert FILE in artifact_table(outcome)
+    assert json.loads(json.dumps(outcome.as_dict()))["sbom"]["sha256"] == digest
     assert json.loads((outcome.path / RECORD).read_text())["sbom"] == {
         "path": FILE, "sha256": digest, "size": len(data)}  # fmt: skip
     document = parse_file(str(file))
@@ -230,7 +233,7 @@ def test_the_command_prints_the_same_bytes(tmp_path: Path, build: Build) -> None
     assert program(*words).stdout == data
 
 
-def test_an_image_is_inspected_with_its_sbom(tmp_path: Path, build: Build) -> None:
+def test_a_build_is_inspected_with_its_sbom(tmp_path: Path, build: Build) -> None:
     image(tmp_path, packages(tmp_path, "bash"))
     outcome = build()
     words = ["inspect", "latest", "-o", tmp_path / "builds", "--cache", tmp_path / "cache"]
