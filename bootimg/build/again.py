@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from bootimg.build.compression import Compressors
 from bootimg.build.journal import NAME, RUN, Journal
@@ -15,26 +16,60 @@ from bootimg.builds.find import Build
 from bootimg.builds.layout import build_folder
 from bootimg.builds.record import read_record
 from bootimg.checks.findings import Finding
+from bootimg.checks.purity import Purity
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.image import Image
 from bootimg.platform import platforms
 
 
-def asked(request: Request, layer: Layer, impure: Sequence[Finding] = ()) -> Mapping[str, object]:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How the purity of a build's layer was looked at; None is what is not known."""
+
+    purity: Purity | None = None
+    allow: tuple[str, ...] | None = None
+
+
+def asked(
+    request: Request,
+    layer: Layer,
+    impure: Sequence[Finding] = (),
+    before: Mapping[str, object] = MappingProxyType({}),
+) -> Mapping[str, object]:
     """What a later run must know of this one: to make the same base disk of the archive, to compress.
 
-    What the layer has of OpenShift is kept for whoever asks later.
+    What the layer has of OpenShift is kept for whoever asks later, and so is what `before`, the last run's
+    record, says of it: this one may not have looked.
     """
     return {
         "reference": layer.image.reference,
+        "digest": layer.image.digest,
         "target-imgref": target_imgref(request, layer.image, layer.facts),
         "size": request.size,
         "compressor": layer.facts.image_json.compressor,
         "platform-compressor": dict(layer.facts.image_json.platform_compressor),
         "purity": request.purity.value,
         "allow": list(request.allow),
-        "impure": [each.as_dict() for each in impure],
+        "impure": _impure(layer, impure, before),
     }
+
+
+def _impure(layer: Layer, found: Sequence[Finding], before: Mapping[str, object]) -> list[object]:
+    now: list[object] = [each.as_dict() for each in found]
+    known = before.get("impure")
+    if not isinstance(known, list) or before.get("digest", layer.image.digest) != layer.image.digest:
+        return now
+    return [*now, *(each for each in known if each not in now)]
+
+
+def judged(build: Build) -> Judged:
+    """How the layer of a build was looked at when it was last made; coreos-assembler does not look."""
+    before = Journal(build.path / NAME).last(RUN, "begun")
+    purity, allow = before.get("purity"), before.get("allow")
+    return Judged(
+        purity=next((each for each in Purity if each == purity), None),
+        allow=tuple(map(str, allow)) if isinstance(allow, list) else None,
+    )
 
 
 def compressors_of(build: Build) -> Compressors:

@@ -28,6 +28,7 @@ from bootimg.build.refusals import (
     refuse_unbuildable,
 )
 from bootimg.build.request import Artifact, Builder, Outcome, Request
+from bootimg.build.sbom import write_sbom
 from bootimg.build.space import require_places, require_room
 from bootimg.build.summary import summary
 from bootimg.build.timings import timing
@@ -36,7 +37,9 @@ from bootimg.build.variables import target_imgref
 from bootimg.build.work import Work
 from bootimg.builds.build import open_build
 from bootimg.builds.meta import LayerIdentity, layer_meta
+from bootimg.builds.sbom import KEY as SBOM
 from bootimg.cache import Cache
+from bootimg.checks.system import system_of_image
 from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.events import Events
 from bootimg.layer.facts import version_of
@@ -79,7 +82,8 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
     progress.version = version_of(image)
     progress.done("fetch", cache.root / "blobs")
     layer = read_layer(request, image, open_tree(image, cache, events))
-    impure = require_pure(request, layer, cache.folder("tmp"), events)
+    system = system_of_image(image, layer.tree, cache.folder("tmp"))
+    impure = require_pure(request, layer, system, events)
     progress.done("layers", cache.root / "tars")
     refuse_other_arches(request.arch, request.builder)
     if request.deploy is DeployWay.LAYER:
@@ -95,9 +99,9 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
         journal = Journal(build.file(NAME))
         if step := journal.interrupted():
             events.message(f"an earlier run was cut off in the step {step}; continuing")
-        journal.record(RUN, "begun", **asked(request, layer, impure))
+        journal.record(RUN, "begun", **asked(request, layer, impure, journal.last(RUN, "begun")))
         record_selection(request, build, events)
-        return _run(Work(request, layer, build, journal, cache, events, progress))
+        return _run(Work(request, layer, build, journal, cache, events, progress, system))
 
 
 def _run(work: Work) -> Outcome:
@@ -111,6 +115,8 @@ def _run(work: Work) -> Outcome:
         archive = archive_layer(build, work.layer, work.cache, work.events, force=work.request.force)
     progress.artifacts.append(archive)
     progress.done("archive", archive.path)
+    with journal.step(SBOM):
+        progress.sbom = write_sbom(work)
     if work.request.selection.extensions is not None:
         with journal.step(EXTENSIONS):
             extensions = archive_extensions(work, work.request.selection.extensions)
@@ -129,6 +135,7 @@ def _run(work: Work) -> Outcome:
         arch=build.arch,
         path=build.path,
         artifacts=tuple(progress.artifacts),
+        sbom=progress.sbom,
         base_disks=progress.base_disks,
         failures=progress.failures,
         statistics=_statistics(commit, progress.artifacts, time.monotonic() - started),

@@ -7,6 +7,7 @@ from typing import Any
 
 from bootimg.build.install import kernel_arguments
 from bootimg.builds.find import Build
+from bootimg.builds.sbom import read_sbom
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.events import Events
@@ -101,4 +102,10 @@ def inspect_build(build: Build) -> Json:
             key: {**entry, "present": (build.path / str(entry["path"])).is_file()}
             for key, entry in build.images.items()
         },
+        "sbom": _sbom(build),
     }
+
+
+def _sbom(build: Build) -> Json | None:
+    found = read_sbom(build.path)
+    return {**found.as_dict(), "present": (build.path / found.path).is_file()} if found else None

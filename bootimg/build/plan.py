@@ -28,6 +28,7 @@ from bootimg.build.variables import target_imgref
 from bootimg.builds.build import BuildDir
 from bootimg.builds.layout import artifact_name, ociarchive_name
 from bootimg.cache import Cache
+from bootimg.checks.system import system_of_image
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.formats import Compressor
@@ -134,7 +135,7 @@ def make_plan(request: Request, cache: Cache) -> Plan:
         return plan_of(request, image, None, cache)
     layer = read_layer(request, image, open_tree(image, cache, Events()))
     with temporary_folder("bootimg-plan-") as folder:
-        require_pure(request, layer, folder, Events())
+        require_pure(request, layer, system_of_image(image, layer.tree, folder), Events())
     return plan_of(request, image, layer, cache)
 
 

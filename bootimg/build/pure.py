@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from bootimg.build.prepare import Layer
 from bootimg.build.request import Request
 from bootimg.checks.findings import Finding, errors
 from bootimg.checks.purity import Purity, purity
-from bootimg.checks.system import system_of_image
+from bootimg.checks.system import System
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
 _SHOWN = 100
 
 
-def require_pure(request: Request, layer: Layer, folder: Path, events: Events) -> Sequence[Finding]:
-    """What the layer has of OpenShift, each a warning; `layer-not-pure` where it must not have it.
-
-    `folder` is for a temporary copy of the package database.
-    """
+def require_pure(request: Request, layer: Layer, system: System, events: Events) -> Sequence[Finding]:
+    """What the layer's system has of OpenShift, each a warning; `layer-not-pure` where it must have none."""
     if request.purity is Purity.OFF:
         return ()
-    system = system_of_image(layer.image, layer.tree, folder)
     found = purity(system, request.allow)
     bad = errors(found)
     if bad and request.purity is Purity.ERROR:

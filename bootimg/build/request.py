@@ -94,7 +94,8 @@ class Outcome:
     """What a build made; `stopped_after` is the step that it was told to stop after, `kept` what is there.
 
     `kept` has a file or folder for every step that was done, `failures` the errors of the platforms whose
-    images could not be made, by name.  `base_disks` are those that were needed, by sector size in bytes.
+    images could not be made, by name.  `sbom` is None where the layer's packages are not known, or a run was
+    stopped before it.  `base_disks` are those that were needed, by sector size in bytes.
     """
 
     build_id: str
@@ -102,6 +103,7 @@ class Outcome:
     path: Path
     artifacts: tuple[Artifact, ...]
     statistics: Mapping[str, object]
+    sbom: Artifact | None = None
     base_disks: Mapping[int, Path] = field(default_factory=dict)
     failures: Mapping[str, BootimgError] = field(default_factory=dict)
     stopped_after: str | None = None
@@ -115,6 +117,7 @@ class Outcome:
             "arch": str(self.arch),
             "path": str(self.path),
             "artifacts": [artifact.as_dict() for artifact in self.artifacts],
+            "sbom": self.sbom.as_dict() if self.sbom else None,
             "base-disks": {str(size): str(path) for size, path in self.base_disks.items()},
             "failures": {name: error.as_dict() for name, error in self.failures.items()},
             "statistics": dict(self.statistics),

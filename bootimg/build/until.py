@@ -40,6 +40,7 @@ class Progress:
     version: str = ""
     kept: dict[str, Path] = field(default_factory=dict)
     artifacts: list[Artifact] = field(default_factory=list)
+    sbom: Artifact | None = None
     base_disks: dict[int, Path] = field(default_factory=dict)
     failures: dict[str, BootimgError] = field(default_factory=dict)
 
@@ -62,6 +63,7 @@ class Progress:
             arch=self.request.arch,
             path=build_folder(self.request.builds, self.version, self.request.arch),
             artifacts=tuple(self.artifacts),
+            sbom=self.sbom,
             base_disks=self.base_disks,
             statistics={},
             stopped_after=self.request.until,

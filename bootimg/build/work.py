@@ -10,13 +10,17 @@ from bootimg.build.request import Request
 from bootimg.build.until import Progress
 from bootimg.builds.build import BuildDir
 from bootimg.cache import Cache
+from bootimg.checks.system import System
 from bootimg.events import Events
 from bootimg.platform import Platform
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A build under way: what is asked for, of which layer, where it goes, who hears of it."""
+    """A build under way: what is asked for, of which layer, where it goes, who hears of it.
+
+    `system` is what the layer holds, its packages above all.
+    """
 
     request: Request
     layer: Layer
@@ -25,6 +29,7 @@ class Work:
     cache: Cache
     events: Events
     progress: Progress
+    system: System
 
     def wanted(self) -> list[Platform]:
         """The platforms whose images are to be made: those that the build lacks, or all with `force`."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from bootimg.atomic import whole_file
 from bootimg.builds.jsonstore import Stored
+from bootimg.builds.layout import SPDX
 from bootimg.builds.s3client import (
     ABSENT,
     CHANGED,
@@ -32,6 +33,7 @@ from bootimg.sizes import MIB
 # As coreos-assembler's buildupload has them.
 ARTIFACT_AGE, METADATA_AGE = 60 * 60 * 24 * 365, 60 * 5
 _TYPES = {
+    f".{SPDX}": "application/spdx+json",
     ".json": "application/json",
     ".tar": "application/x-tar",
     ".xz": "application/x-xz",
@@ -163,9 +165,9 @@ class Bucket:
         longer = found.size > wanted.size
         return BootimgError(
             "bucket-object-damaged",
-            f"{self.url(key)} is not the file that meta.json describes",
+            f"{self.url(key)} is not the file that the build's metadata describe",
             context=[
-                f"meta.json says {wanted.size} bytes, sha256 {wanted.sha256}",
+                f"they say {wanted.size} bytes, sha256 {wanted.sha256}",
                 "it is longer" if longer else f"it has {found.size} bytes, sha256 {found.sha256}",
             ],
             hint="nothing was written; push the right file with `bootimg builds push --force`",
@@ -197,6 +199,7 @@ class Bucket:
         return {"Bucket": self._place.bucket, "Key": self._place.key(key)}
 
     def _headers(self, key: str, age: int) -> dict[str, Any]:
-        kind = _TYPES.get(Path(key).suffix, "application/octet-stream")
+        kinds = (kind for suffix, kind in _TYPES.items() if key.endswith(suffix))
+        kind = next(kinds, "application/octet-stream")
         acl = {"ACL": self._acl} if self._acl else {}
         return {"CacheControl": f"max-age={age}", "ContentType": kind, **acl}

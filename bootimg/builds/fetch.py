@@ -24,6 +24,7 @@ from bootimg.builds.merge import merged, require_same_build, with_images
 from bootimg.builds.names import known_arches, safe_images, safe_name
 from bootimg.builds.push import Moved, chosen_images
 from bootimg.builds.record import RECORD, parse_record, parse_tree
+from bootimg.builds.sbom import Sbom, parse_sbom, read_sbom, record_sbom
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
@@ -84,7 +85,7 @@ def _fetch(folder: BuildDir, bucket: Bucket, artifacts: Collection[str], events:
         yield _artifact(folder, bucket, f"{prefix}/{entry['path']}", entry, key in missing, events)
     for name in _BESIDE:
         _beside(folder, bucket, f"{prefix}/{name}")
-    _record(folder, bucket, f"{prefix}/{RECORD}")
+    yield from _record(folder, bucket, prefix, events)
     kept = _ours(folder) | images
     folder.meta.join(lambda ours: with_images(merged(ours, theirs, str(folder.path)), kept))
 
@@ -104,11 +105,28 @@ def _artifact(
     return Moved(key, path.stat().st_size, missing)
 
 
-def _record(folder: BuildDir, bucket: Bucket, key: str) -> None:
-    """Take over what bootimg.json there says, if it is one."""
-    if stored := bucket.read(key, optional=True):
-        parse_record(stored.data, bucket.url(key))
-        join_record(folder.path, parse_tree(stored.data, bucket.url(key)))
+def _record(folder: BuildDir, bucket: Bucket, prefix: str, events: Events) -> Iterator[Moved]:
+    """Take over what bootimg.json there says, if it is one, with the SBOM that it names."""
+    where = bucket.url(f"{prefix}/{RECORD}")
+    stored = bucket.read(f"{prefix}/{RECORD}", optional=True)
+    if stored is None:
+        return
+    parse_record(stored.data, where)
+    record = parse_tree(stored.data, where)
+    ours, theirs = read_sbom(folder.path), parse_sbom(record, where)
+    if theirs and (ours in (None, theirs) or not ours.is_whole(folder.path)):
+        yield from _sbom(folder, bucket, f"{prefix}/{theirs.path}", theirs, events)
+        record_sbom(folder.path, theirs)
+    join_record(folder.path, record)
+
+
+def _sbom(folder: BuildDir, bucket: Bucket, key: str, sbom: Sbom, events: Events) -> Iterator[Moved]:
+    """The SBOM and its signature; it need not be there, for no image depends on it."""
+    missing = not sbom.is_whole(folder.path)
+    if missing and bucket.head(key) is None:
+        events.message(f"{bucket.url(key)}, the build's SBOM, is not there", "warning")
+    else:
+        yield _artifact(folder, bucket, key, sbom.as_dict(), missing, events)
 
 
 def _size(bucket: Bucket, key: str, entry: Json) -> int:

@@ -73,14 +73,14 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def require_digest(path: Path, key: str, wanted: str, found: str | None) -> None:
-    """`artifact-damaged` unless an artifact's digest is the one under `key` of its entry in meta.json."""
+def require_digest(path: Path, key: str, wanted: str, found: str | None, *, record: str = META) -> None:
+    """`artifact-damaged` unless a file's digest is the one under `key` of its entry in the `record`."""
     if found != wanted:
         raise BootimgError(
             "artifact-damaged",
-            f"{path} is not the file that meta.json describes",
-            context=[f"{key} is {found}", f"meta.json says {wanted}"],
-            hint="nothing was changed; make the image again with `bootimg build … --force`",
+            f"{path} is not the file that {record} describes",
+            context=[f"{key} is {found}", f"{record} says {wanted}"],
+            hint="nothing was changed; make the file again with `bootimg build … --force`",
         )
 
 

@@ -13,6 +13,8 @@ PRUNED = ".pruned"
 """The mark in a build's folder, beside its architectures, that it is to be removed."""
 SIGNATURE = ".sig"
 """What the name of a detached signature has more than its file's."""
+SPDX = "spdx.json"
+"""The suffix of an SPDX document in JSON."""
 
 
 def build_folder(builds: Path, build_id: str, arch: Arch) -> Path:
@@ -29,6 +31,11 @@ def artifact_name(name: str, build_id: str, platform: str, arch: Arch, suffix: s
 def ociarchive_name(name: str, build_id: str, arch: Arch) -> str:
     """The file name of the layer itself, `images.ostree`."""
     return artifact_name(name, build_id, "ostree", arch, "ociarchive")
+
+
+def sbom_name(name: str, build_id: str, arch: Arch) -> str:
+    """The file name of the SPDX document of the layer."""
+    return artifact_name(name, build_id, "sbom", arch, SPDX)
 
 
 def oci_manifest_name(name: str, build_id: str, arch: Arch) -> str:

@@ -15,7 +15,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~^:@-]{0,254}")
 
 def safe_name(name: object, where: str) -> str:
     """The name of a build or a file, if it is one that stays in its folder: else `build-meta-malformed`."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or name == LATEST:
+    if not is_name(name):
         raise BootimgError("build-meta-malformed", f"{where} has a name that cannot be: {str(name)!r:.120}")
     return name
 
@@ -32,6 +32,11 @@ def safe_images(meta: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]
         if not is_size(entry.get("size", 0)):
             raise BootimgError("build-meta-malformed", f"{where} cannot be read: {key} has no whole size")
     return images
+
+
+def is_name(name: object) -> TypeGuard[str]:
+    """Whether it can be the name of a build or a file."""
+    return isinstance(name, str) and bool(_NAME.fullmatch(name)) and name != LATEST
 
 
 def is_size(size: object) -> TypeGuard[int]:

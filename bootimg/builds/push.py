@@ -22,6 +22,8 @@ from bootimg.builds.layout import BUILDS, META, SIGNATURE
 from bootimg.builds.merge import merged, with_images
 from bootimg.builds.names import safe_images, safe_name
 from bootimg.builds.record import RECORD, read_tree
+from bootimg.builds.sbom import KEY as SBOM
+from bootimg.builds.sbom import Sbom, read_sbom
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
@@ -123,9 +125,20 @@ def _files(
     known = {
         f"{each['path']}{suffix}" for each in meta.get("images", {}).values() for suffix in ("", SIGNATURE)
     }
+    if sbom := read_sbom(folder.path):
+        known.add(sbom.path)
+        yield from _sbom(folder.file(sbom.path), sbom, bucket, prefix)
     for path in _plain_files(folder.path):
         if path.name not in known and path.name not in (META, RECORD):
             yield _File(path, digest_of(path))
+
+
+def _sbom(path: Path, sbom: Sbom, bucket: Bucket, prefix: str) -> Iterator[_File]:
+    if path.is_file():
+        require_digest(path, "sha256", sbom.sha256, digest_of(path), record=RECORD)
+        yield _File(path, sbom.sha256)
+    else:
+        _require_object(bucket, f"{prefix}/{path.name}", SBOM, sbom.sha256)
 
 
 def _plain_files(folder: Path) -> list[Path]:
@@ -139,7 +152,7 @@ def _require_object(bucket: Bucket, key: str, image: str, sha256: str) -> None:
     if there is None or (there.sha256 or bucket.digest(key)) != sha256:
         raise BootimgError(
             "artifact-missing",
-            f"{image} is neither here nor, as meta.json describes it, in the bucket",
+            f"{image} is neither here nor, as the build's metadata describe it, in the bucket",
             context=[bucket.url(key)],
             hint="name with --artifact what is to be pushed, or make it again",
             exit_code=ExitCode.USAGE,

@@ -1,4 +1,4 @@
-"""Detached signatures of a build's artifacts, `<file>.sig` beside each, and what is the matter with them.
+"""Detached signatures of a build's artifacts and SBOM, `<file>.sig` beside each, and what is wrong with them.
 
 For whoever checks a build: `check_signatures(build)`.
 """
@@ -17,6 +17,8 @@ from bootimg.builds.build import BuildDir
 from bootimg.builds.find import Build, digest_of, require_digest
 from bootimg.builds.layout import SIGNATURE
 from bootimg.builds.names import safe_images
+from bootimg.builds.sbom import KEY as SBOM
+from bootimg.builds.sbom import read_sbom, sbom_file
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.process import run
@@ -113,10 +115,7 @@ def sign_build(
     looked at before any signature is made.  Signatures appear when the last one is made.
     """
     build = Build(folder.id, folder.arch, folder.path, folder.meta.read())
-    safe_images(build.meta, str(folder.path))
-    files = {key: build.artifact(key) for key in artifacts or build.images}
-    for key, path in files.items():
-        require_digest(path, "sha256", build.images[key]["sha256"], digest_of(path))
+    files = {key: _file(build, key) for key in artifacts or _names(build)}
     wanted = [key for key, path in files.items() if force or not _has_good(signer, path)]
     made = {key: _made(folder, signer, files[key], events) for key in wanted}
     for key, signature in made.items():
@@ -130,10 +129,27 @@ def check_signatures(build: Build, keys: Sequence[Path] = ()) -> Iterator[Signat
     `keys` are files with public keys, as `gpg --export` writes them; without any the user's keyring
     counts.  Raises `sign-key-unknown` where a file has no key, `program-missing` without gpg.
     """
-    for key, entry in safe_images(build.meta, str(build.path)).items():
-        path = build.path / entry["path"]
+    for key, name in _names(build).items():
+        path = build.path / name
         if path.is_file():
             yield _finding(key, path, keys)
+
+
+def _names(build: Build) -> dict[str, str]:
+    """The names of the files that are signed, by the artifacts' keys."""
+    names = {key: str(entry["path"]) for key, entry in safe_images(build.meta, str(build.path)).items()}
+    sbom = read_sbom(build.path)
+    return {**names, SBOM: sbom.path} if sbom else names
+
+
+def _file(build: Build, key: str) -> Path:
+    """The file of an artifact, if its content is what is recorded."""
+    if key == SBOM and (sbom := read_sbom(build.path)):
+        return sbom_file(build, sbom)
+    safe_images(build.meta, str(build.path))
+    path = build.artifact(key)
+    require_digest(path, "sha256", build.images[key]["sha256"], digest_of(path))
+    return path
 
 
 def _finding(key: str, path: Path, keys: Sequence[Path]) -> SignatureFinding:

@@ -18,6 +18,8 @@ from bootimg.builds.index import read_index, tags_of
 from bootimg.builds.layout import META, SIGNATURE
 from bootimg.builds.meta import read_json
 from bootimg.builds.names import is_size, safe_name
+from bootimg.builds.sbom import KEY as SBOM
+from bootimg.builds.sbom import read_sbom
 from bootimg.errors import BootimgError
 
 
@@ -26,9 +28,9 @@ class FileState(StrEnum):
 
     PRESENT = "present"
     ABSENT = "absent"
-    """meta.json lists it, its file is not here."""
+    """meta.json (bootimg.json an SBOM) lists it, its file is not here."""
     SIZE = "wrong-size"
-    """Its file has another size than meta.json says."""
+    """Its file has another size than is said there."""
     EXPECTED = "expected"
     """It was asked for, meta.json does not list it."""
 
@@ -134,6 +136,8 @@ def _artifacts(folder: Path, meta: dict[str, Any]) -> Iterator[Artifact]:
         raise BootimgError("build-meta-malformed", f"{folder / META} cannot be read: images is no object")
     for key, entry in images.items():
         yield _artifact(folder, key, entry)
+    if sbom := read_sbom(folder):
+        yield _artifact(folder, SBOM, sbom.as_dict())
     for key in expected(folder):
         if key not in images:
             yield Artifact(key=key, state=FileState.EXPECTED)

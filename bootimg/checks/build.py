@@ -10,6 +10,7 @@ from bootimg.checks.artifactrules import artifact_findings
 from bootimg.checks.findings import Finding, as_warnings
 from bootimg.checks.metarules import LABELS, meta_findings
 from bootimg.checks.purity import Purity, label_purity
+from bootimg.checks.sbomrules import sbom_findings
 from bootimg.checks.signaturerules import Signatures, signature_findings, usable
 from bootimg.events import Events
 
@@ -21,7 +22,7 @@ def build_findings(
     allow: Sequence[str] = (),
     signatures: Signatures = Signatures(),  # noqa: B008 (frozen)
 ) -> list[Finding]:
-    """All findings of a build; every artifact is read.
+    """All findings of a build; every artifact is read, and the SBOM.
 
     Raises `sign-key-unknown` and `program-missing` where signatures cannot be looked at.
     """
@@ -32,5 +33,5 @@ def build_findings(
         impure = [*label_purity(texts, f"{META}, {LABELS}", allow)]
     if mode is Purity.WARN:
         impure = as_warnings(impure)
-    found = [*impure, *meta_findings(build), *artifact_findings(build, events)]
+    found = [*impure, *meta_findings(build), *artifact_findings(build, events), *sbom_findings(build)]
     return [*found, *(signature_findings(build, signatures) if usable(found) else ())]

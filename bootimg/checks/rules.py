@@ -145,8 +145,14 @@ class Rule(StrEnum):
         "what a compressed one holds has `uncompressed-sha256` and `-size`; no other has them")
     ARCHIVE_IMAGE = ("archive-image", "build", Severity.ERROR,
         "the archive holds the image of the recorded manifest, with the build's version")
+    RECORD_UNREADABLE = ("record-unreadable", "build", Severity.ERROR,
+        "bootimg.json, where it is there, can be read")
+    SBOM_GONE = ("sbom-gone", "build", Severity.ERROR,
+        "the SBOM that bootimg.json names is there and can be read")
+    SBOM_DIGEST = ("sbom-digest", "build", Severity.ERROR,
+        "it has the digest that bootimg.json says")
     SIGNATURE_GONE = ("signature-gone", "build", Severity.ERROR,
-        "where one artifact is signed (or `--signed` is given) all are, `<file>.sig`")
+        "where one artifact is signed (or `--signed` is given) all are, and the SBOM, `<file>.sig`")
     SIGNATURE_BAD = ("signature-bad", "build", Severity.ERROR,
         "a signature is of the file beside it, by a known key")
     BUILD_UNLISTED = ("build-unlisted", "build", Severity.ERROR,

@@ -1,4 +1,4 @@
-"""The detached signatures of a build's artifacts."""
+"""The detached signatures of a build's artifacts and SBOM."""
 
 from __future__ import annotations
 
@@ -35,11 +35,12 @@ def signature_findings(build: Build, wanted: Signatures) -> Iterator[Finding]:
 def _finding(found: SignatureFinding) -> Iterator[Finding]:
     name = found.path.name
     if found.state is SignatureState.MISSING:
-        yield finding(Rule.SIGNATURE_GONE, name, f"no {name}{SIGNATURE}", "the artifact is not signed")
+        yield finding(Rule.SIGNATURE_GONE, name, f"no {name}{SIGNATURE}", "the file is not signed")
     if found.state is SignatureState.BAD:
         yield finding(Rule.SIGNATURE_BAD, name, found.reason, "the signature is not good")
 
 
 def usable(findings: Sequence[Finding]) -> bool:
-    """Whether meta.json names its artifacts so that their signatures can be looked for."""
-    return not any(each.rule in (Rule.META_SCHEMA, Rule.ARTIFACT_PATH) for each in findings)
+    """Whether a build names its artifacts so that their signatures can be looked for."""
+    unnamed = (Rule.META_SCHEMA, Rule.ARTIFACT_PATH, Rule.RECORD_UNREADABLE)
+    return not any(each.rule in unnamed for each in findings)

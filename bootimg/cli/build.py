@@ -131,9 +131,10 @@ def command(
     if image is not None and source is not None:
         raise click.UsageError("name either an IMAGE or a build with --from")
     chosen = words.choose(arch)
-    level, allowed = purity_of(purity, allow, chosen)
+    before = find_build(builds, source, arch) if source is not None else None
+    level, allowed = purity_of(purity, allow, chosen, before)
     request = Request(
-        reference="" if source is not None else layer_of(image, chosen, words),
+        reference="" if before is not None else layer_of(image, chosen, words),
         arch=arch,
         platforms=chosen.platforms,
         builds=builds,
@@ -155,8 +156,8 @@ def command(
         purity=level,
         allow=allowed,
     )
-    if source is not None:
-        request = request_again(find_build(builds, source, arch), request)
+    if before is not None:
+        request = request_again(before, request)
     outcome = run_build(request, app.cache, app.events)
     text = stopped_text if outcome.stopped_after else artifact_table
     app.result(outcome.as_dict(), text(outcome))
@@ -169,7 +170,7 @@ def artifact_table(outcome: Outcome) -> str:
     from bootimg.sizes import format_size
 
     rows = [("FILE", "SIZE", "SHA256", "TIME")]
-    for artifact in outcome.artifacts:
+    for artifact in (*outcome.artifacts, *([outcome.sbom] if outcome.sbom else [])):
         took = "kept" if artifact.cached else f"{artifact.seconds:.1f} s"
         rows.append((artifact.path.name, format_size(artifact.size), artifact.sha256[:16], took))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]

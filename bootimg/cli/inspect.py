@@ -77,7 +77,8 @@ def build_lines(document: Json) -> Iterator[str]:
     yield f"build      {document['build']}   {document['arch']}   {document['path']}"
     yield f"version    {document['version']}"
     yield f"commit     {document['commit']}"
-    for key, entry in document["images"].items():
+    sbom = {"sbom": document["sbom"]} if document["sbom"] else {}
+    for key, entry in {**document["images"], **sbom}.items():
         size = format_size(entry["size"]) if "size" in entry else ""
         missing = "" if entry["present"] else "   missing"
         yield f" {key:<15} {entry['path']}   {size}   sha256:{entry.get('sha256', '')}{missing}"

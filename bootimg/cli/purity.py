@@ -9,6 +9,7 @@ import click
 from bootimg.cli.options import Decorated
 
 if TYPE_CHECKING:
+    from bootimg.builds.find import Build
     from bootimg.checks.purity import Purity
     from bootimg.cli.selection import Chosen
 
@@ -29,15 +30,21 @@ def purity_options(function: Decorated) -> Decorated:
     return decorated  # type: ignore[no-any-return]
 
 
-def purity_of(given: str | None, allow: tuple[str, ...], chosen: Chosen) -> tuple[Purity, tuple[str, ...]]:
-    """What applies to a build: the options, and what its stream says.
+def purity_of(
+    given: str | None, allow: tuple[str, ...], chosen: Chosen, build: Build | None = None
+) -> tuple[Purity, tuple[str, ...]]:
+    """What applies to a layer: the options; else what applied when the `build` was made; else its stream's.
 
     OpenShift's content is expected where disk images are skipped: then it is told and recorded, not refused.
     """
+    from bootimg.build.again import Judged, judged
     from bootimg.checks.purity import Purity
 
+    before = judged(build) if build else Judged()
     rules = chosen.config.purity if chosen.config else None
-    level = Purity(given or (rules.level if rules else Purity.ERROR))
-    if given is None and level is Purity.ERROR and chosen.selection.skip_reason:
+    level = Purity(given or before.purity or (rules.level if rules else Purity.ERROR))
+    if not (given or before.purity) and level is Purity.ERROR and chosen.selection.skip_reason:
         level = Purity.WARN
+    if before.allow is not None and not allow:
+        return level, before.allow
     return level, (*allow, *(rules.allow if rules else ()))

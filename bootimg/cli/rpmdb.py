@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from bootimg.cli.subject import named_build
 from bootimg.printable import printable
 
 if TYPE_CHECKING:
+    from bootimg.builds.find import Build
     from bootimg.layer.fetch import RegistryOptions
     from bootimg.rpmdb.ofimage import Source
     from bootimg.rpmdb.package import Package
@@ -70,8 +70,11 @@ class _Fetched:
         return Source(arch=self._arch, cache=self._app.cache, events=self._app.events,
                       registry=self._registry, lists=ListCache(lists) if lists else None)  # fmt: skip
 
+    def build(self, what: str) -> Build | None:
+        return named_build(what, self._builds, self._arch)
+
     def reference(self, what: str) -> str:
-        build = named_build(what, self._builds, self._arch)
+        build = self.build(what)
         return f"oci-archive:{build.artifact(_IMAGE_KEY)}" if build else what
 
 
@@ -130,13 +133,30 @@ def diff(app: App, fetched: _Fetched, old: str, new: str, full: bool, lists: Pat
 @_images
 @click.argument("image", metavar="IMAGE|BUILD")
 def sbom(app: App, fetched: _Fetched, image: str) -> None:
-    """Print an SPDX document of an image and its packages (JSON, with --json or without)."""
+    """Print an SPDX document of an image and its packages (JSON, with --json or without).
+
+    Of a BUILD that has one it is that file, byte for byte.
+    """
     from bootimg.layer.facts import os_release
+    from bootimg.rpmdb.sbom import dump_sbom
     from bootimg.rpmdb.sbom import sbom as described
 
-    found, tree, packages = fetched.source().tree(fetched.reference(image))
-    document = described(found, packages, os_release(tree).get("ID", ""))
-    app.result(document, json.dumps(document, indent=2))
+    build = fetched.build(image)
+    data = _kept_sbom(build) if build else None
+    if data is None:
+        found, tree, packages = fetched.source().tree(fetched.reference(image))
+        os_id = os_release(tree).get("ID", "")
+        data = dump_sbom(described(found, packages, os_id, located=build is None))
+    click.echo(data.decode(errors="replace"), nl=False)
+
+
+def _kept_sbom(build: Build) -> bytes | None:
+    from bootimg.builds.sbom import read_sbom, sbom_file
+
+    sbom = read_sbom(build.path)
+    if sbom is None or not (build.path / sbom.path).exists():
+        return None
+    return sbom_file(build, sbom).read_bytes()
 
 
 def _lines(packages: Iterable[Package]) -> Iterator[str]:

@@ -34,12 +34,11 @@ def package_url(package: Package, os_id: str) -> str:
     return f"pkg:{package.kind}/{_quoted(vendor)}/{_quoted(name)}@{_quoted(version)}{_qualified(qualifiers)}"
 
 
-def image_url(image: Image) -> str:
-    """The URL of an image, by its digest; where it is, only if that is a registry."""
-    source = parse_reference(image.reference)
+def image_url(image: Image, *, located: bool = True) -> str:
+    """The URL of an image, by its digest; where it is, only if that is a registry and is to be `located`."""
     qualifiers: dict[str, str | None] = {"arch": image.arch.oci}
-    name = image.osname
-    if source.transport is Transport.REGISTRY:
+    name, source = image.osname, parse_reference(image.reference) if located else None
+    if source and source.transport is Transport.REGISTRY:
         name = source.repository.rpartition("/")[2]
         qualifiers["repository_url"] = source.repository
     return f"pkg:oci/{_quoted(name.lower())}@{_quoted(image.digest)}{_qualified(qualifiers)}"

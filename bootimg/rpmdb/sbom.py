@@ -6,6 +6,7 @@ The same image gives the same document: its creation is the image's, its name sp
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import uuid
 from collections.abc import Iterable
@@ -24,9 +25,10 @@ _DOCUMENT, _IMAGE = "SPDXRef-DOCUMENT", "SPDXRef-image"
 _PLACE = "https://spdx.org/spdxdocs"
 
 
-def sbom(image: Image, packages: Iterable[Package], os_id: str) -> Json:
+def sbom(image: Image, packages: Iterable[Package], os_id: str, *, located: bool = True) -> Json:
     """The document; `os_id` is the ID of the image's os-release, empty where it has none.
 
+    It says which registry the image is in, if it is to be `located`: the same image may be in several.
     Licences are not asserted: what RPM's headers say of them is no SPDX expression.
     """
     name = f"{image.osname}-{image.version}" if image.version else image.osname
@@ -43,14 +45,19 @@ def sbom(image: Image, packages: Iterable[Package], os_id: str) -> Json:
             "created": datetime.fromtimestamp(image.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "creators": [f"Tool: bootimg-{version('bootimg')}"],
         },
-        "packages": [_image(image, name), *unique.values()],
+        "packages": [_image(image, name, image_url(image, located=located)), *unique.values()],
         "relationships": [_relationship(_DOCUMENT, "DESCRIBES", _IMAGE), *contained],
     }
 
 
-def _image(image: Image, name: str) -> Json:
+def dump_sbom(document: Json) -> bytes:
+    """The document as it is written."""
+    return json.dumps(document, indent=2).encode() + b"\n"
+
+
+def _image(image: Image, name: str, url: str) -> Json:
     return {
-        **_common(_IMAGE, name, image_url(image)),
+        **_common(_IMAGE, name, url),
         **({"versionInfo": image.version} if image.version else {}),
         "primaryPackagePurpose": "CONTAINER",
         "checksums": [{"algorithm": "SHA256", "checksumValue": hex_of(image.digest)}],
@@ -87,7 +94,8 @@ def _common(id: str, name: str, url: str) -> Json:
 def _supplier(package: Package) -> str:
     """RPM's vendor; for Debian's packages their maintainer, who may be a team."""
     # The form `Organization: name (address)` gives brackets and line breaks a meaning.
-    name = re.sub(r"[\s()]+", " ", package.vendor or "").strip()
+    vendor = "".join(each if each.isprintable() else " " for each in package.vendor or "")
+    name = re.sub(r"[\s()]+", " ", vendor).strip()
     if not name:
         return _NOTHING
     if package.kind is Kind.DEB:

@@ -110,6 +110,7 @@ WHEN = {
     "the journal": ("bootimg.build.journal", "Journal", "record", 0),
     "meta.json": ("bootimg.builds.meta", "MetaFile", "merge", 0),
     "archive": ("bootimg.build.build", "", "archive_layer", 4 * MIB),
+    "SBOM": ("bootimg.build.build", "", "write_sbom", 0),
     "boot partition": ("bootimg.build.images", "", "make_image", 4096),
     "image": ("bootimg.build.packaging", "", "write", 96 * MIB),
     "builds.json": ("bootimg.builds.build", "", "insert_build", 0),

@@ -39,6 +39,8 @@ RECORDS: list[Record] = [
     ("import", "done"),
     ("archive", "begun"),
     ("archive", "done"),
+    ("sbom", "begun"),
+    ("sbom", "done"),
     ("base", "begun"),
     ("base", "done"),
     ("qemu", "begun"),
@@ -74,6 +76,7 @@ def test_killed_after_a_record(copy: Workspace, layer: Path, built: Built, recor
     for artifact, name in ((each, {"ostree": "archive"}.get(each["key"], each["key"])) for each in
                            found.document["artifacts"]):  # fmt: skip
         assert artifact["cached"] == (name in done), name
+    assert found.document["sbom"]["cached"] == ("sbom" in done)
     assert (found.document["statistics"]["new-objects"] > 0) == (record == ("import", "begun"))
     assert journal(copy, built)[-1] == ("build", "done")
     assert (

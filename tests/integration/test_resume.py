@@ -172,6 +172,7 @@ def assert_same(found: Built, wanted: Built) -> None:
     assert found.meta["images"].keys() == wanted.meta["images"].keys()
     for key, entry in wanted.meta["images"].items():
         assert found.meta["images"][key]["sha256"] == entry["sha256"], key
+    assert found.document["sbom"]["sha256"] == wanted.document["sbom"]["sha256"]
     qcow2 = found.artifact("qemu")
     assert subprocess.run(["cmp", qcow2, wanted.artifact("qemu")]).returncode == 0
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bootimg import atomic
-from bootimg.appliance import Appliance, Drive, FailureHook, appliance, interpreter
+from bootimg.appliance import Appliance, Drive, FailureHook, appliance, channel, interpreter
 from bootimg.appliance.interpreter import guestfs_python
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
@@ -97,6 +97,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
     monkeypatch.setattr(appliance, "find_kernel", lambda: Kernel(tmp_path / "vmlinuz", "6.1", tmp_path))
     monkeypatch.setattr(appliance, "require_system", lambda: None)
     monkeypatch.setattr(appliance, "require_qemu_img", lambda: None)
+    monkeypatch.setattr(channel, "LOOK", 0.1)
     return made
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootimg.builds.record import LIMIT, RECORD, Record, change_record, parse_record, read_record
+from bootimg.builds.sbom import Sbom, read_sbom, record_sbom
 from bootimg.errors import BootimgError
 
 FULL = Record(
@@ -62,6 +63,36 @@ def test_another_shape_is_refused_and_stays(text: str, tmp_path: Path) -> None:
         read_record(tmp_path)
     assert error.value.id == "build-record-malformed"
     assert str(tmp_path / RECORD) in error.value.message
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        [], "x", {}, {"path": "meta.json", "sha256": "0" * 64, "size": 1},
+        {"path": "../a.spdx.json", "sha256": "0" * 64, "size": 1},
+        {"path": "a.spdx.json", "sha256": "0" * 63, "size": 1},
+        {"path": "a.spdx.json", "sha256": "0" * 64}, {"path": "a.spdx.json", "sha256": "0" * 64, "size": -1},
+    ],
+    ids=range(8),
+)  # fmt: skip
+def test_an_sbom_that_cannot_be_is_refused(entry: object, tmp_path: Path) -> None:
+    (tmp_path / RECORD).write_text(json.dumps({"sbom": entry}))
+    with pytest.raises(BootimgError) as error:
+        read_sbom(tmp_path)
+    assert error.value.id == "build-record-malformed"
+
+
+def test_an_sbom_is_recorded_beside_all_else(tmp_path: Path) -> None:
+    change_record(tmp_path, FULL)
+    for sbom in (Sbom("a.spdx.json", "0" * 64, 1), Sbom("b.spdx.json", "1" * 64, 2)):
+        record_sbom(tmp_path, sbom)
+        assert read_sbom(tmp_path) == sbom
+    written = (tmp_path / RECORD).stat().st_ino
+    record_sbom(tmp_path, sbom)
+    assert (tmp_path / RECORD).stat().st_ino == written
+    assert read_record(tmp_path) == FULL
+    change_record(tmp_path, Record(stream="rhel-9.6"))
+    assert read_sbom(tmp_path) == sbom
 
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),

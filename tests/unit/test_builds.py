@@ -20,10 +20,11 @@ from bootimg.builds import locks
 from bootimg.builds.build import open_build
 from bootimg.builds.find import find_build
 from bootimg.builds.index import insert_build, read_index
-from bootimg.builds.layout import artifact_name, oci_manifest_name, ociarchive_name
+from bootimg.builds.layout import artifact_name, oci_manifest_name, ociarchive_name, sbom_name
 from bootimg.builds.locks import file_lock
 from bootimg.builds.merge import STAMP
 from bootimg.builds.meta import LayerIdentity, MetaFile, image_entry, layer_meta
+from bootimg.builds.sbom import Sbom, record_sbom
 from bootimg.errors import BootimgError
 from bootimg.formats import Written
 
@@ -65,6 +66,16 @@ def make_build(builds: Path, build_id: str = BUILD, arch: Arch = X86) -> Path:
         build.meta.merge({"images": images})
         build.finish()
         return build.path
+
+
+def add_sbom(builds: Path, build_id: str = BUILD, content: bytes = b"{}\n") -> Path:
+    """The SBOM of such a build."""
+    with open_build(builds, build_id, X86) as build:
+        name = sbom_name("rhcos", build_id, X86)
+        made = written(build.scratch / name, content)
+        path = build.publish(made.path, name)
+        record_sbom(build.path, Sbom(name, made.sha256, made.size))
+    return path
 
 
 def test_meta_json_is_valid_and_reads_like_coreos_assemblers(tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.loaders import JSONFileLoader
 from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 
@@ -31,16 +33,26 @@ from bootimg.builds.index import read_index
 from bootimg.builds.meta import MetaFile
 from bootimg.builds.push import Selection, push_builds
 from bootimg.builds.s3client import Place, parse_place
+from bootimg.builds.sbom import read_sbom
 from bootimg.builds.state import build_states
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
 from .streams import write_builds
-from .test_builds import X86, make_build
+from .test_builds import X86, add_sbom, make_build
 
 URL = "s3://art/prod/builds"
 PREFIX = "prod/builds"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def descriptions() -> Iterator[None]:
+    """boto3's descriptions of services are parsed once, not for every client."""
+    parsed = cache(JSONFileLoader().load_file)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda _, path: parsed(path))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +160,8 @@ def test_a_push_has_the_layout_and_headers_of_coreos_assembler(s3: Any, tmp_path
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("a.raw.gz", "application/gzip"), ("a.iso", "application/x-iso9660-image"), ("a.xz", "application/x-xz"),
-     ("a.tar", "application/x-tar"), ("live-kernel.x86_64", "application/octet-stream")],
+     ("a.tar", "application/x-tar"), ("a.spdx.json", "application/spdx+json"), ("a.json", "application/json"),
+     ("live-kernel.x86_64", "application/octet-stream")],
 )  # fmt: skip
 def test_content_types(s3: Any, bucket: Bucket, tmp_path: Path, name: str, kind: str) -> None:  # noqa: ANN401
     (tmp_path / name).write_bytes(b"x")
@@ -220,6 +233,78 @@ def test_fetching_gives_metadata_then_single_artifacts_then_all(
 
 def names(folder: Path) -> set[str]:
     return {each.name for each in folder.iterdir() if not each.name.startswith(".")}
+
+
+def test_an_sbom_goes_there_and_back_with_the_metadata(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    make_build(ours, "1")
+    file = add_sbom(ours, "1")
+    Path(f"{file}.sig").write_bytes(b"signature")
+    run("push", URL, "-o", ours, "--artifact", "ostree")
+    head = s3.head_object(Bucket="art", Key=f"{PREFIX}/1/x86_64/{file.name}")
+    assert (head["ContentType"], head["CacheControl"]) == ("application/spdx+json", "max-age=300")
+    fetched = json.loads(run("fetch", URL, "-o", theirs, "--arch", "x86_64", "--json"))["builds"][0]["files"]
+    assert [(each["key"], each["moved"]) for each in fetched] == [(f"1/x86_64/{file.name}", True)]
+    folder = theirs / "1" / "x86_64"
+    assert names(folder) == {"meta.json", "bootimg.json", file.name, f"{file.name}.sig"}
+    assert (folder / file.name).read_bytes() == file.read_bytes()
+    assert read_sbom(folder) == read_sbom(file.parent)
+    assert "was here" in run("fetch", URL, "-o", theirs, "--arch", "x86_64")
+    # It is not here and is there: that is enough, as for an artifact.
+    (folder / file.name).unlink()
+    push_all = ("push", URL, "-o", theirs, "--artifact", "ostree")
+    run(*push_all)
+    s3.delete_object(Bucket="art", Key=f"{PREFIX}/1/x86_64/{file.name}")
+    assert failing(*push_all) == "artifact-missing"
+
+
+def test_another_sbom_here_stays_and_one_that_is_gone_is_replaced(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for builds, content in ((ours, b"ours"), (theirs, b"by another version")):
+        make_build(builds, "1")
+        add_sbom(builds, "1", content)
+    run("push", URL, "-o", ours)
+    fetch = ("fetch", URL, "-o", theirs, "--arch", "x86_64")
+    run(*fetch)
+    folder, file = theirs / "1" / "x86_64", theirs / "1/x86_64/rhcos-1-sbom.x86_64.spdx.json"
+    assert file.read_bytes() == b"by another version"
+    run("push", URL, "-o", theirs)
+    assert content_of_sbom(s3) == (b"by another version", stored_json(s3, "1/x86_64/bootimg.json")["sbom"])
+    run("push", URL, "-o", ours)
+    file.unlink()
+    run(*fetch)
+    assert file.read_bytes() == b"ours"
+    found = read_sbom(folder)
+    assert found is not None
+    assert found.is_whole(folder)
+
+
+def content_of_sbom(s3: Any) -> tuple[bytes, Any]:  # noqa: ANN401
+    """The SBOM in the bucket, and the entry that it is to have."""
+    name = "rhcos-1-sbom.x86_64.spdx.json"
+    data = content(s3, f"1/x86_64/{name}")
+    return data, {"path": name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+
+
+def test_a_wrong_sbom_goes_neither_there_nor_back(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    make_build(ours, "1")
+    file = add_sbom(ours, "1", b"document")
+    run("push", URL, "-o", ours)
+    key = f"{PREFIX}/1/x86_64/{file.name}"
+    s3.put_object(Bucket="art", Key=key, Body=b"DOCUMENT")
+    fetch = ("fetch", URL, "-o", theirs, "--arch", "x86_64")
+    assert failing(*fetch) == "bucket-object-damaged"
+    assert names(theirs / "1" / "x86_64") == set()
+    s3.delete_object(Bucket="art", Key=key)
+    run(*fetch)
+    assert "sbom absent" in run("list", "-o", theirs)
+    record = {"sbom": {"path": "meta.json", "sha256": "0" * 64, "size": 1}}
+    s3.put_object(Bucket="art", Key=f"{PREFIX}/1/x86_64/bootimg.json", Body=json.dumps(record).encode())
+    assert failing(*fetch) == "build-record-malformed"
+    file.chmod(0o644)
+    file.write_bytes(b"DOCUMENT")
+    assert failing("push", URL, "-o", ours) == "artifact-damaged"
 
 
 def test_a_tree_of_coreos_assemblers_goes_there_and_back(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401

@@ -19,7 +19,7 @@ from bootimg.builds.signatures import SignatureFinding, SignatureState, check_si
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 
-from .test_builds import X86, make_build
+from .test_builds import X86, add_sbom, make_build
 
 KEY, OTHER = "release@example.com", "other@example.com"
 QEMU = "rhcos-1-qemu.x86_64.qcow2"
@@ -84,6 +84,26 @@ def test_every_artifact_gets_a_signature_that_gpg_takes(builds: Path, home: Path
         assert Path(f"{file}.sig").stat().st_mode & 0o222 == 0
     assert {each.state for each in findings(builds).values()} == {SignatureState.GOOD}
     assert not (build.path / ".scratch").exists()
+
+
+def test_the_sbom_is_signed_with_the_artifacts(builds: Path) -> None:
+    file = add_sbom(builds, "1")
+    assert [each["key"] for each in sign(builds, "--key", KEY)] == ["ostree", "oci-manifest", "qemu", "sbom"]
+    assert findings(builds)["sbom"].state is SignatureState.GOOD
+    add_sbom(builds, "1", b"another")
+    assert not Path(f"{file}.sig").exists()
+    assert findings(builds)["sbom"].state is SignatureState.MISSING
+    assert [each["key"] for each in sign(builds, "--key", KEY, "--artifact", "sbom")] == ["sbom"]
+    file.chmod(0o644)
+    file.write_bytes(b"damaged")
+    assert findings(builds)["sbom"].state is SignatureState.BAD
+    assert failing(builds, "--key", KEY, "--force").id == "artifact-damaged"
+    file.unlink()
+    assert failing(builds, "--key", KEY).id == "artifact-missing"
+
+
+def test_a_build_without_an_sbom_has_none_to_sign(builds: Path) -> None:
+    assert failing(builds, "--key", KEY, "--artifact", "sbom").id == "artifact-missing"
 
 
 def test_a_second_run_makes_nothing_and_force_makes_all(builds: Path) -> None:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from bootimg.arch import Arch
 from bootimg.builds import prune as pruning
 from bootimg.builds.asked import expect, expected
-from bootimg.builds.bucket import Bucket
+from bootimg.builds.bucket import Bucket, Head
 from bootimg.builds.build import open_build
 from bootimg.builds.fetch import Wanted, fetch_build
 from bootimg.builds.find import find_build
@@ -40,7 +40,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
 from .streams import write_builds
-from .test_builds import DATA, X86, make_build, written
+from .test_builds import DATA, X86, add_sbom, make_build, written
 
 
 def run(*words: object, code: int = ExitCode.OK) -> str:
@@ -83,6 +83,32 @@ def test_listed_but_incomplete_is_seen_in_each_of_its_ways(tmp_path: Path) -> No
     text = run("show", "-o", tmp_path, "--check", code=ExitCode.PARTIAL)
     assert "incomplete: ostree wrong-size, qemu absent, metal expected" in text
     run("show", "-o", tmp_path)
+
+
+def test_an_sbom_is_part_of_a_build_that_records_one(tmp_path: Path) -> None:
+    path = make_build(tmp_path, "1")
+    file = add_sbom(tmp_path, "1", b"document")
+    (state,) = build_states(tmp_path)
+    assert state.complete
+    found = state.arches[0].artifacts[-1]
+    assert (found.key, found.path, found.size, found.signed) == ("sbom", file.name, 8, False)
+    Path(f"{file}.sig").write_bytes(b"signature")
+    assert f"{file.name} signed" in run("show", "1", "-o", tmp_path)
+    file.chmod(0o644)
+    file.write_bytes(b"doc")
+    assert build_states(tmp_path)[0].arches[0].artifacts[-1].state is FileState.SIZE
+    file.unlink()
+    assert "sbom absent" in run("list", "-o", tmp_path, "--check", code=ExitCode.PARTIAL)
+    (path / "bootimg.json").write_text('{"sbom": {"path": "../x.spdx.json"}}')
+    assert "path that cannot be" in run("list", "-o", tmp_path, "--check", code=ExitCode.PARTIAL)
+
+
+def test_a_pruned_build_leaves_no_sbom(tmp_path: Path) -> None:
+    for number in "12":
+        make_build(tmp_path, number)
+        add_sbom(tmp_path, number)
+    run("prune", "--keep-last", "1", "-o", tmp_path)
+    assert [each.parts[-3] for each in tmp_path.rglob("*.spdx.json")] == ["2"]
 
 
 def test_an_architecture_without_its_folder_is_listed_as_that(tmp_path: Path) -> None:
@@ -221,12 +247,16 @@ nearly: dict[str, st.SearchStrategy[Any]] = {
     "coreos-assembler.build-timestamp": json_values,
     "expected": st.lists(json_values),
     "asked": st.lists(json_values),
+    "sbom": st.fixed_dictionaries(
+        {"path": st.just("a.spdx.json")}, optional={"sha256": json_values, "size": json_values}
+    )
+    | json_values,
     "tags": st.lists(st.dictionaries(WORDS, json_values) | json_values),
 }
 documents = st.fixed_dictionaries({}, optional=nearly) | json_values
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(index=documents, meta=documents, record=documents, other=documents)
 def test_whatever_is_in_the_files_there_is_an_answer_or_an_error_with_an_id(
     tmp_path: Path, index: object, meta: object, record: object, other: object
@@ -440,6 +470,10 @@ class FolderBucket(Bucket):
         path = self.folder / key
         return Stored(path.read_bytes(), "tag") if path.exists() else None
 
+    def head(self, key: str) -> Head | None:
+        path = self.folder / key
+        return Head(path.stat().st_size, None) if path.exists() else None
+
     def _chunks(self, key: str) -> Iterator[bytes]:
         yield (self.folder / key).read_bytes()
 
@@ -448,6 +482,7 @@ def test_a_fetch_killed_before_any_of_its_writes_leaves_a_readable_tree(tmp_path
     remote, start = tmp_path / "remote", tmp_path / "start"
     make_build(remote, "2")
     (remote / "2/x86_64/rhcos-2-qemu.x86_64.qcow2.sig").write_bytes(b"signature")
+    add_sbom(remote, "2")
     make_build(start, "1")
     expect(remote / "2" / "x86_64", ["qemu"])
     wanted = Wanted("2", (X86,), ("all",))

@@ -26,7 +26,7 @@ from bootimg.formats import Packing
 from bootimg.formats.compression import Compressor, open_output
 from bootimg.layer.fetch import inspect
 from tests.unit import oci
-from tests.unit.test_builds import identity
+from tests.unit.test_builds import add_sbom, identity
 
 BUILD = "9.6.20261101-0"
 X86 = Arch.X86_64
@@ -185,6 +185,25 @@ def test_other_compressors(tmp_path: Path, kind: Compressor) -> None:
     assert broken(path) == []
     changed(path, lambda m: m["images"]["metal"].update({"uncompressed-sha256": "0" * 64}))
     assert broken(path) == [("uncompressed-digest", "artifact metal")]
+
+
+def test_an_sbom_is_the_one_that_is_recorded(tmp_path: Path) -> None:
+    path = make(tmp_path)
+    file = add_sbom(path.parent.parent, path.parent.name)
+    assert broken(path) == []
+    rewritten(file, b"[]\n")
+    assert broken(path) == [("sbom-digest", "SBOM")]
+    file.unlink()
+    assert broken(path) == [("sbom-gone", "SBOM")]
+
+
+@pytest.mark.parametrize("text", ["[]", '{"sbom": []}', '{"sbom": {"path": "a.spdx.json", "sha256": "0"}}'])
+def test_a_record_that_is_none(tmp_path: Path, text: str) -> None:
+    path = make(tmp_path)
+    Path(f"{path / QEMU}.sig").write_bytes(b"signature")
+    (path / "bootimg.json").write_text(text)
+    # Nor can it be told which files are to be signed.
+    assert broken(path) == [("record-unreadable", "bootimg.json")]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")

@@ -318,7 +318,7 @@ def test_what_bootc_installed_has_an_aleph_of_its_own(tmp_path: Path) -> None:
 def test_openshift_on_a_disk(tmp_path: Path) -> None:
     blobs = tuple(
         header(name=name, version="1", release="1", arch="x86_64")
-        for name in ("bash", "openshift-clients", *(f"pad-{number}" for number in range(20_000)))
+        for name in ("bash", "openshift-clients", *(f"pad-{number}" for number in range(11_000)))
     )
     data = database(tmp_path / "ocp.sqlite", blobs=blobs)
     # More than the reader of small files takes.

@@ -14,18 +14,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootimg.arch import Arch
-from bootimg.build.again import asked
+from bootimg.build.again import Judged, asked, judged, request_again
 from bootimg.build.build import run_build
+from bootimg.build.journal import NAME, RUN, Journal
 from bootimg.build.plan import make_plan
 from bootimg.build.prepare import Layer, open_layer
 from bootimg.build.pure import require_pure
+from bootimg.build.request import Builder
+from bootimg.builds.find import Build, find_build
 from bootimg.cache import Cache
 from bootimg.checks.findings import errors, finding
 from bootimg.checks.image import image_findings
 from bootimg.checks.ocp import COMPONENTS, component_of
 from bootimg.checks.purity import Purity, purity
 from bootimg.checks.rules import Rule, Severity
-from bootimg.checks.system import system_of_image
+from bootimg.checks.system import System, system_of_image
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message
 from bootimg.layer.fetch import fetch
@@ -33,9 +36,11 @@ from bootimg.layer.tree import open_tree
 from tests.layer.rpmdb import Evr, make_rpmdb
 from tests.unit import oci
 from tests.unit.rpms import needs_rpm
+from tests.unit.test_osbuild import StandIn, stand_in
 from tests.unit.test_rpmdb import PLACE, STATUS, database, header
 from tests.unit.test_variables import request
 
+__all__ = ["stand_in"]
 UNITS = "usr/lib/systemd/system"
 ECR = "ose-aws-ecr-image-credential-provider"
 
@@ -204,6 +209,10 @@ def layer(folder: Path, *members: oci.Member, made: bool = False) -> Layer:
     return open_layer(request(folder), Cache(folder / "cache"), Events())
 
 
+def system(opened: Layer, folder: Path) -> System:
+    return system_of_image(opened.image, opened.tree, folder)
+
+
 @needs_rpm
 def test_a_layer_with_openshift_s_clients_is_refused_and_passes_when_allowed(tmp_path: Path) -> None:
     data = make_rpmdb(
@@ -212,13 +221,14 @@ def test_a_layer_with_openshift_s_clients_is_refused_and_passes_when_allowed(tmp
     opened = layer(tmp_path, oci.file(PLACE, data), oci.file("usr/bin/oc"))
     wanted = request(tmp_path)
     with pytest.raises(BootimgError) as error:
-        require_pure(wanted, opened, tmp_path, Events())
+        require_pure(wanted, opened, system(opened, tmp_path), Events())
     assert (error.value.id, error.value.exit_code) == ("layer-not-pure", ExitCode.USAGE)
     package, file = error.value.context
     assert "openshift-clients-0:4.19.0-202501.p0.el9.x86_64" in package
     assert "/usr/bin/oc" in file
     assert "--skip-disk-images" in (error.value.hint or "")
-    assert require_pure(replace(wanted, allow=("openshift-clients",)), opened, tmp_path, Events()) == []
+    allowed = replace(wanted, allow=("openshift-clients",))
+    assert require_pure(allowed, opened, system(opened, tmp_path), Events()) == []
 
 
 @pytest.mark.parametrize("mode", Purity)
@@ -228,7 +238,7 @@ def test_what_is_done_about_it(tmp_path: Path, mode: Purity) -> None:
     wanted_mode = replace(request(tmp_path), purity=mode)
 
     def check() -> Any:  # noqa: ANN401
-        return require_pure(wanted_mode, opened, tmp_path, events)
+        return require_pure(wanted_mode, opened, system(opened, tmp_path), events)
 
     if mode is Purity.ERROR:
         with pytest.raises(BootimgError):
@@ -268,10 +278,71 @@ def test_a_plan_refuses_what_build_would(tmp_path: Path) -> None:
 def test_the_journal_has_what_was_let_pass(tmp_path: Path) -> None:
     opened = layer(tmp_path, packages(tmp_path, "bash"), oci.file("usr/bin/oc"))
     asked_for = replace(request(tmp_path), purity=Purity.WARN, allow=("x",))
-    impure = require_pure(asked_for, opened, tmp_path, Events())
+    impure = require_pure(asked_for, opened, system(opened, tmp_path), Events())
     said = json.loads(json.dumps(asked(asked_for, opened, impure)))
     assert (said["purity"], said["allow"]) == ("warn", ["x"])
     assert [each["evidence"] for each in said["impure"]] == ["/usr/bin/oc"]
+
+
+def test_what_was_once_let_pass_stays_in_the_journal(tmp_path: Path) -> None:
+    opened = layer(tmp_path, packages(tmp_path, "bash"), oci.file("usr/bin/oc"), oci.file("usr/bin/crio"))
+    held = system(opened, tmp_path)
+    said: dict[str, Any] = {}
+    for name, changes in {
+        "warn": {"purity": Purity.WARN, "allow": ("/usr/bin/crio",)},
+        "off": {"purity": Purity.OFF},
+        "again": {"purity": Purity.WARN},
+    }.items():
+        wanted = replace(request(tmp_path), **changes)  # type: ignore[arg-type]
+        before = said.get("off") or said.get("warn") or {}
+        impure = require_pure(wanted, opened, held, Events())
+        said[name] = json.loads(json.dumps(asked(wanted, opened, impure, before)))
+    evidence = {name: [each["evidence"] for each in run["impure"]] for name, run in said.items()}
+    assert evidence["warn"] == evidence["off"] == ["/usr/bin/oc"]
+    assert sorted(evidence["again"]) == ["/usr/bin/crio", "/usr/bin/oc"]
+    assert (said["off"]["purity"], said["off"]["allow"]) == ("off", [])
+
+
+def test_more_of_an_impure_build_leaves_it_recorded_as_that(tmp_path: Path, stand_in: StandIn) -> None:
+    stand_in()
+    made_of = [packages(tmp_path, "bash"), oci.file("usr/bin/oc")]
+    oci.Layout(tmp_path / "image").add([oci.bootable(*made_of)])
+    cache = Cache(tmp_path / "cache")
+    first = replace(request(tmp_path), builder=Builder.OSBUILD, accelerator="tcg")
+    made = run_build(replace(first, purity=Purity.WARN), cache, Events())
+    build = find_build(tmp_path / "builds", made.build_id, made.arch)
+    run_build(replace(request_again(build, first), purity=Purity.OFF), cache, Events())
+    said = Journal(made.path / NAME).last(RUN, "begun")
+    assert (said["purity"], [each["evidence"] for each in said["impure"]]) == ("off", ["/usr/bin/oc"])
+
+
+def test_what_another_layer_had_or_nobody_can_read_is_not_recorded(tmp_path: Path) -> None:
+    opened = layer(tmp_path)
+    for before in ({"digest": "sha256:other", "impure": [{"evidence": "x"}]}, {"impure": "x"}, {}):
+        assert asked(request(tmp_path), opened, (), before)["impure"] == []
+    kept = asked(request(tmp_path), opened, (), {"impure": [{"evidence": "of an older version"}]})
+    assert kept["impure"] == [{"evidence": "of an older version"}]
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        (None, Judged()),
+        ({}, Judged()),
+        ({"purity": "warn", "allow": ["oc"]}, Judged(Purity.WARN, ("oc",))),
+        ({"purity": "of a newer version", "allow": "oc"}, Judged()),
+        ({"purity": ["warn"], "allow": []}, Judged(None, ())),
+    ],
+    ids=["coreos-assembler's", "older", "ours", "newer", "damaged"],
+)
+def test_how_a_build_was_judged_is_in_its_journal(
+    tmp_path: Path, said: dict[str, object] | None, wanted: Judged
+) -> None:
+    journal = Journal(tmp_path / NAME)
+    if said is not None:
+        journal.record(RUN, "begun", purity="off", allow=["of the run before"])
+        journal.record(RUN, "begun", **said)
+    assert judged(Build("1", Arch.X86_64, tmp_path, {})) == wanted
 
 
 @pytest.mark.parametrize("words", [["--allow", "openshift-clients"], ["--purity", "off"], []])
@@ -298,7 +369,7 @@ def test_many_findings_are_listed_up_to_a_bound(tmp_path: Path) -> None:
     names = [f"ose-{number}" for number in range(150)]
     opened = layer(tmp_path, packages(tmp_path, *names))
     with pytest.raises(BootimgError) as error:
-        require_pure(request(tmp_path), opened, tmp_path, Events())
+        require_pure(request(tmp_path), opened, system(opened, tmp_path), Events())
     assert len(error.value.context) == 101
     assert error.value.context[-1] == "and 50 more: `bootimg verify` lists them"
 

@@ -8,9 +8,6 @@ import hashlib
 import io
 import json
 import re
-import shutil
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,10 @@ import pytest
 from bootimg.checks.rules import Rule
 from bootimg.cli.docs import rule_table
 from bootimg.errors import ExitCode
+from bootimg.formats import Compressor
 from tests.unit import oci
+from tests.unit.disks import write
+from tests.unit.program import program
 from tests.unit.test_checks_builds import QEMU, make, rewritten
 from tests.unit.test_checks_disks import disk_of, needs_tools
 from tests.unit.test_checks_versions import RELEASE, pivoting
@@ -31,8 +31,7 @@ KEYS = ["rule", "severity", "where", "evidence", "message"]
 
 
 def run(*words: str | Path, cache: Path, code: int = 0) -> str:
-    argv = [sys.executable, "-m", "bootimg", "verify", *map(str, words), "--cache", str(cache)]
-    done = subprocess.run([*argv, "--arch", "x86_64"], capture_output=True, text=True)
+    done = program("verify", *words, "--cache", cache, "--arch", "x86_64")
     assert done.returncode == code, done.stderr + done.stdout
     return done.stderr if code == ExitCode.USAGE else done.stdout
 
@@ -94,7 +93,6 @@ def test_a_build(tmp_path: Path, name: str) -> None:
     assert json.loads(text)["kind"] == "build"
 
 
-@needs_tools
 def with_archive(build: Path) -> None:
     """Have gcp's image of the build be what it is elsewhere: a disk in a tar."""
     plain, path = io.BytesIO(), build / f"rhcos-{build.parent.name}-gcp.x86_64.tar.gz"
@@ -131,11 +129,11 @@ def test_deep_a_damaged_build_stays_closed(tmp_path: Path) -> None:
     assert [each["rule"] for each in found] == ["artifact-digest"]
 
 
+@needs_tools
 def test_a_disk_compressed_or_not(tmp_path: Path) -> None:
     disk = disk_of(tmp_path).make(tmp_path)
-    packed, cache = tmp_path / "disk.raw.gz", tmp_path / "cache"
-    with disk.open("rb") as source, gzip.open(packed, "wb", compresslevel=1) as target:
-        shutil.copyfileobj(source, target)
+    packed, cache = tmp_path / "disk.qcow2.gz", tmp_path / "cache"
+    write("qcow2", disk, packed, compressor=Compressor.GZIP)
     for each in (disk, packed):
         document = json.loads(run(each, "--json", cache=cache))
         assert document == {"kind": "disk", "subject": str(each), "good": True, "findings": []}

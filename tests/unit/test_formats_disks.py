@@ -27,7 +27,7 @@ from bootimg.formats.vhdx import write_vhdx
 from bootimg.formats.vmdk import write_vmdk
 from bootimg.formats.vpc import LIMIT, geometry, write_vpc
 from bootimg.sizes import GIB, KIB, MIB, TIB
-from tests.unit.disks import DISKS, make_disk, needs_qemu_img, run, write
+from tests.unit.disks import DISKS, make_disk, needs_qemu_img, pieces, run, write
 
 Options = Mapping[str, str | bool]
 VMDK: Options = {"adapter_type": "lsilogic", "compat6": True, "subformat": "streamOptimized"}
@@ -244,7 +244,11 @@ def test_sizes_that_a_vhdx_cannot_have(tmp_path: Path, size: int) -> None:
 def test_a_vhdx_with_entries_for_bitmaps_between_those_of_blocks(tmp_path: Path) -> None:
     raw = make_disk(tmp_path / "raw", 4 * GIB + 3 * MIB, [(4 * GIB - MIB, 2 * MIB), (4 * GIB + 2 * MIB, 5)])
     write("vhdx", raw, tmp_path / "out")
-    assert_same_content(raw, tmp_path / "out", "vhdx")
+    # Quicker than to have it compared: holes stay holes.
+    run("qemu-img", "convert", "-f", "vhdx", "-O", "raw", tmp_path / "out", tmp_path / "back")
+    run("qemu-img", "check", "-f", "vhdx", tmp_path / "out")
+    assert (tmp_path / "back").stat().st_size == raw.stat().st_size
+    assert pieces(tmp_path / "back") == pieces(raw)
     assert (tmp_path / "out").stat().st_size == 4 * MIB + 3 * MIB
     assert crc32c(b"123456789") == 0xE3069283
 

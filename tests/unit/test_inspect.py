@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import gzip
+import itertools
 import json
 import os
-import shutil
-import subprocess
-import sys
 import uuid
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from bootimg import process
-from bootimg.builds.find import digest_of
+from bootimg.disk.extents import FileSource, copy_sparse
 from bootimg.disk.gpt import Gpt, Partition, write_gpt
 from bootimg.disk.inspection import bls_entry, console_commands
 from bootimg.disk.view import DiskView
 from bootimg.errors import ExitCode
+from bootimg.formats import Compressor
 from bootimg.printable import printable
 from bootimg.sizes import MIB
 from tests.unit import oci
+from tests.unit.disks import pieces, write
+from tests.unit.program import program
 from tests.unit.test_rpmdb import PLACE, database, header
 
 TITLE = "Stand-in 9.6 (ostree:0)"
@@ -102,27 +104,39 @@ def make_disk(folder: Path, *, sector: int = 512, boot: str = "boot", firstboot:
 
 
 def run(*words: str | Path, cache: Path, code: int = 0) -> str:
-    argv = [sys.executable, "-m", "bootimg", "inspect", *map(str, words), "--cache", str(cache)]
-    done = subprocess.run(argv, capture_output=True, text=True)
+    done = program("inspect", *words, "--cache", cache)
     assert done.returncode == code, done.stderr
     return done.stderr if code else done.stdout
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """The disk by its sector size, made once: it is only read."""
+    return cache(lambda sector: make_disk(tmp_path_factory.mktemp("made"), sector=sector))
+
+
+def copied(disk: Path, folder: Path) -> Path:
+    copy = folder / "disk.raw"
+    with FileSource(disk) as source:
+        copy_sparse(source, copy)
+    return copy
+
+
 @needs_tools
-@pytest.mark.parametrize("sector", [512, 4096])
-@pytest.mark.parametrize("form", ["raw", "qcow2", "vmdk", "gz"])
-def test_a_disk(tmp_path: Path, sector: int, form: str) -> None:
-    raw = make_disk(tmp_path, sector=sector)
+@pytest.mark.parametrize(
+    ("form", "sector"), [*itertools.product(["raw", "qcow2", "vmdk"], [512, 4096]), ("gz", 512)]
+)
+def test_a_disk(tmp_path: Path, made: Callable[[int], Path], sector: int, form: str) -> None:
+    raw = made(sector)
     disk = tmp_path / f"given.{form}"
     if form == "gz":
-        with raw.open("rb") as source, gzip.open(disk, "wb", compresslevel=1) as target:
-            shutil.copyfileobj(source, target)
+        write("raw", raw, disk, compressor=Compressor.GZIP)
     else:
         options = ["-o", "subformat=streamOptimized"] if form == "vmdk" else []
         process.run(["qemu-img", "convert", "-f", "raw", "-O", form, *options, raw, disk])
-    before = digest_of(disk)
+    before = pieces(disk)
     document = json.loads(run(disk, "--json", cache=tmp_path / "cache"))
-    assert digest_of(disk) == before
+    assert pieces(disk) == before
     size = disk.stat().st_size
     assert (document["kind"], document["path"], document["size"]) == ("disk", str(disk), size)
     assert document["format"] == ("raw" if form == "gz" else form)
@@ -169,8 +183,10 @@ def test_a_disk_without_a_boot_partition_is_a_disk(tmp_path: Path) -> None:
 
 @needs_tools
 @pytest.mark.parametrize("size", [52, 200])
-def test_a_disk_that_is_cut_off_is_told_as_far_as_it_goes(tmp_path: Path, size: int) -> None:
-    disk = make_disk(tmp_path)
+def test_a_disk_that_is_cut_off_is_told_as_far_as_it_goes(
+    tmp_path: Path, made: Callable[[int], Path], size: int
+) -> None:
+    disk = copied(made(512), tmp_path)
     os.truncate(disk, size * MIB)
     document = json.loads(run(disk, "--json", cache=tmp_path / "cache"))
     assert document["boot"]["ignition-platform"] == "aws"
@@ -180,8 +196,10 @@ def test_a_disk_that_is_cut_off_is_told_as_far_as_it_goes(tmp_path: Path, size: 
 
 
 @needs_tools
-def test_a_root_that_cannot_be_read_is_said_and_the_rest_told(tmp_path: Path) -> None:
-    disk = make_disk(tmp_path)
+def test_a_root_that_cannot_be_read_is_said_and_the_rest_told(
+    tmp_path: Path, made: Callable[[int], Path]
+) -> None:
+    disk = copied(made(512), tmp_path)
     with disk.open("r+b") as handle:
         # The version of the superblock; blkid looks at the magic number and the geometry.
         handle.seek(52 * MIB + 100)
@@ -200,19 +218,16 @@ def test_what_is_no_disk(tmp_path: Path, size: int) -> None:
 
 
 @needs_tools
-def test_a_view_has_what_was_fetched_alone(tmp_path: Path) -> None:
-    disk = make_disk(tmp_path)
+def test_a_view_has_what_was_fetched_alone(tmp_path: Path, made: Callable[[int], Path]) -> None:
+    disk = made(512)
     view = DiskView(disk, "raw", tmp_path)
-    given, seen = disk.read_bytes(), view.path.read_bytes()
-    assert len(seen) == len(given)
-    assert seen[:MIB] == given[:MIB]
-    assert not any(seen[MIB:])
+    given = pieces(disk)
+    assert view.path.stat().st_size == disk.stat().st_size
+    assert pieces(view.path) == {0: given[0]}
     assert view.boot() == (36 * MIB, 16 * MIB)
     view.fetch(363 * MIB, 2 * MIB)
-    seen = view.path.read_bytes()
-    assert seen[36 * MIB : 52 * MIB] == given[36 * MIB : 52 * MIB]
-    assert seen[363 * MIB :] == given[363 * MIB :]
-    assert not any(seen[2 * MIB : 36 * MIB])
+    fetched = {0, *range(36, 52), 363}
+    assert pieces(view.path) == {number: data for number, data in given.items() if number in fetched}
 
 
 def test_an_iso_is_no_disk(tmp_path: Path) -> None:
@@ -256,8 +271,7 @@ def test_a_layer_s_packages(tmp_path: Path) -> None:
 def test_a_database_that_cannot_be_read_is_a_warning(tmp_path: Path) -> None:
     layout = oci.Layout(tmp_path / "image")
     layout.add([oci.bootable(oci.file(PLACE, b"none"))])
-    argv = [sys.executable, "-m", "bootimg", "inspect", str(layout.path), "--arch", "x86_64"]
-    done = subprocess.run([*argv, "--cache", str(tmp_path / "cache")], capture_output=True, text=True)
+    done = program("inspect", layout.path, "--arch", "x86_64", "--cache", tmp_path / "cache")
     assert done.returncode == 0
     assert "rpmdb-unreadable" in done.stderr
     assert f"kernel     {oci.KERNEL}" in done.stdout

@@ -208,7 +208,10 @@ def test_a_malformed_directory_is_refused(tmp_path: Path, commit: Commit, data: 
     assert refused(tmp_path, *other_root(commit, data)).id == id
 
 
-def test_few_directories_that_unfold_to_many_are_refused(tmp_path: Path, commit: Commit) -> None:
+def test_few_directories_that_unfold_to_many_are_refused(
+    tmp_path: Path, commit: Commit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bootimg.layer.tars.MAX_ENTRIES", 5000)
     meta = commit.keep("dirmeta", directory_metadata(0, 0, 0o755, ()))
     tree = commit.keep("dirtree", directory_tree([], []))
     for _ in range(20):

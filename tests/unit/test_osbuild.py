@@ -224,8 +224,10 @@ def test_a_full_disk_is_named(stand_in: StandIn, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("hang", "seconds"), [("polite", 3), ("stubborn", 12)])
 def test_an_interruption_stops_osbuild_and_its_children(
-    hang: str, seconds: int, stand_in: StandIn, tmp_path: Path
+    hang: str, seconds: int, stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if hang == "stubborn":
+        monkeypatch.setattr("bootimg.osbuild.run._GRACE", 1.0)
     folder = stand_in(hang=hang)
     timer = threading.Thread(target=_interrupt_when, args=(folder / "hangs",))
     timer.start()
@@ -262,7 +264,7 @@ def test_a_build_has_the_names_entries_and_journal_of_any_other(
     assert image.stat().st_mode & 0o222 == 0
     assert [each.key for each in outcome.artifacts] == ["ostree", "qemu"]
     names = [record["step"] for record in Journal(outcome.path / NAME).records()]
-    steps = ("import", "archive", "osbuild", "qemu")
+    steps = ("import", "archive", "sbom", "osbuild", "qemu")
     assert names == ["build", *(step for step in steps for _ in ("begun", "done")), "build"]
     assert not (outcome.path / ".scratch").exists()
     (inspect, build) = [json.loads(line) for line in (folder / "calls.ndjson").read_text().splitlines()][-2:]

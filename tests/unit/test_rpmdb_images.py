@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from bootimg.rpmdb.listcache import ListCache
 from bootimg.rpmdb.ofimage import Source
 from tests.registry import serving_registry
 from tests.unit import oci
+from tests.unit.program import program
 from tests.unit.rpms import Rpm, make_database, needs_rpm, query
 from tests.unit.test_rpmdb import PLACE, STATUS, database, header, one
 
@@ -134,8 +134,7 @@ def test_a_registry_is_asked_for_the_last_layer_alone(registry: str, tmp_path: P
 
 
 def run(*words: str | Path, tmp_path: Path, code: int = 0) -> str:
-    argv = [sys.executable, "-m", "bootimg", "rpmdb", *map(str, words), "--cache", str(tmp_path / "cache")]
-    done = subprocess.run([*argv, "--arch", "x86_64"], capture_output=True, text=True)
+    done = program("rpmdb", *words, "--cache", tmp_path / "cache", "--arch", "x86_64")
     assert done.returncode == code, done.stderr
     return done.stderr if code else done.stdout
 

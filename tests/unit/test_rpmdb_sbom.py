@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from packageurl import PackageURL
 from spdx_tools.spdx.model.document import Document
@@ -82,6 +82,12 @@ def test_the_image_is_told_by_its_digest(image: Image) -> None:
     assert url.qualifiers == {"arch": "amd64", "repository_url": "quay.io/a/rhel-coreos"}
 
 
+def test_where_an_image_is_can_be_left_out(image: Image) -> None:
+    described = sbom(image, [], "rhel", located=False)["packages"][0]
+    url = PackageURL.from_string(described["externalRefs"][0]["referenceLocator"])
+    assert (url.name, url.version, url.qualifiers) == ("rhcos", image.digest, {"arch": "amd64"})
+
+
 def test_the_same_image_gives_the_same_document(image: Image) -> None:
     assert sbom(image, PACKAGES, "rhel") == sbom(image, reversed(PACKAGES), "rhel")
 
@@ -119,6 +125,7 @@ def test_any_package_has_a_url_that_says_what_it_is(
 
 
 @settings(max_examples=30, deadline=None)
+@example(name="x", version="1", vendor="\b", kind=Kind.RPM)
 @given(name=TEXT, version=TEXT, vendor=st.none() | st.text(max_size=9), kind=st.sampled_from(Kind))
 def test_any_package_gives_a_valid_document(
     name: str, version: str, vendor: str | None, kind: Kind, tmp_path_factory: pytest.TempPathFactory

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from bootimg.arch import Arch
 from bootimg.build.again import request_again
 from bootimg.build.extensions import archive_extensions
-from bootimg.build.journal import NAME, Journal
+from bootimg.build.journal import NAME, RUN, Journal
 from bootimg.build.recording import record_selection
 from bootimg.build.request import Request
 from bootimg.build.selection import Asked, Selection, select
@@ -30,6 +30,7 @@ from bootimg.builds.find import find_build
 from bootimg.builds.record import Record, change_record, read_record
 from bootimg.cache import Cache
 from bootimg.checks.purity import Purity
+from bootimg.checks.system import system_of_image
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message
@@ -41,6 +42,7 @@ from bootimg.platform import platform, platforms
 from bootimg.streams.config import StreamConfig, read_stream_config, read_streams_file
 
 from . import oci
+from .test_build_platforms import existing
 from .test_builds import DATA
 from .test_stream_config import FCOS, GOLDEN, RHCOS
 from .test_variables import layer
@@ -375,7 +377,8 @@ def work(folder: Path, build: BuildDir) -> Work:
     asked = request(folder, Selection(extensions="x"))
     opened = layer(folder)
     journal = Journal(build.file(NAME))
-    return Work(asked, opened, build, journal, Cache(folder / "cache"), Events(), Progress(asked))
+    cache, system = Cache(folder / "cache"), system_of_image(opened.image, opened.tree, folder)
+    return Work(asked, opened, build, journal, cache, Events(), Progress(asked), system)
 
 
 @pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed")
@@ -500,6 +503,52 @@ def test_openshift_s_content_is_expected_where_disk_images_are_skipped(
 ) -> None:
     run(tmp_path, "build", "localhost/x", "--arch", "x86_64", *words)
     assert [each.purity for each in asked] == [purity]
+
+
+AS_IT_WAS = {"purity": "warn", "allow": ["oc"]}
+
+
+@pytest.mark.parametrize(
+    ("words", "before", "purity", "allow"),
+    [
+        ([], AS_IT_WAS, Purity.WARN, ("oc",)),
+        (["--purity", "error"], AS_IT_WAS, Purity.ERROR, ("oc",)),
+        (["--purity", "off"], AS_IT_WAS, Purity.OFF, ("oc",)),
+        (["--allow", "crio"], AS_IT_WAS, Purity.WARN, ("crio",)),
+        (["--purity", "error", "--allow", "crio"], AS_IT_WAS, Purity.ERROR, ("crio",)),
+        ([], {"purity": "error", "allow": []}, Purity.ERROR, ()),
+        ([], {}, Purity.ERROR, ()),
+        (["--purity", "off", "--allow", "crio"], {}, Purity.OFF, ("crio",)),
+        (["--skip-disk-images"], {"purity": "error"}, Purity.ERROR, ()),
+        (["--skip-disk-images"], {}, Purity.WARN, ()),
+        (["--stream", "rhel-9.6"], {"purity": "error", "allow": ["oc"]}, Purity.ERROR, ("oc",)),
+        (["--stream", "rhel-9.6"], {}, Purity.WARN, ("cri-o",)),
+        (["--stream", "rhel-9.6", "--allow", "oc"], {"allow": ["x"]}, Purity.WARN, ("oc", "cri-o")),
+    ],
+)
+def test_more_of_a_build_is_made_by_the_rules_it_was_made_by(
+    words: list[str],
+    before: dict[str, object],
+    purity: Purity,
+    allow: tuple[str, ...],
+    tmp_path: Path,
+    asked: list[Request],
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(STREAMS)
+    Journal(existing(tmp_path).path / NAME).record(RUN, "begun", **before)
+    common = ["--from", "9.6.1", "-o", tmp_path / "builds", "--arch", "x86_64", "--streams", path]
+    result = run(tmp_path, "build", *common, *words)
+    assert [(each.purity, each.allow) for each in asked] == [(purity, allow)], result.output
+
+
+def test_the_environment_is_a_word_too(
+    tmp_path: Path, asked: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Journal(existing(tmp_path).path / NAME).record(RUN, "begun", **AS_IT_WAS)
+    monkeypatch.setenv("BOOTIMG_PURITY", "error")
+    run(tmp_path, "build", "--from", "9.6.1", "-o", tmp_path / "builds", "--arch", "x86_64")
+    assert [(each.purity, each.allow) for each in asked] == [(Purity.ERROR, ("oc",))]
 
 
 @pytest.mark.parametrize(("words", "purity"), [([], Purity.WARN), (["--purity", "error"], Purity.ERROR)])

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
-from os import environ
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,6 +23,7 @@ from bootimg.streams.versions import (
     find_version,
     parse_version,
 )
+from tests.unit.program import program
 
 NOW = datetime(2026, 11, 24, 22, 5, tzinfo=UTC)
 
@@ -228,9 +226,9 @@ def test_pages_of_the_release_browser() -> None:
 
 
 def run(*words: str | Path, code: int = 0, epoch: str = "1795557900") -> str:
-    argv = [sys.executable, "-m", "bootimg", "version", "next", *map(str, words)]
-    env = {**environ, "SOURCE_DATE_EPOCH": epoch}
-    done = subprocess.run(argv, capture_output=True, text=True, env=env)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", epoch)
+        done = program("version", "next", *words)
     assert done.returncode == code, done.stderr
     return done.stderr if code else done.stdout
 

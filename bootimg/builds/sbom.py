@@ -1,0 +1,85 @@
+"""The SBOM of a build: an SPDX document of its layer, named in bootimg.json as meta.json has no place for it.
+
+Whoever calls what changes it holds the build.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bootimg.builds.find import Build, digest_of, require_digest
+from bootimg.builds.layout import SPDX
+from bootimg.builds.meta import write_json
+from bootimg.builds.names import is_name, is_size
+from bootimg.builds.record import RECORD, malformed, read_tree
+from bootimg.errors import BootimgError, ExitCode
+
+KEY = "sbom"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sbom:
+    """What bootimg.json says of the document: a file's name, its SHA-256 in hex, its size in bytes."""
+
+    path: str
+    sha256: str
+    size: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The entry in bootimg.json, with the keys that an artifact has in meta.json."""
+        return asdict(self)
+
+    def is_whole(self, folder: Path) -> bool:
+        """Whether the file is in the build's folder and is the one that is recorded."""
+        path = folder / self.path
+        return path.is_file() and path.stat().st_size == self.size and digest_of(path) == self.sha256
+
+
+def read_sbom(folder: Path) -> Sbom | None:
+    """The SBOM of the build in a folder, None where none is recorded; `build-record-malformed`."""
+    path = folder / RECORD
+    return parse_sbom(read_tree(path), str(path))
+
+
+def parse_sbom(record: Mapping[str, Any], name: str) -> Sbom | None:
+    """The same of the object in a bootimg.json; `name` is for the error."""
+    entry = record.get(KEY)
+    if entry is None:
+        return None
+    if not isinstance(entry, dict):
+        raise malformed(name, f"{KEY} is no object")
+    path, sha256, size = (entry.get(key) for key in ("path", "sha256", "size"))
+    # No other file of a build is so called: what a bucket says shall not replace one of those.
+    if not is_name(path) or not path.endswith(f".{SPDX}"):
+        raise malformed(name, f"{KEY} has a path that cannot be")
+    if not isinstance(sha256, str) or not _DIGEST.fullmatch(sha256) or not is_size(size):
+        raise malformed(name, f"{KEY} has no sha256 or no size")
+    return Sbom(path, sha256, size)
+
+
+def record_sbom(folder: Path, sbom: Sbom) -> None:
+    """Have the folder's bootimg.json name this SBOM, whose file is there."""
+    path = folder / RECORD
+    before = read_tree(path)
+    if before.get(KEY) != sbom.as_dict():
+        write_json(path, {**before, KEY: sbom.as_dict()})
+
+
+def sbom_file(build: Build, sbom: Sbom) -> Path:
+    """The file of a build's SBOM: `artifact-missing` where it is not there, `artifact-damaged`."""
+    path = build.path / sbom.path
+    if not path.is_file():
+        raise BootimgError(
+            "artifact-missing",
+            f"build {build.id} ({build.arch}) has no {sbom.path}",
+            context=[f"{build.path / RECORD} names it"],
+            hint=f"`bootimg build --from {build.id}` makes it again",
+            exit_code=ExitCode.USAGE,
+        )
+    require_digest(path, "sha256", sbom.sha256, digest_of(path), record=RECORD)
+    return path
