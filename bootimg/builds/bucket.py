@@ -87,15 +87,15 @@ class Bucket:
             raise BootimgError("build-meta-malformed", f"{self.url(key)} has more than {_LIMIT} bytes")
         return Stored(data, str(found["ETag"]))
 
-    def head(self, key: str) -> Head | None:
-        """What is known of an object without reading it; None where there is none."""
+    def head(self, key: str, *, optional: bool = False) -> Head | None:
+        """What is known of an object without reading it; None where there is none, `optional` as in `read`."""
         from botocore.exceptions import ClientError
 
         with self._refusals(key):
             try:
                 found = self._client.head_object(**self._at(key))
             except ClientError as error:
-                if code(error) in ABSENT:
+                if code(error) in (*ABSENT, *(DENIED if optional else ())):
                     return None
                 raise
         return Head(int(found["ContentLength"]), found.get("Metadata", {}).get(_DIGEST))

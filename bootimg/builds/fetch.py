@@ -123,7 +123,7 @@ def _record(folder: BuildDir, bucket: Bucket, prefix: str, events: Events) -> It
 def _sbom(folder: BuildDir, bucket: Bucket, key: str, sbom: Sbom, events: Events) -> Iterator[Moved]:
     """The SBOM and its signature; it need not be there, for no image depends on it."""
     missing = not sbom.is_whole(folder.path)
-    if missing and bucket.head(key) is None:
+    if missing and bucket.head(key, optional=True) is None:
         events.message(f"{bucket.url(key)}, the build's SBOM, is not there", "warning")
     else:
         yield _artifact(folder, bucket, key, sbom.as_dict(), missing, events)

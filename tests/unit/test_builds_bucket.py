@@ -709,6 +709,7 @@ def test_what_the_server_denies_is_no_crash(
             work()
         assert caught.value.id == "bucket-refused"
     assert bucket.read("a", optional=True) is None
+    assert bucket.head("a", optional=True) is None
 
 
 @pytest.mark.parametrize("words", [["--build", "9"], ["--arch", "s390x"]])
