@@ -15,6 +15,7 @@ from typing import Any
 
 from bootimg.atomic import whole_file
 from bootimg.builds.jsonstore import Stored
+from bootimg.builds.malformed import malformed
 from bootimg.builds.s3client import (
     ABSENT,
     CHANGED,
@@ -82,7 +83,7 @@ class Bucket:
                 raise
             data: bytes = found["Body"].read(_LIMIT + 1)
         if len(data) > _LIMIT:
-            raise BootimgError("build-meta-malformed", f"{self.url(key)} has more than {_LIMIT} bytes")
+            raise malformed(self.url(key), f"has more than {_LIMIT} bytes")
         return Stored(data, str(found["ETag"]))
 
     def head(self, key: str) -> Head | None:

@@ -248,6 +248,11 @@ def test_a_link_out_of_the_tree_is_not_followed(tmp_path: Path) -> None:
     assert read_packages(tree_of(tmp_path, *members), tmp_path) is None
 
 
+def test_a_text_that_is_empty_is_as_good_as_none() -> None:
+    found = package_of(header(name="a", version="1", release="1", arch="", vendor="", source=""))
+    assert (found.nevra, found.vendor, found.source) == ("a-1-1", None, None)
+
+
 @given(st.binary(max_size=200) | st.builds(lambda at, by: mutated(at, by), st.integers(0, 60), st.binary()))
 def test_any_header_is_read_or_refused(blob: bytes) -> None:
     try:
