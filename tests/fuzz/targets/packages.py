@@ -138,7 +138,7 @@ def dpkg_status(data: bytes, folder: Path) -> None:
         return
     for each in found:
         # Without its epoch of 0 a version with colons reads as another.
-        if each.epoch or ":" not in each.version:
+        if each.epoch or ":" not in each.evr:
             assert split_version(each.evr) == (each.epoch or None, each.version, each.release)
     with refusals():
         _used(found)

@@ -54,7 +54,9 @@ def stream(data: bytes, folder: Path) -> None:
     """A stream: what is written reads back, in each of the forms."""
     with refusals():
         found = parse_stream(data, "stream.json")
-        assert parse_stream(_written(found, parse_stream(found.encoded(), "again")), "again") == found
+        again = parse_stream(found.encoded(), "again")
+        _same(found, again)
+        assert parse_stream(again.encoded(), "again") == again
         lint(found, Against(previous=BEFORE, name="rhel-9.8", base="https://example.com", signatures=True))
         changes = difference(BEFORE, found)
         json.dumps(as_document(changes))
@@ -76,15 +78,14 @@ def release(data: bytes, folder: Path) -> None:
     """A release, and the streams made of it."""
     with refusals():
         found = parse_release(data, "release.json")
-        _written(found, parse_release(found.encoded(), "again"))
+        _same(found, parse_release(found.encoded(), "again"))
         arches = {name: stream_arch(found.release, each) for name, each in found.architectures.items()}
         Stream(found.stream, NOW, arches).encoded()
 
 
-def _written(found: Stream | Release, again: Stream | Release) -> bytes:
-    assert again == found
+def _same(found: Stream | Release, again: Stream | Release) -> None:
+    """An empty text is not written where a field may be left out: only the bytes are the same."""
     assert again.encoded() == found.encoded()
-    return again.encoded()
 
 
 @target(_metas, words=WORDS, mutate=json_documents, longest=32768, runs=500)
