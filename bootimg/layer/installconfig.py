@@ -16,6 +16,7 @@ from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tree import Tree
 from bootimg.printable import shown
+from bootimg.sizes import KIB
 
 _FOLDERS = ("usr/lib/bootc/install", "usr/local/lib/bootc/install", "usr/etc/bootc/install",
             "etc/bootc/install")  # fmt: skip
@@ -34,6 +35,8 @@ _FIELDS: Mapping[tuple[str, ...], tuple[str, type]] = {
     ("ostree", "bls-append-except-default"): ("bls_append_except_default", str),
     ("bootupd", "skip-boot-uuid"): ("skip_boot_uuid", bool),
 }
+# tomllib takes minutes for some files of a megabyte; these have some hundred bytes.
+_LIMIT = 16 * KIB
 _DEEPEST = max(map(len, _FIELDS))
 # For `bootc install to-disk`, which makes the partitions itself.
 _PASSED_OVER = {"block"}
@@ -86,6 +89,8 @@ def unsupported(what: str, where: str = _FOLDERS[0]) -> BootimgError:
 
 def _merged(config: InstallConfig, data: bytes, where: str, arch: Arch) -> InstallConfig:
     try:
+        if len(data) > _LIMIT:
+            raise ValueError(f"it has more than {_LIMIT} bytes")
         document = tomllib.loads(data.decode())
     except (ValueError, RecursionError) as error:
         raise unsupported(f"it is not TOML ({str(error)[:300]})", where) from None

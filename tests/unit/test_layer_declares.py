@@ -165,8 +165,9 @@ def test_files_are_merged_by_name_and_replaced_by_folder(tmp_path: Path) -> None
         f"[install]\nunknown = 0x{'f' * 5000}",
         f"install.{'.'.join('a' * 5000)} = 1",
         f"install = {'[' * 5000}",
+        f"# {'x' * (16 << 10)}",
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_what_would_be_another_disk_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(BootimgError) as error:
