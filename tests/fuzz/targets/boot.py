@@ -51,20 +51,8 @@ def _partition() -> bytes:
             (tree / name).write_bytes(content)
         image.touch()
         os.truncate(image, MIB)
-        words = (
-            "mke2fs",
-            "-q",
-            "-t",
-            "ext4",
-            "-O",
-            "^has_journal,^resize_inode",
-            "-b",
-            "1024",
-            "-N",
-            "16",
-            "-d",
-        )
-        subprocess.run([*words, tree, image], check=True, capture_output=True)
+        options = ["-O", "^has_journal,^resize_inode", "-b", "1024", "-N", "16", "-d", str(tree)]
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", *options, image], check=True, capture_output=True)
         return image.read_bytes()
 
 

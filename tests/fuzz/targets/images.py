@@ -1,4 +1,4 @@
-"""OCI images: manifest, config, index and labels, layouts and archives, references to them."""
+"""OCI images: manifest, config, index and labels, directories and archives."""
 
 from __future__ import annotations
 
