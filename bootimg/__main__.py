@@ -13,6 +13,7 @@ from bootimg.cli.app import Session
 from bootimg.cli.interrupt import stoppable
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.printable import printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,15 +68,18 @@ def diagnostic(error: BootimgError, *, color: bool | None = None) -> str:
     lines = [error.message, *error.context]
     lines += [f"{name}: {text}" for name, text in
               (("note", error.note), ("hint", error.hint), ("docs", error.docs)) if text]  # fmt: skip
-    return "\n".join([f"{head} {error.id}", *("  " + line for line in lines)])
+    rows = [printable(row.expandtabs()) for line in lines for row in line.split("\n")]
+    return "\n".join([f"{head} {error.id}", *("  " + row for row in rows)])
 
 
 def _of_usage(error: click.ClickException) -> BootimgError:
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "bootimg"
+    message, *more = error.format_message().split("\n")
     return BootimgError(
         "command-line-invalid",
-        error.format_message(),
+        message,
+        context=more,
         hint=f"`{path} --help` says what it takes",
         exit_code=ExitCode.USAGE,
     )

@@ -34,7 +34,7 @@ class Arch(StrEnum):
                 return arch
         raise BootimgError(
             "arch-unknown",
-            f"{name} is not an architecture bootimg knows",
+            f"{name:.80} is not an architecture bootimg knows",
             hint=f"use one of {', '.join(cls)}",
             exit_code=ExitCode.USAGE,
         )

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from enum import IntEnum
 
+from bootimg.printable import printable
+
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 
 
@@ -43,12 +45,13 @@ class BootimgError(Exception):
     ) -> None:
         if not _ID.fullmatch(id):
             raise ValueError(f"not an error id: {id!r}")
-        super().__init__(message)
+        # Names in them are anybody's words: no message has a second line, none commands a terminal.
+        self.message = printable(message)
+        super().__init__(self.message)
         self.id = id
-        self.message = message
         self.context = tuple(context)
         self.note = note
-        self.hint = hint
+        self.hint = hint and printable(hint)
         self.exit_code = exit_code
 
     def __str__(self) -> str:

@@ -13,11 +13,11 @@ _TIME = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def parse_size(text: str) -> int:
     """Bytes of `10G`, `512M`, `4096`; also `10GiB`."""
-    match = re.fullmatch(r"(\d+)\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    match = re.fullmatch(r"([0-9]{1,18})\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
     if not match:
         raise BootimgError(
             "size-malformed",
-            f"{text!r} is not a size",
+            f"{text!r:.80} is not a size",
             hint="write it as 10G or 512M (binary units)",
             exit_code=ExitCode.USAGE,
         )
@@ -26,11 +26,11 @@ def parse_size(text: str) -> int:
 
 def parse_duration(text: str) -> int:
     """Seconds of `90s`, `5m`, `2h`, `30d`."""
-    match = re.fullmatch(r"(\d+)([smhd])", text.strip())
+    match = re.fullmatch(r"([0-9]{1,9})([smhd])", text.strip())
     if not match:
         raise BootimgError(
             "duration-malformed",
-            f"{text!r} is not a duration",
+            f"{text!r:.80} is not a duration",
             hint="write it as 90s, 5m, 2h or 30d",
             exit_code=ExitCode.USAGE,
         )

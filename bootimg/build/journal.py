@@ -62,16 +62,11 @@ class Journal:
         self.record(name, "done")
 
     def records(self) -> list[dict[str, Any]]:
-        """What was recorded so far; a line that a crash cut short is left out."""
+        """What was recorded so far; a line that a crash cut short, or that is no record, is left out."""
         if not self.path.exists():
             return []
-        found = []
-        for line in self.path.read_bytes().splitlines():
-            try:
-                found.append(json.loads(line))
-            except ValueError:
-                continue
-        return found
+        lines = map(_parsed, self.path.read_bytes().splitlines())
+        return [each for each in lines if each is not None]
 
     def interrupted(self) -> str | None:
         """The step that was running when the last run was cut off, if one was; the newest of several."""
@@ -81,6 +76,8 @@ class Journal:
             if step == RUN and state == "begun":
                 open_steps = {}
             elif state == "begun":
+                # Begun once more, it is the newest.
+                open_steps.pop(step, None)
                 open_steps[step] = None
             else:
                 open_steps.pop(step, None)
@@ -99,3 +96,12 @@ class Journal:
         """The newest record of a step in a state; empty if there is none."""
         found = [each for each in self.records() if (each["step"], each["state"]) == (step, state)]
         return found[-1] if found else {}
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    good = isinstance(record, dict) and all(isinstance(record.get(key), str) for key in ("step", "state"))
+    return record if good else None

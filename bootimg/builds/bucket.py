@@ -16,6 +16,7 @@ from typing import Any
 from bootimg.atomic import whole_file
 from bootimg.builds.jsonstore import Stored
 from bootimg.builds.layout import SPDX
+from bootimg.builds.malformed import malformed
 from bootimg.builds.s3client import (
     ABSENT,
     CHANGED,
@@ -84,11 +85,14 @@ class Bucket:
                 raise
             data: bytes = found["Body"].read(_LIMIT + 1)
         if len(data) > _LIMIT:
-            raise BootimgError("build-meta-malformed", f"{self.url(key)} has more than {_LIMIT} bytes")
+            raise malformed(self.url(key), f"has more than {_LIMIT} bytes")
         return Stored(data, str(found["ETag"]))
 
     def head(self, key: str, *, optional: bool = False) -> Head | None:
-        """What is known of an object without reading it; None where there is none, `optional` as in `read`."""
+        """What is known of an object without reading it; None where there is none.
+
+        `optional` as in `read`.
+        """
         from botocore.exceptions import ClientError
 
         with self._refusals(key):

@@ -100,7 +100,10 @@ def open_build(builds: Path, build_id: str, arch: Arch) -> Iterator[BuildDir]:
     """Make or reopen a build's folder and hold it: `build-running` if another process does."""
     if not build_id or "/" in build_id or build_id.startswith(".") or build_id == "latest":
         raise BootimgError(
-            "build-id-invalid", f"{build_id!r} cannot be a build's id", exit_code=ExitCode.USAGE
+            "build-id-invalid",
+            f"{build_id!r} cannot be a build's id",
+            hint="it becomes the name of a folder: without slashes, not `latest`, not hidden",
+            exit_code=ExitCode.USAGE,
         )
     build = BuildDir(builds, build_id, arch)
     build.path.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from bootimg.arch import Arch
 from bootimg.builds.index import newest_id
 from bootimg.builds.layout import LATEST, META
 from bootimg.builds.meta import read_json
+from bootimg.builds.names import safe_images
 from bootimg.errors import BootimgError, ExitCode
 
 
@@ -26,8 +27,8 @@ class Build:
 
     @property
     def images(self) -> Mapping[str, Mapping[str, Any]]:
-        """Its artifacts' entries by their keys."""
-        return dict(self.meta.get("images", {}))
+        """Its artifacts' entries by their keys; `build-meta-malformed` where they are none."""
+        return safe_images(self.meta, str(self.path / META))
 
     def artifact(self, key: str) -> Path:
         """The file of the artifact `key`: `artifact-missing` if there is none."""
@@ -37,7 +38,7 @@ class Build:
             raise BootimgError(
                 "artifact-missing",
                 f"build {self.id} ({self.arch}) has no {key} image",
-                context=[f"in {self.path}", f"it has: {', '.join(self.images) or 'none'}"],
+                context=[f"in {self.path}", f"it has: {', '.join(self.images)[:500] or 'none'}"],
                 hint=f"`bootimg build --from {self.id} -p {key}` makes it",
                 exit_code=ExitCode.USAGE,
             )
@@ -52,7 +53,7 @@ def find_build(builds: Path, which: str = LATEST, arch: Arch | None = None) -> B
     as_path = Path(which)
     if "/" in which or which in (".", "..") or as_path.name == META:
         folder = as_path.parent if as_path.name == META else as_path
-        if (folder / META).is_file():
+        if _has_meta(folder):
             return _read(folder.resolve())
         return _of_arch(folder.resolve(), arch)
     return _of_arch(builds / (_newest(builds) if which == LATEST else which), arch)
@@ -61,10 +62,10 @@ def find_build(builds: Path, which: str = LATEST, arch: Arch | None = None) -> B
 def find_builds(builds: Path, which: str = LATEST, arch: Arch | None = None) -> list[Build]:
     """The build `which` for every architecture it has, or for `arch` alone."""
     first = find_build(builds, which, arch)
-    if arch is not None or Path(which, META).is_file() or Path(which).name == META:
+    if arch is not None or _has_meta(Path(which)) or Path(which).name == META:
         return [first]
     folder = first.path.parent
-    return [_read(folder / each.value) for each in Arch if (folder / each.value / META).is_file()]
+    return [_read(folder / each.value) for each in Arch if _has_meta(folder / each.value)]
 
 
 def digest_of(path: Path) -> str:
@@ -84,6 +85,14 @@ def require_digest(path: Path, key: str, wanted: str, found: str | None, *, reco
         )
 
 
+def _has_meta(folder: Path) -> bool:
+    try:
+        return (folder / META).is_file()
+    except OSError:
+        # Longer than a name can be, or in a folder that may not be looked into.
+        return False
+
+
 def _newest(builds: Path) -> str:
     found = newest_id(builds)
     if found is None:
@@ -92,7 +101,7 @@ def _newest(builds: Path) -> str:
 
 
 def _of_arch(folder: Path, arch: Arch | None) -> Build:
-    there = [each for each in Arch if (folder / each.value / META).is_file()]
+    there = [each for each in Arch if _has_meta(folder / each.value)]
     if arch is None and Arch.of_machine() not in there and len(there) == 1:
         arch = there[0]
     wanted = arch or Arch.of_machine()
@@ -111,7 +120,7 @@ def _read(folder: Path) -> Build:
 def _missing(message: str) -> BootimgError:
     return BootimgError(
         "build-not-found",
-        message,
+        message[:500],
         hint="name a build's id, `latest` or a path; `-o` says where builds are",
         exit_code=ExitCode.USAGE,
     )

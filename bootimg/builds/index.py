@@ -11,7 +11,9 @@ from pathlib import Path
 from bootimg.arch import Arch
 from bootimg.builds.layout import BUILDS, LATEST
 from bootimg.builds.locks import file_lock
+from bootimg.builds.malformed import malformed
 from bootimg.builds.meta import Json, read_json, rfc3339, write_json
+from bootimg.builds.names import safe_name
 from bootimg.errors import BootimgError
 
 _VERSION = "1.0.0"
@@ -82,14 +84,13 @@ def checked_index(index: Json, name: str) -> Json:
     if version.split(".")[0] != _VERSION.split(".")[0] or not isinstance(index.get("builds"), list):
         raise BootimgError(
             "builds-version-unknown",
-            f"{name} has schema version {version}, bootimg knows {_VERSION}",
+            f"{name} has schema version {version:.80}, bootimg knows {_VERSION}",
             hint="choose another output directory with -o",
         )
     for entry in index["builds"]:
         if not _well_formed(entry):
-            raise BootimgError(
-                "build-meta-malformed", f"{name} lists a build that has no id or no list of architectures"
-            )
+            raise malformed(name, "lists a build that has no id or no list of architectures")
+        safe_name(entry["id"], name)
     return index
 
 

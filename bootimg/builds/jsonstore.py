@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from bootimg.builds.malformed import malformed
 from bootimg.errors import BootimgError
 
 _TRIES = 20
@@ -56,16 +57,12 @@ def parse(stored: Stored | None, key: str) -> Json:
     try:
         data = json.loads(stored.data)
     except (ValueError, RecursionError) as error:
-        raise _malformed(key, str(error)) from None
+        raise malformed(key, f"in the bucket cannot be read: {error}") from None
     if not isinstance(data, dict):
-        raise _malformed(key, "it is not an object")
+        raise malformed(key, "in the bucket cannot be read: it is not an object")
     return data
 
 
 def encode(data: Mapping[str, Any]) -> bytes:
     """Indented by four, as coreos-assembler writes it."""
     return json.dumps(data, indent=4).encode() + b"\n"
-
-
-def _malformed(key: str, why: str) -> BootimgError:
-    return BootimgError("build-meta-malformed", f"{key} in the bucket cannot be read: {why}")

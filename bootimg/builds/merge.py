@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 
 from bootimg.errors import BootimgError
@@ -28,6 +27,7 @@ _FIXED: tuple[tuple[str, ...], ...] = (
 # Lists with one object for each region, which two uploads may each have added to.
 _REGIONS = {"amis": "name", "aws-winli": "name", "aliyun": "name", "ibmcloud": "region", "powervs": "region"}
 _IMAGES = "images"
+_LAST = 1 << 63
 Json = dict[str, Any]
 
 
@@ -70,9 +70,8 @@ def stamp_after(document: Mapping[str, Any]) -> int:
 
 def _stamp(document: Mapping[str, Any]) -> int:
     found = document.get(STAMP)
-    if isinstance(found, float):
-        return int(found) if isfinite(found) else 0
-    return found if isinstance(found, int) else 0
+    # Of some thousand digits Python would not write it again.
+    return int(found) if isinstance(found, int | float) and abs(found) < _LAST else 0
 
 
 def _age(document: Mapping[str, Any]) -> tuple[int, str]:

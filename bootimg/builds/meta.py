@@ -16,8 +16,8 @@ from typing import Any
 from bootimg.arch import Arch
 from bootimg.atomic import whole_file
 from bootimg.builds.locks import file_lock
+from bootimg.builds.malformed import malformed
 from bootimg.builds.merge import STAMP, require_same_build, stamp_after
-from bootimg.errors import BootimgError
 from bootimg.formats.written import Written
 
 _PREFIX = "coreos-assembler"
@@ -151,9 +151,9 @@ def read_json(path: Path) -> Json:
     except FileNotFoundError:
         return {}
     except (ValueError, RecursionError) as error:
-        raise _malformed(path, str(error)) from None
+        raise malformed(str(path), f"cannot be read: {error}") from None
     if not isinstance(data, dict):
-        raise _malformed(path, "it is not an object")
+        raise malformed(str(path), "cannot be read: it is not an object")
     return data
 
 
@@ -179,7 +179,3 @@ def _without(document: Mapping[str, Any], path: tuple[str, ...]) -> Json:
     if not rest:
         return {key: value for key, value in document.items() if key != first}
     return {**document, first: _without(document[first], tuple(rest))}
-
-
-def _malformed(path: Path, why: str) -> BootimgError:
-    return BootimgError("build-meta-malformed", f"{path} cannot be read: {why}")

@@ -8,7 +8,8 @@ from typing import Any, TypeGuard
 
 from bootimg.arch import Arch
 from bootimg.builds.layout import LATEST
-from bootimg.errors import BootimgError
+from bootimg.builds.malformed import malformed
+from bootimg.printable import shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~^:@-]{0,254}")
 
@@ -16,7 +17,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~^:@-]{0,254}")
 def safe_name(name: object, where: str) -> str:
     """The name of a build or a file, if it is one that stays in its folder: else `build-meta-malformed`."""
     if not is_name(name):
-        raise BootimgError("build-meta-malformed", f"{where} has a name that cannot be: {str(name)!r:.120}")
+        raise malformed(where, f"has a name that cannot be: {shown(name)}")
     return name
 
 
@@ -24,13 +25,13 @@ def safe_images(meta: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]
     """`images` of a meta.json, each with a name that is safe and a digest: else `build-meta-malformed`."""
     images = meta.get("images", {})
     if not isinstance(images, dict):
-        raise BootimgError("build-meta-malformed", f"{where} cannot be read: images is no object")
+        raise malformed(where, "cannot be read: images is no object")
     for key, entry in images.items():
         if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
-            raise BootimgError("build-meta-malformed", f"{where} cannot be read: {key} has no path or sha256")
-        safe_name(entry.get("path"), f"{where}: {key}")
+            raise malformed(where, f"cannot be read: {key:.80} has no path or sha256")
+        safe_name(entry.get("path"), f"{where}: {key:.80}")
         if not is_size(entry.get("size", 0)):
-            raise BootimgError("build-meta-malformed", f"{where} cannot be read: {key} has no whole size")
+            raise malformed(where, f"cannot be read: {key:.80} has no whole size")
     return images
 
 

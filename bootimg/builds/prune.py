@@ -164,5 +164,5 @@ def _built(meta: Path) -> float:
     stamp = read_json(meta).get(_TIMESTAMP)
     try:
         return datetime.fromisoformat(str(stamp)).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return meta.stat().st_mtime

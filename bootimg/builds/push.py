@@ -78,7 +78,8 @@ def chosen_images(meta: Json, artifacts: Collection[str], where: str) -> Json:
             raise BootimgError(
                 "artifact-missing",
                 f"{where} has no {key} image",
-                context=[f"it has: {', '.join(images) or 'none'}"],
+                context=[f"it has: {', '.join(images)[:500] or 'none'}"],
+                hint="name artifacts by their keys in meta.json",
                 exit_code=ExitCode.USAGE,
             )
     return {key: entry for key, entry in images.items() if not artifacts or key in artifacts}

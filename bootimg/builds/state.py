@@ -16,6 +16,7 @@ from typing import Any
 from bootimg.builds.asked import expected
 from bootimg.builds.index import read_index, tags_of
 from bootimg.builds.layout import META, SIGNATURE
+from bootimg.builds.malformed import malformed
 from bootimg.builds.meta import read_json
 from bootimg.builds.names import is_size, safe_name
 from bootimg.builds.sbom import KEY as SBOM
@@ -133,7 +134,7 @@ def _unlisted(builds: Path) -> list[str]:
 def _artifacts(folder: Path, meta: dict[str, Any]) -> Iterator[Artifact]:
     images = meta.get("images", {})
     if not isinstance(images, dict):
-        raise BootimgError("build-meta-malformed", f"{folder / META} cannot be read: images is no object")
+        raise malformed(str(folder / META), "cannot be read: images is no object")
     for key, entry in images.items():
         yield _artifact(folder, key, entry)
     if sbom := read_sbom(folder):
@@ -145,7 +146,7 @@ def _artifacts(folder: Path, meta: dict[str, Any]) -> Iterator[Artifact]:
 
 def _artifact(folder: Path, key: str, entry: object) -> Artifact:
     fields = entry if isinstance(entry, dict) else {}
-    path = safe_name(fields.get("path"), f"{folder / META}: {key}")
+    path = safe_name(fields.get("path"), f"{folder / META}: {key:.80}")
     size, sha256 = fields.get("size"), fields.get("sha256")
     found = _size(folder / path)
     wrong = size is not None and size != found

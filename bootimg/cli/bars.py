@@ -14,6 +14,7 @@ from rich.text import Text
 
 from bootimg.cli.sinks import amount, clock
 from bootimg.events import Event, Message, StepFinished, StepProgress, StepStarted
+from bootimg.printable import printable
 from bootimg.sizes import format_size
 
 
@@ -74,7 +75,7 @@ class Bars:
         if not self._tasks:
             self.progress.start()
         self._tasks[event.step] = self.progress.add_task(
-            escape(event.title), total=event.total, step=event.step, unit=event.unit
+            escape(printable(event.title)), total=event.total, step=event.step, unit=event.unit
         )
 
     def _end(self, event: StepFinished) -> None:
@@ -84,7 +85,8 @@ class Bars:
         mark = "[red]✘[/]" if event.failed else "[cyan]=[/]" if event.cached else "[green]✔[/]"
         text = "failed" if event.failed and not event.text else event.text
         self.progress.console.print(
-            f" {mark} {event.step:<14} {escape(text):<58} {clock(event.seconds):>8}", highlight=False
+            f" {mark} {event.step:<14} {escape(printable(text)):<58} {clock(event.seconds):>8}",
+            highlight=False,
         )
         if not self._tasks:
             self.progress.stop()
@@ -93,7 +95,7 @@ class Bars:
         if event.level == "debug" and not self.debug:
             return
         prefix = "[yellow]warning:[/] " if event.level == "warning" else ""
-        self.progress.console.print(prefix + escape(event.text), highlight=False)
+        self.progress.console.print(prefix + escape(printable(event.text)), highlight=False)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message, Sink, StepFinished, StepProgress, StepStarted
+from bootimg.printable import printable
 from bootimg.sizes import format_size
 
 MAX_LINE = 4096
@@ -111,7 +112,7 @@ class PlainSink:
         """Write the event's line, if it is worth one."""
         text = self._line(event)
         if text is not None:
-            self.stream.write(f"{clock(time.monotonic() - self._start):>8}  {text}\n")
+            self.stream.write(f"{clock(time.monotonic() - self._start):>8}  {printable(text)}\n")
             self.stream.flush()
 
     def _line(self, event: Event) -> str | None:

@@ -26,6 +26,8 @@ CONSOLE_CFG = "/grub2/console.cfg"
 PLATFORMS_JSON = "/coreos/platforms.json"
 FIRSTBOOT = "/ignition.firstboot"
 CONSOLE_MARKERS = ("# CONSOLE-SETTINGS-START", "# CONSOLE-SETTINGS-END")
+# What is no UTF-8 in an entry stays what it is.
+_BYTES = "surrogateescape"
 IGNITION_PLATFORM = "ignition.platform.id="
 
 
@@ -175,11 +177,13 @@ def _plan(image: Ext4Image, edits: BootEdits) -> list[FileEdit | DirectoryEdit]:
         entries = _entries(image)
         if not any(_is_options(line) for text in entries.values() for line in text.splitlines()):
             raise BootimgError(
-                "boot-entry-missing", "the boot partition has no boot loader entry with options"
+                "boot-entry-missing",
+                "the boot partition has no boot loader entry with options",
+                hint="`bootimg inspect` shows what is there; build the base disk anew with --force",
             )
         for name, text in entries.items():
             bare = remove_options(text, edits.replaced_arguments)
-            content = append_options(bare, edits.kernel_arguments).encode()
+            content = append_options(bare, edits.kernel_arguments).encode(errors=_BYTES)
             planned.append(_file(image, f"{ENTRIES}/{name}", content, edits.label))
     if edits.console_commands is not None and image.inode("/grub2") is not None:
         content = console_cfg(edits.console_commands).encode()
@@ -202,7 +206,7 @@ def _entries(image: Ext4Image) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, inode in sorted(image.listing(ENTRIES).items()):
         if inode.is_file and name.endswith(".conf"):
-            found[name] = (image.content(f"{ENTRIES}/{name}") or b"").decode()
+            found[name] = (image.content(f"{ENTRIES}/{name}") or b"").decode(errors=_BYTES)
     return found
 
 

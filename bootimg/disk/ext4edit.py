@@ -72,7 +72,11 @@ class Ext4Image:
         (magic,) = struct.unpack_from("<H", block, 0x38)
         (incompat,) = struct.unpack_from("<I", block, 0x60)
         if magic != _MAGIC:
-            raise BootimgError("boot-partition-unreadable", "the boot partition holds no ext4 filesystem")
+            raise BootimgError(
+                "boot-partition-unreadable",
+                "the boot partition holds no ext4 filesystem",
+                hint="the image is not one of CoreOS, or is damaged: get or build it again",
+            )
         if incompat & _NEEDS_RECOVERY:
             raise _damaged("its journal has not been replayed", "")
 
@@ -107,7 +111,7 @@ class Ext4Image:
         output.unlink(missing_ok=True)
         self._read(f"ea_get -f {_quoted(str(output))} {_quoted(path)} {_SELINUX}")
         value = output.read_bytes() if output.exists() else b""
-        return value.rstrip(b"\0").decode() or None
+        return value.rstrip(b"\0").decode(errors="surrogateescape") or None
 
     def apply(self, edits: Sequence[FileEdit | DirectoryEdit]) -> None:
         """Make the edits in one go, then read each of them back: `boot-edit-failed`.
@@ -151,7 +155,7 @@ class Ext4Image:
         commands += [f"set_inode_field {quoted} {key} {value}" for key, value in fields]
         if edit.label is not None:
             value = self.scratch / f"label-{number}"
-            value.write_bytes(edit.label.encode() + b"\0")
+            value.write_bytes(edit.label.encode(errors="surrogateescape") + b"\0")
             commands.append(f"ea_set -f {_quoted(str(value))} {quoted} {_SELINUX}")
         return commands
 
@@ -185,7 +189,11 @@ class Ext4Image:
 
 def _quoted(word: str) -> str:
     if '"' in word or "\n" in word:
-        raise BootimgError("boot-edit-failed", f"the name {word!r} cannot be given to debugfs")
+        raise BootimgError(
+            "boot-edit-failed",
+            f"the name {word!r:.200} cannot be given to debugfs",
+            hint="no file of a boot partition is called so: get or build the image again",
+        )
     return f'"{word}"'
 
 

@@ -74,7 +74,11 @@ class Gpt:
     def __post_init__(self) -> None:
         problem = _problem(self)
         if problem:
-            raise BootimgError("gpt-layout-invalid", f"the partition table cannot be: {problem}")
+            raise BootimgError(
+                "gpt-layout-invalid",
+                f"the partition table cannot be: {problem}",
+                hint="make the partitions smaller, or the disk larger",
+            )
 
     @property
     def size(self) -> int:
@@ -224,7 +228,7 @@ def _problem(gpt: Gpt) -> str | None:
         return f"sectors of {gpt.sector_size} bytes"
     numbers = [partition.number for partition in gpt.partitions]
     if len(set(numbers)) != len(numbers) or any(not 1 <= number <= _ENTRIES for number in numbers):
-        return f"partition numbers {numbers}"
+        return f"partition numbers {str(numbers)[:200]}"
     end = 2 + gpt.table_sectors
     for partition in sorted(gpt.partitions, key=lambda each: each.start):
         label = f"partition {partition.number} ({partition.name})"
@@ -239,7 +243,11 @@ def _problem(gpt: Gpt) -> str | None:
 
 
 def _damaged(what: str) -> BootimgError:
-    return BootimgError("gpt-damaged", f"the disk's partition table is damaged: {what}")
+    return BootimgError(
+        "gpt-damaged",
+        f"the disk's partition table is damaged: {what}",
+        hint="the image was cut short or is not one of a disk: get or build it again",
+    )
 
 
 def read_gpt_file(disk: Path, sector_size: int | None = None) -> Gpt:

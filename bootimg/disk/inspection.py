@@ -109,9 +109,10 @@ def bls_entry(text: str) -> Json:
     """A Boot Loader Specification entry: its keys and their values, `options` and `initrd` as lists."""
     found: Json = {"options": [], "initrd": []}
     for line in text.splitlines():
-        key, _, value = line.strip().partition(" ")
+        key, *values = line.split(maxsplit=1) or [""]
         if not key or key.startswith("#"):
             continue
+        value = values[0] if values else ""
         if key in ("options", "initrd"):
             found[key] += value.split()
         else:

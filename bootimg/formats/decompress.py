@@ -17,12 +17,14 @@ from isal import isal_zlib
 from bootimg.errors import BootimgError
 from bootimg.formats.compression import Compressor
 from bootimg.formats.written import Digest, Written
-from bootimg.sizes import KIB
+from bootimg.sizes import GIB, KIB
 
 _CHUNK = 256 * KIB
 # Compressed bytes at a time: of zeros they make up to 1032, 7000 and 32768 times as many.
 _SLICES = {Compressor.GZIP: 16 * KIB, Compressor.XZ: 2 * KIB, Compressor.ZSTD: KIB}
 _GZIP = 31
+_MEMORY = GIB
+"""What xz may want; `xz -9` makes files that want 65 MiB."""
 _MAGICS = {
     b"\x1f\x8b": Compressor.GZIP,
     b"\xfd7zXZ\0": Compressor.XZ,
@@ -149,7 +151,7 @@ class PlainReader:
 
 def _stream(compressor: Compressor) -> Stream:
     if compressor is Compressor.XZ:
-        return lzma.LZMADecompressor(lzma.FORMAT_XZ)
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
     if compressor is Compressor.ZSTD:
         return zstandard.ZstdDecompressor().decompressobj()
     gzip: Stream = isal_zlib.decompressobj(_GZIP)

@@ -32,10 +32,7 @@ class Qcow2Source:
             raise
 
     def _open(self) -> None:
-        try:
-            fields = HEADER.unpack(read_exactly(self._fd, 0, HEADER.size))
-        except EOFError:
-            raise _unsupported(self.path, "it is cut short") from None
+        fields = HEADER.unpack(self._bytes(0, HEADER.size))
         magic, version, backing, _, bits, size, crypt, l1_size, l1_at = fields[:9]
         incompatible = fields[13] if version >= 3 else 0
         if magic != MAGIC or version not in (2, 3) or not 9 <= bits <= 21:
@@ -44,7 +41,13 @@ class Qcow2Source:
             raise _unsupported(self.path, "it has a backing file, encryption or features not known here")
         self._bits: int = bits
         self._size: int = size
-        self._l1: tuple[int, ...] = struct.unpack(f">{l1_size}Q", read_exactly(self._fd, l1_at, l1_size * 8))
+        self._l1: tuple[int, ...] = struct.unpack(f">{l1_size}Q", self._bytes(l1_at, l1_size * 8))
+        if l1_size << (2 * bits - 3) < size:
+            raise _unsupported(self.path, f"its tables are not those of a disk of {size} bytes")
+        tables = [at & _OFFSET for at in self._l1 if at & _OFFSET]
+        # Else a small file could describe more clusters than anybody can look at.
+        if len(set(tables)) != len(tables):
+            raise _unsupported(self.path, "two parts of the disk have the same table")
         self._l2: dict[int, tuple[int, ...]] = {}
 
     def __enter__(self) -> Self:
@@ -62,16 +65,24 @@ class Qcow2Source:
 
     def extents(self) -> Iterator[Extent]:
         """Allocated clusters as data, all else as holes."""
-        step = 1 << self._bits
         start, data = 0, False
-        for offset in range(0, self._size, step):
-            here = self._cluster(offset >> self._bits) is not None
+        for offset, here in self._parts():
             if here != data:
                 if offset > start:
                     yield Extent(start, offset - start, data=data)
                 start, data = offset, here
         if self._size > start:
             yield Extent(start, self._size - start, data=data)
+
+    def _parts(self) -> Iterator[tuple[int, bool]]:
+        """Where each cluster begins, and whether it is there; what has no table is one part."""
+        per_table = 1 << (self._bits - 3)
+        for number, table in enumerate(self._l1):
+            for index in range(per_table if table & _OFFSET else 1):
+                cluster = number * per_table + index
+                if cluster << self._bits >= self._size:
+                    return
+                yield cluster << self._bits, self._cluster(cluster) is not None
 
     def read(self, offset: int, length: int) -> bytes:
         """Bytes of the guest's disk."""
@@ -82,7 +93,7 @@ class Qcow2Source:
             inside = offset & ((1 << self._bits) - 1)
             amount = min(length, (1 << self._bits) - inside)
             at = self._cluster(offset >> self._bits)
-            parts.append(bytes(amount) if at is None else read_exactly(self._fd, at + inside, amount))
+            parts.append(bytes(amount) if at is None else self._bytes(at + inside, amount))
             offset, length = offset + amount, length - amount
         return b"".join(parts)
 
@@ -94,12 +105,16 @@ class Qcow2Source:
         if not table_at:
             return None
         if number not in self._l2:
-            data = read_exactly(self._fd, table_at, per_table * 8)
-            self._l2[number] = struct.unpack(f">{per_table}Q", data)
+            self._l2[number] = struct.unpack(f">{per_table}Q", self._bytes(table_at, per_table * 8))
         entry = self._l2[number][index % per_table]
         if entry & _COMPRESSED:
             raise _unsupported(self.path, "its clusters are compressed")
         return None if entry & _ZERO else (entry & _OFFSET) or None
+
+    def _bytes(self, offset: int, length: int) -> bytes:
+        if offset + length > os.fstat(self._fd).st_size:
+            raise _unsupported(self.path, "it is cut short")
+        return read_exactly(self._fd, offset, length)
 
 
 def open_disk(path: Path) -> AbstractContextManager[Source]:

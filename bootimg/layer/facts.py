@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,8 +18,11 @@ from bootimg.layer.platformsjson import PATH as PLATFORMS
 from bootimg.layer.platformsjson import parse_platforms_json
 from bootimg.layer.tree import Tree
 from bootimg.platform import Console
+from bootimg.printable import shown
 
 BOOTC = "usr/bin/bootc"
+OSNAME_LABEL = "com.coreos.osname"
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~^:@-]{0,99}")
 _MODULES = "usr/lib/modules"
 
 
@@ -46,7 +50,7 @@ def read_facts(image: Image, tree: Tree) -> LayerFacts:
     image_json = _image_json(tree)
     return LayerFacts(
         version=version_of(image),
-        osname=image.osname,
+        osname=osname_of(image),
         stream=image.labels.get("com.coreos.stream", ""),
         kernel_version=kernel_version(tree),
         image_json=image_json,
@@ -61,14 +65,29 @@ def read_facts(image: Image, tree: Tree) -> LayerFacts:
 
 
 def version_of(image: Image) -> str:
-    """The version by the image's labels, or `layer-version-missing`."""
+    """The version by the image's labels, or `layer-version-missing`, `layer-label-invalid`."""
     if not image.version:
         raise BootimgError(
             "layer-version-missing",
             f"{image.reference} carries no label {VERSION_LABEL}",
             hint="the version names the build and its files: set the label where the layer is made",
         )
-    return image.version
+    return _file_name(image.version, VERSION_LABEL)
+
+
+def osname_of(image: Image) -> str:
+    """The operating system's name; `layer-label-invalid` where no file can be called so."""
+    return _file_name(image.osname, OSNAME_LABEL)
+
+
+def _file_name(value: str, label: str) -> str:
+    if not _FILE_NAME.fullmatch(value):
+        raise BootimgError(
+            "layer-label-invalid",
+            f"the layer's label {label} cannot be part of a file's name: {shown(value)}",
+            hint="set it where the layer is made: letters, digits and . _ + ~ ^ : @ -, the first no sign",
+        )
+    return value
 
 
 def kernel_version(tree: Tree) -> str:

@@ -68,11 +68,12 @@ class Image:
     @property
     def created(self) -> int:
         """Seconds since 1970: the manifest's annotation, else the config's stamp, else 0."""
-        annotations = json.loads(self.manifest).get("annotations") or {}
-        stamp = annotations.get(CREATED) or json.loads(self.config).get("created")
+        annotations = json.loads(self.manifest).get("annotations")
+        stamp = annotations.get(CREATED) if isinstance(annotations, dict) else None
+        stamp = stamp or json.loads(self.config).get("created")
         try:
             return max(0, int(datetime.fromisoformat(_microseconds(str(stamp))).timestamp()))
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0
 
 
@@ -108,7 +109,8 @@ def malformed(what: str) -> BootimgError:
 def parse_json(data: bytes, what: str) -> dict[str, Any]:
     """A JSON object, or `layer-malformed`."""
     try:
-        document = json.loads(data)
+        # Commits take it over as text, which the bytes alone would let be UTF-16.
+        document = json.loads(data.decode())
     except (ValueError, RecursionError):
         raise malformed(f"its {what} is not JSON") from None
     if not isinstance(document, dict):
@@ -139,8 +141,8 @@ def build_image(reference: str, manifest: bytes, config: bytes, arch: Arch) -> I
         labels = (settings.get("config") or {}).get("Labels") or {}
         labels = {str(name): str(value) for name, value in labels.items()}
         architecture = str(settings["architecture"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise malformed(f"{type(error).__name__}: {error}") from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise malformed(f"{type(error).__name__}: {str(error)[:200]}") from None
     if architecture != arch.oci:
         raise arch_mismatch(reference, arch, [architecture])
     return Image(
@@ -161,7 +163,7 @@ def arch_mismatch(reference: str, arch: Arch, found: Sequence[str]) -> BootimgEr
     return BootimgError(
         "layer-arch-mismatch",
         f"{reference} is not for {arch} ({arch.oci})",
-        context=[f"it is for {', '.join(map(_both_names, found)) or 'nothing that runs Linux'}"],
+        context=[f"it is for {', '.join(map(_both_names, found))[:500] or 'nothing that runs Linux'}"],
         hint="choose the image of that architecture, or another one with --arch",
         exit_code=ExitCode.USAGE,
     )

@@ -15,6 +15,8 @@ from typing import Any
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tree import Tree
+from bootimg.printable import shown
+from bootimg.sizes import KIB
 
 _FOLDERS = ("usr/lib/bootc/install", "usr/local/lib/bootc/install", "usr/etc/bootc/install",
             "etc/bootc/install")  # fmt: skip
@@ -33,6 +35,9 @@ _FIELDS: Mapping[tuple[str, ...], tuple[str, type]] = {
     ("ostree", "bls-append-except-default"): ("bls_append_except_default", str),
     ("bootupd", "skip-boot-uuid"): ("skip_boot_uuid", bool),
 }
+# tomllib takes minutes for some files of a megabyte; these have some hundred bytes.
+_LIMIT = 16 * KIB
+_DEEPEST = max(map(len, _FIELDS))
 # For `bootc install to-disk`, which makes the partitions itself.
 _PASSED_OVER = {"block"}
 _ARCHITECTURES = ("match-architectures", "match_architectures")
@@ -67,7 +72,7 @@ def read_install_config(tree: Tree, arch: Arch) -> InstallConfig:
         ("bootloader", config.bootloader, "grub"),
     ):
         if wanted not in (None, known):
-            raise unsupported(f"the {what} is to be {wanted}, and bootimg's recipes have {known}")
+            raise unsupported(f"the {what} is to be {wanted:.80}, and bootimg's recipes have {known}")
     return config
 
 
@@ -84,13 +89,17 @@ def unsupported(what: str, where: str = _FOLDERS[0]) -> BootimgError:
 
 def _merged(config: InstallConfig, data: bytes, where: str, arch: Arch) -> InstallConfig:
     try:
+        if len(data) > _LIMIT:
+            raise ValueError(f"it has more than {_LIMIT} bytes")
         document = tomllib.loads(data.decode())
-    except ValueError as error:
-        raise unsupported(f"it is not TOML ({error})", where) from None
+    except (ValueError, RecursionError) as error:
+        raise unsupported(f"it is not TOML ({str(error)[:300]})", where) from None
     install = document.pop("install", {})
     if document or not isinstance(install, dict):
-        raise unsupported(f"it holds more than a table install: {', '.join(document)}", where)
+        raise unsupported(f"it holds more than a table install: {', '.join(document)[:300]}", where)
     arches = next((install.pop(key) for key in _ARCHITECTURES if key in install), None)
+    if not isinstance(arches, list | None):
+        raise unsupported(f"install.{_ARCHITECTURES[0]} = {shown(arches)}", where)
     if arches is not None and str(arch) not in arches:
         return config
     changes: dict[str, Any] = {}
@@ -98,7 +107,7 @@ def _merged(config: InstallConfig, data: bytes, where: str, arch: Arch) -> Insta
         if path[0] not in _PASSED_OVER:
             field, kind = _FIELDS.get(path, ("", object))
             if type(value) is not kind or not all(isinstance(item, str) for item in _items(value)):
-                raise unsupported(f"install.{'.'.join(path)} = {value!r}", where)
+                raise unsupported(f"install.{'.'.join(path)[:200]} = {shown(value)}", where)
             changes[field] = (*getattr(config, field), *_items(value)) if kind is list else value
     return replace(config, **changes)
 
@@ -110,7 +119,7 @@ def _items(value: object) -> list[object]:
 def _leaves(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every value with its path; the newer form of a key comes after the older one and wins."""
     for key, value in sorted(table.items(), key=lambda item: isinstance(item[1], dict)):
-        if isinstance(value, dict):
+        if isinstance(value, dict) and len(path) < _DEEPEST:
             yield from _leaves(value, (*path, key))
         else:
             yield (*path, key), value

@@ -155,6 +155,9 @@ def _items(array: bytes) -> list[bytes]:
     table = int.from_bytes(array[-size:], "little")
     ends = [int.from_bytes(array[at : at + size], "little") for at in range(table, len(array), size)]
     starts = [0, *ends[:-1]]
+    # Items that overlap could be many times as large as all of it.
+    if starts != sorted(starts):
+        raise ValueError("its items are not in order")
     return [array[start:end] for start, end in zip(starts, ends, strict=True)]
 
 

@@ -30,19 +30,19 @@ def _console(name: str, entry: object) -> Console:
     if not isinstance(entry, dict):
         raise _malformed("it is no object of objects, one a platform")
     if unknown := sorted(set(entry) - _KEYS):
-        raise _malformed(f"{name} has unknown settings: {', '.join(unknown)[:80]}")
+        raise _malformed(f"{name:.80} has unknown settings: {', '.join(unknown)[:80]}")
     commands, arguments = (_lines(name, key, entry.get(key, [])) for key in sorted(_KEYS))
     if any(len(argument.split()) != 1 for argument in arguments):
-        raise _malformed(f"a kernel argument of {name} is empty or has a space in it")
+        raise _malformed(f"a kernel argument of {name:.80} is empty or has a space in it")
     return Console(commands, arguments)
 
 
 def _lines(name: str, key: str, values: object) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise _malformed(f"{key} of {name} is no list of strings")
+        raise _malformed(f"{key} of {name:.80} is no list of strings")
     # A line more would be another command, or the end of the part that coreos-installer replaces.
     if any(not value.isprintable() for value in values):
-        raise _malformed(f"{key} of {name} has a character in it that cannot be printed")
+        raise _malformed(f"{key} of {name:.80} has a character in it that cannot be printed")
     return tuple(values)
 
 

@@ -57,7 +57,7 @@ def parse_reference(text: str) -> Reference:
         )
     path, _, tag = text.partition(":")
     for name, chosen in ((text, None), (path, tag or None)):
-        if name and Path(name).exists():
+        if name and _exists(name):
             return Reference(_kind_of(Path(name)), name, chosen)
     if text.startswith((".", "/", "~")) or not text:
         raise not_found(text, "there is no such file or directory")
@@ -70,11 +70,13 @@ def _with_transport(transport: Transport, rest: str, text: str) -> Reference:
             raise _invalid("a registry reference is written docker://host/name:tag")
         return _registry(rest[2:])
     if not rest:
-        raise _invalid(f"{text} names no image")
+        raise _invalid(f"{text[:200]} names no image")
     if transport is Transport.STORAGE:
         return Reference(transport, rest)
     path, _, tag = rest.partition(":")
-    if not Path(path).exists():
+    if not path:
+        raise _invalid(f"{text[:200]} names no path")
+    if not _exists(path):
         raise not_found(path, "there is no such file or directory")
     return Reference(transport, path, tag or None)
 
@@ -86,6 +88,14 @@ def _registry(name: str) -> Reference:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]*", name):
         raise _invalid(f"{name[:200]!r} is no registry name, and no such path exists")
     return Reference(Transport.REGISTRY, name)
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except OSError:
+        # Longer than a name can be, or in a folder that may not be looked into.
+        return False
 
 
 def _kind_of(path: Path) -> Transport:
@@ -105,7 +115,7 @@ def not_found(reference: str, why: str) -> BootimgError:
     """The error for an image that is not where the reference says."""
     return BootimgError(
         "layer-not-found",
-        f"there is no image {reference}",
+        f"there is no image {reference[:500]}",
         context=[why] if why else (),
         hint="check the name and the tag; `skopeo list-tags docker://…` lists a repository's tags",
         exit_code=ExitCode.USAGE,

@@ -10,6 +10,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.encapsulation import encapsulation
 from bootimg.layer.image import INDEXES, Image, arch_mismatch, malformed, parse_json
 from bootimg.layer.reference import not_found
+from bootimg.printable import shown
 
 REF_NAME = "org.opencontainers.image.ref.name"
 _MAX_NESTING = 4
@@ -21,9 +22,15 @@ Descriptor = Mapping[str, Any]
 def descriptors(index: bytes) -> list[Descriptor]:
     """The manifests an index lists."""
     found = parse_json(index, "index").get("manifests")
-    if not isinstance(found, list) or not all(isinstance(item, dict) and "digest" in item for item in found):
+    if not isinstance(found, list) or not all(map(_is_descriptor, found)):
         raise malformed("its index lists no manifests")
     return found
+
+
+def _is_descriptor(item: object) -> bool:
+    if not isinstance(item, dict) or "digest" not in item:
+        return False
+    return all(isinstance(item.get(key), dict | None) for key in ("annotations", "platform"))
 
 
 def by_tag(found: Sequence[Descriptor], tag: str | None, reference: str) -> Sequence[Descriptor]:
@@ -32,13 +39,13 @@ def by_tag(found: Sequence[Descriptor], tag: str | None, reference: str) -> Sequ
     if tag:
         chosen = [item for item, name in zip(found, tags, strict=True) if name == tag]
         if not chosen:
-            raise not_found(reference, f"its tags are: {', '.join(filter(None, tags)) or 'none'}")
+            raise not_found(reference, f"its tags are: {', '.join(filter(None, tags))[:500] or 'none'}")
         return chosen
     if len(found) > 1 and not all(item.get("platform") for item in found):
         raise BootimgError(
             "layer-tag-needed",
             f"{reference} holds {len(found)} images",
-            context=[f"tags: {', '.join(filter(None, tags)) or 'none'}"],
+            context=[f"tags: {', '.join(filter(None, tags))[:500] or 'none'}"],
             hint="name one: oci-archive:FILE:TAG or oci:DIR:TAG",
             exit_code=ExitCode.USAGE,
         )
@@ -91,11 +98,12 @@ def check_usable(image: Image) -> None:
 
 def _not_bootable(image: Image) -> BootimgError:
     settings = parse_json(image.config, "config").get("config") or {}
-    program = (settings.get("Entrypoint") or settings.get("Cmd") or [None])[0]
+    words = settings.get("Entrypoint") or settings.get("Cmd")
+    program = words[0] if isinstance(words, list) else None
     return BootimgError(
         "layer-not-bootable",
         f"{image.reference} carries neither label containers.bootc=1 nor ostree.bootable=1",
-        note=f"it looks like an application image (it starts {program})" if program else None,
+        note=f"it looks like an application image (it starts {shown(program)})" if program else None,
         hint="boot images are made from a bootable layer such as quay.io/fedora/fedora-coreos:stable",
         exit_code=ExitCode.USAGE,
     )

@@ -19,6 +19,9 @@ MAX_ENTRIES = 500_000
 MAX_HEADER = 1 << 20
 """Bytes of one pax record block or long name: xattrs are at most 64 KiB each."""
 
+MAX_RECORDS = 1000
+"""Of pax, for one file or for all: each file costs as much as there are."""
+
 _XATTR = "SCHILY.xattr."
 _EXTENSIONS = (b"x", b"g", b"L", b"K")
 _WITHOUT_CONTENT = (b"1", b"2", b"5")
@@ -42,6 +45,8 @@ class _Records:
             self.pax = _pax(body)
         elif kind == b"g":
             self.shared |= _pax(body)
+            if len(self.shared) > MAX_RECORDS:
+                raise malformed(f"more than {MAX_RECORDS} records for all files")
         elif kind == b"L":
             self.name = body.rstrip(b"\0")
         else:
@@ -190,8 +195,11 @@ def _extension(data: mmap.mmap | bytes, start: int, size: int) -> bytes:
 
 
 def _pax(body: bytes) -> dict[str, bytes]:
-    records = {}
-    while body.strip(b"\0"):
+    records: dict[str, bytes] = {}
+    body = body.rstrip(b"\0")
+    for _ in range(MAX_RECORDS + 1):
+        if not body:
+            return records
         length, _, _ = body.partition(b" ")
         size = _decimal(length)
         record, body = body[len(length) + 1 : size], body[size:]
@@ -199,7 +207,7 @@ def _pax(body: bytes) -> dict[str, bytes]:
         if not equals or not value.endswith(b"\n"):
             raise malformed("a pax record without `=` or its end")
         records[_text(key)] = value[:-1]
-    return records
+    raise malformed(f"more than {MAX_RECORDS} records in one header")
 
 
 def _text(raw: bytes) -> str:

@@ -77,11 +77,16 @@ class Tree:
         found = self.resolve(path)
         entry = self._by_path[found] if found is not None else None
         if entry is None or entry.kind is not Kind.FILE:
-            raise BootimgError("layer-file-missing", f"the image has no file /{path.lstrip('/')}")
+            raise BootimgError(
+                "layer-file-missing",
+                f"the image has no file /{path.lstrip('/')[:200]}",
+                hint="put it into the layer where that is made",
+            )
         if entry.size > _MAX_READ:
             raise BootimgError(
                 "layer-file-too-large",
-                f"/{entry.path} has {entry.size} bytes, too many for what it is",
+                f"/{entry.path[:200]} has {entry.size} bytes, too many for what it is",
+                hint="look at what was put there where the layer is made",
             )
         return b"".join(self.chunks(entry))
 

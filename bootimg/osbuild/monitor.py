@@ -54,7 +54,7 @@ def read_records(lines: Iterable[bytes]) -> Iterator[Record]:
         try:
             document = json.loads(line.removeprefix(_SEPARATOR))
             record = _record(document, _context(document, contexts))
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             continue
         yield record
 

@@ -47,8 +47,8 @@ def _package(fields: Mapping[str, str]) -> Package:
         epoch=epoch,
         version=version,
         release=revision,
-        arch=fields.get("Architecture"),
-        vendor=fields.get("Maintainer"),
+        arch=fields.get("Architecture") or None,
+        vendor=fields.get("Maintainer") or None,
         source=fields.get("Source", name).split(" ")[0],
         kind=Kind.DEB,
     )

@@ -47,7 +47,7 @@ def package_of(header: bytes) -> Package:
 
 
 def _text(tags: Mapping[str, str | int], name: str) -> str | None:
-    return str(tags[name]) if name in tags else None
+    return str(tags[name]) or None if name in tags else None
 
 
 def _tags(header: bytes) -> Mapping[str, str | int]:

@@ -58,7 +58,7 @@ def _package(row: Any) -> Package:  # noqa: ANN401
     epoch = "0" if epoch == _NONE else epoch
     if not (epoch.isascii() and epoch.isdigit()):
         raise ValueError(f"{epoch!r} is no epoch")
-    return Package(name, int(epoch) or None, version, release, None if arch == _NONE else arch)
+    return Package(name, int(epoch) or None, version, release, None if arch in (_NONE, "") else arch)
 
 
 def versions(packages: Iterable[Package]) -> dict[str, str]:

@@ -42,8 +42,9 @@ def packages_in(database: Path) -> list[Package]:
     """The packages of a database file, which sqlite may write to; `rpmdb-unreadable`."""
     try:
         return [package_of(header) for header in _headers(database)]
-    except (sqlite3.Error, ValueError) as error:
-        raise unreadable(str(error)) from error
+    except (sqlite3.Error, ValueError, MemoryError) as error:
+        # Of some damaged files sqlite says that there is no memory for them.
+        raise unreadable(str(error) or "sqlite has no memory for it") from error
 
 
 def _copy(tree: Tree, path: str, target: Path) -> None:

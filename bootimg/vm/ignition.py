@@ -128,13 +128,14 @@ def _butane(path: Path, data: bytes) -> bytes:
 def _check(path: Path, data: bytes) -> None:
     try:
         config = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _invalid(path, f"is not JSON: {error}") from None
-    version = config.get("ignition", {}).get("version") if isinstance(config, dict) else None
+    ignition = config.get("ignition") if isinstance(config, dict) else None
+    version = ignition.get("version") if isinstance(ignition, dict) else None
     if not isinstance(version, str):
         raise _invalid(path, "has no ignition.version")
     if not version.startswith("3."):
-        raise _invalid(path, f"has version {version}; CoreOS takes 3.x")
+        raise _invalid(path, f"has version {version:.80}; CoreOS takes 3.x")
 
 
 def _invalid(path: Path, why: str) -> BootimgError:

@@ -74,7 +74,7 @@ class Disk:
 def make_disk(folder: Path, tree: Path, *, entry: str = ENTRY, size: int = LENGTH) -> Disk:
     (tree / "loader.1" / "entries").mkdir(parents=True)
     (tree / "loader").symlink_to("loader.1")
-    (tree / "loader.1/entries/ostree-1-standin.conf").write_text(entry)
+    (tree / "loader.1/entries/ostree-1-standin.conf").write_text(entry, errors="surrogateescape")
     (tree / "boot").symlink_to(".")
     (tree / "ostree").mkdir()
     (tree / "ostree/vmlinuz").write_bytes(os.urandom(MIB))
@@ -125,6 +125,16 @@ def test_a_platform_is_what_the_edits_say(disk: Disk) -> None:
     )
     assert files.platforms_json == PLATFORMS
     assert files.firstboot == b""
+
+
+def test_an_entry_that_is_no_utf_8_keeps_its_bytes(tmp_path: Path) -> None:
+    (tmp_path / "tree/grub2").mkdir(parents=True)
+    odd = ENTRY.replace("Stand-in", "\udcff\udcfe")
+    disk = make_disk(tmp_path, tmp_path / "tree", entry=odd)
+    with FileSource(disk.patched(QEMU).path) as source:
+        (entry,) = read_boot_files(source, START, LENGTH, scratch=disk.scratch).entries.values()
+    assert entry.encode(errors="surrogateescape").startswith(b"title \xff\xfe 9.6")
+    assert "ignition.platform.id=qemu" in entry
 
 
 def test_modes_owners_and_labels_are_right(disk: Disk) -> None:

@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 
 from bootimg.arch import Arch
+from bootimg.build.inspection import inspect_build
 from bootimg.builds import locks
 from bootimg.builds.build import open_build
 from bootimg.builds.find import find_build
@@ -23,7 +24,7 @@ from bootimg.builds.index import insert_build, read_index
 from bootimg.builds.layout import artifact_name, oci_manifest_name, ociarchive_name, sbom_name
 from bootimg.builds.locks import file_lock
 from bootimg.builds.merge import STAMP
-from bootimg.builds.meta import LayerIdentity, MetaFile, image_entry, layer_meta
+from bootimg.builds.meta import LayerIdentity, MetaFile, image_entry, layer_meta, write_json
 from bootimg.builds.sbom import Sbom, record_sbom
 from bootimg.errors import BootimgError
 from bootimg.formats import Written
@@ -394,6 +395,47 @@ def test_builds_are_found_by_id_latest_and_path(tmp_path: Path) -> None:
     with pytest.raises(BootimgError) as caught:
         old.artifact("aws")
     assert caught.value.id == "artifact-missing"
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        [],
+        {"qemu": []},
+        {"qemu": {"sha256": "0"}},
+        {"qemu": {"path": "../x", "sha256": "0"}},
+        {"qemu": {"path": "x", "sha256": "0", "size": -1}},
+    ],
+    ids=range(5),
+)
+def test_images_of_another_shape_are_refused(images: object, tmp_path: Path) -> None:
+    path = make_build(tmp_path)
+    write_json(path / "meta.json", {"buildid": BUILD, "images": images})
+    build = find_build(tmp_path, BUILD, X86)
+    for read in (lambda: build.images, lambda: build.artifact("qemu"), lambda: inspect_build(build)):
+        with pytest.raises(BootimgError) as caught:
+            read()
+        assert caught.value.id == "build-meta-malformed"
+        assert caught.value.hint
+
+
+@pytest.mark.parametrize("build_id", ["../../etc", "x" * 300, "a\0b", "latest", ""])
+def test_builds_json_with_an_id_that_is_no_folder_is_refused(build_id: str, tmp_path: Path) -> None:
+    write_json(
+        tmp_path / "builds.json", {"schema-version": "1.0.0", "builds": [{"id": build_id, "arches": []}]}
+    )
+    for read in (lambda: find_build(tmp_path), lambda: insert_build(tmp_path, BUILD, X86)):
+        with pytest.raises(BootimgError) as caught:
+            read()
+        assert caught.value.id == "build-meta-malformed"
+    assert not (tmp_path / "latest").is_symlink()
+
+
+def test_an_id_that_no_folder_can_have_is_not_found(tmp_path: Path) -> None:
+    for which in ("x" * 300, "x" * 5000, "a/" + "x" * 300):
+        with pytest.raises(BootimgError) as caught:
+            find_build(tmp_path, which)
+        assert caught.value.id == "build-not-found"
 
 
 def test_the_only_architecture_there_is_is_taken(tmp_path: Path) -> None:

@@ -470,7 +470,7 @@ class FolderBucket(Bucket):
         path = self.folder / key
         return Stored(path.read_bytes(), "tag") if path.exists() else None
 
-    def head(self, key: str) -> Head | None:
+    def head(self, key: str, *, optional: bool = False) -> Head | None:
         path = self.folder / key
         return Head(path.stat().st_size, None) if path.exists() else None
 

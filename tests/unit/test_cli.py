@@ -99,6 +99,14 @@ def test_no_verb_prints_the_help_on_stderr() -> None:
     assert "Make and boot images:" in done.stderr
 
 
+def test_what_a_file_says_cannot_command_a_terminal_nor_add_lines() -> None:
+    error = BootimgError("a-b", "no\x1b[2J\nerror: c-d", context=["x\x9b", "one\ntwo"], hint="\x07do")
+    assert (error.message, error.hint) == (r"no\x1b[2J\nerror: c-d", r"\x07do")
+    shown = diagnostic(error, color=False).splitlines()
+    assert all(line.isprintable() for line in shown)
+    assert shown[2:5] == [r"  x\x9b", "  one", "  two"]
+
+
 def test_diagnostic_has_the_parts_in_order() -> None:
     error = BootimgError("layer-not-bootable", "no label", context=["seen: a"], note="an app", hint="use b")
     assert diagnostic(error, color=False).splitlines() == [

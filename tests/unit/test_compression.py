@@ -169,6 +169,19 @@ def test_zeros_do_not_come_all_at_once(tmp_path: Path, compressor: Compressor) -
     assert max(lengths) <= 33 * MIB
 
 
+def test_an_xz_that_wants_more_memory_than_any_is_refused(tmp_path: Path) -> None:
+    data = bytearray(lzma.compress(b"x" * 100, preset=9))
+    assert data[12:17] == b"\x02\0\x21\x01\x1c"
+    # The dictionary's size, of 4 GiB now, and the checksum of the block's header.
+    data[16] = 40
+    data[20:24] = zlib.crc32(data[12:20]).to_bytes(4, "little")
+    (tmp_path / "large.xz").write_bytes(data)
+    with pytest.raises(BootimgError) as caught, PlainReader(tmp_path / "large.xz") as reader:
+        list(reader)
+    assert caught.value.id == "compressed-file-damaged"
+    assert "Memory" in caught.value.message
+
+
 def test_plain_files_are_read_as_they_are(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"abc" * MIB)
     assert not is_compressed(tmp_path / "plain")

@@ -3,6 +3,7 @@ import importlib
 import json
 import os
 import shutil
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,6 +188,58 @@ def test_the_reader_takes_what_qemu_img_writes_and_refuses_the_rest(tmp_path: Pa
         with pytest.raises(BootimgError) as caught:
             Qcow2Source(path)
         assert caught.value.id == "qcow2-unsupported"
+
+
+def small_qcow2(folder: Path) -> bytearray:
+    """The bytes of an image with data in its first cluster."""
+    with FileSource(make_raw(folder / "raw", MIB, [(0, 1000)])) as source:
+        formats.write("qcow2", source, folder / "small", {})
+    return bytearray((folder / "small").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("format", "offset", "value"),
+    [
+        *((">I", 36, 1 << 31), (">I", 36, 0), (">Q", 40, 1 << 63), (">Q", 40, 1 << 40)),
+        *((">Q", 24, 1 << 62), (">Q", 24, 1 << 63)),
+    ],
+)
+def test_a_qcow2_whose_header_cannot_be_is_refused(
+    format: str, offset: int, value: int, tmp_path: Path
+) -> None:
+    out, image = tmp_path / "out", small_qcow2(tmp_path)
+    struct.pack_into(format, image, offset, value)
+    out.write_bytes(image)
+    with pytest.raises(BootimgError) as caught:
+        Qcow2Source(out)
+    assert caught.value.id == "qcow2-unsupported"
+
+
+def test_a_qcow2_whose_tables_or_data_lie_behind_its_end_is_refused(tmp_path: Path) -> None:
+    out, image = tmp_path / "out", small_qcow2(tmp_path)
+    out.write_bytes(image[:-CLUSTER])
+    with Qcow2Source(out) as source, pytest.raises(BootimgError) as caught:
+        source.read(0, 1000)
+    assert caught.value.id == "qcow2-unsupported"
+    (l1_table,) = struct.unpack_from(">Q", image, 40)
+    struct.pack_into(">Q", image, l1_table, 1 << 50)
+    out.write_bytes(image)
+    with Qcow2Source(out) as source, pytest.raises(BootimgError) as caught:
+        list(source.extents())
+    assert caught.value.id == "qcow2-unsupported"
+
+
+def test_a_small_qcow2_of_a_huge_disk_is_read_at_once_or_refused(tmp_path: Path) -> None:
+    path, entries = tmp_path / "huge", 1 << 12
+    size = entries << 29
+    header = struct.pack(">4sIQIIQIIQ", b"QFI\xfb", 2, 0, 0, 16, size, 0, entries, CLUSTER)
+    path.write_bytes(header.ljust(CLUSTER, b"\0") + bytes(entries * 8))
+    with Qcow2Source(path) as source:
+        assert list(source.extents()) == [Extent(0, size, data=False)]
+    path.write_bytes(header.ljust(CLUSTER, b"\0") + struct.pack(">Q", CLUSTER) * entries + bytes(CLUSTER))
+    with pytest.raises(BootimgError) as caught:
+        Qcow2Source(path)
+    assert caught.value.id == "qcow2-unsupported"
 
 
 def test_refcounts_of_a_large_image_cover_themselves() -> None:

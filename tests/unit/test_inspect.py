@@ -321,5 +321,14 @@ def test_entries_and_consoles_are_read_as_they_are_written() -> None:
     assert console_commands("serial\n") == []
 
 
+def test_keys_and_values_of_an_entry_are_divided_by_any_space() -> None:
+    assert bls_entry("title\tCoreOS 9.6\noptions \t rw  a=b\nlinux\t/vmlinuz \n\noptions\n") == {
+        "title": "CoreOS 9.6",
+        "options": ["rw", "a=b"],
+        "initrd": [],
+        "linux": "/vmlinuz",
+    }
+
+
 def test_a_terminal_is_not_commanded() -> None:
     assert printable("title \x1b[2J\x07é") == "title \\x1b[2J\\x07é"

@@ -59,6 +59,33 @@ def test_a_line_that_a_crash_cut_short_is_left_out(journal: Journal) -> None:
     assert journal.interrupted() == "base"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b"1",
+        b"{}",
+        b'{"step": "qemu"}',
+        b'{"step": ["qemu"], "state": "begun"}',
+        b"[" * 100_000,
+        b"\xff",
+    ],
+    ids=range(7),
+)
+def test_a_line_that_is_no_record_is_left_out(line: bytes, journal: Journal) -> None:
+    journal.record("base", "begun")
+    with journal.path.open("ab") as handle:
+        handle.write(line + b"\n")
+    assert (journal.interrupted(), journal.failed()) == ("base", ())
+    assert journal.last("qemu", "begun") == {}
+
+
+def test_a_step_begun_once_more_is_the_newest(journal: Journal) -> None:
+    for step in ("qemu", "aws", "qemu"):
+        journal.record(step, "begun")
+    assert journal.interrupted() == "qemu"
+
+
 def test_what_is_written_after_a_cut_line_counts(journal: Journal) -> None:
     journal.record("base", "begun")
     with journal.path.open("ab") as handle:

@@ -160,12 +160,98 @@ def test_files_are_merged_by_name_and_replaced_by_folder(tmp_path: Path) -> None
         '[install.filesystem.root]\ntype = "btrfs"',
         '[install]\nroot-fs-type = "ext4"',
         '[install]\nbootloader = "systemd"',
+        "[install]\nmatch-architectures = 5",
+        '[install]\nmatch-architectures = "x86_64"',
+        f"[install]\nunknown = 0x{'f' * 5000}",
+        f"install.{'.'.join('a' * 5000)} = 1",
+        f"install = {'[' * 5000}",
+        f"# {'x' * (16 << 10)}",
     ],
+    ids=range(17),
 )
 def test_what_would_be_another_disk_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(BootimgError) as error:
         config_of(tmp_path, (f"{INSTALL}/10-own.toml", text))
     assert (error.value.id, error.value.exit_code) == ("install-config-unsupported", ExitCode.USAGE)
+
+
+def bomb(form: str, innermost: str) -> str:
+    """YAML of a kilobyte that says 9¹² values: each line has the one before nine times."""
+    lines = []
+    for number in range(13):
+        content = ", ".join([f"*a{number - 1}"] * 9) if number else innermost
+        lines.append(f"a{number}: &a{number} {form.format(content)}")
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "partition_table: 2026-99-99",
+        "partition_table: !!timestamp never",
+        "partition_table: !!bool never",
+        "partition_table: !!int ''",
+        "partition_table: !!float ''",
+        f"partition_table: 0x{'f' * 5000}",
+        f"mount_configuration: 0x{'f' * 5000}",
+        bomb("[{}]", "x"),
+        bomb("{{<<: [{}]}}", "{x: 1}"),
+        "a: &a [*a]",
+        "[" * 5000,
+        "[]," * 100_000,
+    ],
+    ids=range(12),
+)
+def test_yaml_that_brings_parsers_down_is_refused(text: str, tmp_path: Path, recipe: Recipe) -> None:
+    with pytest.raises(BootimgError) as error:
+        check(tmp_path, text.encode(), recipe)
+    assert error.value.id == "disk-layout-unsupported"
+    assert len("".join(error.value.context)) < 1000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"attrs": 5},
+        {"attrs": ["x"]},
+        {"size": -1},
+        {"size": 1 << 70},
+        {"size": "9" * 5000},
+        {"size": "\u0661"},
+    ],
+    ids=range(6),
+)
+def test_values_of_another_kind_are_refused(
+    change: dict[str, object], tmp_path: Path, recipe: Recipe
+) -> None:
+    declared = copy.deepcopy(DECLARED)
+    declared["partition_table"]["partitions"][0] |= change
+    with pytest.raises(BootimgError) as error:
+        check(tmp_path, declared, recipe)
+    assert error.value.id == "disk-layout-unsupported"
+
+
+@pytest.mark.parametrize("agcount", ["2", [2], -1, True, 1 << 70], ids=str)
+def test_a_number_of_allocation_groups_that_is_none_is_refused(
+    agcount: object, tmp_path: Path, recipe: Recipe
+) -> None:
+    declared = copy.deepcopy(DECLARED)
+    declared["partition_table"]["partitions"][3]["payload"]["mkfs_options"] = {"agcount": agcount}
+    with pytest.raises(BootimgError) as error:
+        check(tmp_path, declared, recipe)
+    assert error.value.id == "disk-layout-unsupported"
+
+
+def test_aliases_work(tmp_path: Path, recipe: Recipe) -> None:
+    declared = copy.deepcopy(DECLARED)
+    first, *_ = declared["partition_table"]["partitions"]
+    # Of one object in two places PyYAML makes an anchor and an alias.
+    declared["partition_table"]["partitions"].append(first)
+    text = yaml.safe_dump(declared)
+    assert "*id001" in text
+    with pytest.raises(BootimgError) as error:
+        check(tmp_path, text.encode(), recipe)
+    assert "it has 5 partitions, the recipe 4" in error.value.context[0]
 
 
 @pytest.mark.parametrize("name", ["disk.yaml", "x86_64.yaml"])

@@ -202,6 +202,8 @@ CHECKSUM = File(b"conf").checksum
         (directory_tree([("a", CHECKSUM[:8])], []), "layer-object-missing"),
         (b"", "layer-encapsulation-invalid"),
         (b"\xff" * 40, "layer-encapsulation-invalid"),
+        # Items that end where they like: as many copies of all of it as there are.
+        (bytes(1000) + b"\xe8\3\0\0" * 1000 + b"\xe8\3", "layer-encapsulation-invalid"),
     ],
 )
 def test_a_malformed_directory_is_refused(tmp_path: Path, commit: Commit, data: bytes, id: str) -> None:

@@ -76,6 +76,16 @@ def test_a_version_is_needed(tmp_path: Path) -> None:
     assert refused(tmp_path, oci.bootable(), {"ostree.bootable": "1"}) == "layer-version-missing"
 
 
+@pytest.mark.parametrize("label", ["com.coreos.osname", "org.opencontainers.image.version"])
+@pytest.mark.parametrize(
+    "value", ["../../../etc/x", "a/b", ".hidden", "a\nb", "a\0b", "-rf", "\ud800", "x" * 101]
+)
+def test_a_label_that_files_are_named_after_stays_in_its_folder(
+    label: str, value: str, tmp_path: Path
+) -> None:
+    assert refused(tmp_path, oci.bootable(), {**oci.LABELS, label: value}) == "layer-label-invalid"
+
+
 def test_image_json_is_typed_and_keeps_the_rest() -> None:
     found = parse_image_json(
         b'{"size": 16, "extra-kargs": ["a=b"], "compressor": "xz", "platform-compressor": {"aws": "gzip"},'

@@ -16,8 +16,8 @@ from bootimg.layer import tars
 from bootimg.layer.archive import write_ociarchive
 from bootimg.layer.blobs import BlobStore
 from bootimg.layer.fetch import fetch
-from bootimg.layer.image import Image
-from bootimg.layer.reference import Transport, parse_reference
+from bootimg.layer.image import Image, build_image
+from bootimg.layer.reference import Transport, not_found, parse_reference
 from bootimg.layer.skopeo import RegistryOptions, check_version, explain
 from bootimg.layer.tree import Tree, open_tree
 
@@ -233,6 +233,70 @@ def test_bad_references_are_refused_and_no_secret_is_repeated(text: str) -> None
         parse_reference(text)
     assert error.value.id == "layer-reference-invalid"
     assert "secret" not in json.dumps(error.value.as_dict())
+
+
+@pytest.mark.parametrize("text", ["x" * 300, "oci:" + "x" * 300, "./" + "x" * 300, "oci::tag", "a\0b"])
+def test_names_that_no_file_can_have_are_refused(text: str) -> None:
+    with pytest.raises(BootimgError) as error:
+        parse_reference(text)
+        raise not_found(text, "it is taken for a registry's name")
+    assert error.value.id in ("layer-not-found", "layer-reference-invalid")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"annotations": []}, {"annotations": "x"}, {"platform": "linux"}, {"platform": ["linux"]}],
+    ids=str,
+)
+def test_an_index_whose_members_are_of_another_kind_is_refused(
+    change: dict[str, object], layout: oci.Layout, cache: Cache
+) -> None:
+    layout.list({**layout.image([oci.bootable()]), **change})
+    assert refused(layout.path, cache).id == "layer-malformed"
+
+
+@pytest.mark.parametrize("size", [float("inf"), float("nan"), "x", None, {}], ids=str)
+def test_a_size_that_is_none_is_refused(size: object) -> None:
+    digest = "sha256:" + "0" * 64
+    manifest = {"config": {"digest": digest}, "layers": [{"digest": digest, "size": size}]}
+    config = {"architecture": "amd64", "rootfs": {"diff_ids": [digest]}}
+    with pytest.raises(BootimgError) as error:
+        build_image("x", json.dumps(manifest).encode(), json.dumps(config).encode(), Arch.X86_64)
+    assert error.value.id == "layer-malformed"
+
+
+@pytest.mark.parametrize("program", [{"a": 1}, 1, [], "sh"], ids=str)
+def test_an_application_image_with_an_odd_program_is_refused(
+    program: object, layout: oci.Layout, cache: Cache
+) -> None:
+    layout.add([oci.tar(oci.file("a"))], labels={}, config={"Entrypoint": program})
+    assert refused(layout.path, cache).id == "layer-not-bootable"
+
+
+@pytest.mark.parametrize(
+    ("annotations", "created"),
+    [
+        ([], "2026-11-01T00:00:00Z"),
+        ({"org.opencontainers.image.created": [1]}, "2026-11-01T00:00:00Z"),
+        (None, "0001-01-01T00:00:00"),
+        (None, {"a": 1}),
+        (None, "9999-12-31T23:59:59-23:59"),
+    ],
+    ids=str,
+)
+def test_a_time_stamp_of_any_kind_is_one_or_none(annotations: object, created: object) -> None:
+    digest = "sha256:" + "0" * 64
+    manifest = {"config": {"digest": digest}, "layers": [], "annotations": annotations}
+    config = {"architecture": "amd64", "rootfs": {"diff_ids": []}, "created": created}
+    image = build_image("x", json.dumps(manifest).encode(), json.dumps(config).encode(), Arch.X86_64)
+    assert image.created >= 0
+
+
+def test_documents_are_utf_8() -> None:
+    """Python reads JSON in UTF-16 too; what keeps them as text does not."""
+    with pytest.raises(BootimgError) as error:
+        build_image("x", json.dumps({"layers": []}).encode("utf-16"), b"{}", Arch.X86_64)
+    assert error.value.id == "layer-malformed"
 
 
 def test_other_transports_are_named(cache: Cache) -> None:

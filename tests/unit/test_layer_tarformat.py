@@ -10,7 +10,7 @@ import pytest
 from bootimg.errors import BootimgError
 from bootimg.layer import tars
 from bootimg.layer.entry import Entry, Kind
-from bootimg.layer.tarformat import read_entries
+from bootimg.layer.tarformat import MAX_RECORDS, read_entries
 from bootimg.layer.tarwriter import END, member, padding
 
 from . import oci
@@ -50,6 +50,24 @@ def test_binary_xattrs_survive() -> None:
     xattrs = {"security.capability": CAPABILITY, "user.note": b"a=b\nc"}
     (found,) = listed(oci.file("f", xattrs=xattrs))
     assert dict(found.xattrs) == xattrs
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE])
+@pytest.mark.parametrize("same", [True, False])
+def test_more_records_than_any_file_has_are_refused(kind: bytes, same: bool) -> None:
+    """Each costs a copy of those after it, and each file a look at all of them."""
+    records = [f"12 a{0 if same else number:05}=b\n" for number in range(MAX_RECORDS + 1)]
+    body = "".join(records).encode()
+    assert refused(oci.tar(oci.member("h", kind, body), oci.file("f"))) == "layer-tar-malformed"
+    fewer = body[: 12 * MAX_RECORDS] + bytes(100)
+    assert len(list(read_entries(oci.tar(oci.member("h", kind, fewer), oci.file("f"))))) == 1
+
+
+def test_records_for_all_files_do_not_add_up_without_end() -> None:
+    headers = [
+        oci.member("h", tarfile.XGLTYPE, f"12 a{number:05}=b\n".encode()) for number in range(MAX_RECORDS + 1)
+    ]
+    assert refused(oci.tar(*headers)) == "layer-tar-malformed"
 
 
 def test_content_is_at_the_offset() -> None:

@@ -153,7 +153,14 @@ def test_recorded_contexts_are_found_by_their_id() -> None:
     assert all(each.result.success for each in records if each.result)
 
 
-@pytest.mark.parametrize("line", [b"", b"\x1e{", b"\x1e[]", b'\x1e{"context": 1}', b'\x1e{"progress": "x"}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b"", b"\x1e{", b"\x1e[]", b'\x1e{"context": 1}', b'\x1e{"progress": "x"}', b"[" * 100_000),
+        b'\x1e{"progress": {"progress": {"done": 1e400}}}',
+    ],
+    ids=range(7),
+)
 def test_what_is_no_record_is_passed_over(line: bytes) -> None:
     good = b'\x1e{"message": "hello"}\n'
     assert [record.message for record in read_records([line, good])] == ["hello"]

@@ -225,6 +225,18 @@ def test_what_cannot_be_read_is_said(
     assert not list(tmp_path.glob("rpmdb-*"))
 
 
+def test_a_record_for_which_sqlite_finds_no_memory_is_refused(tmp_path: Path) -> None:
+    table = "CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB)"
+    data = bytearray(database(tmp_path / "made", "PRAGMA page_size = 512", table, blobs=(b"x" * 60,)))
+    (cell,) = struct.unpack_from(">H", data, 512 + 8)
+    # A size of 2⁶⁴ - 1 bytes, the row's number, and a record header of 105 bytes.
+    data[512 + cell : 512 + cell + 12] = b"\xff" * 9 + b"\x01\x69\0"
+    (tmp_path / sqlitedb.NAME).write_bytes(data)
+    with pytest.raises(BootimgError) as caught:
+        sqlitedb.packages_in(tmp_path / sqlitedb.NAME)
+    assert caught.value.id == "rpmdb-unreadable"
+
+
 def test_more_packages_than_any_system_has_are_refused(
     tree: Callable[[bytes], Tree], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +258,11 @@ def test_a_link_out_of_the_tree_is_not_followed(tmp_path: Path) -> None:
     database(outside)
     members = [oci.folder("usr/share/rpm"), oci.symlink(PLACE, os.fspath(outside))]
     assert read_packages(tree_of(tmp_path, *members), tmp_path) is None
+
+
+def test_a_text_that_is_empty_is_as_good_as_none() -> None:
+    found = package_of(header(name="a", version="1", release="1", arch="", vendor="", source=""))
+    assert (found.nevra, found.vendor, found.source) == ("a-1-1", None, None)
 
 
 @given(st.binary(max_size=200) | st.builds(lambda at, by: mutated(at, by), st.integers(0, 60), st.binary()))

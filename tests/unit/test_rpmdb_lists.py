@@ -109,6 +109,11 @@ def test_of_several_in_a_kept_list_the_last_counts_as_for_oc() -> None:
 ROW: Any = st.lists(st.text(max_size=3) | st.integers() | st.none(), max_size=6)
 
 
+def test_an_architecture_that_is_empty_is_none() -> None:
+    (found,) = parse_list(b'{"rpmdb.pkglist": [["a", "0", "1", "1", ""]]}', "x")
+    assert (found.arch, found.evra) == (None, "1-1")
+
+
 @given(
     st.binary()
     | st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.lists(inner), max_leaves=4)

@@ -43,6 +43,16 @@ def test_plain_sink_writes_one_timed_line_per_event() -> None:
     ]
 
 
+def test_words_of_an_event_cannot_command_a_terminal() -> None:
+    stream = io.StringIO()
+    events = Events([PlainSink(stream)])
+    events.message("a\x1b[2J\nb", "warning")
+    with events.step("fetch", "\x07title") as step:
+        step.result("\x9bresult")
+    assert all(line.isprintable() for line in stream.getvalue().splitlines())
+    assert r"a\x1b[2J\nb" in stream.getvalue()
+
+
 def test_plain_sink_says_how_far_a_long_step_is() -> None:
     stream = io.StringIO()
     work(Events([PlainSink(stream, every=0.0)]))

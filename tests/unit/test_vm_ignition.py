@@ -65,7 +65,11 @@ def test_escaping_is_systemds(path: str) -> None:
         ("[]", "has no ignition.version"),
         ("{}", "has no ignition.version"),
         ('{"ignition": {"version": "2.2.0"}}', "has version 2.2.0"),
+        ('{"ignition": []}', "has no ignition.version"),
+        ('{"ignition": "3.0.0"}', "has no ignition.version"),
+        ("[" * 100_000, "is not JSON"),
     ],
+    ids=range(7),
 )
 def test_what_is_no_config_is_refused(tmp_path: Path, text: str, why: str) -> None:
     path = tmp_path / "c.ign"

@@ -1,0 +1,90 @@
+"""What is on /boot, and GRUB's images that go before it."""
+
+from __future__ import annotations
+
+import os
+import struct
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bootimg.disk.biosgrub import install_bios_grub
+from bootimg.disk.bootpatch import append_options, read_boot_files, remove_options
+from bootimg.disk.extents import FileSource
+from bootimg.disk.inspection import bls_entry, console_commands
+from bootimg.process import find
+from bootimg.sizes import MIB
+from tests.fuzz.target import refusals, target
+
+ENTRY = b"""title CoreOS 9.6
+version 1
+options rw ostree=/ostree/boot.1/a/b/0
+linux /vmlinuz
+initrd /initramfs.img
+"""
+CONSOLE = b"\n# CONSOLE-SETTINGS-START\nserial --speed=115200\n# CONSOLE-SETTINGS-END\n"
+
+
+@target(
+    lambda: [ENTRY, CONSOLE, ENTRY.replace(b" ", b"\t")],
+    words=("options ", "initrd ", "# CONSOLE-SETTINGS-START\n", "# CONSOLE-SETTINGS-END\n", "\r\n", "\x0b"),
+)
+def boot_texts(data: bytes, folder: Path) -> None:
+    """A BLS entry and a console.cfg: arguments that are appended come off again."""
+    text = data.decode(errors="replace")
+    bls_entry(text)
+    console_commands(text)
+    with refusals():
+        found = bls_entry(remove_options(append_options(text, ("a=b", "c")), ("a=b", "c")))
+        assert found["options"] == bls_entry(text)["options"]
+
+
+@cache
+def _partition() -> bytes:
+    """An ext4 filesystem with a BLS entry and a console.cfg on it."""
+    with TemporaryDirectory() as folder:
+        tree, image = Path(folder) / "tree", Path(folder) / "image"
+        for name, content in (("loader/entries/a.conf", ENTRY), ("grub2/console.cfg", CONSOLE)):
+            (tree / name).parent.mkdir(parents=True)
+            (tree / name).write_bytes(content)
+        image.touch()
+        os.truncate(image, MIB)
+        options = ["-O", "^has_journal,^resize_inode", "-b", "1024", "-N", "16", "-d", str(tree)]
+        subprocess.run(["mke2fs", "-q", "-t", "ext4", *options, image], check=True, capture_output=True)
+        return image.read_bytes()
+
+
+def _edits() -> Iterator[bytes]:
+    """Pairs of offset and bytes, to be written over the filesystem."""
+    image = _partition() if find("mke2fs") else ENTRY
+    yield struct.pack(">IB", image.index(ENTRY), 5) + b"titel"
+    yield struct.pack(">IB", 1024 + 0x38, 1) + b"\x53"
+
+
+@target(_edits, runs=12, longest=64)
+def boot_partition(data: bytes, folder: Path) -> None:
+    """A filesystem with some bytes changed; debugfs is what reads it."""
+    if not (find("mke2fs") and find("debugfs")):
+        return
+    image, at = bytearray(_partition()), 0
+    while at + 5 < len(data):
+        offset, length = struct.unpack_from(">IB", data, at)
+        piece = data[at + 5 : at + 5 + length]
+        start = offset % (len(image) - len(piece))
+        image[start : start + len(piece)] = piece
+        at += 5 + length
+    path = folder / "partition"
+    path.write_bytes(image)
+    with refusals(), FileSource(path) as source:
+        read_boot_files(source, 0, source.size, scratch=folder)
+
+
+@target(lambda: [bytes(510) + b"\x55\xaa" + bytes(510) + b"\x20\x08" + b"core" * 256], runs=800)
+def bios_grub(data: bytes, folder: Path) -> None:
+    """GRUB's boot sector and core image, as a layer's grub-mkimage makes them."""
+    disk = folder / "disk"
+    disk.write_bytes(bytes(16384))
+    with refusals():
+        install_bios_grub(disk, boot_image=data[:512], core_image=data[512:], start=4096, length=8192)

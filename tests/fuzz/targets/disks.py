@@ -1,0 +1,117 @@
+"""Disk images: partition tables, qcow2, and what is compressed."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import zstandard
+
+from bootimg.disk.extents import FileSource
+from bootimg.disk.gpt import read_gpt, read_gpt_file, write_gpt
+from bootimg.formats.decompress import PlainReader, is_compressed
+from bootimg.formats.qcow2read import open_disk
+from bootimg.formats.unpack import unpack
+from bootimg.sizes import MIB
+from tests.fuzz.target import refusals, target
+from tests.unit.disks import write
+from tests.unit.test_gpt import coreos
+
+SECTORS = 2500 * MIB // 512
+HEADER_AT, TABLE_AT = 512, 1024
+
+
+@cache
+def _table() -> bytes:
+    """The start of a disk with CoreOS's partitions: MBR, header, the first four entries."""
+    with TemporaryDirectory() as folder:
+        disk = Path(folder) / "disk"
+        disk.touch()
+        os.truncate(disk, SECTORS * 512)
+        write_gpt(disk, coreos())
+        with disk.open("rb") as file:
+            return file.read(TABLE_AT + 512)
+
+
+@target(lambda: [_table()], words=("EFI PART",), runs=1500, longest=TABLE_AT + 512)
+def gpt(data: bytes, folder: Path) -> None:
+    """A partition table, as it is and with the checksums that it would have."""
+    disk = folder / "disk"
+    for each in (data, _summed(data)):
+        disk.write_bytes(each)
+        os.truncate(disk, SECTORS * 512)
+        for sector in (None, 512, 4096):
+            # The backup copy cannot be well-formed here.
+            with refusals():
+                read_gpt_file(disk, sector)
+        with refusals():
+            _primary(disk)
+
+
+def _primary(disk: Path) -> None:
+    with FileSource(disk) as source:
+        table = read_gpt(source, backup=False)
+        assert all(sum(table.span(each.number)) > 0 for each in table.partitions)
+
+
+def _summed(data: bytes) -> bytes:
+    fixed = bytearray(data.ljust(TABLE_AT + 512, b"\0"))
+    count, width = struct.unpack_from("<II", fixed, HEADER_AT + 80)
+    if count * width <= 1 << 20:
+        table = bytes(fixed[TABLE_AT:]).ljust(count * width, b"\0")[: count * width]
+        struct.pack_into("<I", fixed, HEADER_AT + 88, zlib.crc32(table))
+    struct.pack_into("<I", fixed, HEADER_AT + 16, 0)
+    struct.pack_into("<I", fixed, HEADER_AT + 16, zlib.crc32(bytes(fixed[HEADER_AT : HEADER_AT + 92])))
+    return bytes(fixed)
+
+
+def _qcow2s() -> Iterator[bytes]:
+    with TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw"
+        raw.write_bytes(b"a" * 512 + bytes(MIB))
+        write("qcow2", raw, Path(folder) / "disk")
+        # The header, the tables and the first of the data: what is cut off is what a damaged file lacks.
+        yield (Path(folder) / "disk").read_bytes()[: 5 << 16]
+
+
+@target(_qcow2s, words=("QFI\xfb", "\0\0\0\3"), runs=150, longest=5 << 16)
+def qcow2(data: bytes, folder: Path) -> None:
+    """A qcow2: its extents are inside the disk and can be read."""
+    path = folder / "disk"
+    path.write_bytes(data)
+    with refusals(), open_disk(path) as source:
+        for extent in islice(source.extents(), 100):
+            assert extent.length > 0 and extent.offset >= 0 and extent.end <= source.size
+            if extent.data:
+                source.read(extent.offset, min(extent.length, 4096))
+
+
+def _packed() -> Iterator[bytes]:
+    data = b"some text " * 100 + bytes(5000)
+    yield from (
+        gzip.compress(data, mtime=0),
+        lzma.compress(data),
+        zstandard.ZstdCompressor().compress(data),
+        data,
+    )
+
+
+@target(_packed, words=("\x1f\x8b\x08", "\xfd7zXZ", "\x28\xb5\x2f\xfd", "YZ"), runs=600)
+def compressed(data: bytes, folder: Path) -> None:
+    """A compressed file: its content, or that it is damaged."""
+    path = folder / "disk.gz"
+    path.write_bytes(data)
+    is_compressed(path)
+    with refusals(), PlainReader(path) as reader:
+        size = sum(map(len, reader))
+        assert size == reader.written().size or reader.written().uncompressed_size == size
+        unpack(path, folder / "plain")
+        assert (folder / "plain").stat().st_size == size
