@@ -30,6 +30,7 @@ from tests.unit.disks import needs_qemu_img, write
 
 ENTRY = "title One\noptions rw quiet\nlinux /vmlinuz\n"
 LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
+DIGEST = "0" * 64
 TOOLS = ("mke2fs", "debugfs", "e2fsck", "qemu-img", "qemu-io")
 needs_tools = pytest.mark.skipif(not all(map(process.find, TOOLS)), reason=f"needs {', '.join(TOOLS)}")
 
@@ -101,7 +102,7 @@ def build(builds: Path, id: str, images: dict[str, object]) -> Path:
 
 
 def test_which_disk_is_meant(tmp_path: Path) -> None:
-    folder = build(tmp_path, "1.2-0", {"qemu": {"path": "q.qcow2"}})
+    folder = build(tmp_path, "1.2-0", {"qemu": {"path": "q.qcow2", "sha256": DIGEST}})
     for word in (None, "latest", "1.2-0", str(folder), str(folder / "meta.json"), str(folder / "q.qcow2")):
         assert _disk(word, tmp_path, Arch.X86_64).resolve() == folder / "q.qcow2"
     with pytest.raises(BootimgError, match="build-not-found"):
@@ -109,7 +110,7 @@ def test_which_disk_is_meant(tmp_path: Path) -> None:
 
 
 def test_a_build_without_qemu(tmp_path: Path) -> None:
-    build(tmp_path, "1.2-0", {"metal": {"path": "m.raw"}})
+    build(tmp_path, "1.2-0", {"metal": {"path": "m.raw", "sha256": DIGEST}})
     with pytest.raises(BootimgError, match="artifact-missing"):
         _disk(None, tmp_path, Arch.X86_64)
 
@@ -186,7 +187,9 @@ def test_a_compressed_image_that_has_no_room(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_size_of_a_compressed_image_is_in_meta_json(tmp_path: Path) -> None:
-    folder = build(tmp_path, "1.2-0", {"qemu": {"path": "q.qcow2", "uncompressed-size": 5 * GIB}})
+    folder = build(
+        tmp_path, "1.2-0", {"qemu": {"path": "q.qcow2", "sha256": DIGEST, "uncompressed-size": 5 * GIB}}
+    )
     assert _size(None, tmp_path, Arch.X86_64) == 5 * GIB
     assert _size(str(folder / "q.qcow2"), tmp_path, Arch.X86_64) is None
 
