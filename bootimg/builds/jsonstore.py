@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from bootimg.builds.malformed import malformed
 from bootimg.errors import BootimgError
 
 _TRIES = 20
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,25 @@ def update(store: Store, key: str, change: Callable[[Json], Json]) -> Json:
 
     `change` may be called again, for it must see what others have written meanwhile.
     """
-    for _ in range(_TRIES):
-        there = store.read(key)
+
+    def changed(there: Stored | None) -> tuple[Json, bytes | None]:
         before = parse(there, key)
         after = change(before)
-        if after == before or store.put(key, encode(after), there.etag if there else None):
-            return after
+        return after, None if after == before else encode(after)
+
+    return rewrite(store, key, changed)
+
+
+def rewrite(store: Store, key: str, change: Callable[[Stored | None], tuple[T, bytes | None]]) -> T:
+    """Put the bytes that `change` makes of what is there, if any, and return what it gives besides.
+
+    It may be called again, as in `update`.
+    """
+    for _ in range(_TRIES):
+        there = store.read(key)
+        result, data = change(there)
+        if data is None or store.put(key, data, there.etag if there else None):
+            return result
     raise BootimgError(
         "bucket-changing",
         f"{key} was changed by others each of {_TRIES} times that it was to be written",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,52 +12,30 @@ from bootimg.cli.app import App
 from bootimg.cli.bucket import acl_option, endpoint_option
 from bootimg.cli.options import common, dry_run_option
 from bootimg.cli.streamoptions import Chosen, build_options, metadata
-from bootimg.errors import BootimgError
 
 if TYPE_CHECKING:
-    from bootimg.builds.bucket import Bucket
+    from bootimg.builds.jsonstore import Store, Stored
     from bootimg.streams.releaseindex import Index
 
-_TRIES = 20
-
-
-class _Target(Protocol):
-    """Where an index is."""
-
-    def read(self) -> tuple[bytes, str | None]:
-        """Its bytes, those of an empty object where there is none, and what tells this version of it."""
-
-    def write(self, data: bytes, version: str | None) -> bool:
-        """Put other bytes there, unless another version is there meanwhile; whether it did."""
-
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _Folder:
+    """A store of files, which nobody else is expected to write."""
+
     path: Path
 
-    def read(self) -> tuple[bytes, str | None]:
+    def read(self, key: str) -> Stored | None:
+        from bootimg.builds.jsonstore import Stored
         from bootimg.streams.stream import read_file
 
-        return (read_file(self.path) if self.path.exists() else b"{}"), None
+        file = self.path / key
+        return Stored(read_file(file), "") if file.exists() else None
 
-    def write(self, data: bytes, version: str | None) -> bool:
+    def put(self, key: str, data: bytes, replaces: str | None) -> bool:
         from bootimg.atomic import write_whole
 
-        write_whole(self.path, data)
+        write_whole(self.path / key, data)
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class _Object:
-    bucket: Bucket
-    key: str
-
-    def read(self) -> tuple[bytes, str | None]:
-        there = self.bucket.read(self.key)
-        return (there.data, there.etag) if there else (b"{}", None)
-
-    def write(self, data: bytes, version: str | None) -> bool:
-        return self.bucket.put(self.key, data, version)
 
 
 @click.command(
@@ -81,8 +59,8 @@ def index(
     BUILD is taken with all its architectures, ARCH=BUILD with one. A release that is listed is only
     added to, and only while it is the newest.
     """
-    place = _target(target, endpoint_url, acl)
-    after, changed = _update(place, target, chosen, dry_run=dry_run)
+    store, key = _store(target, endpoint_url, acl)
+    after, changed = _update(store, key, target, chosen, dry_run=dry_run)
     version = after.releases[-1].version
     app.result(
         {"path": target, "release": version, "releases": len(after.releases), "changed": changed,
@@ -99,31 +77,29 @@ _WORDS = {
 }
 
 
-def _target(target: str, endpoint: str | None, acl: str | None) -> _Target:
+def _store(target: str, endpoint: str | None, acl: str | None) -> tuple[Store, str]:
+    """What has the index, and its key there."""
     if not target.startswith("s3://"):
-        return _File(Path(target))
+        return _Folder(Path(target).parent), Path(target).name
     from bootimg.builds.bucket import Bucket
     from bootimg.builds.s3client import parse_place
 
     folder, _, name = target.rpartition("/")
-    return _Object(Bucket(parse_place(folder, endpoint=endpoint), acl=acl), name)
+    return Bucket(parse_place(folder, endpoint=endpoint), acl=acl), name
 
 
-def _update(place: _Target, name: str, chosen: Chosen, *, dry_run: bool) -> tuple[Index, bool]:
+def _update(store: Store, key: str, target: str, chosen: Chosen, *, dry_run: bool) -> tuple[Index, bool]:
     """The index with the release, and whether that changed it."""
+    from bootimg.builds.jsonstore import rewrite
     from bootimg.streams.media import release_of
     from bootimg.streams.releaseindex import index_release, parse_index, with_release
 
     builds, published = chosen.read()
     release, now = index_release(release_of(builds, published), published), metadata()
-    for _ in range(_TRIES):
-        data, version = place.read()
-        before = parse_index(data, name, published.stream)
+
+    def listed(there: Stored | None) -> tuple[tuple[Index, bool], bytes | None]:
+        before = parse_index(there.data if there else b"{}", target, published.stream)
         after = with_release(before, published.stream, release, now)
-        if after == before or dry_run or place.write(after.encoded(), version):
-            return after, after != before
-    raise BootimgError(
-        "bucket-changing",
-        f"{name} was changed by others each of {_TRIES} times that it was to be written",
-        hint="run the same command again",
-    )
+        return (after, after != before), None if dry_run or after == before else after.encoded()
+
+    return rewrite(store, key, listed)

@@ -13,11 +13,12 @@ from urllib.parse import unquote, urlsplit
 from bootimg.atomic import whole_file
 from bootimg.builds.find import digest_of
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.sizes import MIB
 from bootimg.streams.buildmeta import SAFE_NAME
 from bootimg.streams.download import Downloaded, digest
 from bootimg.streams.stream import Artifact, ImageFormat, PlatformArtifacts, Stream
 
-_SIGNATURE_LIMIT = 1 << 20
+_SIGNATURE_LIMIT = MIB
 
 
 @dataclass(frozen=True, slots=True)
