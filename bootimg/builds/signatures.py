@@ -16,7 +16,6 @@ from bootimg.builds import gpg
 from bootimg.builds.build import BuildDir
 from bootimg.builds.find import Build, digest_of, require_digest
 from bootimg.builds.layout import SIGNATURE
-from bootimg.builds.names import safe_images
 from bootimg.builds.sbom import KEY as SBOM
 from bootimg.builds.sbom import read_sbom, sbom_file
 from bootimg.errors import BootimgError
@@ -137,7 +136,7 @@ def check_signatures(build: Build, keys: Sequence[Path] = ()) -> Iterator[Signat
 
 def _names(build: Build) -> dict[str, str]:
     """The names of the files that are signed, by the artifacts' keys."""
-    names = {key: str(entry["path"]) for key, entry in safe_images(build.meta, str(build.path)).items()}
+    names = {key: str(entry["path"]) for key, entry in build.images.items()}
     sbom = read_sbom(build.path)
     return {**names, SBOM: sbom.path} if sbom else names
 
@@ -146,7 +145,6 @@ def _file(build: Build, key: str) -> Path:
     """The file of an artifact, if its content is what is recorded."""
     if key == SBOM and (sbom := read_sbom(build.path)):
         return sbom_file(build, sbom)
-    safe_images(build.meta, str(build.path))
     path = build.artifact(key)
     require_digest(path, "sha256", build.images[key]["sha256"], digest_of(path))
     return path
