@@ -797,12 +797,10 @@ def test_a_fetch_does_not_replace_the_file_of_another_image_that_is_here(
     assert path.read_bytes() == before
 
 
-def test_keys_are_plain_and_urls_of_them_quoted(
-    s3: Any, bucket: Bucket, endpoint: str, tmp_path: Path
-) -> None:  # noqa: ANN401
+def test_keys_are_plain_and_urls_of_them_quoted(s3: Any, endpoint: str, tmp_path: Path) -> None:  # noqa: ANN401
     build_id = "1+a^b~c@d:e"
     make_build(tmp_path, build_id)
-    push(tmp_path, bucket)
+    push(tmp_path, Bucket(parse_place(URL, endpoint=endpoint), acl="public-read"))
     key = f"{build_id}/x86_64/meta.json"
     assert key in keys(s3)
     with urllib.request.urlopen(joined(f"{endpoint}/art/{PREFIX}", key)) as found:
