@@ -79,6 +79,11 @@ class CloudImage:
     url: str | None = None
     regions: Mapping[str, RegionImage] = field(default_factory=dict)
 
+    @property
+    def is_image(self) -> bool:
+        """Whether it says where an image is, of whatever release."""
+        return bool(self.regions or self.name or self.image or self.url)
+
 
 @dataclass(frozen=True, slots=True)
 class MarketplaceImage:
