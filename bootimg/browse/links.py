@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from bootimg.browse.tree import ArchBuild
 from bootimg.builds.layout import SIGNATURE
 from bootimg.builds.state import Artifact, FileState
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.streams.download import is_http
+from bootimg.urls import joined, quoted
 
 INDEX, DIFF = "index.html", "diff.html"
 SUMS = "SHA256SUMS"
@@ -32,11 +32,6 @@ def href(page: str, target: str) -> str:
     return "../" * page.count("/") + quoted(target)
 
 
-def quoted(path: str) -> str:
-    """A path as a URL has it: no name in it is a scheme, a query or a fragment."""
-    return "/".join(quote(part, safe="") for part in path.split("/"))
-
-
 @dataclass(frozen=True, slots=True)
 class Artifacts:
     """Where artifacts are: below `url`, or in `tree`, a relative URL of the builds from the site's folder."""
@@ -48,10 +43,10 @@ class Artifacts:
         """The link to an artifact from a page; None where nothing is said to be there."""
         if artifact.path is None or (artifact.state is FileState.ABSENT and self.url is None):
             return None
-        path = quoted(f"{build.id}/{build.arch}/{artifact.path}")
+        path = f"{build.id}/{build.arch}/{artifact.path}"
         if self.url is not None:
-            return f"{self.url}/{path}"
-        return f"{'../' * page.count('/')}{self.tree}/{path}" if self.tree is not None else None
+            return joined(self.url, path)
+        return joined(f"{'../' * page.count('/')}{self.tree}", path) if self.tree is not None else None
 
     def signature(self, page: str, build: ArchBuild, artifact: Artifact) -> str | None:
         """The link to an artifact's signature, if it has one."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from bootimg.arch import Arch
 from bootimg.atomic import scratch_folder
 from bootimg.browse.tree import ArchBuild
+from bootimg.builds.layout import COMMIT_META
 from bootimg.builds.names import safe_name
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
@@ -20,7 +21,6 @@ from bootimg.rpmdb.lists import COMMIT_KEY, dump_list, in_order, parse_list
 from bootimg.rpmdb.ofimage import Source
 from bootimg.rpmdb.package import Package
 
-COMMIT_META = "commitmeta.json"
 """Where coreos-assembler keeps what rpm-ostree says of a commit, its packages too."""
 _LIMIT = 64 << 20
 _ARCHIVE = "ostree"

@@ -18,6 +18,7 @@ from bootimg.build.request import Artifact
 from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.find import Build, find_builds, require_digest
 from bootimg.builds.meta import image_entry
+from bootimg.builds.names import require_free
 from bootimg.disk.extents import FileSource
 from bootimg.events import Events, Step
 from bootimg.formats import Compressor, Packing, Written
@@ -81,6 +82,7 @@ def _change(
     folder: BuildDir, key: str, entry: Mapping[str, Any], name: str, packing: Packing, events: Events
 ) -> Artifact:
     started = time.monotonic()
+    require_free(name, key, _build(folder).images, str(folder.path))
     source, temporary = folder.file(str(entry["path"])), folder.scratch / name
     work = _uncompressed if packing.compressor is Compressor.NONE else _compressed
     with events.step(key, name, total=source.stat().st_size) as step:

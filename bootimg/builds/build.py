@@ -14,7 +14,7 @@ from bootimg.arch import Arch
 from bootimg.atomic import enough_space, sync
 from bootimg.builds.find import Build, digest_of
 from bootimg.builds.index import insert_build
-from bootimg.builds.layout import META, PRUNED, SIGNATURE, build_folder
+from bootimg.builds.layout import BUILDS, LATEST, META, PRUNED, SIGNATURE, build_folder
 from bootimg.builds.locks import build_lock
 from bootimg.builds.meta import MetaFile
 from bootimg.errors import BootimgError, ExitCode
@@ -98,11 +98,11 @@ class BuildDir:
 @contextmanager
 def open_build(builds: Path, build_id: str, arch: Arch) -> Iterator[BuildDir]:
     """Make or reopen a build's folder and hold it: `build-running` if another process does."""
-    if not build_id or "/" in build_id or build_id.startswith(".") or build_id == "latest":
+    if not build_id or "/" in build_id or build_id.startswith(".") or build_id in (LATEST, BUILDS):
         raise BootimgError(
             "build-id-invalid",
             f"{build_id!r} cannot be a build's id",
-            hint="it becomes the name of a folder: without slashes, not `latest`, not hidden",
+            hint="it names a folder: without slashes, not `latest` or `builds.json`, not hidden",
             exit_code=ExitCode.USAGE,
         )
     build = BuildDir(builds, build_id, arch)

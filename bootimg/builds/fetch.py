@@ -19,7 +19,7 @@ from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.find import digest_of
 from bootimg.builds.index import checked_index, insert_build
 from bootimg.builds.jsonstore import parse
-from bootimg.builds.layout import BUILDS, LATEST, META, SIGNATURE
+from bootimg.builds.layout import BUILDS, COMMIT_META, LATEST, META, SIGNATURE
 from bootimg.builds.merge import merged, require_same_build, with_images
 from bootimg.builds.names import known_arches, safe_images, safe_name
 from bootimg.builds.push import Moved, chosen_images
@@ -30,7 +30,7 @@ from bootimg.events import Events
 
 Json = dict[str, Any]
 # What coreos-assembler fetches with every build where it is there.
-_BESIDE = ("commitmeta.json",)
+_BESIDE = (COMMIT_META,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +162,13 @@ def _ours(folder: BuildDir) -> Json:
 
 
 def _check(meta: Json, folder: BuildDir, where: str) -> None:
-    """Refuse a meta.json that would lead out of its folder, or is of another build than asked for."""
-    safe_images(meta, where)
+    """Refuse a meta.json that would replace other files, or is of another build than asked for."""
+    images, here = safe_images(meta, where), folder.meta.read()
     asked = {"buildid": folder.id, "coreos-assembler.basearch": folder.arch.value}
     require_same_build(asked, meta, where)
-    require_same_build(folder.meta.read(), meta, str(folder.path))
+    require_same_build(here, meta, str(folder.path))
+    # An image that is here under another key keeps its file.
+    safe_images({"images": {**here.get("images", {}), **images}}, where)
 
 
 def _resolve(order: Sequence[str], which: str, bucket: Bucket) -> str:

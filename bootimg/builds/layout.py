@@ -9,6 +9,8 @@ from bootimg.arch import Arch
 META = "meta.json"
 BUILDS = "builds.json"
 LATEST = "latest"
+COMMIT_META = "commitmeta.json"
+"""What coreos-assembler keeps of a build's commit."""
 PRUNED = ".pruned"
 """The mark in a build's folder, beside its architectures, that it is to be removed."""
 SIGNATURE = ".sig"

@@ -7,10 +7,17 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from bootimg.arch import Arch
-from bootimg.builds.layout import LATEST
+from bootimg.builds.layout import BUILDS, COMMIT_META, LATEST, META, SIGNATURE, SPDX
 from bootimg.builds.malformed import malformed
+from bootimg.builds.record import RECORD
+from bootimg.errors import BootimgError
 from bootimg.printable import shown
 
+_OWN = (META, RECORD, BUILDS, COMMIT_META)
+"""What the tree itself has in a build's folder, or beside the folders."""
+_BESIDE = (SIGNATURE, f".{SPDX}")
+"""How names of signatures and of the SBOM end."""
+_COMPRESSED = re.compile(r"\.(gz|xz|zst)$")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~^:@-]{0,254}")
 
 
@@ -22,22 +29,55 @@ def safe_name(name: object, where: str) -> str:
 
 
 def safe_images(meta: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:
-    """`images` of a meta.json, each with a name that is safe and a digest: else `build-meta-malformed`."""
+    """`images` of a meta.json, each with a file name of its own and a digest; `build-meta-malformed`."""
     images = meta.get("images", {})
     if not isinstance(images, dict):
         raise malformed(where, "cannot be read: images is no object")
     for key, entry in images.items():
         if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
             raise malformed(where, f"cannot be read: {key:.80} has no path or sha256")
-        safe_name(entry.get("path"), f"{where}: {key:.80}")
+        path = safe_name(entry.get("path"), f"{where}: {key:.80}")
+        if is_taken(path):
+            raise malformed(where, f"calls {key:.80} {path}, which is the name of another file of a build")
         if not is_size(entry.get("size", 0)):
             raise malformed(where, f"cannot be read: {key:.80} has no whole size")
+    first: dict[str, str] = {}
+    for key, entry in images.items():
+        other = first.setdefault(entry["path"], key)
+        if images[other]["sha256"] != entry["sha256"]:
+            raise _same_name(where, entry["path"], key, other)
     return images
+
+
+def require_free(path: str, key: str, images: Mapping[str, Mapping[str, Any]], where: str) -> None:
+    """`build-meta-malformed` where `path`, which `key` shall have, is the name of another image's file."""
+    for other, entry in images.items():
+        if other != key and entry["path"] == path:
+            raise _same_name(where, path, key, other)
+
+
+def _same_name(where: str, path: str, *keys: str) -> BootimgError:
+    which = " and ".join(f"{key:.80}" for key in keys)
+    return malformed(where, f"calls two images that differ {path}: {which}")
+
+
+def is_taken(name: str) -> bool:
+    """Whether no image may have that name: the tree's own files, the SBOM and signatures do.
+
+    A compressed image counts as its uncompressed file, which `bootimg uncompress` makes.
+    """
+    plain = _COMPRESSED.sub("", name)
+    return any(each in _OWN or each.endswith(_BESIDE) for each in (name, plain))
 
 
 def is_name(name: object) -> TypeGuard[str]:
     """Whether it can be the name of a build or a file."""
-    return isinstance(name, str) and bool(_NAME.fullmatch(name)) and name != LATEST
+    return is_plain_name(name) and name not in (LATEST, BUILDS)
+
+
+def is_plain_name(name: object) -> TypeGuard[str]:
+    """Whether it is one component of a path that is not hidden: it stays in its folder."""
+    return isinstance(name, str) and bool(_NAME.fullmatch(name))
 
 
 def is_size(size: object) -> TypeGuard[int]:

@@ -130,7 +130,7 @@ def command(
 
     if image is not None and source is not None:
         raise click.UsageError("name either an IMAGE or a build with --from")
-    chosen = words.choose(arch)
+    chosen = words.choose(arch, lambda text: app.events.message(text, "warning"))
     before = find_build(builds, source, arch) if source is not None else None
     level, allowed = purity_of(purity, allow, chosen, before)
     request = Request(

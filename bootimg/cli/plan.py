@@ -74,7 +74,7 @@ def command(
     from bootimg.build.request import Builder, Request
     from bootimg.disk.layer_deploy import DeployWay
 
-    chosen = words.choose(arch)
+    chosen = words.choose(arch, lambda text: app.events.message(text, "warning"))
     level, allowed = purity_of(purity, allow, chosen)
     request = Request(
         reference=layer_of(image, chosen, words),

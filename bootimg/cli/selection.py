@@ -62,11 +62,16 @@ class Words:
     platforms: tuple[str, ...]
     explicit: bool
 
-    def choose(self, arch: Arch) -> Chosen:
-        """What that comes to; the errors of the streams file, of platforms, and of what is skipped."""
+    def choose(self, arch: Arch, warn: Callable[[str], object]) -> Chosen:
+        """What that comes to; the errors of the streams file, of platforms, and of what is skipped.
+
+        `warn` hears what is wrong with parts of the streams file that are not used.
+        """
         from bootimg.build.selection import Asked, select
 
         config = self._config()
+        for fault in config.faults() if config else ():
+            warn(fault)
         named = tuple(chosen_platforms(self.platforms, arch)) if self.explicit else None
         asked = Asked(platforms=named, skip_reason=self.skip_reason, extensions=self.extensions)
         return Chosen(*select(asked, config, arch), config)

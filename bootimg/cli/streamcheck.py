@@ -40,6 +40,7 @@ Examples:
               help="Compare digests with the builds in this tree.")  # fmt: skip
 @click.option("--url", metavar="URL", help="Compare digests with the builds in URL/STREAM/builds.")
 @click.option("--download", is_flag=True, help="Read every file and compare its size and digest.")
+@click.option("--strict", is_flag=True, help="Notes are errors: nothing is as only older files have it.")
 def lint(
     app: App,
     file: Path,
@@ -52,10 +53,11 @@ def lint(
     builds: Path | None,
     url: str | None,
     download: bool,
+    strict: bool,
 ) -> None:
     """Say what is wrong with a stream's file; exit with 1 if anything is.
 
-    Warnings alone do not count.
+    Warnings and notes alone do not count.
     """
     from bootimg.streams.download import require_http
     from bootimg.streams.findings import Against, Level
@@ -72,6 +74,7 @@ def lint(
         signatures=signatures,
         mixed=allow_mixed,
         download=download,
+        strict=strict,
     )
     found = findings_of(stream, against, lambda text: app.events.message(f"reading {text}"))
     bad = [each for each in found if each.level is Level.ERROR]

@@ -58,7 +58,7 @@ def mirror(
     chosen = Chosen(tuple(each.value for each in arches or ()), platforms)
     moved = at(stream, chosen, require_http(url)) if url else None
     target = into / f"{stream_name(stream.stream, [])}.json"
-    files = chosen_files(stream, chosen)
+    files = chosen_files(stream, chosen, target.name if url else None)
     if dry_run:
         words = {name: each.location for name, each in files.items()}
         app.result({"files": words, "dry-run": True}, "\n".join(printable(each) for each in words.values()))

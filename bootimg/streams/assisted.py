@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.streams.stream import Artifact, Stream
+from bootimg.urls import joined
 
 MIRROR = "https://mirror.openshift.com/pub/openshift-v4"
 _VERSION = re.compile(r"(\d+\.\d+)(\.\d+[A-Za-z0-9.-]*)?")
@@ -57,4 +58,4 @@ def live_iso(stream: Stream, arch: Arch) -> Artifact | None:
 def mirrored(arch: Arch, minor: str, version: str) -> str:
     """The live ISO's URL on the mirror, where it is called after OpenShift since 4.19's naming."""
     name = f"rhcos-{version}-{arch}-live-iso.{arch}.iso"
-    return f"{MIRROR}/{arch}/dependencies/rhcos/{minor}/{version}/{name}"
+    return joined(MIRROR, f"{arch}/dependencies/rhcos/{minor}/{version}/{name}")

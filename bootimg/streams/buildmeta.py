@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bootimg.arch import Arch
+from bootimg.builds.names import is_plain_name
 from bootimg.builds.record import NOTHING, RECORD, Record
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.printable import printable
 from bootimg.streams.codec import Reader
 from bootimg.streams.gojson import Json
 
-# What a file, build or stream may be called where its name becomes part of a URL.
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,254}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -86,12 +85,12 @@ def built(tree: Json, name: str, record: Record = NOTHING) -> Built:
     reader = Reader(name)
     meta = reader.read(BuildMeta, tree)
     for key, each in meta.images.items():
-        if not SAFE_NAME.fullmatch(each.path):
+        if not is_plain_name(each.path):
             raise reader.error(f"images.{key}.path", f"is no name of a file: {each.path!r:.80}")
         for digest in (each.sha256, each.uncompressed_sha256):
             if digest is not None and not _SHA256.fullmatch(digest):
                 raise reader.error(f"images.{key}", f"has no SHA-256 in hex: {digest!r:.80}")
-    if not SAFE_NAME.fullmatch(meta.buildid):
+    if not is_plain_name(meta.buildid):
         raise reader.error("buildid", f"cannot be part of a URL: {meta.buildid!r:.80}")
     return Built(meta, tree, name, record)
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bootimg.arch import Arch
+from bootimg.builds.names import is_plain_name
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.printable import printable
-from bootimg.streams.buildmeta import SAFE_NAME, Built
+from bootimg.streams.buildmeta import Built
 from bootimg.streams.download import require_http
 from bootimg.streams.sources import LocalBuilds, RemoteBuilds, Wanted
 
@@ -51,7 +52,7 @@ def wanted_builds(words: Sequence[str]) -> Sequence[Wanted]:
 
 def wanted_build(arch: str, build: str) -> Wanted:
     """A build by names that anybody may have written."""
-    if not SAFE_NAME.fullmatch(build):
+    if not is_plain_name(build):
         raise _invalid(f"{build!r:.200} cannot be a build's id")
     return Wanted(Arch.parse(arch), build)
 
@@ -70,7 +71,7 @@ def stream_name(name: str | None, builds: Sequence[Built]) -> str:
             hint="give it with --name, such as --name rhel-9.6",
             exit_code=ExitCode.USAGE,
         )
-    if not SAFE_NAME.fullmatch(names[0]):
+    if not is_plain_name(names[0]):
         raise _invalid(f"{names[0]!r:.200} cannot be a stream's name")
     return names[0]
 

@@ -1,8 +1,8 @@
 """Between JSON and dataclasses, by the rules of Go's struct tags.
 
 A field's key is its name with dashes, or its metadata's `key`.  A field without a default is always
-written, an empty mapping, tuple or None of one with a default never is (`omitempty`).  null is as good as
-nothing.
+written, an empty text, mapping, tuple or None of one with a default never is (`omitempty`).  One whose
+metadata are `ALWAYS` is written unless it is None.  null is as good as nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from bootimg.errors import BootimgError
 from bootimg.streams.gojson import clean, malformed
 
 T = TypeVar("T")
+ALWAYS = {"omitempty": False}
+NULL: Mapping[str, Any] = types.MappingProxyType({})
+"""An empty mapping that is null in JSON, as Go writes a map that nobody made."""
 
 
 @dataclasses.dataclass
@@ -35,7 +38,7 @@ class Reader:
         fields = _fields(kind)
         self.unknown += [f"{path}.{clean(key)}".lstrip(".") for key in tree if key not in fields]
         values = {}
-        for key, (name, expected, required) in fields.items():
+        for key, (name, expected, required, _) in fields.items():
             found = tree.get(key)
             if found is not None:
                 values[name] = self.value(expected, found, f"{path}.{key}".lstrip("."))
@@ -67,7 +70,7 @@ class Reader:
 
     def _nothing(self, kind: Any, path: str) -> Any:  # noqa: ANN401
         if get_origin(kind) is Mapping:
-            return {}
+            return NULL
         if get_origin(kind) is Sequence:
             return ()
         raise self.error(path, "is missing")
@@ -75,23 +78,28 @@ class Reader:
 
 def tree_of(value: Any) -> Any:  # noqa: ANN401
     """The JSON tree of a dataclass; mappings come sorted, as Go writes maps."""
+    if value is NULL:
+        return None
     if isinstance(value, Mapping):
         return {key: tree_of(value[key]) for key in sorted(value)}
     if isinstance(value, tuple):
         return [tree_of(each) for each in value]
     if not dataclasses.is_dataclass(value):
         return value
-    found = {key: getattr(value, name) for key, (name, _, _) in _fields(type(value)).items()}
-    required = {key for key, (_, _, required) in _fields(type(value)).items() if required}
-    return {key: tree_of(each) for key, each in found.items() if key in required or not _empty(each)}
+    found = {}
+    for key, (name, _, required, always) in _fields(type(value)).items():
+        each = getattr(value, name)
+        if required or (always and each is not None) or not _empty(each):
+            found[key] = tree_of(each)
+    return found
 
 
 def _empty(value: object) -> bool:
     return value is None or (isinstance(value, (Mapping, str, tuple)) and not value)
 
 
-def _fields(kind: type) -> Mapping[str, tuple[str, Any, bool]]:
-    """By key: the field's name, what it holds, whether it is always there."""
+def _fields(kind: type) -> Mapping[str, tuple[str, Any, bool, bool]]:
+    """By key: the field's name, what it holds, whether it is needed, whether it is written though empty."""
     if kind in _KNOWN:
         return _KNOWN[kind]
     hints = get_type_hints(kind)
@@ -99,7 +107,7 @@ def _fields(kind: type) -> Mapping[str, tuple[str, Any, bool]]:
     for each in dataclasses.fields(kind):
         needed = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
         key = each.metadata.get("key", each.name.replace("_", "-"))
-        found[key] = (each.name, _bare(hints[each.name]), needed)
+        found[key] = (each.name, _bare(hints[each.name]), needed, not each.metadata.get("omitempty", True))
     return _KNOWN.setdefault(kind, found)
 
 
@@ -112,5 +120,5 @@ def _bare(hint: Any) -> Any:  # noqa: ANN401
     return hint
 
 
-_KNOWN: dict[type, Mapping[str, tuple[str, Any, bool]]] = {}
+_KNOWN: dict[type, Mapping[str, tuple[str, Any, bool, bool]]] = {}
 _NAMES = {str: "a text", int: "a whole number", bool: "true or false"}

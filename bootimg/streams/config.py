@@ -6,7 +6,7 @@ business pass.  What the block `bootimg` may have is in docs/streams.md, and any
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -19,7 +19,7 @@ from bootimg.printable import printable
 from bootimg.streams.artifacts import resolve_artifacts
 from bootimg.streams.destinations import Destinations, read_destinations
 from bootimg.streams.section import Section, substitute
-from bootimg.streams.yamltree import LIMIT, parse_yaml
+from bootimg.streams.yamltree import LIMIT, as_warning, parse_yaml
 
 SKIP = "skip_disk_images"
 _COMMON = ("layer", "extensions", "compressor", "purity")
@@ -57,11 +57,13 @@ class StreamConfig:
     `layer` and `extensions` are references of images; in the latter `${VERSION}` may be left.  `artifacts`
     are by the pipeline's names, in its order.  `compressor` is for what the layer's image.json says nothing
     of.  `skip_disk_images` is the reason, or None.
+
+    What no command uses yet is read when it is asked for, so that a fault there stops nobody.
     """
 
-    file: str
+    config: Section
+    stream: Section
     name: str
-    type: StreamType | None
     layer: str | None
     extensions: str | None
     arches: tuple[Arch, ...]
@@ -69,7 +71,31 @@ class StreamConfig:
     compressor: Compressor | None
     skip_disk_images: str | None
     purity: Purity = field(default_factory=Purity)
-    uploads: Destinations = field(default_factory=Destinations)
+
+    @property
+    def file(self) -> str:
+        """The name of the file."""
+        return self.config.file
+
+    @property
+    def type(self) -> StreamType | None:
+        """How the stream is built, where the file says it; `streams-file-malformed`."""
+        return _word(self.stream, "type", StreamType)
+
+    @property
+    def uploads(self) -> Destinations:
+        """Where its builds go; `streams-file-malformed`."""
+        return read_destinations(self.config, self.stream, self.name)
+
+    def faults(self) -> Sequence[str]:
+        """What is wrong with what no command uses yet, as warnings."""
+        found: list[BootimgError] = []
+        read_destinations(self.config, self.stream, self.name, found.append)
+        try:
+            _ = self.type
+        except BootimgError as error:
+            found.append(error)
+        return [as_warning(each, self.file) for each in found]
 
 
 def read_streams_file(path: Path) -> Section:
@@ -105,9 +131,9 @@ def read_stream_config(config: Section, name: str) -> StreamConfig:
     stream, (common, own) = config.section("streams").section(name), _blocks(config, name)
     arches = _arches(config, stream)
     return StreamConfig(
-        file=config.file,
+        config=config,
+        stream=stream,
         name=name,
-        type=_word(stream, "type", StreamType),
         layer=_layer(common, own, stream, name),
         extensions=_reference(own, "extensions", name) or _reference(common, "extensions", name),
         arches=arches,
@@ -115,7 +141,6 @@ def read_stream_config(config: Section, name: str) -> StreamConfig:
         compressor=_word(own, "compressor", Compressor) or _word(common, "compressor", Compressor),
         skip_disk_images=_skip(own, name) or _skip(stream, name),
         purity=_purity(own) or _purity(common) or Purity(),
-        uploads=read_destinations(config, stream, name),
     )
 
 

@@ -41,7 +41,9 @@ def _empty(stream: Stream) -> Iterator[Finding]:
                     yield Finding("empty-formats", str(place._replace(part=kind)), "the format has no file")
         for name, cloud in each.images.items():
             if not (cloud.regions or cloud.release):
-                yield Finding("empty-images", str(Place(arch, IMAGES, name, "")), "there is no image")
+                level = Level.NOTE if cloud.is_image else Level.ERROR
+                message = "the image has no release" if cloud.is_image else "there is no image"
+                yield Finding("empty-images", str(Place(arch, IMAGES, name, "")), message, level)
 
 
 def _missing_platforms(stream: Stream, against: Against) -> Iterator[Finding]:
@@ -71,14 +73,22 @@ def _missing_extensions(stream: Stream) -> Iterator[Finding]:
 
 
 def _mixed_releases(stream: Stream) -> Iterator[Finding]:
-    """Legal, for every platform has a release of its own, and hardly ever meant."""
-    found: dict[str, Place] = {}
+    """Legal, as every platform has a release of its own.
+
+    Installers have shipped files in which architectures, or cloud images, are of other releases; the files
+    of one architecture always were of one.
+    """
+    releases: dict[str, Place] = {}
+    of_files: dict[str, set[str]] = {}
     for place, item in inventory(stream).items():
-        if item.release is not None:
-            found.setdefault(item.release, place)
-    if len(found) > 1:
-        message = "; ".join(f"{release} at {place}" for release, place in sorted(found.items()))
-        yield Finding("mixed-releases", "architectures", f"there are several releases: {message}")
+        if item.release:
+            releases.setdefault(item.release, place)
+            if place.section == ARTIFACTS:
+                of_files.setdefault(place.arch, set()).add(item.release)
+    if len(releases) > 1:
+        level = Level.ERROR if any(len(each) > 1 for each in of_files.values()) else Level.NOTE
+        message = "; ".join(f"{release} at {place}" for release, place in sorted(releases.items()))
+        yield Finding("mixed-releases", "architectures", f"there are several releases: {message}", level)
 
 
 def _digests(stream: Stream) -> Iterator[Finding]:
@@ -112,8 +122,12 @@ def _signatures(stream: Stream, wanted: bool) -> Iterator[Finding]:
     if not unsigned:
         return
     if len(unsigned) < len(files) or wanted:
+        # An installer has shipped a file with signatures for some architectures only.
+        signed = {place.arch for place in files.keys() - set(unsigned)}
         for place in unsigned:
-            yield Finding("signature-missing", str(place), "coreos-installer cannot read the stream without")
+            level = Level.ERROR if wanted or place.arch in signed else Level.NOTE
+            message = "coreos-installer cannot read the stream without"
+            yield Finding("signature-missing", str(place), message, level)
     else:
         message = "no artifact has a signature: coreos-installer cannot read this stream"
         yield Finding("signature-missing", stream.stream, message, Level.WARNING)

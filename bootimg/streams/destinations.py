@@ -5,11 +5,16 @@ Names have `${STREAM}` put in already, and a hotfix's suffix; `${VERSION}` is pu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
+from bootimg.errors import BootimgError
 from bootimg.streams.section import Section, substitute, substitute_all
+
+Part = TypeVar("Part")
+Fault = Callable[[BootimgError], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +53,44 @@ class Destinations:
     skip_clouds: bool = False
 
 
-def read_destinations(config: Section, stream: Section, name: str) -> Destinations:
-    """Those of the stream `name`, whose own repositories come after the pipeline's."""
-    hotfix = config.section("hotfix").text("name")
+def _refuse(error: BootimgError) -> NoReturn:
+    raise error
+
+
+def read_destinations(config: Section, stream: Section, name: str, fault: Fault = _refuse) -> Destinations:
+    """Those of the stream `name`, whose own repositories come after the pipeline's.
+
+    `fault` gets the error of each part that is wrong (the bucket, the repositories of one kind, a cloud),
+    and may pass over it: the part is left out then.
+    """
+
+    def part(read: Callable[[], Part], nothing: Part) -> Part:
+        try:
+            return read()
+        except BootimgError as error:
+            fault(error)
+            return nothing
+
+    def section(of: Section, key: str) -> Section:
+        return part(lambda: of.section(key), Section(of.file, of.at(key), {}))
+
+    hotfix = part(lambda: config.section("hotfix").text("name"), None)
     suffix = f"-hotfix-{hotfix}" if hotfix else ""
-    common, own = config.section("registry_repos"), stream.section("additional_registry_repos")
-    clouds = config.section("clouds")
+    common, own = section(config, "registry_repos"), section(stream, "additional_registry_repos")
+    clouds = section(config, "clouds")
+
+    def repositories(kind: str) -> tuple[Repository, ...]:
+        return _repositories(common, kind, name, suffix) + _repositories(own, kind, name, suffix)
+
+    def cloud(key: str) -> Mapping[str, Any]:
+        return dict(substitute_all(clouds.section(key).tree, STREAM=name))
+
+    kinds = dict.fromkeys([*common.tree, *own.tree])
     return Destinations(
-        bucket=_bucket(config, name + suffix),
-        repositories={
-            kind: _repositories(common, kind, name, suffix) + _repositories(own, kind, name, suffix)
-            for kind in dict.fromkeys([*common.tree, *own.tree])
-        },
-        clouds={cloud: substitute_all(clouds.section(cloud).tree, STREAM=name) for cloud in clouds.tree},
-        skip_clouds=stream.flag("skip_cloud_uploads"),
+        bucket=part(lambda: _bucket(config, name + suffix), None),
+        repositories={kind: part(partial(repositories, kind), ()) for kind in kinds},
+        clouds={key: part(partial(cloud, key), {}) for key in clouds.tree},
+        skip_clouds=part(lambda: stream.flag("skip_cloud_uploads"), False),
     )
 
 

@@ -12,6 +12,7 @@ from bootimg.streams.findings import Against, Finding
 from bootimg.streams.inventory import ARTIFACTS, Item, Place, inventory
 from bootimg.streams.sources import Source
 from bootimg.streams.stream import Stream
+from bootimg.urls import name_in
 
 
 def file_findings(stream: Stream, against: Against, tell: Callable[[str], None]) -> Iterator[Finding]:
@@ -47,7 +48,7 @@ class _Builds:
         build = self._found[key]
         if isinstance(build, BootimgError):
             return Finding("build-missing", " ".join(key), build.message)
-        name = item.values["location"].rpartition("/")[2]
+        name = name_in(item.values["location"])
         unknown = Finding("file-unknown", str(place), f"the build has no image {name}")
         return build.meta.file_named(name) or unknown
 

@@ -12,10 +12,11 @@ from bootimg.streams.stream import Stream
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """How bad it is.  A note is about what installers have shipped: it is an error for `strict` alone."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Against:
     `previous` is the file before, `name` the stream's name, `expected` platforms that must be there for the
     architectures they exist for, `base` where files must be published, `builds` where to find what was
     built.  `signatures` demands them, `mixed` allows several releases, `download` reads every file.
+    `strict` makes errors of notes.
     """
 
     previous: Stream | None = None
@@ -49,3 +51,4 @@ class Against:
     signatures: bool = False
     mixed: bool = False
     download: bool = False
+    strict: bool = False

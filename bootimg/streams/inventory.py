@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import NamedTuple
 
-from bootimg.streams.stream import CloudImage, Extensions, Marketplace, Stream, StreamArch
+from bootimg.streams.cloudimages import CloudImage
+from bootimg.streams.stream import Extensions, Marketplace, Stream, StreamArch
 
 ARTIFACTS, IMAGES, EXTENSIONS = "artifacts", "images", "rhel-coreos-extensions"
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from bootimg.streams.comparerules import lost_things
 from bootimg.streams.contentrules import content_findings
 from bootimg.streams.filerules import file_findings
-from bootimg.streams.findings import Against, Finding
+from bootimg.streams.findings import Against, Finding, Level
 from bootimg.streams.stream import Stream
 from bootimg.streams.urlrules import url_findings
 
 
 def lint(stream: Stream, against: Against, tell: Callable[[str], None] = lambda _: None) -> Sequence[Finding]:
     """All findings, each once; `tell` hears which file is being read."""
-    return list(dict.fromkeys(_findings(stream, against, tell)))
+    found = dict.fromkeys(_findings(stream, against, tell))
+    return [
+        replace(each, level=Level.ERROR) if against.strict and each.level is Level.NOTE else each
+        for each in found
+    ]
 
 
 def _findings(stream: Stream, against: Against, tell: Callable[[str], None]) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from bootimg.streams.buildmeta import Built, BuiltFile, refuse_skipped
 from bootimg.streams.release import Media, Release, ReleaseArch, ReleaseExtension
 from bootimg.streams.stream import Artifact, ImageFormat
 from bootimg.streams.uploads import container, extension, region_images, region_objects, single_image
+from bootimg.urls import joined
 
 METAL = "metal"
 # Live media are no platform of their own: format and role below metal's.
@@ -42,7 +43,7 @@ class Published:
     def artifact(self, build: Built, file: BuiltFile) -> Artifact:
         """A file as metadata has it."""
         meta = build.meta
-        location = f"{self.base}/{self.stream}/builds/{meta.buildid}/{meta.basearch}/{file.path}"
+        location = joined(self.base, f"{self.stream}/builds/{meta.buildid}/{meta.basearch}/{file.path}")
         return Artifact(
             location=location,
             signature=f"{location}.sig" if self.signatures else None,

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from bootimg.atomic import whole_file
 from bootimg.builds.find import digest_of
+from bootimg.builds.names import is_plain_name
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.sizes import MIB
-from bootimg.streams.buildmeta import SAFE_NAME
 from bootimg.streams.download import Downloaded, digest
 from bootimg.streams.stream import Artifact, ImageFormat, PlatformArtifacts, Stream
+from bootimg.urls import joined, name_in
 
 _SIGNATURE_LIMIT = MIB
 
@@ -44,8 +44,8 @@ class Copied:
 
 def file_name(url: str) -> str:
     """What the copy of a file is called; `stream-malformed` where that is no name for a file."""
-    name = unquote(urlsplit(url).path.rpartition("/")[2])
-    if not SAFE_NAME.fullmatch(name):
+    name = name_in(url)
+    if not is_plain_name(name):
         raise BootimgError(
             "stream-malformed",
             f"{url!r:.200} cannot be copied: it ends with no name for a file",
@@ -54,24 +54,56 @@ def file_name(url: str) -> str:
     return name
 
 
-def chosen_files(stream: Stream, chosen: Chosen) -> Mapping[str, Artifact]:
-    """The files that are meant, by name; `stream-malformed` where two differ and have one name.
+def chosen_files(stream: Stream, chosen: Chosen, reserved: str | None = None) -> Mapping[str, Artifact]:
+    """The files that are meant, by name; none of them and of their signatures is called `reserved`.
 
+    `stream-malformed` where two different files would have one name, whether an image or a signature;
     `stream-argument-invalid` where the stream has nothing of a platform or architecture that is named.
     """
     _require_known(stream, chosen)
-    found: dict[str, Artifact] = {}
+    files: dict[str, Artifact] = {}
+    signatures: dict[str, Artifact] = {}
     for artifact in _artifacts(stream, chosen):
         name = file_name(artifact.location)
-        if found.setdefault(name, artifact).sha256 != artifact.sha256:
-            raise BootimgError(
-                "stream-malformed",
-                f"two files that differ are called {name}",
-                context=[found[name].location, artifact.location],
-                hint="copy one platform or architecture at a time",
-                exit_code=ExitCode.USAGE,
-            )
-    return found
+        first = files.setdefault(name, artifact)
+        if first.sha256 != artifact.sha256:
+            raise _same_name(name, first.location, artifact.location)
+        if artifact.signature is not None:
+            _add_signature(signatures, artifact, artifact.signature)
+            files[name] = artifact if first.signature is None else first
+    _require_apart(files, signatures, reserved)
+    return files
+
+
+def _add_signature(signatures: dict[str, Artifact], artifact: Artifact, url: str) -> None:
+    """Signatures of one name are of one file."""
+    name = file_name(url)
+    first = signatures.setdefault(name, artifact)
+    if file_name(first.location) != file_name(artifact.location):
+        raise _same_name(name, first.signature or "", url)
+
+
+def _require_apart(
+    files: Mapping[str, Artifact], signatures: Mapping[str, Artifact], reserved: str | None
+) -> None:
+    for name, artifact in signatures.items():
+        if name in files:
+            raise _same_name(name, files[name].location, artifact.signature or "")
+        kept = files[file_name(artifact.location)].signature
+        if kept is None or file_name(kept) != name:
+            raise _same_name(file_name(artifact.location), kept or "", artifact.signature or "")
+    if reserved in {*files, *signatures}:
+        raise _same_name(reserved or "", "the stream's own file in the folder", "")
+
+
+def _same_name(name: str, *places: str) -> BootimgError:
+    return BootimgError(
+        "stream-malformed",
+        f"two files that differ are called {name}",
+        context=[each for each in places if each],
+        hint="copy one platform or architecture at a time",
+        exit_code=ExitCode.USAGE,
+    )
 
 
 def _require_known(stream: Stream, chosen: Chosen) -> None:
@@ -129,8 +161,8 @@ def at(stream: Stream, chosen: Chosen, base: str) -> Stream:
     """The stream with the files that are meant below the URL `base`, and no other."""
 
     def moved(artifact: Artifact) -> Artifact:
-        signature = artifact.signature and f"{base}/{file_name(artifact.signature)}"
-        return replace(artifact, location=f"{base}/{file_name(artifact.location)}", signature=signature)
+        signature = artifact.signature and joined(base, file_name(artifact.signature))
+        return replace(artifact, location=joined(base, file_name(artifact.location)), signature=signature)
 
     def image(found: ImageFormat) -> ImageFormat:
         return replace(found, **{role: moved(each) for role, each in found.files().items()})

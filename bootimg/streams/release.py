@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bootimg.streams.cloudimages import CloudImage, RegionImage
 from bootimg.streams.codec import Reader, tree_of
 from bootimg.streams.gojson import go_json, parse_object
 from bootimg.streams.stream import (
     Artifact,
-    CloudImage,
     Extensions,
     ImageFormat,
     Metadata,
     PlatformArtifacts,
-    RegionImage,
     StreamArch,
 )
 

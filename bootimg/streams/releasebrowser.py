@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
+from bootimg.urls import quoted
+
 _STREAM_LABEL = "com.coreos.stream"
 # Not anchored: what is searched is part of longer texts there, and the test vectors count on it.
 _OCP = re.compile(r"([0-9])([0-9]+)\.([0-9]+)\.([0-9]+)-[0-9]+")
@@ -46,7 +48,7 @@ def stream_for_version(version: str, arch_suffix: str = "") -> str | None:
 
 def release_url(browser: str, stream: str, version: str, arch: str) -> str:
     """The page of a build; `browser` is the host."""
-    return f"https://{browser}/?{_query(stream=stream, arch=arch, release=version)}#{version}"
+    return f"https://{browser}/?{_query(stream=stream, arch=arch, release=version)}#{quoted(version)}"
 
 
 def diff_url(browser: str, old: tuple[str, str], new: tuple[str, str], arch: str) -> str:

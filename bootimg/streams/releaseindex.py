@@ -15,6 +15,7 @@ from bootimg.streams.gojson import go_json, parse_object
 from bootimg.streams.media import Published
 from bootimg.streams.release import Release
 from bootimg.streams.stream import Metadata
+from bootimg.urls import joined
 
 NOTE = "For the tooling of releases only: everybody else finds releases in the metadata of streams."
 
@@ -86,7 +87,7 @@ def index_release(release: Release, published: Published) -> IndexRelease:
             IndexImage(each.image or "", each.digest_ref or "", name) for name, each in images if each
         ),
         version=release.release,
-        metadata_url=f"{published.base}/{published.stream}/builds/{release.release}/release.json",
+        metadata_url=joined(published.base, f"{published.stream}/builds/{release.release}/release.json"),
     )
 
 

@@ -17,6 +17,7 @@ from bootimg.streams.buildmeta import Built, built
 from bootimg.streams.download import find, get
 from bootimg.streams.gojson import LIMIT, parse_object
 from bootimg.streams.stream import read_file
+from bootimg.urls import joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class RemoteBuilds:
 
     def build(self, wanted: Wanted) -> Built:
         """That build; `download-failed` if it cannot be had."""
-        folder = f"{self.base}/{self.stream}/builds/{wanted.id}/{wanted.arch}"
+        folder = joined(self.base, f"{self.stream}/builds/{wanted.id}/{wanted.arch}")
         url, beside = f"{folder}/{META}", f"{folder}/{RECORD}"
         data, found = get(url, LIMIT), find(beside, RECORD_LIMIT)
         record = NOTHING if found is None else parse_record(found, beside)

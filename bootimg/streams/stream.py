@@ -1,20 +1,21 @@
 """Stream metadata: what installers and clusters read to find a boot image.
 
-The types of stream-metadata-go (stream and stream/rhcos, v0.4.11), in the order of their fields.  What a
-cloud has is one type here where Go has one a cloud: the clouds' fields come in the same order in both.
+The types of stream-metadata-go (stream and stream/rhcos, v0.4.11), in the order of their fields.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bootimg.atomic import write_whole
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.streams.cloudimages import CloudImage, as_go, foreign
 from bootimg.streams.codec import Reader, tree_of
-from bootimg.streams.gojson import LIMIT, go_json, parse_object
+from bootimg.streams.gojson import LIMIT, clean, go_json, parse_object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,31 +54,6 @@ class PlatformArtifacts:
 
     release: str
     formats: Mapping[str, ImageFormat]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegionImage:
-    """A cloud's image, or object in its storage, in one region."""
-
-    release: str
-    image: str | None = None
-    object: str | None = None
-    bucket: str | None = None
-    url: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CloudImage:
-    """What a cloud has: a project's image, a container image, a URL, or an image in each region."""
-
-    release: str | None = None
-    project: str | None = None
-    family: str | None = None
-    name: str | None = None
-    image: str | None = None
-    digest_ref: str | None = None
-    url: str | None = None
-    regions: Mapping[str, RegionImage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +102,11 @@ class Extensions:
     azure_disk: CloudImage | None = None
     marketplace: Marketplace | None = None
 
+    def __post_init__(self) -> None:
+        for key, name in (("aws-winli", "aws_winli"), ("azure-disk", "azure_disk")):
+            if (found := getattr(self, name)) is not None:
+                object.__setattr__(self, name, as_go(key, found))
+
 
 @dataclass(frozen=True, slots=True)
 class StreamArch:
@@ -134,6 +115,10 @@ class StreamArch:
     artifacts: Mapping[str, PlatformArtifacts]
     images: Mapping[str, CloudImage]
     rhel_coreos_extensions: Extensions | None = None
+
+    def __post_init__(self) -> None:
+        # However an architecture is made, it is written as Go writes it.
+        object.__setattr__(self, "images", {name: as_go(name, each) for name, each in self.images.items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +147,20 @@ def parse_stream(data: bytes, name: str, warn: Callable[[str], None] = lambda _:
 
     Keys that the Go types do not have are told to `warn`: neither Go's programs nor bootimg keep them.
     """
-    reader = Reader(name)
-    found = reader.read(Stream, parse_object(data, name))
-    for path in reader.unknown[:20]:
+    reader, tree = Reader(name), parse_object(data, name)
+    found = reader.read(Stream, tree)
+    for path in [*dict.fromkeys([*reader.unknown, *map(clean, _foreign(tree))])][:20]:
         warn(f"{name}: {path} is no part of stream metadata, and is not kept")
     return found
+
+
+def _foreign(tree: Mapping[str, Any]) -> Iterator[str]:
+    """The paths of what Go has no place for, in clouds that it knows."""
+    for arch, each in (tree.get("architectures") or {}).items():
+        for section in ("images", "rhel-coreos-extensions"):
+            for cloud, found in (each.get(section) or {}).items():
+                paths = foreign(cloud, found or {})
+                yield from (f"architectures.{arch}.{section}.{cloud}.{path}" for path in paths)
 
 
 def read_stream(path: Path, warn: Callable[[str], None] = lambda _: None) -> Stream:

@@ -21,6 +21,7 @@ from bootimg.streams.gojson import clean
 LIMIT = MIB // 4
 """Bytes; the pipeline's largest known file has 12 KiB."""
 _NODES = 50_000
+_CANNOT = " cannot be used: "
 _STANDARD = "tag:yaml.org,2002:"
 _MERGE, _NULL, _BOOL = f"{_STANDARD}merge", f"{_STANDARD}null", f"{_STANDARD}bool"
 _TAGS = {_MERGE, _NULL, _BOOL} | {
@@ -52,10 +53,15 @@ def malformed(name: str, why: str) -> BootimgError:
     """The error for a streams file that is not what it should be."""
     return BootimgError(
         "streams-file-malformed",
-        f"{printable(name)} cannot be used: {printable(why)[:400]}",
+        f"{printable(name)}{_CANNOT}{printable(why)[:400]}",
         hint="name the pipeline's config.yaml with --streams; docs/streams.md says what is read of it",
         exit_code=ExitCode.USAGE,
     )
+
+
+def as_warning(error: BootimgError, name: str) -> str:
+    """The same fault of the file `name` for people who need not mend it: no command uses that part."""
+    return f"{printable(name)}: {error.message.removeprefix(f'{printable(name)}{_CANNOT}')}; it is not used"
 
 
 @dataclass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,14 +16,15 @@ from bootimg.streams import releaseindex as release_index
 from bootimg.streams.buildmeta import built
 from bootimg.streams.bump import stream_of, with_marketplace
 from bootimg.streams.choice import read_builds
+from bootimg.streams.cloudimages import CloudImage
 from bootimg.streams.findings import Against
 from bootimg.streams.lint import lint
 from bootimg.streams.media import Published, release_of
-from bootimg.streams.stream import Metadata, Stream
+from bootimg.streams.stream import Extensions, Metadata, Stream, StreamArch, parse_stream
 from tests.layer import tools
 from tests.layer.tools import streamreader
 from tests.unit import streams
-from tests.unit.test_stream_json import any_stream
+from tests.unit.test_stream_json import GO_CLOUDS, any_stream, go_clouds, go_extensions
 from tests.unit.test_streams import GOLDEN, sold
 
 pytestmark = pytest.mark.real
@@ -100,6 +101,30 @@ def test_go_writes_any_stream_as_we_do(reader: Path, found: Stream) -> None:
     arches = {name: replace(each, images={}) for name, each in found.architectures.items()}
     data = replace(found, architectures=arches).encoded()
     assert through_go(reader, "stream", data) == data
+
+
+@given(go_clouds, go_extensions)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_go_writes_any_clouds_as_we_do(
+    reader: Path, images: Mapping[str, CloudImage], extensions: Extensions
+) -> None:
+    data = Stream("s", THEN, {"x86_64": StreamArch({}, images, extensions)}).encoded()
+    assert through_go(reader, "stream", data) == data
+
+
+@pytest.mark.parametrize("image", ["{}", '{"release": ""}', '{"regions": null}', '{"regions": {}}'])
+def test_go_fills_what_is_not_there_as_we_do(reader: Path, image: str) -> None:
+    arches = [
+        f'"{name}": {{"images": {{"{name}": {image}}}}}'
+        for name in GO_CLOUDS
+        if "regions" not in image or name not in ("gcp", "kubevirt")
+        if "release" not in image or name in ("gcp", "kubevirt")
+    ]
+    text = f'{{"stream": "", "metadata": {{"last-modified": ""}}, "architectures": {{{", ".join(arches)}}}}}'
+    written = parse_stream(text.encode(), "text").encoded()
+    assert through_go(reader, "stream", text.encode()) == written
+    nothing = b'{"stream": "s", "metadata": {"last-modified": ""}}'
+    assert through_go(reader, "stream", nothing) == parse_stream(nothing, "nothing").encoded()
 
 
 def served_stream(folder: Path, url: str, *, signatures: bool) -> Stream:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -153,6 +154,18 @@ def write_builds(
     listed = {"schema-version": "1.0.0", "builds": [{"id": version, "arches": [*IMAGES]}]}
     (builds / "builds.json").write_text(json.dumps(listed))
     return builds
+
+
+def every_version(checkout: str, *paths: str) -> Iterator[bytes]:
+    """What git has of these files, or of those below these folders, in all branches: each content once."""
+
+    def git(*words: str) -> bytes:
+        return subprocess.run(["git", "-C", checkout, *words], check=True, capture_output=True).stdout
+
+    raw = git("log", "--all", "-m", "--raw", "--no-abbrev", "--no-renames", "--format=", "--", *paths)
+    blobs = {line.split(b"\t")[0].split()[3].decode() for line in raw.splitlines()}
+    for blob in sorted(each for each in blobs if each.strip("0")):
+        yield git("cat-file", "blob", blob)
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -38,6 +38,7 @@ from bootimg.builds.state import build_states
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
+from bootimg.urls import joined
 
 from .streams import write_builds
 from .test_builds import X86, add_sbom, make_build
@@ -745,6 +746,12 @@ BAD_META = [
     b'{"images": {"qemu": {"path": "../x", "sha256": "0"}}}',
     b'{"images": {"qemu": {"path": "x", "sha256": 1}}}',
     b'{"images": {"qemu": {"path": "x", "sha256": "0", "size": "1"}}}',
+    b'{"images": {"qemu": {"path": "x", "sha256": "0"}, "metal": {"path": "x", "sha256": "1"}}}',
+    *(b'{"images": {"qemu": {"path": "%s", "sha256": "0"}}}' % name for name in (
+        b"meta.json", b"bootimg.json", b"builds.json", b"commitmeta.json", b".build.lock", b".meta.json.lock",
+        b".bootimg-journal.ndjson", b"a/b", b"meta.json.gz", b"bootimg.json.xz", b"x.sig", b"x.sig.zst",
+        b"rhcos-1-sbom.x86_64.spdx.json", b"latest",
+    )),
 ]  # fmt: skip
 
 
@@ -756,6 +763,54 @@ def test_a_malformed_meta_json_in_the_bucket(s3: Any, bucket: Bucket, tmp_path: 
     words = ("fetch", URL, "-o", tmp_path / "theirs", "--arch", "x86_64", "--artifact", "qemu")
     assert failing(*words) == "build-meta-malformed"
     assert not (tmp_path / "theirs" / "builds.json").exists()
+
+
+@pytest.mark.parametrize("text", BAD_META)
+def test_a_meta_json_that_would_replace_other_files_is_not_pushed(
+    s3: Any,  # noqa: ANN401
+    tmp_path: Path,
+    text: bytes,
+) -> None:
+    (make_build(tmp_path, "1") / "meta.json").write_bytes(text)
+    assert failing("push", URL, "-o", tmp_path, "--arch", "x86_64") == "build-meta-malformed"
+    assert not keys(s3)
+
+
+def test_a_fetch_does_not_replace_the_file_of_another_image_that_is_here(
+    s3: Any,  # noqa: ANN401
+    bucket: Bucket,
+    tmp_path: Path,
+) -> None:
+    make_build(tmp_path / "ours", "1")
+    push(tmp_path / "ours", bucket)
+    words = ("fetch", URL, "-o", tmp_path / "theirs", "--arch", "x86_64", "--artifact")
+    assert run(*words, "qemu")
+    folder = tmp_path / "theirs" / "1" / "x86_64"
+    (path,) = (each for each in folder.iterdir() if "-qemu." in each.name)
+    before = path.read_bytes()
+    there = {"path": path.name, "sha256": hashlib.sha256(b"evil").hexdigest(), "size": 4}
+    meta = json.loads(content(s3, "1/x86_64/meta.json"))
+    text = json.dumps({**meta, "images": {"evil": there}}).encode()
+    s3.put_object(Bucket="art", Key=f"{PREFIX}/1/x86_64/meta.json", Body=text)
+    s3.put_object(Bucket="art", Key=f"{PREFIX}/1/x86_64/{path.name}", Body=b"evil")
+    assert failing(*words, "evil") == "build-meta-malformed"
+    assert path.read_bytes() == before
+
+
+def test_keys_are_plain_and_urls_of_them_quoted(s3: Any, endpoint: str, tmp_path: Path) -> None:  # noqa: ANN401
+    build_id = "1+a^b~c@d:e"
+    make_build(tmp_path, build_id)
+    push(tmp_path, Bucket(parse_place(URL, endpoint=endpoint), acl="public-read"))
+    key = f"{build_id}/x86_64/meta.json"
+    assert key in keys(s3)
+    with urllib.request.urlopen(joined(f"{endpoint}/art/{PREFIX}", key)) as found:
+        assert json.loads(found.read())["buildid"] == build_id
+
+
+def test_a_build_is_not_called_as_the_list_of_builds(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    index = {"schema-version": "1.0.0", "builds": [{"id": "builds.json", "arches": ["x86_64"]}]}
+    s3.put_object(Bucket="art", Key=f"{PREFIX}/builds.json", Body=json.dumps(index).encode())
+    assert failing("fetch", URL, "-o", tmp_path / "theirs") == "build-meta-malformed"
 
 
 def test_metadata_is_not_read_without_end(s3: Any, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401

@@ -562,3 +562,12 @@ def test_purity_is_as_the_stream_has_it_unless_told_otherwise(
     assert [(each.purity, each.allow) for each in asked] == [(purity, ("/usr/bin/oc", "cri-o"))], (
         result.output
     )
+
+
+def test_a_fault_in_what_no_command_uses_is_told_and_stops_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("clouds: {regions: [a]}\ndefault_artifacts: {all: [qemu]}\nstreams: {rhel-9.6: {}}\n")
+    image = layout(tmp_path, "rhel-9.6").path
+    done = run(tmp_path, "plan", image, *of_stream("rhel-9.6", path))
+    assert done.exit_code == 0
+    assert "clouds.regions is not an object; it is not used" in " ".join(done.stderr.split())

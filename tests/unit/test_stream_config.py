@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from bootimg.streams.config import (
 from bootimg.streams.destinations import Bucket, Repository
 from bootimg.streams.section import Section, substitute
 from bootimg.streams.yamltree import LIMIT, parse_yaml
+
+from .streams import every_version
 
 GOLDEN = Path(__file__).parent / "golden" / "streams"
 RHCOS, FCOS = GOLDEN / "rhcos.yaml", GOLDEN / "fcos.yaml"
@@ -176,16 +179,11 @@ STREAM = "streams: {rhel-9.6: {}}\n"
         ("<<: text", "merged and is no object"),
         ("streams: [rhel-9.6]", "streams is not an object"),
         ("streams: {rhel-9.6: production}", "streams.rhel-9.6 is not an object"),
-        ("streams: {rhel-9.6: {type: prodction}}", "production, development, mechanical"),
         ("streams: {rhel-9.6: {artifacts: [qemu]}}", "streams.rhel-9.6.artifacts is not an object"),
         ("streams: {rhel-9.6: {artifacts: {x86_64: qemu}}}", "is not a list of texts"),
         ("streams: {rhel-9.6: {skip_disk_images: [a]}}", "is neither true nor false"),
         (STREAM + "default_artifacts: {all: [[qemu]]}", "default_artifacts.all is not a list of texts"),
         (STREAM + "additional_arches: aarch64", "additional_arches is not a list of texts"),
-        (STREAM + "s3: {builds_key: k}", "s3.bucket is missing"),
-        (STREAM + "registry_repos: {oscontainer: [quay.io/a/b]}", "registry_repos.oscontainer.0"),
-        (STREAM + "registry_repos: {oscontainer: [{tags: [a]}]}", "oscontainer.0.repo is missing"),
-        (STREAM + "clouds: {aws: [a]}", "clouds.aws is not an object"),
         (STREAM + "bootimg: {layers: a}", "bootimg.layers is unknown"),
         (STREAM + "bootimg: {streams: {rhel-9.7: {}}}", "bootimg.streams.rhel-9.7 is unknown"),
         (STREAM + "bootimg: {compressor: zip}", "gzip"),
@@ -196,6 +194,63 @@ STREAM = "streams: {rhel-9.6: {}}\n"
 )
 def test_what_is_wrong_is_named_with_its_place(text: str, word: str) -> None:
     refused(text, "config.yaml", word)
+
+
+UNUSED = {
+    "type": ("streams: {rhel-9.6: {type: prodction}}", "streams.rhel-9.6.type is 'prodction'"),
+    "bucket": (STREAM + "s3: {builds_key: k}", "s3.bucket is missing"),
+    "s3": (STREAM + "s3: [a]", "s3 is not an object"),
+    "repository": (
+        STREAM + "registry_repos: {oscontainer: [quay.io/a/b], extensions: {repo: a, tags: [b]}}",
+        "registry_repos.oscontainer.0 is not an object",
+    ),
+    "v2s2": (STREAM + "registry_repos: {v2s2: [oscontainer]}", "registry_repos.v2s2.0 is not an object"),
+    "repositories": (STREAM + "registry_repos: quay.io/a", "registry_repos is not an object"),
+    "tags": (STREAM + "registry_repos: {oscontainer: [{tags: [a]}]}", "oscontainer.0.repo is missing"),
+    "cloud": (STREAM + "clouds: {aws: [a], gcp: {}}", "clouds.aws is not an object"),
+    # Upstream's own example has the list of regions one level too far out.
+    "indented": (STREAM + "clouds:\n  aliyun:\n    bucket: b\n  regions:\n    - a\n", "clouds.regions"),
+    "hotfix": (STREAM + "hotfix: [a]", "hotfix is not an object"),
+    "flag": ("streams: {rhel-9.6: {skip_cloud_uploads: maybe}}", "is neither true nor false"),
+}
+
+
+@pytest.mark.parametrize("name", UNUSED)
+def test_what_no_command_uses_is_a_warning_and_refused_when_it_is_asked_for(name: str) -> None:
+    text, word = UNUSED[name]
+    found = of_text("default_artifacts: {all: [qemu]}\n" + text)
+    assert found.artifacts[Arch.X86_64] == ("qemu",)
+    (fault,) = found.faults()
+    assert fault.startswith("config.yaml: ") and fault.endswith("; it is not used") and word in fault
+    with pytest.raises(BootimgError) as error:
+        _ = (found.uploads, found.type)
+    assert error.value.id == "streams-file-malformed"
+
+
+def test_a_file_that_is_right_has_no_faults() -> None:
+    for path in (RHCOS, FCOS):
+        for name in stream_names(read_streams_file(path)):
+            assert stream(name, path).faults() == []
+
+
+PIPELINE = "BOOTIMG_TEST_PIPELINE"
+
+
+def test_every_file_of_upstreams_history_that_is_yaml_is_read() -> None:
+    """Every version of its config.yaml, where the variable names a checkout of fedora-coreos-pipeline."""
+    if not (checkout := os.environ.get(PIPELINE)):
+        pytest.skip(f"{PIPELINE} names no checkout of coreos/fedora-coreos-pipeline")
+    read = 0
+    for data in every_version(checkout, "config.yaml", "docs/config.yaml"):
+        try:
+            config = Section("config.yaml", "", parse_yaml(data, "config.yaml"))
+        except BootimgError as error:
+            assert "it is not YAML" in error.message
+            continue
+        for name in stream_names(config):
+            assert isinstance(read_stream_config(config, name).faults(), list)
+            read += 1
+    assert read
 
 
 def test_aliases_cannot_grow_beyond_a_bound() -> None:
@@ -277,7 +332,9 @@ def read_or_refuse(data: bytes, names: Iterable[str] = ("rhel-9.6",)) -> None:
     try:
         config = Section("config.yaml", "", parse_yaml(data, "config.yaml"))
         for name in names:
-            read_stream_config(config, name)
+            found = read_stream_config(config, name)
+            assert all(each.startswith("config.yaml: ") for each in found.faults())
+            _ = (found.uploads, found.type)
     except BootimgError as error:
         assert error.id in ("streams-file-malformed", "stream-unknown")
         assert error.exit_code is ExitCode.USAGE

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,21 +14,21 @@ from hypothesis import strategies as st
 from bootimg.errors import BootimgError
 from bootimg.streams.buildmeta import built
 from bootimg.streams.bump import bump, merge, stream_of
+from bootimg.streams.cloudimages import CloudImage, RegionImage
 from bootimg.streams.codec import Reader
 from bootimg.streams.diff import as_document, as_lines, difference
 from bootimg.streams.findings import Against
 from bootimg.streams.gojson import LIMIT, go_json, parse_object
 from bootimg.streams.lint import lint
 from bootimg.streams.media import Published
-from bootimg.streams.release import parse_release
+from bootimg.streams.release import Media, ReleaseArch, ReleaseImage, parse_release, stream_arch
 from bootimg.streams.stream import (
     Artifact,
-    CloudImage,
+    Extensions,
     ImageFormat,
     Marketplace,
     Metadata,
     PlatformArtifacts,
-    RegionImage,
     Stream,
     StreamArch,
     parse_stream,
@@ -86,6 +88,18 @@ arches = st.builds(
     ),
     st.dictionaries(characters, clouds, max_size=2),
 )
+# What Go has a type for; fields that its type has not are left out.
+maybe = st.none() | characters
+go_regions = st.dictionaries(
+    characters, st.builds(RegionImage, release=characters, image=maybe, object=maybe, bucket=maybe, url=maybe)
+)
+go_images = st.builds(
+    CloudImage, release=maybe, project=maybe, family=maybe, name=maybe, image=maybe, digest_ref=maybe,
+    url=maybe, regions=go_regions,
+)  # fmt: skip
+GO_CLOUDS = ("aliyun", "aws", "gcp", "ibmcloud", "kubevirt", "powervs")
+go_clouds = st.fixed_dictionaries({}, optional=dict.fromkeys(GO_CLOUDS, go_images))
+go_extensions = st.builds(Extensions, st.none() | go_images, st.none() | go_images)
 any_stream = st.builds(
     Stream, characters, st.builds(Metadata, characters), st.dictionaries(characters, arches, max_size=3)
 )
@@ -97,6 +111,66 @@ def test_any_stream_is_read_as_it_was_written(stream: Stream) -> None:
     data = stream.encoded()
     assert parse_stream(data, "any") == stream
     assert parse_stream(data, "any").encoded() == data
+
+
+@given(go_clouds, go_extensions)
+@settings(deadline=None)
+def test_clouds_are_read_as_they_were_written(images: Mapping[str, CloudImage], more: Extensions) -> None:
+    stream = Stream("s", Metadata("t"), {"x": StreamArch({}, images, more)})
+    told: list[str] = []
+    assert parse_stream(stream.encoded(), "any", told.append) == stream
+    assert told == []
+
+
+NOTHING = {"stream": "", "metadata": {"last-modified": ""}}
+GO_IMAGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "gcp": ({}, {"release": "", "project": "", "name": ""}),
+    "kubevirt": ({"release": "1", "image": "a"}, {"release": "1", "image": "a", "digest-ref": ""}),
+    "aws": (
+        {"regions": {"r": {"release": "1"}}}, {"regions": {"r": {"release": "1", "image": ""}}}
+    ),
+    "powervs": (
+        {"regions": {"r": {"object": "o"}}},
+        {"regions": {"r": {"release": "", "object": "o", "bucket": "", "url": ""}}},
+    ),
+    "aliyun": ({"regions": {}}, {}),
+    "other": ({"release": "", "family": "", "name": "n"}, {"release": "", "name": "n"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("cloud", GO_IMAGES)
+def test_texts_without_omitempty_are_written_though_they_are_empty(cloud: str) -> None:
+    found, wanted = GO_IMAGES[cloud]
+    tree = {
+        "stream": "",
+        "metadata": {"last-modified": ""},
+        "architectures": {"x": {"images": {cloud: found}}},
+    }
+    written = json.loads(parse_stream(json.dumps(tree).encode(), "f").encoded())
+    assert written["architectures"]["x"]["images"] == {cloud: wanted}
+    # encoding/json writes a map that nobody made as null, a struct never.
+    assert written["architectures"]["x"]["artifacts"] is None
+
+
+def test_what_a_release_does_not_say_is_written_empty() -> None:
+    container = ReleaseArch({"kubevirt": Media({}, image=ReleaseImage(image="a:b"))})
+    stream = Stream("s", Metadata("t"), {"x": stream_arch("1", container)})
+    assert b'"image": "a:b",\n          "digest-ref": ""' in stream.encoded()
+
+
+def test_what_go_has_no_place_for_in_a_cloud_is_told_and_not_kept() -> None:
+    told: list[str] = []
+    images = {"gcp": {"name": "n", "url": "u"}, "aws": {"regions": {"r": {"release": "1", "object": "o"}}}}
+    extensions = {"azure-disk": {"release": "1", "name": "n"}}
+    arch = {"artifacts": {}, "images": images, "rhel-coreos-extensions": extensions}
+    tree = {**NOTHING, "architectures": {"x": arch}}
+    data = parse_stream(json.dumps(tree).encode(), "f", told.append).encoded()
+    assert [each.split()[1] for each in told] == [
+        "architectures.x.images.gcp.url",
+        "architectures.x.images.aws.regions.r.object",
+        "architectures.x.rhel-coreos-extensions.azure-disk.name",
+    ]
+    assert b'"url"' not in data and b'"object"' not in data
 
 
 @given(any_stream, any_stream)

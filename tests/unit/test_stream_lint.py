@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from bootimg.errors import BootimgError
 from bootimg.platform import platforms
 from bootimg.streams import download
+from bootimg.streams.buildmeta import built
 from bootimg.streams.bump import bump, stream_of
 from bootimg.streams.choice import read_builds
 from bootimg.streams.findings import Against, Level
@@ -37,9 +39,12 @@ def edited(edit: Callable[[Tree], object]) -> Stream:
     return parse_stream(json.dumps(tree).encode(), "edited")
 
 
-def rules(stream: Stream, against: Against | None = None) -> set[tuple[str, str]]:
+def rules(stream: Stream, against: Against | None = None, level: Level = Level.ERROR) -> set[tuple[str, str]]:
     found = lint(stream, against or Against())
-    return {(each.rule, each.place) for each in found if each.level is Level.ERROR}
+    return {(each.rule, each.place) for each in found if each.level is level}
+
+
+STRICT = Against(strict=True)
 
 
 def artifact(tree: Tree, platform: str = "qemu", form: str = "qcow2.gz") -> Tree:
@@ -65,7 +70,6 @@ def test_a_signed_stream_has_nothing_at_all() -> None:
 
 
 BROKEN: dict[str, tuple[Callable[[Tree], object], set[tuple[str, str]]]] = {
-    "another name": (lambda t: t.update(stream="rhcos-4.21"), {("stream-name", "stream")}),
     "no formats": (
         lambda t: t["architectures"]["s390x"]["artifacts"]["metal"].update(formats={}),
         {("empty-formats", "s390x artifacts metal")},
@@ -136,19 +140,133 @@ BROKEN: dict[str, tuple[Callable[[Tree], object], set[tuple[str, str]]]] = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_rule_finds_what_breaks_it(name: str) -> None:
     edit, wanted = BROKEN[name]
-    found = rules(edited(edit))
+    for against in (Against(), STRICT):
+        found = rules(edited(edit), against)
+        assert wanted <= found
+        if wanted:
+            assert {rule for rule, _ in found} == {rule for rule, _ in wanted}
+        else:
+            assert {rule for rule, _ in found} == {"signature-missing"}
+            assert len(found) == len(_files(golden(), [] if against.strict else [X])) - 1
+
+
+def _renamed_kernel(tree: Tree) -> None:
+    kernel = tree["architectures"]["aarch64"]["artifacts"]["metal"]["formats"]["pxe"]["kernel"]
+    kernel["location"] = kernel["location"].replace("-live-kernel.aarch64", "-live-kernel-aarch64")
+
+
+def _old_layout(tree: Tree) -> None:
+    """Where RHEL CoreOS was until 4.12: each architecture but one is a stream of its own."""
+    tree["stream"] = "rhcos-4.12"
+    for arch, each in tree["architectures"].items():
+        name = "rhcos-4.12" if arch == X else f"rhcos-4.12-{arch}"
+        for platform in each["artifacts"].values():
+            for form in platform["formats"].values():
+                for file in form.values():
+                    file["location"] = file["location"].replace(
+                        f"/prod/streams/{streams.STREAM}/builds/", f"/releases/{name}/"
+                    )
+
+
+def _other_stream(tree: Tree) -> None:
+    for platform in tree["architectures"]["s390x"]["artifacts"].values():
+        for form in platform["formats"].values():
+            for file in form.values():
+                file["location"] = file["location"].replace(f"/{streams.STREAM}/", "/c9s/")
+
+
+def _other_server(tree: Tree) -> None:
+    for platform in tree["architectures"]["s390x"]["artifacts"].values():
+        for form in platform["formats"].values():
+            for file in form.values():
+                file["location"] = file["location"].replace("//rhcos.", "//rhcos-redirector.")
+
+
+def _unsigned_arch(tree: Tree) -> None:
+    for arch, each in tree["architectures"].items():
+        for platform in each["artifacts"].values() if arch != "s390x" else ():
+            for form in platform["formats"].values():
+                for file in form.values():
+                    file["signature"] = f"{file['location']}.sig"
+
+
+# What installers have shipped, each by a file that breaks nothing else.
+SHIPPED: dict[str, tuple[Callable[[Tree], object], set[tuple[str, str]]]] = {
+    "a name that plume left": (lambda t: t.update(stream="rhcos-4.21"), {("stream-name", "stream")}),
+    "an architecture of another stream": (_other_stream, {("stream-name", "stream")}),
+    "an architecture on another server": (_other_server, {("url-base", "architectures")}),
+    "a kernel of live media": (_renamed_kernel, {("url-shape", "aarch64 artifacts metal pxe kernel")}),
+    "the old layout": (_old_layout, {("url-shape", f"{X} artifacts qemu qcow2.gz disk")}),
+    "signatures of some architectures": (
+        _unsigned_arch, {("signature-missing", "s390x artifacts qemu qcow2.gz disk")}
+    ),
+    "an image without a release": (
+        lambda t: t["architectures"][X]["images"]["gcp"].pop("release"), {("empty-images", f"{X} images gcp")}
+    ),
+    "a cloud's image of another release": (
+        lambda t: t["architectures"][X]["images"]["gcp"].update(release=NEWER),
+        {("mixed-releases", "architectures")},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_installers_have_shipped_is_noted_and_an_error_for_strict(name: str) -> None:
+    edit, wanted = SHIPPED[name]
+    stream = edited(edit)
+    assert rules(stream) == set()
+    found = rules(stream, level=Level.NOTE)
     assert wanted <= found
-    if wanted:
-        assert {rule for rule, _ in found} == {rule for rule, _ in wanted}
-    else:
-        assert {rule for rule, _ in found} == {"signature-missing"}
-        assert len(found) == len(_files(golden())) - 1
+    assert {rule for rule, _ in found} == {rule for rule, _ in wanted}
+    assert rules(stream, STRICT) == found
+    assert rules(stream, STRICT, Level.NOTE) == set()
 
 
-def _files(stream: Stream) -> list[object]:
+def test_the_old_layout_hides_no_other_build() -> None:
+    def edit(tree: Tree) -> None:
+        _old_layout(tree)
+        moved(tree, f"/{streams.VERSION}/", f"/{NEWER}/")
+
+    assert rules(edited(edit)) == {("url-shape", f"{X} artifacts qemu qcow2.gz disk")}
+
+
+def test_the_name_decides_where_it_is_given() -> None:
+    stream = edited(lambda t: t.update(stream="rhcos-4.21"))
+    assert rules(stream, Against(name="rhcos-4.21")) == set()
+    assert rules(stream, Against(name=streams.STREAM)) == {("stream-name", "stream")}
+
+
+def test_urls_are_quoted_and_unquoted_once() -> None:
+    version = "9.8+a^b~c@d:e"
+    builds = [built(streams.meta(arch, version), arch) for arch in streams.IMAGES]
+    stream = stream_of(builds, Published(streams.BASE, streams.STREAM), THEN)
+    assert lint(stream, STRICT) == []
+    bare = stream.encoded().replace(b"%2B", b"+")
+    found = lint(parse_stream(bare, "bare"), Against())
+    assert {(each.rule, each.level) for each in found} == {("url-quoting", Level.WARNING)}
+
+
+INSTALLER = "BOOTIMG_TEST_INSTALLER"
+
+
+def test_no_file_that_installers_shipped_has_an_error() -> None:
+    """Every version of its stream metadata, where the variable names a checkout of openshift/installer."""
+    if not (checkout := os.environ.get(INSTALLER)):
+        pytest.skip(f"{INSTALLER} names no checkout of openshift/installer")
+    paths = ("data/data/coreos", "data/data/rhcos-stream.json", "data/data/fcos-stream.json")
+    found = [each for each in streams.every_version(checkout, *paths) if b'"architectures"' in each]
+    assert found
+    for data in found:
+        stream = parse_stream(data, "shipped")
+        assert (rules(stream), data[:200]) == (set(), data[:200])
+        assert rules(stream, level=Level.NOTE) <= rules(stream, STRICT)
+
+
+def _files(stream: Stream, arches: Sequence[str] = ()) -> list[object]:
     return [
         file
-        for arch in stream.architectures.values()
+        for name, arch in stream.architectures.items()
+        if name in (arches or [name])
         for platform in arch.artifacts.values()
         for form in platform.formats.values()
         for file in form.files().values()
@@ -173,8 +291,11 @@ def test_signatures_may_be_demanded_and_are_beside_their_files() -> None:
 
 def test_several_releases_are_found_unless_they_are_meant() -> None:
     mixed = bump(golden(), [one("s390x", NEWER)], PUBLISHED, THEN).stream
-    assert rules(mixed) == {("mixed-releases", "architectures")}
-    assert rules(mixed, Against(mixed=True)) == set()
+    assert rules(mixed, level=Level.NOTE) == {("mixed-releases", "architectures")}
+    assert rules(mixed, STRICT) == {("mixed-releases", "architectures")}
+    assert rules(mixed, Against(mixed=True, strict=True)) == set()
+    other = edited(lambda t: t["architectures"][X]["artifacts"]["qemu"].update(release=NEWER))
+    assert ("mixed-releases", "architectures") in rules(other)
 
 
 def test_expected_platforms_are_missed_where_they_exist_only() -> None:

@@ -17,7 +17,7 @@ from bootimg.streams.buildmeta import built
 from bootimg.streams.bump import stream_of
 from bootimg.streams.media import Published
 from bootimg.streams.mirror import Chosen, at, chosen_files, file_name
-from bootimg.streams.stream import Artifact, Metadata, Stream, read_stream, write_stream
+from bootimg.streams.stream import Artifact, ImageFormat, Metadata, Stream, read_stream, write_stream
 
 from . import streams
 
@@ -138,3 +138,74 @@ def test_two_files_of_one_name_are_refused() -> None:
     }
     with pytest.raises(BootimgError, match="two files that differ are called same"):
         chosen_files(replace(stream, architectures=arches), Chosen())
+
+
+def with_disk(arch: str, disk: Artifact, stream: Stream) -> Stream:
+    """The stream with another qemu image for an architecture."""
+    found = stream.architectures[arch]
+    qemu = replace(found.artifacts["qemu"], formats={"qcow2.gz": ImageFormat(disk)})
+    changed = replace(found, artifacts={**found.artifacts, "qemu": qemu})
+    return replace(stream, architectures={**stream.architectures, arch: changed})
+
+
+X86, AARCH64 = (Artifact(location=f"https://a/{each}", sha256=each * 64) for each in "12")
+
+
+@pytest.mark.parametrize(
+    ("x86", "aarch64"),
+    [
+        (X86, replace(AARCH64, signature="https://a/1")),
+        (replace(X86, signature="https://a/1"), AARCH64),
+        (replace(X86, signature="https://evil/%32"), AARCH64),
+        (replace(X86, signature="https://a/s.sig"), replace(AARCH64, signature="https://b/s.sig")),
+        (replace(X86, signature="https://a/1.sig"), replace(X86, signature="https://a/2.sig")),
+        (replace(X86, location="https://a/2"), AARCH64),
+        (replace(X86, location=f"https://a/{streams.STREAM}.json"), AARCH64),
+        (replace(X86, signature=f"https://a/{streams.STREAM}.json"), AARCH64),
+    ],
+)
+def test_no_file_or_signature_takes_the_name_of_another(x86: Artifact, aarch64: Artifact) -> None:
+    stream = with_disk("aarch64", aarch64, with_disk("x86_64", x86, stream_at("https://a")))
+    with pytest.raises(BootimgError, match="two files that differ are called") as caught:
+        chosen_files(stream, Chosen(platforms=["qemu"]), f"{streams.STREAM}.json")
+    assert caught.value.id == "stream-malformed"
+
+
+def test_one_file_of_two_architectures_is_one_file_with_its_signature() -> None:
+    signed = replace(X86, signature="https://a/1.sig")
+    stream = with_disk("aarch64", signed, with_disk("x86_64", X86, stream_at("https://a")))
+    found = chosen_files(stream, Chosen(["x86_64", "aarch64"], ["qemu"]))
+    assert found == {"1": signed}
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_a_signature_that_would_replace_a_verified_file_stops_all(
+    source: Path, tmp_path: Path, capsys: Capture, dry: list[str]
+) -> None:
+    stream = read_stream(source)
+    other = chosen_files(stream, Chosen(["x86_64"], ["metal"]))
+    iso = next(name for name in other if name.endswith(".iso"))
+    disk = stream.architectures["x86_64"].artifacts["qemu"].formats["qcow2.gz"].disk
+    assert disk is not None and disk.signature is not None
+    write_stream(source, with_disk("x86_64", replace(disk, signature=f"{disk.signature}/../{iso}"), stream))
+    into = tmp_path / "mirror"
+    words = [str(source), "--into", str(into), "--arch", "x86_64", "-p", "qemu,metal", *dry]
+    assert main(["stream", "mirror", *words]) == ExitCode.USAGE
+    assert "stream-malformed" in capsys.readouterr().err
+    assert not into.exists()
+
+
+def test_names_that_urls_quote_are_plain_in_the_folder(tmp_path: Path, capsys: Capture) -> None:
+    version = "9.8+a^b~c@d:e"
+    folder = tmp_path / "served"
+    streams.write_builds(folder / streams.STREAM / "builds", version, files=True)
+    into, file = tmp_path / "mirror", tmp_path / "stream.json"
+    with streams.served(folder) as url, streams.served(into) as mirrored:
+        builds = [built(streams.meta(arch, version), arch) for arch in streams.IMAGES]
+        stream = stream_of(builds, Published(url, streams.STREAM), Metadata("2026-04-28T22:40:00Z"))
+        write_stream(file, stream)
+        assert b"9.8%2Ba%5Eb~c%40d%3Ae/s390x/rhcos-9.8%2Ba%5Eb~c%40d%3Ae-qemu.s390x" in file.read_bytes()
+        done = mirror(capsys, file, "--into", into, "--arch", "s390x", "-p", "qemu", "--url", mirrored)
+        assert (into / f"rhcos-{version}-qemu.s390x.qcow2.gz").is_file()
+        # What the stream of the copies names is there, and is read back by the same rule.
+        assert mirror(capsys, done["stream"], "--into", tmp_path / "o", "--arch", "s390x", "-p", "qemu")
