@@ -21,6 +21,11 @@ class Arch(StrEnum):
         """The name that OCI image indexes and Go programs use (GOARCH)."""
         return _OCI[self]
 
+    @property
+    def rust(self) -> str:
+        """The name that Rust programs, such as bootc, use (std::env::consts::ARCH)."""
+        return "powerpc64" if self is Arch.PPC64LE else str(self)
+
     @classmethod
     def of_machine(cls) -> Arch:
         """The architecture of the machine this runs on."""

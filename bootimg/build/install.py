@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.facts import LayerFacts
@@ -50,9 +51,39 @@ def bootc_imgref(imgref: str) -> str:
 
 
 def kernel_arguments(facts: LayerFacts) -> tuple[str, ...]:
-    """image.json's, and the install configuration's where bootc does not add them by itself."""
-    own = () if facts.image_json.bootc_install_to_fs else facts.install_config.kargs
-    return (*facts.image_json.extra_kargs, *own)
+    """The layer's arguments in bootc's order: install configuration, kargs.d, then image.json's.
+
+    As with bootc an argument that is there already is not added again.
+    """
+    found = _by_bootc(facts)
+    return (*found, *(each for each in _unique(facts.image_json.extra_kargs) if each not in found))
+
+
+def recipe_arguments(facts: LayerFacts) -> tuple[str, ...]:
+    """Those that the recipe names: all, or what bootc does not read by itself where it installs."""
+    found = _by_bootc(facts) if facts.image_json.bootc_install_to_fs else ()
+    return tuple(each for each in kernel_arguments(facts) if each not in found)
+
+
+def _by_bootc(facts: LayerFacts) -> tuple[str, ...]:
+    """What bootc's installation reads of the layer: a deletion is of these, of nothing that comes later."""
+    config = facts.install_config
+    found = _unique((*config.kargs, *facts.kargs_d))
+    return tuple(each for each in found if not any(_deletes(karg, each) for karg in config.karg_deletes))
+
+
+def _deletes(deletion: str, argument: str) -> bool:
+    """Whether bootc removes the argument: a name alone is any value's; a dash is an underscore in names."""
+    name, equals, value = deletion.partition("=")
+    own, own_equals, own_value = argument.partition("=")
+    if name.replace("-", "_") != own.replace("-", "_"):
+        return False
+    return not equals or (own_equals, own_value) == (equals, value)
+
+
+def _unique(arguments: Iterable[str]) -> tuple[str, ...]:
+    # A plain string is all that the recipe's language and YAML know.
+    return tuple(dict.fromkeys(map(str, arguments)))
 
 
 def bls_append_except_default(facts: LayerFacts) -> str:
@@ -64,7 +95,9 @@ def bls_append_except_default(facts: LayerFacts) -> str:
 def _require_ostree(config: InstallConfig, osname: str) -> None:
     """Refuse what a deployment by ostree would not follow."""
     refused = {
-        f"karg-deletes = {list(config.karg_deletes)}": bool(config.karg_deletes),
+        f"karg-deletes = {list(config.karg_deletes)}": any(
+            _deletes(each, "rw") for each in config.karg_deletes
+        ),
         f"stateroot = {config.stateroot!r}": config.stateroot not in (None, osname),
         f"root-mount-spec = {config.root_mount_spec!r}": bool(config.root_mount_spec),
         f"boot-mount-spec = {config.boot_mount_spec!r}": bool(config.boot_mount_spec),

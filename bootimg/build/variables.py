@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bootimg.build.install import bls_append_except_default, bootc_imgref, bootc_options, kernel_arguments
+from bootimg.build.install import bls_append_except_default, bootc_imgref, bootc_options, recipe_arguments
 from bootimg.build.request import Request
 from bootimg.disk.size import metal_size_mib
 from bootimg.errors import BootimgError, ExitCode
@@ -103,7 +103,7 @@ def make_variables(
         selinux_policy=facts.selinux_policy,
         metal_image_size_mb=metal,
         cloud_image_size_mb=cloud,
-        extra_kargs=kernel_arguments(facts),
+        extra_kargs=recipe_arguments(facts),
         bls_append_except_default=bls_append_except_default(facts),
         bootc=bootc,
         ociarchive=ociarchive,

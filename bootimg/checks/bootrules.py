@@ -9,11 +9,12 @@ from bootimg.arch import Arch
 from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
 from bootimg.disk.bootpatch import CONSOLE_CFG, ENTRIES, FIRSTBOOT, IGNITION_PLATFORM
+from bootimg.kernelarg import FIRSTBOOT as FIRSTBOOT_VARIABLE
+from bootimg.kernelarg import fault, line_limit
 from bootimg.platform import platforms
 
 Json = dict[str, Any]
 _KEYS = ("title", "version", "linux", "initrd", "options")
-_FIRSTBOOT = "$ignition_firstboot"
 
 
 def boot_findings(boot: Json, arch: Arch) -> Iterator[Finding]:
@@ -45,10 +46,21 @@ def _entry(entry: Json, arch: Arch) -> Iterator[Finding]:
     if roots:
         message = "the first boot will not add the machine's own"
         yield finding(Rule.BLS_ROOT, where, " ".join(roots), message)
-    if arch is not Arch.S390X and _FIRSTBOOT not in options:
+    if arch is not Arch.S390X and FIRSTBOOT_VARIABLE not in options:
         message = "GRUB cannot tell the first boot to run Ignition"
-        yield finding(Rule.BLS_FIRSTBOOT, where, f"no {_FIRSTBOOT}", message)
+        yield finding(Rule.BLS_FIRSTBOOT, where, f"no {FIRSTBOOT_VARIABLE}", message)
+    yield from _arguments(where, options, arch)
     yield from _platform(where, _values(options, IGNITION_PLATFORM))
+
+
+def _arguments(where: str, options: Sequence[str], arch: Arch) -> Iterator[Finding]:
+    for word in options:
+        if word != FIRSTBOOT_VARIABLE and (reason := fault(word)) is not None:
+            yield finding(Rule.BLS_ARGUMENT, where, f"{word:.80}", reason)
+    length = len(" ".join(options))
+    if length > line_limit(arch):
+        message = f"a kernel's command line has at most {line_limit(arch)}: the last arguments are lost"
+        yield finding(Rule.BLS_ARGUMENT, where, f"{length} characters", message)
 
 
 def _platform(where: str, found: Sequence[str]) -> Iterator[Finding]:

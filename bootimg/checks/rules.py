@@ -102,6 +102,8 @@ class Rule(StrEnum):
         "its options have no `root=` and no `boot=`: the first boot adds the machine's own")
     BLS_FIRSTBOOT = ("bls-firstboot", "disk", Severity.ERROR,
         "its options have `$ignition_firstboot` (not on s390x)")
+    BLS_ARGUMENT = ("bls-argument", "disk", Severity.ERROR,
+        "its options reach the kernel as they are written, and there is room for them")
     IGNITION_PLATFORM = ("ignition-platform", "disk", Severity.ERROR,
         "its options have `ignition.platform.id=`, once")
     PLATFORM_UNKNOWN = ("platform-unheard-of", "disk", Severity.WARNING,

@@ -15,6 +15,7 @@ from bootimg.builds.layout import META
 from bootimg.cli.app import App
 from bootimg.cli.options import accel_option, arch_option, builds_option, common, size_type
 from bootimg.cli.unpacked import is_packed, plain_image
+from bootimg.kernelarg import parse_arguments
 from bootimg.sizes import MIB
 from bootimg.vm.firmware import Firmware
 from bootimg.vm.ignition import read_config
@@ -112,7 +113,7 @@ def command(
     Without --write the disk is never written; a compressed one is uncompressed for the run.  Ctrl-A X
     leaves the console.
     """
-    words = [word for given in kargs for word in given.split()]
+    words = parse_arguments(kargs, "--kargs")
     if words and write:
         raise click.UsageError("--kargs are for one run, --write is for good: give one of them")
     if console == "-" and ssh is not None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from bootimg.disk.ext4edit import DirectoryEdit, Ext4Image, FileEdit
 from bootimg.disk.extents import FileSource, Source, copy_sparse, data_chunks, write_fully
 from bootimg.errors import BootimgError
+from bootimg.kernelarg import split
 from bootimg.platform import Console
 from bootimg.sizes import MIB
 
@@ -83,7 +84,7 @@ class BootFiles:
         for text in self.entries.values():
             for line in text.splitlines():
                 if _is_options(line):
-                    return tuple(line.split()[1:])
+                    return tuple(split(line)[1:])
         return ()
 
 
@@ -131,7 +132,7 @@ def remove_options(entry: str, arguments: Sequence[str]) -> str:
     lines = entry.splitlines(keepends=True)
     for number, line in enumerate(lines):
         if _is_options(line):
-            words = line.split()
+            words = split(line.strip())
             if tuple(words[-len(arguments) :]) != tuple(arguments):
                 raise BootimgError(
                     "boot-entry-changed",

@@ -17,6 +17,7 @@ from bootimg.disk.gpt import Partition
 from bootimg.disk.view import DiskView
 from bootimg.disk.xfsread import XfsImage, is_plain
 from bootimg.errors import BootimgError
+from bootimg.kernelarg import split
 from bootimg.sizes import MIB
 
 Json = dict[str, Any]
@@ -114,7 +115,7 @@ def bls_entry(text: str) -> Json:
             continue
         value = values[0] if values else ""
         if key in ("options", "initrd"):
-            found[key] += value.split()
+            found[key] += split(value.strip())
         else:
             found[key] = value.strip()
     return found

@@ -7,15 +7,19 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bootimg.arch import Arch
 from bootimg.errors import BootimgError
+from bootimg.kernelarg import KernelArgument, require_room
 from bootimg.layer import imagejson
 from bootimg.layer.diskyaml import DeclaredDisk, read_disk_yaml
 from bootimg.layer.encapsulation import FINAL_LABEL, unlabelled
 from bootimg.layer.image import VERSION_LABEL, Image
 from bootimg.layer.imagejson import ImageJson, parse_image_json
-from bootimg.layer.installconfig import InstallConfig, read_install_config
+from bootimg.layer.installconfig import InstallConfig, read_install_config, unsupported
+from bootimg.layer.kargsd import read_kargs_d
 from bootimg.layer.platformsjson import PATH as PLATFORMS
 from bootimg.layer.platformsjson import parse_platforms_json
+from bootimg.layer.prepareroot import unmet_demand
 from bootimg.layer.tree import Tree
 from bootimg.platform import Console
 from bootimg.printable import shown
@@ -41,6 +45,7 @@ class LayerFacts:
     has_bootupd: bool
     install_config: InstallConfig
     declared_disk: DeclaredDisk | None
+    kargs_d: tuple[KernelArgument, ...] = ()
 
 
 def read_facts(image: Image, tree: Tree) -> LayerFacts:
@@ -48,7 +53,10 @@ def read_facts(image: Image, tree: Tree) -> LayerFacts:
     if tree.ostree is None and tree.exists("sysroot/ostree/repo"):
         raise unlabelled(f"/sysroot/ostree/repo is there, the label {FINAL_LABEL} is not")
     image_json = _image_json(tree)
-    return LayerFacts(
+    if (demand := unmet_demand(tree)) is not None:
+        where, setting = demand
+        raise unsupported(f"{setting} needs fs-verity, which the root file system XFS does not have", where)
+    facts = LayerFacts(
         version=version_of(image),
         osname=osname_of(image),
         stream=image.labels.get("com.coreos.stream", ""),
@@ -61,7 +69,18 @@ def read_facts(image: Image, tree: Tree) -> LayerFacts:
         has_bootupd=tree.exists("usr/bin/bootupctl"),
         install_config=read_install_config(tree, image.arch),
         declared_disk=read_disk_yaml(tree, image.arch),
+        kargs_d=read_kargs_d(tree, image.arch),
     )
+    _require_room(facts, image.arch)
+    return facts
+
+
+def _require_room(facts: LayerFacts, arch: Arch) -> None:
+    """Refuse more kernel arguments than a command line holds, those of the longest platform included."""
+    own = (*facts.install_config.kargs, *facts.kargs_d, *facts.image_json.extra_kargs)
+    consoles = (tuple(console.kernel_arguments) for console in facts.platforms.values())
+    longest = max(consoles, key=lambda each: len(" ".join(each)), default=())
+    require_room((*own, *longest), arch, "extra-kargs, install configuration, kargs.d, platforms.json")
 
 
 def version_of(image: Image) -> str:

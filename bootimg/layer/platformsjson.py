@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from bootimg.errors import BootimgError
+from bootimg.kernelarg import KernelArgument, closes_quotes
 from bootimg.platform import Console
 
 PATH = "usr/share/coreos-assembler/platforms.json"
@@ -34,7 +35,10 @@ def _console(name: str, entry: object) -> Console:
     commands, arguments = (_lines(name, key, entry.get(key, [])) for key in sorted(_KEYS))
     if any(len(argument.split()) != 1 for argument in arguments):
         raise _malformed(f"a kernel argument of {name:.80} is empty or has a space in it")
-    return Console(commands, arguments)
+    if not all(map(closes_quotes, commands)):
+        raise _malformed(f"a command of {name:.80} has a quote in it that is not closed")
+    where = f"/{PATH}: kernel_arguments of {name:.80}"
+    return Console(commands, tuple(KernelArgument.parse(argument, where) for argument in arguments))
 
 
 def _lines(name: str, key: str, values: object) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ class BootcReading:
         options.expect("bootloader", None, "grub")
         self._install = Bootc(
             target_imgref=options.take("target-imgref", str),
-            kernel_args=options.each("kernel-args", str),
+            kernel_args=options.arguments("kernel-args"),
             stateroot=options.take("stateroot", str),
             root_mount_spec=options.take("root-mount-spec", str),
             boot_mount_spec=options.take("boot-mount-spec", str),
@@ -55,7 +55,7 @@ class BootcReading:
             stage, mounted, [each for each in mounts if each.target != "/boot/efi"], deployment=False
         )
         stage.options.expect("target", "mount://boot/")
-        self._ignition = Ignition("/boot", stage.options.each("network", str))
+        self._ignition = Ignition("/boot", stage.options.arguments("network"))
 
     def link(self, stage: TakenStage, mounted: list[Mounted], mounts: tuple[Mount, ...]) -> None:
         """Links at the root of the disk."""

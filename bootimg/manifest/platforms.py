@@ -99,7 +99,7 @@ def _zipl_stage(stage: TakenStage, mounts: Sequence[Mount], base: Base) -> Zipl:
     options = stage.options
     zipl = Zipl(
         options.required("kernel", str),
-        options.each("kernel_opts_append", str),
+        options.arguments("kernel_opts_append"),
         options.required("location", int),
     )
     if zipl.location not in [part.start for part in base.disk.partitions]:

@@ -205,7 +205,7 @@ def _ignition(stage: TakenStage, reading: _Reading) -> None:
     target = stage.options.take("target", str) or "tree:///boot"
     if not target.startswith("tree:///"):
         raise unsupported(stage.where, f"target: {target}")
-    network = stage.options.each("network", str)
+    network = stage.options.arguments("network")
     reading.once(stage, "ignition", Ignition(target.removeprefix("tree://"), network))
 
 
@@ -214,7 +214,7 @@ def _deploy(stage: TakenStage, reading: _Reading) -> None:
     options = stage.options
     deploy = Deploy(
         options.required("target_imgref", str),
-        options.each("kernel_opts", str),
+        options.arguments("kernel_opts"),
         options.each("mounts", str),
     )
     reading.once(stage, "deploy-osname", options.required("osname", str))

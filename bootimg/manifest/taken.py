@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.kernelarg import FIRSTBOOT, KernelArgument, parse_arguments
 from bootimg.manifest.model import Pipeline, Stage
 
 Value = TypeVar("Value")
@@ -63,6 +64,10 @@ class Taken:
         if any(type(item) is not kind for item in items):
             raise unsupported(self.where, f"{key}: {items!r}")
         return tuple(items)
+
+    def arguments(self, key: str) -> tuple[KernelArgument, ...]:
+        """The kernel arguments of a list; the variable of the first boot may be among them."""
+        return parse_arguments(self.each(key, str), f"{self.where}: {key}", variables=(FIRSTBOOT,))
 
     def objects(self, key: str) -> list[Taken]:
         """The objects of a list, each to be taken and finished."""

@@ -220,6 +220,9 @@ def test_options_are_appended_to_options_lines_alone() -> None:
         "title options here\noptions a b x y\noptions\tc x y\nlinux /l\noptionsx d"
     )
     assert append_options("options a", ["x"]) == "options a x\n"
+    quoted = append_options('options a="1  2"\n', ["x", 'y="3  4"'])
+    assert quoted == 'options a="1  2" x y="3  4"\n'
+    assert remove_options(quoted, ("x", 'y="3  4"')) == 'options a="1  2"\n'
     assert append_options(entry, []) == entry
 
 

@@ -18,6 +18,7 @@ from bootimg.events import Events
 from bootimg.layer.diskyaml import read_disk_yaml
 from bootimg.layer.fetch import fetch
 from bootimg.layer.installconfig import InstallConfig, read_install_config
+from bootimg.layer.kargsd import read_kargs_d
 from bootimg.layer.tree import Tree, open_tree
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
@@ -27,6 +28,7 @@ from . import oci
 from .manifests import rendered
 
 INSTALL, DISK = "usr/lib/bootc/install", "usr/lib/image-builder/bootc"
+KARGS = "usr/lib/bootc/kargs.d"
 # The disk of CoreOS on x86_64 in image-builder's words.
 DECLARED: dict[str, Any] = {
     "mount_configuration": "none",
@@ -161,18 +163,112 @@ def test_files_are_merged_by_name_and_replaced_by_folder(tmp_path: Path) -> None
         '[install]\nroot-fs-type = "ext4"',
         '[install]\nbootloader = "systemd"',
         "[install]\nmatch-architectures = 5",
+        '[install]\nmatch_architectures = ["x86_64"]',
+        '[install.filesystem.root]\ntype = "ext4"\n[install]\nroot-fs-type = "xfs"',
         '[install]\nmatch-architectures = "x86_64"',
         f"[install]\nunknown = 0x{'f' * 5000}",
         f"install.{'.'.join('a' * 5000)} = 1",
         f"install = {'[' * 5000}",
         f"# {'x' * (16 << 10)}",
     ],
-    ids=range(17),
+    ids=range(19),
 )
 def test_what_would_be_another_disk_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(BootimgError) as error:
         config_of(tmp_path, (f"{INSTALL}/10-own.toml", text))
     assert (error.value.id, error.value.exit_code) == ("install-config-unsupported", ExitCode.USAGE)
+
+
+def installed(tmp_path: Path, *members: oci.Member, arch: Arch = Arch.X86_64) -> tuple[str, ...]:
+    return read_install_config(tree_of(tmp_path, *members), arch).kargs
+
+
+def kargs(*words: str, arches: str = "") -> bytes:
+    match = f"match-architectures = {arches}\n" if arches else ""
+    return f"[install]\n{match}kargs = {list(words)}\n".encode()
+
+
+def test_a_link_to_dev_null_masks_a_file_of_an_earlier_folder_alone(tmp_path: Path) -> None:
+    assert installed(
+        tmp_path,
+        oci.file(f"{INSTALL}/10-a.toml", kargs("masked")),
+        oci.symlink("etc/bootc/install/10-a.toml", "/dev/null"),
+        oci.symlink(f"{INSTALL}/20-b.toml", "/dev/null"),
+        oci.file("etc/bootc/install/20-b.toml", kargs("b")),
+    ) == ("b",)
+
+
+def test_what_bootc_passes_over_is_passed_over(tmp_path: Path) -> None:
+    assert installed(
+        tmp_path,
+        oci.file(f"{INSTALL}/.10-a.toml", b"no TOML"),
+        oci.file(f"{INSTALL}/.toml", b"no TOML"),
+        oci.file(f"{INSTALL}/real", kargs("linked")),
+        oci.symlink(f"{INSTALL}/20-b.toml", "real"),
+        oci.folder(f"{INSTALL}/30-c.toml"),
+        oci.file(f"{INSTALL}/40-d.toml", kargs("d")),
+    ) == ("d",)
+
+
+@pytest.mark.parametrize(
+    ("arch", "name"),
+    [(Arch.X86_64, "x86_64"), (Arch.AARCH64, "aarch64"), (Arch.PPC64LE, "powerpc64"), (Arch.S390X, "s390x")],
+)
+def test_architectures_are_called_as_bootc_calls_them(arch: Arch, name: str, tmp_path: Path) -> None:
+    for folder, text in ((INSTALL, kargs("a", arches=f"['{name}']")), (KARGS, b"kargs = ['a']")):
+        tree = tree_of(tmp_path / folder, oci.file(f"{folder}/1.toml", text))
+        found = {each: read_kargs(tree, each) for each in Arch}
+        expected = {each: ("a",) if folder == KARGS or each is arch else () for each in Arch}
+        assert found == expected
+    tree = tree_of(tmp_path / "x", oci.file(f"{KARGS}/1.toml", kargs("a", arches=f"['{name}']")[10:]))
+    assert {each for each in Arch if read_kargs_d(tree, each)} == {arch}
+    assert not installed(tmp_path / "y", oci.file(f"{INSTALL}/1.toml", kargs("a", arches="['ppc64le']")))
+
+
+def read_kargs(tree: Tree, arch: Arch) -> tuple[str, ...]:
+    return (*read_install_config(tree, arch).kargs, *read_kargs_d(tree, arch))
+
+
+def test_kargs_d_is_read_in_the_order_of_names(tmp_path: Path) -> None:
+    tree = tree_of(
+        tmp_path,
+        oci.file(f"{KARGS}/20-b.toml", b'kargs = ["b=1 c"]'),
+        oci.file(f"{KARGS}/10-a.toml", b'kargs = ["a"]'),
+        oci.file(f"{KARGS}/30-s390x.toml", b'kargs = ["zipl"]\nmatch-architectures = ["s390x"]'),
+        oci.file(f"{KARGS}/.40-hidden.toml", b'kargs = ["d"]'),
+        oci.file(f"{KARGS}/.toml", b"no TOML"),
+        oci.file(f"{KARGS}/README", b"no TOML"),
+    )
+    assert read_kargs_d(tree, Arch.X86_64) == ("d", "a", "b=1", "c")
+    assert read_kargs_d(tree, Arch.S390X) == ("d", "a", "b=1", "c", "zipl")
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        oci.file(f"{KARGS}/1.toml", b""),
+        oci.file(f"{KARGS}/1.toml", b"kargs ="),
+        oci.file(f"{KARGS}/1.toml", b"kargs = 'a'"),
+        oci.file(f"{KARGS}/1.toml", b"kargs = [1]"),
+        oci.file(f"{KARGS}/1.toml", b"match-architectures = ['x86_64']"),
+        oci.file(f"{KARGS}/1.toml", b"kargs = []\nmatch-architectures = 'x86_64'"),
+        oci.file(f"{KARGS}/1.toml", b"kargs = []\nmatch_architectures = ['x86_64']"),
+        oci.file(f"{KARGS}/1.toml", b"[install]\nkargs = []"),
+        oci.file(f"{KARGS}/1.toml", b"kargs = []\n[more]"),
+        oci.file(f"{KARGS}/1.toml", b"kargs = ['\xff']"),
+        oci.file(f"{KARGS}/1.toml", b"#" * (17 << 10)),
+        oci.symlink(f"{KARGS}/1.toml", "/dev/null"),
+        oci.symlink(f"{KARGS}/1.toml", "real"),
+        oci.folder(f"{KARGS}/1.toml"),
+    ],
+    ids=range(14),
+)
+def test_what_bootc_would_not_read_of_kargs_d_is_refused(member: oci.Member, tmp_path: Path) -> None:
+    tree = tree_of(tmp_path, oci.file(f"{KARGS}/real", b"kargs = []"), member)
+    with pytest.raises(BootimgError) as error:
+        read_kargs_d(tree, Arch.X86_64)
+    assert (error.value.id, error.value.exit_code) == ("kargs-file-malformed", ExitCode.USAGE)
+    assert f"/{KARGS}/1.toml" in error.value.context[0]
 
 
 def bomb(form: str, innermost: str) -> str:

@@ -1,12 +1,13 @@
 """What a build reads of a layer, and the layers no disk is made of."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from bootimg.arch import Arch
 from bootimg.cache import Cache
-from bootimg.errors import BootimgError
+from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.layer.facts import LayerFacts, parse_os_release, read_facts
 from bootimg.layer.fetch import fetch
@@ -95,6 +96,84 @@ def test_image_json_is_typed_and_keeps_the_rest() -> None:
     assert found.platform_compressor == {"aws": "gzip"}
     assert found.container_imgref == "ostree-image-signed:docker://x"
     assert found.others == {"vmware-hw-version": 15}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("extra-karg", ["a"]),
+        ("Size", 16),
+        ("aws-volumetype", "gp3"),
+        ("include", "image-default.yaml"),
+        ("x" * 500, 1),
+        ("rootfs", "ext4verity"),
+        ("rootfs", None),
+        ("rootfs-args", "-m bigtime=0"),
+        ("bootfs", "btrfs"),
+        ("bootfs_metadata_csum_seed", False),
+        ("composefs", True),
+        ("composefs", "unsigned"),
+        ("luks_rootfs", "yes"),
+        ("ignition-network-kcmdline", ["ip=dhcp"]),
+        ("deploy-via-container", False),
+    ],
+)
+def test_what_image_json_asks_for_and_nobody_does_is_refused(key: str, value: object) -> None:
+    with pytest.raises(BootimgError) as error:
+        parse_image_json(json.dumps({"size": 16, key: value}).encode())
+    assert (error.value.id, error.value.exit_code) == ("image-json-unsupported", ExitCode.USAGE)
+    assert key[:40] in error.value.context[0]
+    assert len(str(error.value.context)) < 300
+
+
+def test_the_keys_of_coreos_assembler_s_versions_are_known() -> None:
+    found = parse_image_json(
+        b'{"size": 10, "rootfs": "xfs", "rootfs-args": "", "bootfs": "ext4", "composefs": false,'
+        b' "bootfs_metadata_csum_seed": true, "deploy-via-container": true, "ostree-remote": "fedora",'
+        b' "ostree-format": "oci-chunked", "ignition-network-kcmdline": [], "squashfs-compression": "zstd",'
+        b' "live-rootfs-fstype": "erofs", "live-rootfs-fsoptions": "-zlzma", "aws-volume-type": "gp3"}'
+    )
+    assert set(found.others) == {
+        "squashfs-compression", "live-rootfs-fstype", "live-rootfs-fsoptions", "aws-volume-type"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "refused"),
+    [
+        ("usr/lib/ostree/prepare-root.conf", "[composefs]\nenabled = verity\n", True),
+        ("usr/lib/ostree/prepare-root.conf", "[composefs]\nenabled=signed\nkeypath=/x\n", True),
+        ("etc/ostree/prepare-root.conf", "[composefs]\nenabled = verity\n", True),
+        ("usr/lib/ostree/prepare-root.conf", "[composefs]\nenabled = yes\n[sysroot]\nreadonly=true\n", False),
+        ("usr/lib/ostree/prepare-root.conf", "[etc]\ntransient = true\n", False),
+        ("usr/lib/ostree/prepare-root.conf", "composefs: verity", False),
+    ],
+)
+def test_fs_verity_is_refused_where_the_root_is_xfs(
+    path: str, text: str, refused: bool, tmp_path: Path
+) -> None:
+    layer = oci.bootable(oci.file(path, text.encode()))
+    if not refused:
+        assert facts(tmp_path, layer)
+        return
+    with pytest.raises(BootimgError) as error:
+        facts(tmp_path, layer)
+    assert error.value.id == "install-config-unsupported"
+    assert f"/{path}: composefs.enabled" in error.value.context[0]
+
+
+def test_the_arguments_of_all_files_together_have_to_fit(tmp_path: Path) -> None:
+    long = "a=" + "x" * 520
+    members = (
+        oci.file("usr/lib/bootc/install/1.toml", f"[install]\nkargs = ['{long}']".encode()),
+        oci.file("usr/lib/bootc/kargs.d/1.toml", f"kargs = ['{long}']".encode()),
+    )
+    platforms = oci.file(
+        "usr/share/coreos-assembler/platforms.json", json.dumps({"x": {"kernel_arguments": [long]}}).encode()
+    )
+    assert facts(tmp_path / "1", oci.bootable(*members)).kargs_d == (long,)
+    with pytest.raises(BootimgError) as error:
+        facts(tmp_path / "2", oci.bootable(*members, platforms))
+    assert (error.value.id, error.value.exit_code) == ("kernel-arguments-too-long", ExitCode.USAGE)
 
 
 @pytest.mark.parametrize(

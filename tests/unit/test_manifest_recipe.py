@@ -42,7 +42,7 @@ DEPLOYMENT_MOUNT: Json = {
     "type": "org.osbuild.ostree.deployment",
     "options": {"source": "mount", "deployment": {"default": True}},
 }
-REFUSED = {"manifest-stage-unsupported", "manifest-malformed"}
+REFUSED = {"manifest-stage-unsupported", "manifest-malformed", "kernel-argument-invalid"}
 MANIFESTS: dict[str, Callable[[], Json]] = {
     "x86_64": rendered,
     "s390x": lambda: rendered(Arch.S390X),

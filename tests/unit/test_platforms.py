@@ -219,6 +219,7 @@ def test_two_plugins_of_one_name_are_both_left_out(tmp_path: Path) -> None:
         {"qemu": {"kernel_arguments": [""]}},
         {"qemu": {"grub_commands": {"serial": 1}}},
         {"qemu": {"grub_commands": ["serial\n# CONSOLE-SETTINGS-END"]}},
+        {"qemu": {"grub_commands": ["serial", "set x='a"]}},
         {"qemu": {"grub_commands": ["serial"], "initrd": "other"}},
     ],
 )

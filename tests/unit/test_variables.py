@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bootimg.arch import Arch
+from bootimg.build.install import bootc_options, kernel_arguments, recipe_arguments
 from bootimg.build.prepare import Layer, open_layer
 from bootimg.build.request import Request
 from bootimg.build.variables import disk_sizes_mib, make_variables, target_imgref
@@ -16,6 +17,8 @@ from bootimg.cache import Cache
 from bootimg.disk.size import estimate_root_mib, metal_size_mib
 from bootimg.errors import BootimgError
 from bootimg.events import Events
+from bootimg.kernelarg import KernelArgument
+from bootimg.layer.facts import LayerFacts
 from bootimg.layer.fetch import fetch
 from bootimg.layer.tree import Tree, open_tree
 from bootimg.platform import platform
@@ -113,3 +116,48 @@ def test_variables_are_the_layer_s(tmp_path: Path) -> None:
     assert (given.osname, given.artifact_name_prefix) == ("rhcos", "rhcos-9.6.20261101-0")
     assert given.extra_kargs == ("mitigations=auto,nosmt",)
     assert (given.cloud_image_size_mb, given.ociarchive) == (4096, "/a.ociarchive")
+
+
+def declaring(folder: Path, image_json: str, *files: tuple[str, str]) -> LayerFacts:
+    """The facts of a layer with these files below /usr/lib/bootc."""
+    members = [oci.file(f"usr/lib/bootc/{path}", text.encode()) for path, text in files]
+    members.append(oci.file("usr/bin/bootc"))
+    oci.Layout(folder / "image").add([oci.bootable(*members, image_json=image_json.encode())])
+    return open_layer(request(folder, target_imgref=IMGREF), Cache(folder / "cache"), Events()).facts
+
+
+INSTALL = ("install/10-a.toml", '[install]\nkargs = ["a", "b=1", "c-d=1"]\n')
+KARGS_D = ("kargs.d/10-a.toml", 'kargs = ["e", "a"]\n')
+OSTREE = '{"size": 4, "extra-kargs": ["f", "b=1", "b=2", "f"]}'
+BOOTC = OSTREE.replace("{", '{"bootc-install-to-fs": true, ')
+
+
+def test_arguments_are_in_bootc_s_order_each_once(tmp_path: Path) -> None:
+    found = declaring(tmp_path, OSTREE, INSTALL, KARGS_D)
+    assert kernel_arguments(found) == ("a", "b=1", "c-d=1", "e", "f", "b=2")
+    assert recipe_arguments(found) == kernel_arguments(found)
+    # The language of the recipes and YAML know no other strings.
+    assert {type(each) for each in recipe_arguments(found)} == {str}
+
+
+def test_bootc_is_not_told_what_it_reads_by_itself(tmp_path: Path) -> None:
+    found = declaring(tmp_path, BOOTC, INSTALL, KARGS_D)
+    assert recipe_arguments(found) == ("f", "b=2")
+    assert kernel_arguments(found) == ("a", "b=1", "c-d=1", "e", "f", "b=2")
+
+
+@pytest.mark.parametrize("image_json", [OSTREE, BOOTC])
+def test_what_bootc_deletes_is_deleted_but_for_what_image_json_adds(image_json: str, tmp_path: Path) -> None:
+    deleting = ("install/20-b.toml", '[install]\nkarg-deletes = ["b", "c_d=1", "e=1"]\n')
+    found = declaring(tmp_path, image_json, INSTALL, deleting, KARGS_D)
+    assert kernel_arguments(found) == ("a", "e", "f", "b=1", "b=2")
+    own = ("f", "b=1", "b=2")
+    assert recipe_arguments(found) == (own if image_json is BOOTC else ("a", "e", *own))
+
+
+def test_the_argument_of_the_recipe_itself_is_not_deleted(tmp_path: Path) -> None:
+    found = declaring(tmp_path, OSTREE, INSTALL)
+    config = replace(found.install_config, karg_deletes=(KernelArgument("rw"),))
+    with pytest.raises(BootimgError) as caught:
+        bootc_options(replace(found, install_config=config))
+    assert caught.value.id == "install-config-unsupported"

@@ -12,11 +12,13 @@ import yaml
 
 from bootimg.arch import Arch
 from bootimg.disk.declared import require_declared
+from bootimg.kernelarg import split
 from bootimg.layer.derived import takes_all
 from bootimg.layer.diskyaml import read_disk_yaml
 from bootimg.layer.facts import os_release, selinux_enabled, selinux_policy
 from bootimg.layer.imagejson import parse_image_json
 from bootimg.layer.installconfig import read_install_config
+from bootimg.layer.kargsd import read_kargs_d
 from bootimg.layer.platformsjson import parse_platforms_json
 from bootimg.layer.tarformat import read_entries
 from bootimg.layer.tars import LayerTar
@@ -52,7 +54,7 @@ def tree_of(folder: Path, *members: oci.Member) -> Tree:
 
 def _image_json() -> Iterator[bytes]:
     texts = {"compressor": "gzip", "platform-compressor": {"aws": "xz"}, "container-imgref": "r"}
-    others = {"size": 16, "extra-kargs": ["a=b"], "bootc-install-to-fs": False, "live-x": []}
+    others = {"size": 16, "extra-kargs": ["a=b"], "bootc-install-to-fs": False, "live-rootfs-fstype": "erofs"}
     yield json.dumps(texts | others).encode()
 
 
@@ -104,6 +106,14 @@ def install_toml(data: bytes, folder: Path) -> None:
     tree = tree_of(folder, oci.file(INSTALL, data), oci.file(INSTALL.replace("50", "60"), INSTALL_SEED))
     with refusals():
         read_install_config(tree, Arch.X86_64)
+
+
+@target(lambda: [b'kargs = ["a", \'b="c d"\']\nmatch-architectures = ["x86_64"]\n'], words=TOML, runs=800)
+def kargs_toml(data: bytes, folder: Path) -> None:
+    tree = tree_of(folder, oci.file("usr/lib/bootc/kargs.d/50-os.toml", data))
+    with refusals():
+        found = read_kargs_d(tree, Arch.X86_64)
+        assert split(" ".join(found)) == list(found)
 
 
 def _small_files() -> Iterator[bytes]:
