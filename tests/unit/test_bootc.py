@@ -126,9 +126,7 @@ def test_the_layer_is_mounted_and_bootc_runs_below_a_pid_1_of_its_root(options: 
     assert command[command.index("--root-ssh-authorized-keys") + 1] == vm.calls[2][1]
 
 
-def test_what_follows_comes_after_a_fresh_mount_and_is_labelled(
-    recipe: Recipe, options: Bootc
-) -> None:
+def test_what_follows_comes_after_a_fresh_mount_and_is_labelled(recipe: Recipe, options: Bootc) -> None:
     vm = Recorder(GOOD)
     bootc.finish(recorded(vm), recipe, options, "disk")
     calls = vm.calls
