@@ -65,7 +65,7 @@ def finish(vm: Appliance, recipe: Recipe, options: Bootc, disk: str) -> None:
     All of /boot is labelled but the ESP, which has no attributes: bootupd writes there after bootc has
     labelled it.
     """
-    # bootc leaves file systems read-only.
+    # bootc leaves the root file system read-only.
     filesystems.unmount(vm, recipe.mounts, trim=False)
     filesystems.mount(vm, recipe, disk, recipe.mounts)
     _check(vm, options)
