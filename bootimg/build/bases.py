@@ -25,7 +25,7 @@ from bootimg.platform import Platform
 from bootimg.vm.probe import Accelerator
 
 # Raise it when the same inputs give another disk than before.
-BUILDER = 3
+BUILDER = 4
 _BLOCK = 64 << 10
 
 

@@ -33,7 +33,7 @@ from bootimg.build.space import require_places, require_room
 from bootimg.build.summary import summary
 from bootimg.build.timings import timing
 from bootimg.build.until import Progress, StepReached, require_step
-from bootimg.build.variables import target_imgref
+from bootimg.build.variables import target_imgref, warn_of_no_updates
 from bootimg.build.work import Work
 from bootimg.builds.build import open_build
 from bootimg.builds.meta import LayerIdentity, layer_meta
@@ -82,6 +82,8 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
     progress.version = version_of(image)
     progress.done("fetch", cache.root / "blobs")
     layer = read_layer(request, image, open_tree(image, cache, events))
+    if request.platforms:
+        warn_of_no_updates(target_imgref(request, image, layer.facts), events)
     system = system_of_image(image, layer.tree, cache.folder("tmp"))
     impure = require_pure(request, layer, system, events)
     progress.done("layers", cache.root / "tars")

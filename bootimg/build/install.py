@@ -36,6 +36,11 @@ def bootc_options(facts: LayerFacts) -> BootcOptions | None:
     )
 
 
+def labelled_by_bootc(facts: LayerFacts) -> bool:
+    """Whether bootc installs the layer and labels its files by a policy."""
+    return facts.image_json.bootc_install_to_fs and facts.selinux_policy is not None
+
+
 def bootc_imgref(imgref: str) -> str:
     """The image's name for `bootc install --target-imgref`, which knows no other transport."""
     match = _REGISTRY.fullmatch(imgref)

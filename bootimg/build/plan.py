@@ -15,6 +15,7 @@ from bootimg.build.bases import BaseDisk, base_key, find_base, why_no_base
 from bootimg.build.compression import artifact_compressor
 from bootimg.build.extensions import STEP as EXTENSIONS_STEP
 from bootimg.build.extensions import extensions_name
+from bootimg.build.install import labelled_by_bootc
 from bootimg.build.prepare import Layer, read_layer
 from bootimg.build.pure import require_pure
 from bootimg.build.recipe import make_recipes
@@ -268,7 +269,8 @@ class _Survey:
 
     def spaces(self) -> tuple[Space, Space]:
         tree = self.layer.tree if self.layer else None
-        files, disk = tree_bytes(self.image, tree), base_bytes(self.image, tree)
+        labelled = self.layer is not None and labelled_by_bootc(self.layer.facts)
+        files, disk = tree_bytes(self.image, tree), base_bytes(self.image, tree, labelled_by_bootc=labelled)
         in_cache = fetch_bytes(self.image, self.cache)
         in_cache += 0 if self.imported else files
         if self.wanted and self.by_osbuild:

@@ -68,9 +68,11 @@ def tree_bytes(image: Image, tree: Tree | None) -> int:
     return tree.size + _OBJECT * len(tree.entries)
 
 
-def base_bytes(image: Image, tree: Tree | None) -> int:
+def base_bytes(image: Image, tree: Tree | None, *, labelled_by_bootc: bool = False) -> int:
     """What the base disk takes: at most what its root file system is made for."""
-    return tree_bytes(image, None) * 3 // 2 + _EMPTY if tree is None else estimate_root_mib(tree) * MIB
+    if tree is None:
+        return tree_bytes(image, None) * 3 // 2 + _EMPTY
+    return estimate_root_mib(tree, labelled_by_bootc=labelled_by_bootc) * MIB
 
 
 def fetch_bytes(image: Image, cache: Cache) -> int:

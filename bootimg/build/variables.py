@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 
-from bootimg.build.install import bls_append_except_default, bootc_imgref, bootc_options, recipe_arguments
+from bootimg.build.install import (
+    bls_append_except_default,
+    bootc_imgref,
+    bootc_options,
+    labelled_by_bootc,
+    recipe_arguments,
+)
 from bootimg.build.request import Request
 from bootimg.disk.size import metal_size_mib
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.events import Events
 from bootimg.layer.facts import LayerFacts
 from bootimg.layer.image import Image
+from bootimg.layer.reference import shipped_name
 from bootimg.layer.tree import Tree
 from bootimg.manifest.render import ContainerImage, Variables, disk_size_mib
 from bootimg.platform import DiskSize, Platform
@@ -22,6 +30,10 @@ _IMGREF = re.compile(
 )
 # The name of an image with its registry and a tag or digest, as bootc takes it.
 _NAME = re.compile(r"[\w.-]+(?::\d+)?(?:/[\w.-]+)+(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?")
+# What `shipped_name` makes of an image that is in no registry.
+_LOCAL = re.compile(
+    "ostree-unverified-image:(?:oci|oci-archive|containers-storage):[^:@]+@sha256:[0-9a-f]{64}"
+)
 
 
 def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
@@ -35,7 +47,7 @@ def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
             return f"ostree-image-signed:docker://{name}"
         if transport == "docker":
             return f"ostree-unverified-registry:{name}"
-        return f"ostree-unverified-image:{image.reference}"
+        return f"ostree-unverified-image:{shipped_name(image.reference, image.digest)}"
     if facts.image_json.bootc_install_to_fs and _NAME.fullmatch(wanted):
         # bootc itself is told the image's name and nothing else.
         return f"ostree-unverified-registry:{wanted}"
@@ -49,9 +61,19 @@ def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
     return wanted
 
 
+def warn_of_no_updates(imgref: str, events: Events) -> None:
+    """Warn where machines would look for updates in a file or a storage that they do not have."""
+    if _LOCAL.fullmatch(imgref):
+        events.message(
+            f"the machines will find no updates: their origin is {imgref}, which is no image of a registry; "
+            "say with --target-imgref which one they are to follow",
+            "warning",
+        )
+
+
 def disk_sizes_mib(request: Request, tree: Tree, facts: LayerFacts) -> tuple[int, int]:
     """MiB of the base disk and of the platforms' disks; `disk-too-small` where the tree does not fit."""
-    metal = metal_size_mib(tree, request.arch)
+    metal = metal_size_mib(tree, request.arch, labelled_by_bootc=labelled_by_bootc(facts))
     if request.size is not None:
         cloud = align_up(request.size, MIB) // MIB
     elif facts.image_json.size is not None:

@@ -98,9 +98,9 @@ def aleph(image: XfsImage) -> Mapping[str, Any]:
 
 
 def labels_of(document: Mapping[str, Any]) -> dict[str, str] | None:
-    """The image's labels in an aleph; None in bootc's, which has none."""
+    """The image's labels in an aleph, ours or bootc's; None in one of an older bootc, which has none."""
     image = document.get("container-image")
-    labels = image.get("image-labels") if isinstance(image, dict) else None
+    labels = image.get("image-labels") if isinstance(image, dict) else document.get("labels")
     return {str(name): str(value) for name, value in labels.items()} if isinstance(labels, dict) else None
 
 

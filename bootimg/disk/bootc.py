@@ -1,11 +1,14 @@
 """A disk on which the layer is installed by its own bootc: `bootc install to-filesystem`.
 
-bootc makes the deployment, its origin, the labels, the aleph and, by bootupd, the bootloader.  Command
-line and environment are those of osbuild's stage org.osbuild.bootc.install-to-filesystem; the layer is
-given as an OCI directory on a read-only file system, for an archive would be unpacked in memory.
+bootc makes the deployment, its origin, the labels, the aleph and, by bootupd, the bootloader.  The command
+line is that of osbuild's stage org.osbuild.bootc.install-to-filesystem; the layer is given as an OCI
+directory on a read-only file system, for an archive would be unpacked in memory.
 """
 
 from __future__ import annotations
+
+import json
+from collections.abc import Sequence
 
 from bootimg.appliance import Appliance
 from bootimg.disk import filesystems, labels
@@ -17,9 +20,12 @@ from bootimg.manifest.recipe import Bootc, Recipe
 ALEPH = ".bootc-aleph.json"
 _SOURCE = "/run/bootimg-layer"
 _KEYS = "/run/bootimg-authorized-keys"
-# bootc refuses a layer with SELinux where the kernel has none; it labels by the policy all the same.
-_ENVIRONMENT = {"BOOTC_SKIP_SELINUX_HOST_CHECK": "true"}
-# What bootc looks for of its host; the appliance's /run and /var begin empty.
+# bootc looks for its host's /dev, /var/lib/containers, /var/tmp and /run/udev below /proc/1/root and wants
+# them to be those that it has itself.  PID 1 of the virtual machine has the appliance as its root, not the
+# tool tree: so bootc runs in a PID namespace of its own, below a shell that is PID 1 there.  The shell does
+# not end in exec, for bootc refuses to be PID 1 itself.
+_OWN_PIDS = ("unshare", "--fork", "--pid", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh")
+# The appliance's /run and /var begin empty.
 _FOLDERS = ("/run/udev", "/var/lib/containers", "/var/tmp")
 
 
@@ -49,26 +55,52 @@ def install(vm: Appliance, options: Bootc, device: str) -> None:
     vm.run(["mount", "-o", "ro", device, _SOURCE], timeout=60)
     if options.ssh_keys:
         vm.put(_KEYS, "".join(f"{key}\n" for key in options.ssh_keys).encode(), 0o600)
-    vm.run(install_argv(options, f"oci:{_SOURCE}", SYSROOT), env=_ENVIRONMENT, timeout=3600)
+    vm.run([*_OWN_PIDS, *install_argv(options, f"oci:{_SOURCE}", SYSROOT)], timeout=3600)
     vm.run(["umount", _SOURCE], timeout=60)
 
 
 def finish(vm: Appliance, recipe: Recipe, options: Bootc, disk: str) -> None:
-    """Check the installation, add the stamp and the links, label these, trim and check."""
-    # bootc leaves the file systems read-only.
+    """Check the installation, correct the aleph, add the stamp and the links, label, trim and check.
+
+    All of /boot is labelled but the ESP, which has no attributes: bootupd writes there after bootc has
+    labelled it.
+    """
+    # bootc leaves the root file system read-only.
     filesystems.unmount(vm, recipe.mounts, trim=False)
     filesystems.mount(vm, recipe, disk, recipe.mounts)
     _check(vm, options)
-    made = [stamp_ignition(vm, options.ignition)]
+    stamp_ignition(vm, options.ignition)
+    made = [_correct_aleph(vm, options.target_imgref)]
     for link in options.links:
         made.append(f"{SYSROOT}{link.path}")
         vm.run(["ln", "-s", link.target, made[-1]], timeout=60)
     if recipe.labels:
         contexts = f"/{recipe.labels[-1].file_contexts.lstrip('/')}"
+        esp = [filesystems.mount_point(each) for each in recipe.mounts if each.target == "/boot/efi"]
+        labels.setfiles(vm, contexts, SYSROOT, f"{SYSROOT}/boot", exclude=esp)
         for path in made:
             labels.setfiles(vm, contexts, SYSROOT, path)
     filesystems.unmount(vm, recipe.mounts, trim=True)
     filesystems.check_filesystems(vm, recipe, disk)
+
+
+def _correct_aleph(vm: Appliance, image: str | None) -> str:
+    """Have the aleph name the image, and nothing of the machine that built the disk; returns its path.
+
+    bootc writes there where it read the image, which is a path of the appliance, and the version of the
+    kernel that ran it, which is the building machine's.
+    """
+    path = f"{SYSROOT}/{ALEPH}"
+    try:
+        aleph = json.loads(vm.get(path))
+    except (ValueError, RecursionError):
+        aleph = None
+    if not isinstance(aleph, dict):
+        raise _incomplete(["the aleph is not a JSON object"], vm)
+    kept = {key: value for key, value in aleph.items() if key not in ("image", "kernel")}
+    aleph = kept if image is None else {"image": image, **kept}
+    vm.put(path, json.dumps(aleph, sort_keys=True, separators=(",", ":")).encode())
+    return path
 
 
 def _check(vm: Appliance, options: Bootc) -> None:
@@ -86,12 +118,16 @@ def _check(vm: Appliance, options: Bootc) -> None:
         if spec == "":
             wrong += [f"the boot entry has {word}" for word in words if word.startswith(prefix)]
     if wrong:
-        raise BootimgError(
-            "bootc-incomplete",
-            "bootc reported success, but has not installed what was asked for",
-            context=[*wrong, f"log: {vm.log}"],
-            hint="a bootc that does not know the options passes over them: put a newer one into the layer",
-        )
+        raise _incomplete(wrong, vm)
+
+
+def _incomplete(wrong: Sequence[str], vm: Appliance) -> BootimgError:
+    return BootimgError(
+        "bootc-incomplete",
+        "bootc reported success, but has not installed what was asked for",
+        context=[*wrong, f"log: {vm.log}"],
+        hint="bootimg was tried with bootc 1.16.9: compare the layer's version with it",
+    )
 
 
 _LIST = (

@@ -7,6 +7,7 @@ rpm-ostree and bootc have in them) and skopeo.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from bootimg.appliance import Appliance
@@ -17,6 +18,8 @@ from bootimg.manifest.recipe import Deploy
 
 PROGRAMS = ("usr/libexec/libostree/ext/ostree-container", "usr/bin/skopeo")
 _LAYOUT = "/run/bootimg-layer"
+_ENTRIES = f"{SYSROOT}/boot/loader/entries/*.conf"
+_BYTES = "surrogateescape"
 _TIMEOUT = 1800.0
 
 
@@ -58,4 +61,26 @@ def deploy_by_layer(vm: Appliance, device: str, osname: str, options: Deploy) ->
         timeout=_TIMEOUT,
     )
     vm.run(["umount", _LAYOUT], timeout=60)
-    return deployment_of(vm, osname)
+    deployment = deployment_of(vm, osname)
+    _set_arguments(vm, options.kernel_opts)
+    return deployment
+
+
+def _set_arguments(vm: Appliance, arguments: Sequence[str]) -> None:
+    """Have the boot entry carry exactly these kernel arguments, and the deployment's own.
+
+    Where `ostree container` is bootc, that appends what the layer's install configuration and kargs.d
+    say, which the recipe's arguments have already.
+    """
+    for path in vm.run(["sh", "-c", f"ls {_ENTRIES}"], timeout=60).decode().splitlines():
+        before = vm.get(path).decode(errors=_BYTES)
+        after = "".join(_with_arguments(line, arguments) for line in before.splitlines(keepends=True))
+        if after != before:
+            vm.put(path, after.encode(errors=_BYTES))
+
+
+def _with_arguments(line: str, arguments: Sequence[str]) -> str:
+    if not line.startswith(("options ", "options\t")):
+        return line
+    own = [word for word in line.split() if word.startswith("ostree=")]
+    return f"{' '.join(['options', *arguments, *own])}\n"

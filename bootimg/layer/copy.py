@@ -1,15 +1,23 @@
-"""A container image of any kind, copied by skopeo into an OCI archive."""
+"""A container image of any kind, copied by skopeo into an OCI archive.
+
+skopeo's own archives have the user's number and the time of the copy in them.  So it writes a directory,
+and the archive of that is ours: the same image gives the same bytes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from bootimg.arch import Arch
 from bootimg.cache import Cache
+from bootimg.layer.blobs import file_chunks, replacing
+from bootimg.layer.entry import Entry, Kind
 from bootimg.layer.image import Image
 from bootimg.layer.layout import inspect_layout
 from bootimg.layer.reference import Reference, Transport, parse_reference
 from bootimg.layer.skopeo import RegistryOptions, check_version, scratch, skopeo
+from bootimg.layer.tarwriter import END, member, padding
 
 _TIMEOUT = 3600.0
 
@@ -23,7 +31,24 @@ def copy_archive(reference: str, arch: Arch, out: Path, cache: Cache, registry: 
     check_version()
     options = registry.arguments("src-") if source.transport is Transport.REGISTRY else []
     words = ["--override-os", "linux", "--override-arch", arch.oci, "copy", "--quiet", "--remove-signatures",
-             "--retry-times", "3", *options, str(source), f"oci-archive:{out}"]  # fmt: skip
+             "--retry-times", "3", *options, str(source)]  # fmt: skip
     with scratch(cache) as folder:
-        skopeo(words, str(source), scratch=folder, timeout=_TIMEOUT)
+        layout = folder / "image"
+        skopeo([*words, f"oci:{layout}"], str(source), scratch=folder, timeout=_TIMEOUT)
+        with replacing(out) as target:
+            target.writelines(_pieces(layout))
     return inspect_layout(Reference(Transport.ARCHIVE, str(out)), str(source), arch)
+
+
+def _pieces(layout: Path) -> Iterator[bytes]:
+    for path in sorted(layout.rglob("*")):
+        name = path.relative_to(layout).as_posix()
+        if path.is_dir():
+            yield member(Entry(name, Kind.DIRECTORY, 0o755, 0, 0))
+            continue
+        size = path.stat().st_size
+        yield member(Entry(name, Kind.FILE, 0o644, 0, 0, size))
+        with path.open("rb") as handle:
+            yield from file_chunks(handle)
+        yield padding(size)
+    yield END

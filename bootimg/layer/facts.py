@@ -11,6 +11,7 @@ from bootimg.arch import Arch
 from bootimg.errors import BootimgError
 from bootimg.kernelarg import KernelArgument, require_room
 from bootimg.layer import imagejson
+from bootimg.layer.bootcneeds import refuse_bound_images, require_bootc
 from bootimg.layer.diskyaml import DeclaredDisk, read_disk_yaml
 from bootimg.layer.encapsulation import FINAL_LABEL, unlabelled
 from bootimg.layer.image import VERSION_LABEL, Image
@@ -24,7 +25,6 @@ from bootimg.layer.tree import Tree
 from bootimg.platform import Console
 from bootimg.printable import shown
 
-BOOTC = "usr/bin/bootc"
 OSNAME_LABEL = "com.coreos.osname"
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~^:@-]{0,99}")
 _MODULES = "usr/lib/modules"
@@ -56,6 +56,9 @@ def read_facts(image: Image, tree: Tree) -> LayerFacts:
     if (demand := unmet_demand(tree)) is not None:
         where, setting = demand
         raise unsupported(f"{setting} needs fs-verity, which the root file system XFS does not have", where)
+    if image_json.bootc_install_to_fs:
+        require_bootc(tree, image.arch)
+    refuse_bound_images(tree)
     facts = LayerFacts(
         version=version_of(image),
         osname=osname_of(image),
@@ -142,15 +145,7 @@ def _image_json(tree: Tree) -> ImageJson:
             note="it says how large the disk is and which kernel arguments it boots with",
             hint='write coreos-assembler\'s image.yaml there as JSON, at least {"size": 10}',
         )
-    document = parse_image_json(tree.read(imagejson.PATH))
-    if document.bootc_install_to_fs and not tree.exists(BOOTC):
-        raise BootimgError(
-            "install-path-unsupported",
-            "the layer asks to be installed by bootc (`bootc-install-to-fs: true`) and has no bootc",
-            context=[f"looked for /{BOOTC}"],
-            hint="put bootc into the layer, or set `bootc-install-to-fs` of image.json to false",
-        )
-    return document
+    return parse_image_json(tree.read(imagejson.PATH))
 
 
 def selinux_policy(tree: Tree) -> str | None:

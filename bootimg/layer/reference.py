@@ -10,6 +10,7 @@ from pathlib import Path
 from bootimg.errors import BootimgError, ExitCode
 
 _OTHER = ("dir", "docker-archive", "docker-daemon", "ostree", "sif", "tarball", "atomic")
+_NAMELESS = "layer"
 _USERINFO = re.compile(r"[^/@]*:[^/@]*@[^/]*/|[^/@]+@[^/:]+(:\d+)?/")
 
 
@@ -79,6 +80,24 @@ def _with_transport(transport: Transport, rest: str, text: str) -> Reference:
     if not _exists(path):
         raise not_found(path, "there is no such file or directory")
     return Reference(transport, path, tag or None)
+
+
+def shipped_name(reference: str, digest: str) -> str:
+    """What an image may say of the local image that it was made from: the name and the digest.
+
+    `reference` is a `Reference` as text.  The folder of an archive or a directory and the place of
+    podman's storage belong to the machine that builds.  A name is cut to characters that mean nothing
+    in an origin file.
+    """
+    transport, _, rest = reference.partition(":")
+    if transport == Transport.STORAGE:
+        # [driver@folder+folder] says which storage, `name:tag@digest` which image.
+        name = Reference(Transport.STORAGE, re.sub(r"^\[[^\]]*\]", "", rest)).repository
+    else:
+        path = rest if _exists(rest) else rest.partition(":")[0]
+        name = path.rstrip("/").rpartition("/")[2]
+    name = re.sub(r"[^A-Za-z0-9._+~/-]", "_", name).strip("./")
+    return f"{transport}:{name or _NAMELESS}@{digest}"
 
 
 def _registry(name: str) -> Reference:

@@ -201,6 +201,13 @@ def test_layer_that_bootc_installs(place: Place) -> None:
     place.fails("install-path-unsupported", FAILED, place.image(oci.bootable(image_json=text)))
 
 
+def test_layer_that_binds_images(place: Place) -> None:
+    link = oci.symlink("usr/lib/bootc/bound-images.d/app.image", "/usr/share/containers/systemd/app.image")
+    found = place.fails("bound-images-unsupported", USAGE, place.image(oci.bootable(link)))
+    assert "/usr/lib/bootc/bound-images.d/app.image" in found.error
+    assert not place.build.exists()
+
+
 def test_disk_too_small(place: Place) -> None:
     found = place.fails("disk-too-small", USAGE, place.image(oci.bootable()), "--size", "500M")
     assert "--size" in found.error

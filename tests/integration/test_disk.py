@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 import pytest
+
+from bootimg.layer.refs import image_ref
 
 from .conftest import Built, Workspace
 
@@ -182,7 +185,22 @@ def test_the_aleph_and_the_origin_name_the_image(disk: Disk, built: Built, layer
     assert aleph["container-image"]["image-digest"] == manifest["config"]["digest"]
     assert aleph["container-image"]["image-labels"]["com.coreos.osname"] == "rhcos"
     origin = disk.deployment.with_name(disk.deployment.name + ".origin").read_text()
-    assert f"container-image-reference=ostree-unverified-image:oci-archive:{layer}" in origin
+    name = f"oci-archive:{layer.name}@sha256:{built.meta['images']['oci-manifest']['sha256']}"
+    assert origin.splitlines()[1] == f"container-image-reference=ostree-unverified-image:{name}"
+    assert aleph["container-image"]["image-name"] == name
+    refs = output("ostree", "refs", f"--repo={disk.root}/ostree/repo", "--list").splitlines()
+    assert image_ref(name) in refs
+
+
+def test_no_path_of_this_machine_is_on_the_disk_or_in_the_records(
+    built: Built, layer: Path, workspace: Workspace
+) -> None:
+    places = [layer.parent, workspace.cache, workspace.builds, Path.cwd()]
+    shipped = [built.base, built.path / "meta.json", *built.path.glob("*.spdx.json")]
+    assert len(shipped) == 3
+    for file in shipped:
+        with file.open("rb") as handle, mmap(handle.fileno(), 0, access=ACCESS_READ) as data:
+            assert [place for place in places if data.find(os.fsencode(place)) >= 0] == [], file
 
 
 @as_root

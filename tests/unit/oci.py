@@ -80,6 +80,13 @@ def bootable(*more: Member, image_json: bytes = b'{"size": 4}', kernels: Sequenc
     return tar(*members, *more)
 
 
+def for_bootc(*without: str) -> list[Member]:
+    """What an installation by bootc needs of a layer, but for the names in `without`."""
+    programs = [name for name in ("bootc", "podman", "skopeo", "bootupctl", "unshare") if name not in without]
+    config = [] if "prepare-root.conf" in without else [file("usr/lib/ostree/prepare-root.conf")]
+    return [*(file(f"usr/bin/{name}", b"", 0o755) for name in programs), *config]
+
+
 def compress(data: bytes, how: str) -> bytes:
     if how == "gzip":
         return gzip.compress(data, mtime=0)

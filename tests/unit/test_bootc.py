@@ -13,20 +13,25 @@ import pytest
 from bootimg.appliance import Appliance
 from bootimg.arch import Arch
 from bootimg.build.install import bootc_imgref
-from bootimg.build.plan import make_plan
+from bootimg.build.plan import make_plan, plan_of
 from bootimg.build.prepare import Layer, read_layer, render_manifest
 from bootimg.build.recipe import make_recipes
 from bootimg.build.request import Request
+from bootimg.build.variables import disk_sizes_mib
 from bootimg.cache import Cache
 from bootimg.disk import bootc
+from bootimg.disk.size import metal_size_mib
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
+from bootimg.layer.bootcneeds import require_bootc
+from bootimg.layer.facts import read_facts
 from bootimg.layer.fetch import fetch
 from bootimg.layer.tree import open_tree
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.recipe import Bootc, Recipe
 from bootimg.platform import platform
+from bootimg.sizes import MIB
 
 from . import oci
 from .manifests import by_bootc
@@ -35,10 +40,11 @@ IMAGE_JSON = {"size": 4, "bootc-install-to-fs": True, "extra-kargs": ["mitigatio
 IMGREF = "ostree-unverified-registry:quay.io/example/os:latest"
 BY_OSTREE: dict[str, Any] = {"bootc-install-to-fs": False}
 ENTRY = "/sysroot/boot/loader/entries/ostree-1.conf"
+ALEPH = "/sysroot/.bootc-aleph.json"
 GOOD = {
     "/sysroot/ostree/deploy/default/deploy/abc.0": "",
     ENTRY: "title CoreOS\noptions rw $ignition_firstboot ostree=/ostree/boot.1/default/abc/0\n",
-    "/sysroot/.bootc-aleph.json": "{}",
+    ALEPH: '{"image": "/run/bootimg-layer", "kernel": "6.1.0-host", "digest": "sha256:ab", "selinux": "off"}',
 }
 
 
@@ -50,13 +56,9 @@ class Recorder:
     def __init__(self, files: Mapping[str, str]) -> None:
         self.files = dict(files)
         self.calls: list[tuple[str, ...]] = []
-        self.environments: list[Mapping[str, str]] = []
 
-    def run(
-        self, argv: Sequence[str], *, timeout: float, env: Mapping[str, str] | None = None, **_: object
-    ) -> bytes:
+    def run(self, argv: Sequence[str], *, timeout: float, **_: object) -> bytes:
         self.calls.append(tuple(argv))
-        self.environments.append(env or {})
         return "\n".join(self.files).encode() if argv[0] == "sh" else b""
 
     def put(self, path: str, data: bytes, mode: int = 0o644) -> None:
@@ -109,20 +111,22 @@ def test_what_is_left_open_is_left_to_bootc(options: Bootc) -> None:
     ]
 
 
-def test_the_layer_is_mounted_and_bootc_gets_its_environment(options: Bootc) -> None:
+def test_the_layer_is_mounted_and_bootc_runs_below_a_pid_1_of_its_root(options: Bootc) -> None:
     vm = Recorder({})
     bootc.install(recorded(vm), replace(options, ssh_keys=("ssh-ed25519 AAAA",)), "/dev/layer")
     names = [call[0] for call in vm.calls]
-    assert names == ["mkdir", "mount", "put", "bootc", "umount"]
+    assert names == ["mkdir", "mount", "put", "unshare", "umount"]
     assert vm.calls[1] == ("mount", "-o", "ro", "/dev/layer", "/run/bootimg-layer")
     assert vm.calls[2][2:] == ("ssh-ed25519 AAAA\n", "600")
-    command = vm.calls[3]
+    # The shell is PID 1 and stays it: bootc refuses to be.
+    space, command = vm.calls[3][:8], vm.calls[3][8:]
+    assert space == ("unshare", "--fork", "--pid", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh")
+    assert command[:3] == ("bootc", "install", "to-filesystem")
     assert command[4] == "oci:/run/bootimg-layer"
     assert command[command.index("--root-ssh-authorized-keys") + 1] == vm.calls[2][1]
-    assert vm.environments[2] == {"BOOTC_SKIP_SELINUX_HOST_CHECK": "true"}
 
 
-def test_stamp_and_links_come_after_a_fresh_mount_and_are_labelled(recipe: Recipe, options: Bootc) -> None:
+def test_what_follows_comes_after_a_fresh_mount_and_is_labelled(recipe: Recipe, options: Bootc) -> None:
     vm = Recorder(GOOD)
     bootc.finish(recorded(vm), recipe, options, "disk")
     calls = vm.calls
@@ -138,9 +142,30 @@ def test_stamp_and_links_come_after_a_fresh_mount_and_are_labelled(recipe: Recip
         (".bootc-aleph.json", "/sysroot/.coreos-aleph-version.json"),
         (".bootc-aleph.json", "/sysroot/.aleph-version.json"),
     ]
-    labelled = [call[-1] for call in calls if call[0] == "setfiles"]
-    assert labelled == ["/sysroot/boot/ignition.firstboot", links[0][1], links[1][1]]
+    labelled = [call for call in calls if call[0] == "setfiles"]
+    assert [call[-1] for call in labelled] == ["/sysroot/boot", ALEPH, links[0][1], links[1][1]]
+    # The ESP has no attributes.
+    assert labelled[0][2:6] == ("-r", "/sysroot", "-e", "/sysroot/boot/efi")
+    assert calls.index(labelled[0]) > calls.index(("put", "/sysroot/boot/ignition.firstboot", "", "644"))
     assert [call[0] for call in calls[-3:]] == ["fsck.fat", "e2fsck", "xfs_repair"]
+
+
+def test_the_aleph_names_the_image_and_nothing_of_this_machine(recipe: Recipe, options: Bootc) -> None:
+    vm = Recorder(GOOD)
+    bootc.finish(recorded(vm), recipe, options, "disk")
+    (aleph,) = [call[2] for call in vm.calls if call[:2] == ("put", ALEPH)]
+    assert json.loads(aleph) == {
+        "image": "quay.io/example/os:latest",
+        "digest": "sha256:ab",
+        "selinux": "off",
+    }
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "[" * 100_000])
+def test_an_aleph_that_is_no_object_is_refused(text: str, recipe: Recipe, options: Bootc) -> None:
+    with pytest.raises(BootimgError) as error:
+        bootc.finish(recorded(Recorder(GOOD | {ALEPH: text})), recipe, options, "disk")
+    assert error.value.id == "bootc-incomplete"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +223,7 @@ def layer_of(
 ) -> tuple[Request, Layer]:
     layout = oci.Layout(tmp_path / "image")
     text = json.dumps(IMAGE_JSON | image_json).encode()
-    layout.add([oci.bootable(oci.file("usr/bin/bootc", b"", 0o755), *files, image_json=text)])
+    layout.add([oci.bootable(*oci.for_bootc(), *files, image_json=text)])
     arch = Arch.X86_64
     request = Request(
         reference=str(layout.path),
@@ -211,6 +236,83 @@ def layer_of(
     cache = Cache(tmp_path / "cache")
     image = fetch(request.reference, arch=arch, cache=cache, events=Events())
     return request, read_layer(request, image, open_tree(image, cache, Events()))
+
+
+def refusal(tmp_path: Path, layer: bytes) -> BootimgError:
+    """What a layer is refused with before anything but itself is read."""
+    folder = oci.Layout(tmp_path / "image")
+    folder.add([layer])
+    cache = Cache(tmp_path / "cache")
+    image = fetch(str(folder.path), arch=Arch.X86_64, cache=cache, events=Events())
+    with pytest.raises(BootimgError) as error:
+        read_facts(image, open_tree(image, cache, Events()))
+    return error.value
+
+
+@pytest.mark.parametrize(
+    ("missing", "package"),
+    [("bootc", "bootc"), ("podman", "podman"), ("skopeo", "skopeo"), ("bootupctl", "bootupd"),
+     ("unshare", "util-linux"), ("prepare-root.conf", "configuration")],
+)  # fmt: skip
+def test_what_bootc_needs_of_the_layer_is_looked_for(missing: str, package: str, tmp_path: Path) -> None:
+    layer = oci.bootable(*oci.for_bootc(missing), image_json=json.dumps(IMAGE_JSON).encode())
+    error = refusal(tmp_path, layer)
+    assert error.id == "install-path-unsupported"
+    (line,) = error.context
+    assert missing in line
+    assert package in line
+
+
+def test_prepare_root_conf_may_be_in_etc(tmp_path: Path) -> None:
+    files = [*oci.for_bootc("prepare-root.conf"), oci.file("etc/ostree/prepare-root.conf")]
+    layout = oci.Layout(tmp_path / "image")
+    layout.add([oci.bootable(*files)])
+    cache = Cache(tmp_path / "cache")
+    image = fetch(str(layout.path), arch=Arch.X86_64, cache=cache, events=Events())
+    require_bootc(open_tree(image, cache, Events()), Arch.X86_64)
+
+
+def test_s390x_needs_no_bootupd(tmp_path: Path) -> None:
+    layout = oci.Layout(tmp_path / "image")
+    layout.add([oci.bootable(*oci.for_bootc("bootupctl"))])
+    cache = Cache(tmp_path / "cache")
+    tree = open_tree(fetch(str(layout.path), arch=Arch.X86_64, cache=cache, events=Events()), cache, Events())
+    require_bootc(tree, Arch.S390X)
+    with pytest.raises(BootimgError):
+        require_bootc(tree, Arch.X86_64)
+
+
+@pytest.mark.parametrize("by_bootc", [True, False])
+def test_bound_images_are_refused_in_either_way(by_bootc: bool, tmp_path: Path) -> None:
+    folder, units = "usr/lib/bootc/bound-images.d", "usr/share/containers/systemd"
+    names = [f"app{number}.image" for number in range(7)]
+    links = [oci.symlink(f"{folder}/{name}", f"/{units}/{name}") for name in names]
+    text = json.dumps(IMAGE_JSON | {"bootc-install-to-fs": by_bootc}).encode()
+    error = refusal(tmp_path, oci.bootable(*oci.for_bootc(), *links, image_json=text))
+    assert (error.id, error.exit_code) == ("bound-images-unsupported", ExitCode.USAGE)
+    assert list(error.context) == [*(f"/{folder}/app{number}.image" for number in range(5)), "and 2 more"]
+
+
+def test_an_empty_folder_binds_nothing(tmp_path: Path) -> None:
+    layer_of(tmp_path, oci.folder("usr/lib/bootc/bound-images.d"))
+
+
+def test_a_layer_that_bootc_labels_has_room_for_its_objects_three_times(tmp_path: Path) -> None:
+    policy = [
+        oci.file("etc/selinux/config", b"SELINUX=enforcing\nSELINUXTYPE=targeted\n"),
+        oci.file("etc/selinux/targeted/contexts/files/file_contexts", b""),
+    ]
+    big = oci.file("usr/big", bytes(64 * MIB), xattrs={"security.selinux": b"system_u:object_r:usr_t:s0\0"})
+    request, layer = layer_of(tmp_path, big, *policy)
+    native = replace(layer.facts, image_json=replace(layer.facts.image_json, bootc_install_to_fs=False))
+    bare = replace(layer.facts, selinux_policy=None)
+    sizes = [disk_sizes_mib(request, layer.tree, facts)[0] for facts in (layer.facts, native, bare)]
+    assert sizes[1] == sizes[2] == metal_size_mib(layer.tree, Arch.X86_64)
+    # 140 % of 64 MiB twice more, and the blocks of what else is in the layer.
+    assert 2 * 64 * 1.4 <= sizes[0] - sizes[1] <= 2 * 64 * 1.4 + 2
+    # The plan counts the room that the base disk takes by the same rule.
+    (in_cache, _) = plan_of(request, layer.image, layer, Cache(tmp_path / "cache")).spaces
+    assert in_cache.need >= (sizes[0] - 513) * MIB
 
 
 def install_of(request: Request, layer: Layer) -> Bootc:

@@ -391,9 +391,14 @@ def test_a_disk_is_called_after_what_is_on_it(tmp_path: Path) -> None:
 
 @given(st.dictionaries(st.sampled_from(["version", "container-image"]), WILD), WILD)
 def test_whatever_an_aleph_has_labels_are_texts_or_not_known(document: Json, labels: object) -> None:
-    for each in (document, {"container-image": {"image-labels": labels}}):
+    for each in (document, {"container-image": {"image-labels": labels}}, {"labels": labels}):
         found = labels_of(each)
         assert found is None or all(isinstance(word, str) for pair in found.items() for word in pair)
+
+
+def test_the_labels_in_bootc_s_aleph_are_read() -> None:
+    assert labels_of({"image": "quay.io/x", "labels": {"containers.bootc": "1"}}) == {"containers.bootc": "1"}
+    assert labels_of({"image": "quay.io/x"}) is None
 
 
 @needs_tools

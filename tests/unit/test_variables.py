@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from bootimg.arch import Arch
+from bootimg.build.bases import base_key
 from bootimg.build.install import bootc_options, kernel_arguments, recipe_arguments
 from bootimg.build.prepare import Layer, open_layer
+from bootimg.build.recipe import make_recipes
 from bootimg.build.request import Request
-from bootimg.build.variables import disk_sizes_mib, make_variables, target_imgref
+from bootimg.build.variables import disk_sizes_mib, make_variables, target_imgref, warn_of_no_updates
 from bootimg.cache import Cache
 from bootimg.disk.size import estimate_root_mib, metal_size_mib
 from bootimg.errors import BootimgError
-from bootimg.events import Events
+from bootimg.events import Event, Events, Message
 from bootimg.kernelarg import KernelArgument
 from bootimg.layer.facts import LayerFacts
 from bootimg.layer.fetch import fetch
@@ -26,6 +28,17 @@ from bootimg.sizes import GIB, MIB
 from tests.unit import oci
 
 IMGREF = "ostree-image-signed:docker://quay.io/example/os:latest"
+
+# References as `fetch` writes them; nothing but the last name is of the layer.
+LOCAL = {
+    "oci-archive:/srv/x.ociarchive": "oci-archive:x.ociarchive",
+    "oci-archive:/home/user/x.ociarchive:v1": "oci-archive:x.ociarchive",
+    "oci:/tmp/build-ab12/my layer\n[origin]/": "oci:my_layer__origin_",
+    "oci:../..": "oci:layer",
+    "containers-storage:localhost/os:latest": "containers-storage:localhost/os",
+    "containers-storage:[overlay@/home/user/.local/share+/run/user/1000]localhost/os:latest":
+        "containers-storage:localhost/os",
+}  # fmt: skip
 
 
 def request(folder: Path, **changes: Any) -> Request:  # noqa: ANN401
@@ -95,10 +108,43 @@ def test_origin_is_what_was_asked_for_else_image_json_s_else_the_reference(tmp_p
     silent = replace(found.facts, image_json=replace(found.facts.image_json, container_imgref=None))
     for reference, expected in [
         ("docker://quay.io/x/y:z", "ostree-unverified-registry:quay.io/x/y:z"),
-        ("oci-archive:/srv/x.ociarchive", "ostree-unverified-image:oci-archive:/srv/x.ociarchive"),
+        *((local, f"ostree-unverified-image:{name}@{found.image.digest}") for local, name in LOCAL.items()),
     ]:
         image = replace(found.image, reference=reference)
         assert target_imgref(request(tmp_path), image, silent) == expected
+
+
+def test_the_same_layer_has_the_same_recipe_wherever_it_lies(tmp_path: Path) -> None:
+    keys = set()
+    for place in ("a", "elsewhere/b"):
+        oci.Layout(tmp_path / place / "os").add([oci.bootable()])
+        wanted = request(tmp_path, reference=str(tmp_path / place / "os"))
+        found = open_layer(wanted, Cache(tmp_path / "cache"), Events())
+        recipe = make_recipes(wanted, found, Path("/layer.ociarchive"), "0" * 64)[512]
+        assert str(tmp_path) not in str(recipe)
+        keys.add(base_key(recipe, found.image.digest, found.tree.digest))
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize(
+    ("imgref", "warned"),
+    [
+        *((f"ostree-unverified-image:{name}@sha256:{'0' * 64}", True) for name in LOCAL.values()),
+        (IMGREF, False),
+        ("ostree-unverified-registry:quay.io/x/y:z", False),
+        (f"ostree-unverified-image:docker://quay.io/x/y@sha256:{'0' * 64}", False),
+        ("ostree-unverified-image:oci:/var/lib/updates", False),
+    ],
+)
+def test_an_image_that_finds_no_updates_is_warned_of(imgref: str, warned: bool) -> None:
+    said: list[Event] = []
+
+    def note(event: Event) -> None:
+        said.append(event)
+
+    warn_of_no_updates(imgref, Events([note]))
+    assert [event.level for event in said if isinstance(event, Message)] == ["warning"] * warned
+    assert all("--target-imgref" in str(event) for event in said)
 
 
 @pytest.mark.parametrize("wrong", ["quay.io/x/y:z", "docker://quay.io/x", "ostree-unverified-registry:", ""])
