@@ -10,6 +10,7 @@ from bootimg.disk.size import metal_size_mib
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.facts import LayerFacts
 from bootimg.layer.image import Image
+from bootimg.layer.imagename import imgref_without_spare_tag, name_fault, without_spare_tag
 from bootimg.layer.tree import Tree
 from bootimg.manifest.render import ContainerImage, Variables, disk_size_mib
 from bootimg.platform import DiskSize, Platform
@@ -20,8 +21,6 @@ _IMGREF = re.compile(
     "(ostree-remote-registry|ostree-remote-image|ostree-image-signed"
     "|ostree-unverified-registry|ostree-unverified-image):.+"
 )
-# The name of an image with its registry and a tag or digest, as bootc takes it.
-_NAME = re.compile(r"[\w.-]+(?::\d+)?(?:/[\w.-]+)+(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?")
 
 
 def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
@@ -36,9 +35,9 @@ def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
         if transport == "docker":
             return f"ostree-unverified-registry:{name}"
         return f"ostree-unverified-image:{image.reference}"
-    if facts.image_json.bootc_install_to_fs and _NAME.fullmatch(wanted):
+    if facts.image_json.bootc_install_to_fs and "/" in wanted and name_fault(wanted) is None:
         # bootc itself is told the image's name and nothing else.
-        return f"ostree-unverified-registry:{wanted}"
+        return f"ostree-unverified-registry:{without_spare_tag(wanted)}"
     if not _IMGREF.fullmatch(wanted):
         raise BootimgError(
             "imgref-malformed",
@@ -46,7 +45,8 @@ def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
             hint="write it as ostree-unverified-registry:quay.io/example/os:latest or ostree-image-signed:docker://…",
             exit_code=ExitCode.USAGE,
         )
-    return wanted
+    # skopeo, by which the machine fetches, takes no name with both.
+    return imgref_without_spare_tag(wanted)
 
 
 def disk_sizes_mib(request: Request, tree: Tree, facts: LayerFacts) -> tuple[int, int]:

@@ -14,20 +14,11 @@ from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.blobs import BlobStore
 from bootimg.layer.image import Image, hex_of
-from bootimg.layer.reference import not_found
+from bootimg.layer.skopeofailure import explain
 
 MINIMUM = (1, 6)
 """The first version with `copy --preserve-digests`."""
 PACKAGES = "skopeo (apt install skopeo, dnf install skopeo)"
-
-# A status is a word of its own: its digits are in many a digest and port too.
-_NOT_FOUND = re.compile(
-    r"manifest unknown|name unknown|\b404\b|identifier is not an image|does not resolve to an image"
-    r"|not found|no such image|no descriptor found"
-)
-_NOT_ALLOWED = re.compile(r"unauthorized|authentication required|denied|\b40[13]\b")
-_UNTRUSTED = re.compile(r"x509|certificate|http response to https client")
-_UNREACHABLE = re.compile(r"no such host|connection refused|timeout|unreachable|\beof\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,43 +64,6 @@ def skopeo(arguments: Sequence[str], reference: str, *, scratch: Path, timeout: 
             raise no_space(scratch)
         raise explain(done, reference)
     return done.stdout
-
-
-def explain(done: process.Completed, reference: str) -> BootimgError:
-    """The error that skopeo's last lines stand for."""
-    text = done.stderr.decode(errors="replace")
-    tail = _message(text)
-    low = text.lower()
-    if _NOT_FOUND.search(low):
-        return not_found(reference, tail)
-    if _NOT_ALLOWED.search(low):
-        return BootimgError(
-            "layer-unauthorized",
-            f"the registry does not let us read {reference}",
-            context=[tail],
-            hint="log in with `skopeo login HOST`, or give the credentials file with --authfile",
-        )
-    if _UNTRUSTED.search(low):
-        return BootimgError(
-            "registry-untrusted",
-            f"the registry of {reference} does not prove who it is",
-            context=[tail],
-            hint="give its CA with --cert-dir; --tls-verify=false only on networks you trust",
-        )
-    if _UNREACHABLE.search(low):
-        return BootimgError(
-            "registry-unreachable",
-            f"the registry of {reference} cannot be reached",
-            context=[tail],
-            hint="check the name, the network and the proxy settings (HTTPS_PROXY)",
-        )
-    return process.failure(done)
-
-
-def _message(text: str) -> str:
-    lines = text.strip().splitlines() or [""]
-    match = re.search(r'msg="((?:[^"\\]|\\.)*)"', lines[-1])
-    return (match[1].replace('\\"', '"') if match else lines[-1])[:500]
 
 
 def take(folder: Path, image: Image, store: BlobStore) -> None:

@@ -17,6 +17,7 @@ from bootimg.layer.image import Image, build_image, config_digest_of
 from bootimg.layer.reference import Reference
 from bootimg.layer.selection import check_usable
 from bootimg.layer.skopeo import check_version, scratch, skopeo, take
+from bootimg.layer.skopeofailure import OTHER
 
 _TIMEOUT = 3600.0
 
@@ -58,7 +59,7 @@ def _copy(text: str, target: Path, folder: Path) -> None:
     try:
         skopeo([*words[:1], "--preserve-digests", *words[1:]], text, scratch=folder, timeout=_TIMEOUT)
     except BootimgError as error:
-        if error.id != "program-failed":
+        if error.id != OTHER:
             raise
         skopeo(words, text, scratch=folder, timeout=_TIMEOUT)
 

@@ -89,6 +89,14 @@ def test_origin_is_what_was_asked_for_else_image_json_s_else_the_reference(tmp_p
     of_layer = target_imgref(request(tmp_path), found.image, found.facts)
     assert of_layer == "ostree-unverified-registry:quay.io/a/b:c"
     assert target_imgref(request(tmp_path, target_imgref=IMGREF), found.image, found.facts) == IMGREF
+    digest = "sha256:" + "0" * 64
+    for pinned in (
+        IMGREF.replace(":latest", ""),
+        "ostree-remote-image:r:registry:h:5000/a",
+        "ostree-unverified-registry:os",
+    ):
+        both = request(tmp_path, target_imgref=f"{pinned}:tag@{digest}")
+        assert target_imgref(both, found.image, found.facts) == f"{pinned}@{digest}"
     silent = replace(found.facts, image_json=replace(found.facts.image_json, container_imgref=None))
     for reference, expected in [
         ("docker://quay.io/x/y:z", "ostree-unverified-registry:quay.io/x/y:z"),
