@@ -78,6 +78,29 @@ def read_entries(data: mmap.mmap | bytes, layer: int = 0) -> Iterator[Entry]:
             records = records.next()
 
 
+def is_tar(data: bytes) -> bool:
+    """Whether the first block is a header of a tar."""
+    try:
+        return _header(data, 0) is not None
+    except BootimgError:
+        return False
+
+
+def first_path(data: bytes) -> str | None:
+    """The path of the first member of a tar by its first bytes (64 KiB are enough); None if it is no tar."""
+    position, records = 0, _Records()
+    try:
+        while header := _header(data, position):
+            kind, size = header[156:157], _number(header[124:136])
+            if kind not in _EXTENSIONS:
+                return clean_path(_text(records.pax.get("path") or records.name or _name(header)))
+            records.take(kind, _extension(data, position + BLOCK, size))
+            position += BLOCK + -(-size // BLOCK) * BLOCK
+    except BootimgError:
+        pass
+    return None
+
+
 def _header(data: mmap.mmap | bytes, position: int) -> bytes | None:
     if position > len(data):
         raise truncated()
