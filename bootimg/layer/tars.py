@@ -31,7 +31,7 @@ MAX_TAR = 64 << 30
 MAX_RATIO = 100
 """How much larger than its blob a tar may be, once it is above `FREE_TAR` bytes."""
 FREE_TAR = 1 << 30
-_INDEX_FORMAT = 1
+_INDEX_FORMAT = 2
 _LISTED = 256
 
 
