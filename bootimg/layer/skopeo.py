@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -33,9 +34,9 @@ class RegistryOptions:
         """skopeo's options; `prefix` is `src-` for copies."""
         words = []
         if self.authfile:
-            words += [f"--{prefix}authfile", str(self.authfile)]
+            words += [f"--{prefix}authfile", str(self.authfile.absolute())]
         if self.cert_dir:
-            words += [f"--{prefix}cert-dir", str(self.cert_dir)]
+            words += [f"--{prefix}cert-dir", str(self.cert_dir.absolute())]
         if not self.tls_verify:
             words += [f"--{prefix}tls-verify=false"]
         return words
@@ -56,9 +57,18 @@ def check_version() -> None:
         )
 
 
-def skopeo(arguments: Sequence[str], reference: str, *, scratch: Path, timeout: float) -> bytes:
-    """Run skopeo and return its stdout; temporary files go below `scratch`."""
-    done = process.run(["skopeo", *arguments], env={"TMPDIR": str(scratch)}, timeout=timeout, check=False)
+def skopeo(
+    arguments: Sequence[str], reference: str, *, scratch: Path, timeout: float, cwd: Path | None = None
+) -> bytes:
+    """Run skopeo in the folder `cwd` (`scratch` by default) and return its stdout.
+
+    Its temporary files go below `scratch`.  Local paths in references are names in `cwd`: skopeo ends the
+    path of `oci:` at the first colon, and no user chooses the path of a cache by that.
+    """
+    env = {"TMPDIR": str(scratch)}
+    if authfile := os.environ.get("REGISTRY_AUTH_FILE"):
+        env["REGISTRY_AUTH_FILE"] = str(Path(authfile).absolute())
+    done = process.run(["skopeo", *arguments], env=env, cwd=cwd or scratch, timeout=timeout, check=False)
     if done.returncode:
         if b"no space left" in done.stderr:
             raise no_space(scratch)

@@ -55,7 +55,7 @@ def fetch_storage(source: Reference, arch: Arch, store: BlobStore, events: Event
 
 
 def _copy(text: str, target: Path, folder: Path) -> None:
-    words = ["copy", "--quiet", "--remove-signatures", text, f"dir:{target}"]
+    words = ["copy", "--quiet", "--remove-signatures", text, f"dir:{target.name}"]
     try:
         skopeo([*words[:1], "--preserve-digests", *words[1:]], text, scratch=folder, timeout=_TIMEOUT)
     except BootimgError as error:
