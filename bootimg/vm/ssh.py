@@ -76,7 +76,6 @@ def ssh_argv(port: int, key: SshKey, command: str | None) -> list[str]:
         "LogLevel": "ERROR",
         "ConnectTimeout": "120",
     }
-    # ssh expands %d and the like in the path of a key.
-    words = [str(ssh), "-F", "none", "-i", str(key.private).replace("%", "%%"), "-p", str(port)]
+    words = [str(ssh), "-F", "none", "-i", str(key.private), "-p", str(port)]
     words += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     return [*words, f"core@{LOCALHOST}", *(["--", command] if command else [])]

@@ -18,7 +18,6 @@ from bootimg.events import Events
 from bootimg.layer.copy import copy_archive
 from bootimg.layer.fetch import fetch, inspect
 from bootimg.layer.skopeo import RegistryOptions
-from bootimg.vm.ssh import SshKey, ssh_argv
 from tests.registry import serving_registry
 from tests.unit import oci
 from tests.unit.test_inspect import make_disk, needs_tools
@@ -72,11 +71,3 @@ def test_kernel_arguments_for_one_run(tmp_path: Path, place: Path) -> None:
         gpt = read_gpt(source, backup=False)
         found = read_boot_files(source, *gpt.span(3), scratch=place)
     assert "odd.place=1" in found.options
-
-
-def test_ssh_expands_nothing_in_the_path_of_a_key(tmp_path: Path) -> None:
-    if not process.find("ssh"):
-        pytest.skip("needs ssh")
-    argv = ssh_argv(1, SshKey(tmp_path / ODD / "key", ""), None)
-    done = subprocess.run([argv[0], "-G", *argv[1:]], capture_output=True, text=True, check=True)
-    assert f"identityfile {tmp_path}/{ODD.replace('%', '%%')}/key" in done.stdout.splitlines()
