@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bootimg.build.bases import BaseDisk
-from bootimg.build.packaging import Packer
+from bootimg.build.packaging import Packer, assumption
 from bootimg.build.prepare import Layer
 from bootimg.build.request import Artifact
 from bootimg.build.schedule import Stop, StoppableSource
@@ -79,6 +79,8 @@ def make_image(
     """
     started = time.monotonic()
     build = work.build
+    if assumed := assumption(platform, work.layer.facts.image_json):
+        work.events.message(assumed)
     name = f"{file_name(platform, disk)}{packing.compressor.suffix}"
     patch = platform_patch(base, platform, disk, work.layer, build.scratch)
     temporary = build.scratch / name
