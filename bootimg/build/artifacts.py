@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from bootimg.atomic import write_own
 from bootimg.build.bases import BaseDisk
 from bootimg.build.packaging import Packer, assumption
 from bootimg.build.prepare import Layer
@@ -43,7 +44,7 @@ def archive_layer(build: BuildDir, layer: Layer, cache: Cache, events: Events, *
         path = build.publish(temporary, name)
     manifest = oci_manifest_name(layer.facts.osname, build.id, build.arch)
     temporary = build.scratch / manifest
-    temporary.write_bytes(layer.image.manifest)
+    write_own(temporary, layer.image.manifest)
     build.publish(temporary, manifest)
     build.meta.merge(
         {

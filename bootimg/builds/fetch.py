@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bootimg.arch import Arch
-from bootimg.atomic import require_space
+from bootimg.atomic import require_space, write_own
 from bootimg.builds.asked import join_record
 from bootimg.builds.bucket import Bucket, Head
 from bootimg.builds.build import BuildDir, open_build
@@ -165,7 +165,7 @@ def _beside(folder: BuildDir, bucket: Bucket, key: str) -> None:
     stored = bucket.read(key, optional=True)
     if stored is not None and not (path.is_file() and path.read_bytes() == stored.data):
         scratch = folder.scratch / path.name
-        scratch.write_bytes(stored.data)
+        write_own(scratch, stored.data)
         folder.publish(scratch, path.name)
 
 
