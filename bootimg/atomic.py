@@ -7,10 +7,12 @@ import fcntl
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +22,7 @@ from bootimg.sizes import format_size
 PARTIAL = ".partial-"
 _YOUNG = 2.0
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
 _NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
 
 
@@ -74,7 +77,15 @@ def temporary_folder(prefix: str) -> AbstractContextManager[Path]:
 
 
 def temporary_root() -> Path:
-    """Where temporary files go; `folder-not-writable` where there is no such place."""
+    """Where temporary files go; `folder-not-writable` where there is no such place.
+
+    A TMPDIR that is none is not passed over, as Python does it: the programs that run get it too.
+    """
+    if wanted := os.environ.get("TMPDIR"):
+        hint = "set TMPDIR to a folder that is, or unset it"
+        require_writable(Path(wanted), hint)
+        if not Path(wanted).is_dir():
+            raise _not_writable(Path(wanted), "there is no such folder", hint)
     try:
         return Path(tempfile.gettempdir())
     except FileNotFoundError:
@@ -99,6 +110,71 @@ def _remove_abandoned(parent: Path, prefix: str) -> None:
                     shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(fd)
+
+
+class Opening(StrEnum):
+    """How `open_own` opens a file."""
+
+    LOCK = "lock"
+    """To hold its flock; it is made where it is missing, and its content stays."""
+    APPEND = "append"
+    """To read it and to write at its end."""
+    NEW = "new"
+    """To write one that is not there yet."""
+    REPLACE = "replace"
+    """To write it anew in its place."""
+
+
+_FLAGS = {
+    Opening.LOCK: os.O_RDWR | os.O_CREAT,
+    Opening.APPEND: os.O_RDWR | os.O_CREAT | os.O_APPEND,
+    Opening.NEW: os.O_RDWR | os.O_CREAT | os.O_EXCL,
+    Opening.REPLACE: os.O_RDWR | os.O_CREAT,
+}
+
+
+def open_own(path: Path, how: Opening) -> BinaryIO:
+    """Open a lock, a journal or a scratch file whose name others may know or guess beforehand.
+
+    `file-foreign` where the name is a link to another file, symbolic or hard, or no file at all: who may
+    write in the folder could have such a file of ours truncated or filled.
+    """
+    try:
+        fd = os.open(path, _FLAGS[how] | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno not in _NO_FILE:
+            raise
+        raise _foreign(path, "is a symbolic link" if error.errno == errno.ELOOP else "is no file") from None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+            raise _foreign(path, "has another name too" if stat.S_ISREG(status.st_mode) else "is no file")
+        if how is Opening.REPLACE:
+            os.ftruncate(fd, 0)
+        return os.fdopen(fd, "ab+" if how is Opening.APPEND else "rb+")
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def require_no_link(folder: Path) -> None:
+    """`file-foreign` where a folder for scratch files is a link to another one."""
+    if folder.is_symlink():
+        raise _foreign(folder, "is a symbolic link")
+
+
+def _foreign(path: Path, why: str) -> BootimgError:
+    return BootimgError(
+        "file-foreign",
+        f"{path} {why}, and bootimg writes into no other file by it",
+        hint=f"look who has put it there, and remove it: rm '{path}'",
+    )
+
+
+def write_own(path: Path, data: bytes) -> None:
+    """Write a scratch file, with the errors of `open_own`."""
+    with open_own(path, Opening.REPLACE) as handle:
+        handle.write(data)
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -138,15 +214,45 @@ def require_space(path: Path, need: int) -> None:
 
 def require_writable(path: Path, hint: str) -> None:
     """Refuse before work starts where nothing can be written at `path`, which need not be there yet."""
+    if (found := blocking_file(path)) is not None:
+        raise _not_writable(path, f"{found} is no folder", hint)
     folder = nearest_folder(path)
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise BootimgError(
-            "folder-not-writable",
-            f"{path} cannot be written",
-            context=[f"user {os.geteuid()} may not write in {folder}, or it is on a read-only file system"],
-            hint=hint,
-            exit_code=ExitCode.ENVIRONMENT,
-        )
+        why = f"user {os.geteuid()} may not write in {folder}, or it is on a read-only file system"
+        raise _not_writable(path, why, hint)
+
+
+def blocking_file(path: Path) -> Path | None:
+    """What is in the place of a folder, the path's own or one above it, and is none."""
+    try:
+        found = next((each for each in (path, *path.absolute().parents) if os.path.lexists(each)), None)
+    except ValueError:
+        # A NUL byte is in it.
+        return path
+    return found if found is not None and not found.is_dir() else None
+
+
+def make_folder(path: Path, hint: str) -> None:
+    """Make a folder that nobody but its owner may write in, and those above it; or find it there.
+
+    `folder-not-writable` where there cannot be one.
+    """
+    try:
+        path.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in _FULL:
+            raise
+        raise _not_writable(path, str(error.strerror), hint) from None
+
+
+def _not_writable(path: Path, why: str, hint: str) -> BootimgError:
+    return BootimgError(
+        "folder-not-writable",
+        f"{path} cannot be written",
+        context=[why],
+        hint=hint,
+        exit_code=ExitCode.ENVIRONMENT,
+    )
 
 
 def free_space(path: Path) -> int:

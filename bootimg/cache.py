@@ -2,6 +2,8 @@
 
 Everything in it can be deleted at any time between runs; `bootimg cache gc` does.  Two runs may
 share it: what is made appears by rename, and `locked` serialises the making of one thing.
+
+What is in it is believed, so nobody else may write there: see `require_trusted`.
 """
 
 from __future__ import annotations
@@ -13,8 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootimg.atomic import Opening, make_folder, open_own
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
+
+_ELSEWHERE = "give another folder with --cache or BOOTIMG_CACHE"
+_GROUP, _OTHERS = 0o020, 0o002
 
 
 def default_root() -> Path:
@@ -34,6 +40,32 @@ def default_root() -> Path:
         ) from None
 
 
+def require_trusted(folder: Path) -> None:
+    """`cache-untrusted` where somebody else may write in a folder whose content is believed.
+
+    It belongs to this user or to root; or to another member of a group that this user is in and that may
+    write there, as in a pod whose user is in group 0, or in a team that shares a cache.
+    """
+    status, user = folder.stat(), os.geteuid()
+    shared = bool(status.st_mode & _GROUP) and status.st_gid in {os.getegid(), *os.getgroups()}
+    loose = status.st_mode & (_OTHERS if shared else _OTHERS | _GROUP)
+    if not loose and (status.st_uid in (0, user) or shared):
+        return
+    who = (
+        f"it is user {status.st_uid}'s, group {status.st_gid}'s, with the mode {status.st_mode & 0o7777:04o}"
+    )
+    mend = f"chmod -R {'o-w' if shared else 'go-w'} '{folder}'"
+    raise BootimgError(
+        "cache-untrusted",
+        f"others than user {user} may write in {folder}, and what is kept there is believed",
+        context=[who],
+        hint=f"{mend}, having looked who wrote there; or {_ELSEWHERE}"
+        if status.st_uid == user
+        else _ELSEWHERE,
+        exit_code=ExitCode.ENVIRONMENT,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Cache:
     """The folders of the cache; each is made when it is first asked for."""
@@ -43,7 +75,9 @@ class Cache:
     def folder(self, name: str) -> Path:
         """The folder of one kind of thing: `blobs`, `tars`, `index`, `repo`, `bases`, `probe` …"""
         path = self.root / name
-        path.mkdir(parents=True, exist_ok=True)
+        for each in dict.fromkeys((self.root, path)):
+            make_folder(each, _ELSEWHERE)
+            require_trusted(each)
         return path
 
     @contextmanager
@@ -53,7 +87,7 @@ class Cache:
         `events` are told if another process has it first: what can take minutes is not waited for in silence.
         """
         path = self.folder("locks") / name.replace("/", "_").replace(":", "-")
-        with path.open("w") as handle:
+        with open_own(path, Opening.LOCK) as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -17,8 +17,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
-from bootimg.atomic import enough_space
+from bootimg.atomic import Opening, enough_space, open_own, write_own
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 
@@ -46,18 +47,27 @@ class Kept:
 @contextmanager
 def in_use(cache: Cache) -> Iterator[None]:
     """Keep the cache from being cleaned while the body runs; a read-only one cannot be, and is let be."""
-    try:
-        with enough_space(cache.root):
-            _tag(cache)
-        handle = (cache.folder(_LOCKS) / _IN_USE).open("w")
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
+    handle = _held(cache)
+    if handle is None:
         yield
         return
     with handle:
         fcntl.flock(handle, fcntl.LOCK_SH)
         yield
+
+
+def _held(cache: Cache) -> BinaryIO | None:
+    try:
+        with enough_space(cache.root):
+            _tag(cache)
+            return open_own(cache.folder(_LOCKS) / _IN_USE, Opening.LOCK)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+    except BootimgError as error:
+        if error.id != "folder-not-writable":
+            raise
+    return None
 
 
 def kept(cache: Cache) -> list[Kept]:
@@ -96,7 +106,7 @@ def remove(cache: Cache, things: list[Kept]) -> None:
 
 @contextmanager
 def _exclusive(cache: Cache) -> Iterator[None]:
-    with (cache.folder(_LOCKS) / _IN_USE).open("w") as handle:
+    with open_own(cache.folder(_LOCKS) / _IN_USE, Opening.LOCK) as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -110,10 +120,8 @@ def _exclusive(cache: Cache) -> Iterator[None]:
 
 def _tag(cache: Cache) -> None:
     """Mark a folder as a cache, unless it already held something that is not ours."""
-    tag = cache.root / TAG
-    cache.root.mkdir(parents=True, exist_ok=True)
-    if not any(cache.root.iterdir()):
-        tag.write_text(_SIGNATURE)
+    if not any(cache.folder(".").iterdir()):
+        write_own(cache.root / TAG, _SIGNATURE.encode())
 
 
 def _things(folder: Path) -> list[Path]:

@@ -33,6 +33,7 @@ FILE_DEADLINE = 600.0
 CLOSE_DEADLINE = 60.0
 FULL = 256 * KIB
 SCRATCH = "bootimg-appliance-"
+_PLAIN = re.compile(r"[A-Za-z0-9._/+@~-]+")
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/tmp",
@@ -137,6 +138,7 @@ class Appliance:
     ) -> Self:
         resources = ExitStack()
         scratch = resources.enter_context(scratch_folder(_scratch_parent(), SCRATCH))
+        request = {**request, "cachedir": _cachedir(request["cachedir"], scratch, events)}
         built = any(Path(request["cachedir"]).glob(".guestfs-*/appliance.d/root"))
         deadline = LAUNCH_DEADLINE if built else APPLIANCE_BUILD_DEADLINE
         environment = {
@@ -326,7 +328,22 @@ def _appliance_folder(cache: Cache, kernel: Kernel) -> Path:
 def _scratch_parent() -> Path:
     # libguestfs puts sockets there, whose paths must stay below 108 bytes.
     parent = temporary_root()
-    return parent if len(str(parent)) < 40 else Path("/tmp")
+    return parent if len(str(parent)) < 40 and _PLAIN.fullmatch(str(parent)) else Path("/tmp")
+
+
+def _cachedir(folder: str, scratch: Path, events: Events) -> str:
+    """The folder, or `scratch` where its path is one that supermin does not take.
+
+    supermin hands paths to shells and to mke2fs as they are, and libguestfs resolves a symlink's.
+    """
+    if _PLAIN.fullmatch(folder):
+        return folder
+    events.message(
+        f"libguestfs cannot keep its appliance in {folder}, for the path has blanks or signs in it:"
+        " it is made anew each time",
+        "warning",
+    )
+    return str(scratch)
 
 
 def _last_lines(text: str, count: int = 8) -> list[str]:

@@ -20,6 +20,7 @@ from typing import Any
 
 from bootimg import process
 from bootimg.appliance.worker import socket_folders
+from bootimg.atomic import Opening, open_own
 
 WORKER = Path(__file__).with_name("worker.py")
 LOOK = 2.0
@@ -42,7 +43,7 @@ class Channel:
         self._buffer = b""
         passed = {name: os.environ[name] for name in PASSED if name in os.environ}
         try:
-            stderr = self._resources.enter_context(log.open("ab"))
+            stderr = self._resources.enter_context(open_own(log, Opening.APPEND))
             self._child: subprocess.Popen[bytes] = self._resources.enter_context(
                 process.spawn(
                     [python, "-I", WORKER, scratch],

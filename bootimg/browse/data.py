@@ -37,6 +37,9 @@ def status(build: ArchBuild) -> list[Status]:
     absent = sum(each.state is FileState.ABSENT for each in artifacts)
     if absent:
         found.append(Status("plain", f"{absent} of {len(artifacts)} files not in this tree"))
+    removed = sum(each.state is FileState.REMOVED for each in artifacts)
+    if removed:
+        found.append(Status("plain", f"{removed} of {len(artifacts)} files removed by policy"))
     if build.record.skip_reason is not None:
         found.append(Status("note", "disk images skipped"))
     if not build.state.listed:

@@ -41,7 +41,9 @@ class Artifacts:
 
     def href(self, page: str, build: ArchBuild, artifact: Artifact) -> str | None:
         """The link to an artifact from a page; None where nothing is said to be there."""
-        if artifact.path is None or (artifact.state is FileState.ABSENT and self.url is None):
+        if artifact.path is None or artifact.state is FileState.REMOVED:
+            return None
+        if artifact.state is FileState.ABSENT and self.url is None:
             return None
         path = f"{build.id}/{build.arch}/{artifact.path}"
         if self.url is not None:

@@ -6,8 +6,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from bootimg.atomic import write_own
 from bootimg.build.bases import BaseDisk
-from bootimg.build.packaging import Packer
+from bootimg.build.packaging import Packer, assumption
 from bootimg.build.prepare import Layer
 from bootimg.build.request import Artifact
 from bootimg.build.schedule import Stop, StoppableSource
@@ -43,7 +44,7 @@ def archive_layer(build: BuildDir, layer: Layer, cache: Cache, events: Events, *
         path = build.publish(temporary, name)
     manifest = oci_manifest_name(layer.facts.osname, build.id, build.arch)
     temporary = build.scratch / manifest
-    temporary.write_bytes(layer.image.manifest)
+    write_own(temporary, layer.image.manifest)
     build.publish(temporary, manifest)
     build.meta.merge(
         {
@@ -79,6 +80,8 @@ def make_image(
     """
     started = time.monotonic()
     build = work.build
+    if assumed := assumption(platform, work.layer.facts.image_json):
+        work.events.message(assumed)
     name = f"{file_name(platform, disk)}{packing.compressor.suffix}"
     patch = platform_patch(base, platform, disk, work.layer, build.scratch)
     temporary = build.scratch / name

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bootimg.atomic import Opening, open_own
 from bootimg.errors import BootimgError
 
 NAME = ".bootimg-journal.ndjson"
@@ -37,7 +38,7 @@ class Journal:
             "state": state,
             **facts,
         }
-        with self.path.open("ab+") as handle:
+        with open_own(self.path, Opening.APPEND) as handle:
             # Artifacts are made side by side.
             fcntl.flock(handle, fcntl.LOCK_EX)
             handle.seek(0, os.SEEK_END)

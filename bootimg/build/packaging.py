@@ -91,6 +91,17 @@ def product_of(layer: Layer) -> Product:
     )
 
 
+def assumption(platform: Platform, image_json: ImageJson) -> str | None:
+    """What an artifact says that nobody has said of the layer, for people; None where there is nothing."""
+    if platform.packaging_options.get("ovf") != "vmware" or "vmware-secure-boot" in image_json.others:
+        return None
+    facts = vmware_facts(image_json)
+    return (
+        f"{platform.name}: /{IMAGE_JSON} has no vmware-secure-boot, so Secure Boot is off in the OVA"
+        f" (hardware version {facts.hw_version}, guest {facts.os_type})"
+    )
+
+
 def vmware_facts(image_json: ImageJson) -> VmwareFacts:
     """image.json's `vmware-*`, with RHEL CoreOS's values where it has none."""
     others = image_json.others

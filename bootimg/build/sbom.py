@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 
+from bootimg.atomic import write_own
 from bootimg.build.request import Artifact
 from bootimg.build.work import Work
 from bootimg.builds.layout import sbom_name
@@ -41,7 +42,7 @@ def _write(work: Work, packages: Sequence[Package]) -> Sbom:
     data = dump_sbom(document)
     name = sbom_name(layer.facts.osname, build.id, build.arch)
     temporary = build.scratch / name
-    temporary.write_bytes(data)
+    write_own(temporary, data)
     build.publish(temporary, name)
     made = Sbom(name, hashlib.sha256(data).hexdigest(), len(data))
     record_sbom(build.path, made)

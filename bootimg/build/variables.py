@@ -17,6 +17,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.layer.facts import LayerFacts
 from bootimg.layer.image import Image
+from bootimg.layer.imagename import imgref_without_spare_tag, name_fault, without_spare_tag
 from bootimg.layer.reference import shipped_name
 from bootimg.layer.tree import Tree
 from bootimg.manifest.render import ContainerImage, Variables, disk_size_mib
@@ -28,8 +29,6 @@ _IMGREF = re.compile(
     "(ostree-remote-registry|ostree-remote-image|ostree-image-signed"
     "|ostree-unverified-registry|ostree-unverified-image):.+"
 )
-# The name of an image with its registry and a tag or digest, as bootc takes it.
-_NAME = re.compile(r"[\w.-]+(?::\d+)?(?:/[\w.-]+)+(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?")
 # What `shipped_name` makes of an image that is in no registry.
 _LOCAL = re.compile(
     "ostree-unverified-image:(?:oci|oci-archive|containers-storage):[^:@]+@sha256:[0-9a-f]{64}"
@@ -48,9 +47,9 @@ def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
         if transport == "docker":
             return f"ostree-unverified-registry:{name}"
         return f"ostree-unverified-image:{shipped_name(image.reference, image.digest)}"
-    if facts.image_json.bootc_install_to_fs and _NAME.fullmatch(wanted):
+    if facts.image_json.bootc_install_to_fs and "/" in wanted and name_fault(wanted) is None:
         # bootc itself is told the image's name and nothing else.
-        return f"ostree-unverified-registry:{wanted}"
+        return f"ostree-unverified-registry:{without_spare_tag(wanted)}"
     if not _IMGREF.fullmatch(wanted):
         raise BootimgError(
             "imgref-malformed",
@@ -58,7 +57,8 @@ def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
             hint="write it as ostree-unverified-registry:quay.io/example/os:latest or ostree-image-signed:docker://…",
             exit_code=ExitCode.USAGE,
         )
-    return wanted
+    # skopeo, by which the machine fetches, takes no name with both.
+    return imgref_without_spare_tag(wanted)
 
 
 def warn_of_no_updates(imgref: str, events: Events) -> None:

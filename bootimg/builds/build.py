@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from bootimg.arch import Arch
-from bootimg.atomic import enough_space, sync
+from bootimg.atomic import enough_space, require_no_link, sync
 from bootimg.builds.find import Build, digest_of
 from bootimg.builds.index import insert_build
 from bootimg.builds.layout import BUILDS, LATEST, META, PRUNED, SIGNATURE, build_folder
 from bootimg.builds.locks import build_lock
 from bootimg.builds.meta import MetaFile
 from bootimg.errors import BootimgError, ExitCode
+
+_SCRATCH = ".scratch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,9 @@ class BuildDir:
     @property
     def scratch(self) -> Path:
         """A folder on the same filesystem, empty when the build is opened, gone when it is closed."""
-        folder = self.path / ".scratch"
+        folder = self.path / _SCRATCH
         folder.mkdir(exist_ok=True)
+        require_no_link(folder)
         return folder
 
     @property
@@ -109,8 +112,8 @@ def open_build(builds: Path, build_id: str, arch: Arch) -> Iterator[BuildDir]:
     build.path.mkdir(parents=True, exist_ok=True)
     with build_lock(build.path):
         (build.path.parent / PRUNED).unlink(missing_ok=True)
-        shutil.rmtree(build.path / ".scratch", ignore_errors=True)
+        shutil.rmtree(build.path / _SCRATCH, ignore_errors=True)
         try:
             yield build
         finally:
-            shutil.rmtree(build.path / ".scratch", ignore_errors=True)
+            shutil.rmtree(build.path / _SCRATCH, ignore_errors=True)

@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from bootimg.arch import Arch
-from bootimg.atomic import require_space
+from bootimg.atomic import require_space, write_own
 from bootimg.builds.asked import join_record
 from bootimg.builds.bucket import Bucket, Head
 from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.find import digest_of
-from bootimg.builds.index import checked_index, insert_build
+from bootimg.builds.index import change_index, checked_index, insert_build, noted
 from bootimg.builds.jsonstore import parse
 from bootimg.builds.layout import BUILDS, COMMIT_META, LATEST, META, SIGNATURE
 from bootimg.builds.merge import merged, require_same_build, with_images
 from bootimg.builds.names import known_arches, safe_images, safe_name
+from bootimg.builds.policy import CLEANUP, Removed, is_tombstone, removed_by_policy
 from bootimg.builds.push import Moved, chosen_images
 from bootimg.builds.record import RECORD, parse_record, parse_tree
 from bootimg.builds.sbom import Sbom, parse_sbom, read_sbom, record_sbom
@@ -56,21 +57,25 @@ def fetch_build(builds: Path, bucket: Bucket, wanted: Wanted, events: Events) ->
     """Fetch a build; no architectures are all that it has there.  `build-not-found` where it is not there."""
     index = checked_index(parse(bucket.read(BUILDS), BUILDS), bucket.url(BUILDS))
     order = [safe_name(entry["id"], bucket.url(BUILDS)) for entry in index["builds"]]
-    build_id = _resolve(order, wanted.build, bucket)
+    build_id = _resolve(index, order, wanted.build, bucket)
     there = known_arches(index["builds"][order.index(build_id)]["arches"])
     for arch in wanted.arches:
         if arch not in there:
             raise _missing(f"build {build_id} has no {arch} in {bucket.url(BUILDS)}", ", ".join(there))
-    fetched = []
+    fetched, removed = [], removed_by_policy(index, build_id)
     for arch in wanted.arches or there:
         with open_build(builds, build_id, arch) as folder:
-            files = list(_fetch(folder, bucket, wanted.artifacts, events))
+            files = list(_fetch(folder, bucket, wanted.artifacts, removed, events))
         insert_build(builds, build_id, arch, order=order)
         fetched.append(Fetched(build_id, arch, folder.path, files))
+    if cleanup := index["builds"][order.index(build_id)].get(CLEANUP):
+        change_index(builds, lambda ours: noted(ours, build_id, {CLEANUP: cleanup}))
     return fetched
 
 
-def _fetch(folder: BuildDir, bucket: Bucket, artifacts: Collection[str], events: Events) -> Iterator[Moved]:
+def _fetch(
+    folder: BuildDir, bucket: Bucket, artifacts: Collection[str], removed: Removed, events: Events
+) -> Iterator[Moved]:
     prefix = f"{folder.id}/{folder.arch}"
     where = bucket.url(f"{prefix}/{META}")
     stored = bucket.read(f"{prefix}/{META}")
@@ -80,6 +85,10 @@ def _fetch(folder: BuildDir, bucket: Bucket, artifacts: Collection[str], events:
     _check(theirs, folder, where)
     images = chosen_images(theirs, () if "all" in artifacts else artifacts, where) if artifacts else {}
     missing = {key: entry for key, entry in images.items() if not _is_here(folder, entry)}
+    for key in [key for key in missing if removed.has(key)]:
+        if bucket.head(f"{prefix}/{missing[key]['path']}", optional=True) is None:
+            _pass_over(f"{prefix}/{missing.pop(key)['path']}", key, bucket, artifacts, events)
+            images = {name: entry for name, entry in images.items() if name != key}
     require_space(folder.path, sum(int(entry.get("size", 0)) for entry in missing.values()))
     for key, entry in images.items():
         yield _artifact(folder, bucket, f"{prefix}/{entry['path']}", entry, key in missing, events)
@@ -88,6 +97,19 @@ def _fetch(folder: BuildDir, bucket: Bucket, artifacts: Collection[str], events:
     yield from _record(folder, bucket, prefix, events)
     kept = _ours(folder) | images
     folder.meta.join(lambda ours: with_images(merged(ours, theirs, str(folder.path)), kept))
+
+
+def _pass_over(key: str, name: str, bucket: Bucket, artifacts: Collection[str], events: Events) -> None:
+    """Say that a policy has removed an artifact: `artifact-removed` where it was asked for by name."""
+    if "all" not in artifacts:
+        raise BootimgError(
+            "artifact-removed",
+            f"{bucket.url(key)} was removed by a policy",
+            context=[f"{bucket.url(BUILDS)} says so: {CLEANUP}"],
+            hint=f"fetch a newer build, or make it from the layer: bootimg build --from … -p {name}",
+            exit_code=ExitCode.USAGE,
+        )
+    events.message(f"{bucket.url(key)} was removed by a policy and is not fetched")
 
 
 def _artifact(
@@ -143,7 +165,7 @@ def _beside(folder: BuildDir, bucket: Bucket, key: str) -> None:
     stored = bucket.read(key, optional=True)
     if stored is not None and not (path.is_file() and path.read_bytes() == stored.data):
         scratch = folder.scratch / path.name
-        scratch.write_bytes(stored.data)
+        write_own(scratch, stored.data)
         folder.publish(scratch, path.name)
 
 
@@ -171,11 +193,12 @@ def _check(meta: Json, folder: BuildDir, where: str) -> None:
     safe_images({"images": {**here.get("images", {}), **images}}, where)
 
 
-def _resolve(order: Sequence[str], which: str, bucket: Bucket) -> str:
+def _resolve(index: Json, order: Sequence[str], which: str, bucket: Bucket) -> str:
     if which == LATEST and order:
         return order[0]
     if which not in order:
-        raise _missing(f"{bucket.url(BUILDS)} lists no build {which}", ", ".join(order[:5]))
+        how = "lists no build" if not is_tombstone(index, which) else "says that a policy has removed build"
+        raise _missing(f"{bucket.url(BUILDS)} {how} {which}", ", ".join(order[:5]))
     return which
 
 

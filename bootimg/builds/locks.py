@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from bootimg.atomic import Opening, open_own
 from bootimg.errors import BootimgError
 
 # How long flufl.lock lets a clock be wrong before it breaks an expired lock.
@@ -34,19 +35,19 @@ def build_lock(folder: Path) -> Iterator[None]:
     Another process that has it is the error `build-running`, which names it.
     """
     path = folder / ".build.lock"
-    with path.open("a+") as handle:
+    with open_own(path, Opening.LOCK) as handle:
         # A build that was removed in this moment takes the file with it.
         if not _try_flock(handle.fileno()) or not _has_name(handle.fileno(), path):
             handle.seek(0)
             raise BootimgError(
                 "build-running",
                 f"another process is at work in {folder}",
-                context=[line for line in (handle.read().strip(),) if line],
+                context=[line for line in (handle.read().decode(errors="replace").strip(),) if line],
                 hint="wait until it is done, or end it",
             )
         handle.truncate(0)
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())}
-        handle.write(json.dumps(owner) + "\n")
+        handle.write(json.dumps(owner).encode() + b"\n")
         handle.flush()
         yield
 
@@ -59,7 +60,7 @@ def file_lock(path: Path, *, wait: float = 30.0) -> Iterator[None]:
     """
     deadline = time.monotonic() + wait
     lock = path.with_name(f".{path.name}.lock")
-    with path.with_name(f".{path.name}.flock").open("w") as handle:
+    with open_own(path.with_name(f".{path.name}.flock"), Opening.LOCK) as handle:
         while not _try_flock(handle.fileno()):
             _wait(deadline, lock, "another bootimg process has it")
         with _claim(lock, deadline):
@@ -86,7 +87,8 @@ def _claim(lock: Path, deadline: float) -> Iterator[None]:
     host = f"{_OURS}{socket.gethostname()}"
     claim = Path(f"{lock.absolute()}|{host}|{os.getpid()}|{secrets.randbits(62)}")
     try:
-        claim.write_text(str(claim))
+        with open_own(claim, Opening.NEW) as handle:
+            handle.write(str(claim).encode())
         expires = time.time() + _LIFETIME
         os.utime(claim, (expires, expires))
         linked = _link(claim, lock, deadline)

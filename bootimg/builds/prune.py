@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bootimg.atomic import sync
+from bootimg.atomic import Opening, open_own, sync
 from bootimg.builds.index import change_index, read_index, tags_of, without
 from bootimg.builds.layout import META, PRUNED
 from bootimg.builds.locks import build_lock
@@ -107,7 +107,7 @@ def _remove(builds: Path, build_id: str) -> Verdict:
                 raise
             return Verdict(build_id, False, "another process is at work in it")
         if folder.is_dir():
-            (folder / PRUNED).touch()
+            open_own(folder / PRUNED, Opening.LOCK).close()
             sync(folder)
         index = change_index(builds, lambda index: _unless_tagged(index, build_id))
         if any(each["id"] == build_id for each in index["builds"]):

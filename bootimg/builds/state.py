@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,12 @@ from bootimg.builds.layout import META, SIGNATURE
 from bootimg.builds.malformed import malformed
 from bootimg.builds.meta import read_json
 from bootimg.builds.names import is_size, safe_name
+from bootimg.builds.policy import Removed, removed_by_policy
 from bootimg.builds.sbom import KEY as SBOM
 from bootimg.builds.sbom import read_sbom
 from bootimg.errors import BootimgError
+
+_NOTHING = Removed()
 
 
 class FileState(StrEnum):
@@ -32,8 +35,14 @@ class FileState(StrEnum):
     """meta.json (bootimg.json an SBOM) lists it, its file is not here."""
     SIZE = "wrong-size"
     """Its file has another size than is said there."""
+    REMOVED = "removed"
+    """Its file was removed by a policy, says builds.json, while meta.json goes on listing it."""
     EXPECTED = "expected"
     """It was asked for, meta.json does not list it."""
+
+
+_GONE = (FileState.ABSENT, FileState.REMOVED)
+_FINE = (FileState.PRESENT, FileState.REMOVED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +68,8 @@ class ArchState:
 
     @property
     def complete(self) -> bool:
-        """Whether all that is listed or expected is here."""
-        return self.problem is None and all(each.state is FileState.PRESENT for each in self.artifacts)
+        """Whether all that is listed or expected is here, but for what a policy has removed."""
+        return self.problem is None and all(each.state in _FINE for each in self.artifacts)
 
     @property
     def present(self) -> int:
@@ -70,7 +79,7 @@ class ArchState:
     @property
     def size(self) -> int:
         """Bytes of what is here."""
-        return sum(each.size or 0 for each in self.artifacts if each.state is not FileState.ABSENT)
+        return sum(each.size or 0 for each in self.artifacts if each.state not in _GONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,26 +102,34 @@ def build_states(builds: Path) -> list[BuildState]:
     index = read_index(builds)
     tags = tags_of(index)
     found = [
-        _build(builds, safe_name(each["id"], str(builds)), each["arches"], tags.get(each["id"], ()))
+        _build(
+            builds,
+            safe_name(each["id"], str(builds)),
+            each["arches"],
+            tags.get(each["id"], ()),
+            removed_by_policy(index, each["id"]),
+        )
         for each in index["builds"]
     ]
     known = {each.id for each in found}
     return found + [_build(builds, name, None, ()) for name in _unlisted(builds) if name not in known]
 
 
-def arch_state(folder: Path, *, listed: bool = True) -> ArchState:
-    """What the folder of a build of one architecture has."""
+def arch_state(folder: Path, *, listed: bool = True, removed: Removed = _NOTHING) -> ArchState:
+    """What the folder of a build of one architecture has; `removed` is what a policy took from it."""
     try:
         meta = read_json(folder / META)
         if not meta:
             return ArchState(arch=folder.name, listed=listed, problem="there is no meta.json")
-        artifacts = tuple(_artifacts(folder, meta))
+        artifacts = tuple(_artifacts(folder, meta, removed))
     except BootimgError as error:
         return ArchState(arch=folder.name, listed=listed, problem=error.message)
     return ArchState(arch=folder.name, listed=listed, artifacts=artifacts)
 
 
-def _build(builds: Path, name: str, arches: list[str] | None, tags: Iterable[str]) -> BuildState:
+def _build(
+    builds: Path, name: str, arches: list[str] | None, tags: Iterable[str], removed: Removed = _NOTHING
+) -> BuildState:
     folder, known = builds / name, arches or []
     others = [path.parent.name for path in sorted(folder.glob(f"*/{META}"))]
     names = dict.fromkeys([*known, *(each for each in others if each not in known)])
@@ -121,7 +138,8 @@ def _build(builds: Path, name: str, arches: list[str] | None, tags: Iterable[str
         listed=arches is not None,
         tags=tuple(tags),
         arches=tuple(
-            arch_state(folder / safe_name(arch, str(folder)), listed=arch in known) for arch in names
+            arch_state(folder / safe_name(arch, str(folder)), listed=arch in known, removed=removed)
+            for arch in names
         ),
     )
 
@@ -131,12 +149,14 @@ def _unlisted(builds: Path) -> list[str]:
     return sorted({each.name for each in folders if not (each.is_symlink() or each.name.startswith("."))})
 
 
-def _artifacts(folder: Path, meta: dict[str, Any]) -> Iterator[Artifact]:
+def _artifacts(folder: Path, meta: dict[str, Any], removed: Removed) -> Iterator[Artifact]:
     images = meta.get("images", {})
     if not isinstance(images, dict):
         raise malformed(str(folder / META), "cannot be read: images is no object")
     for key, entry in images.items():
-        yield _artifact(folder, key, entry)
+        found = _artifact(folder, key, entry)
+        gone = found.state is FileState.ABSENT and removed.has(key)
+        yield replace(found, state=FileState.REMOVED) if gone else found
     if sbom := read_sbom(folder):
         yield _artifact(folder, SBOM, sbom.as_dict())
     for key in expected(folder):

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from bootimg.builds.find import Build
+from bootimg.builds.index import read_index
 from bootimg.builds.layout import META
+from bootimg.builds.policy import removed_by_policy
 from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
 from bootimg.errors import BootimgError
@@ -38,6 +40,12 @@ def artifact_findings(build: Build, events: Events) -> list[Finding]:
         if not any(each.rule in (Rule.META_SCHEMA, Rule.ARTIFACT_PATH) for each in wrong):
             found += _name(build, key, entry["path"])
             usable[key] = entry
+    removed = removed_by_policy(_index(build), build.id)
+    usable = {
+        key: entry
+        for key, entry in usable.items()
+        if not removed.has(key) or (build.path / entry["path"]).exists()
+    }
     total = sum(_size(build.path / entry["path"]) or 0 for entry in usable.values())
     with events.step("verify", "Reading the artifacts", total=total) as step:
         for key, entry in usable.items():
@@ -46,6 +54,15 @@ def artifact_findings(build: Build, events: Events) -> list[Finding]:
     if "ostree" in usable:
         found += _archive(build, usable)
     return found
+
+
+def _index(build: Build) -> dict[str, Any]:
+    """builds.json of the tree that the build is in, if it is in one."""
+    try:
+        return read_index(build.path.parent.parent)
+    except (BootimgError, OSError):
+        # Whatever is there, it says nothing of this build.
+        return {"builds": []}
 
 
 def _entry(key: str, entry: object, names: set[str]) -> Iterator[Finding]:

@@ -112,14 +112,19 @@ def _words(build: BuildState, arch: ArchState) -> str:
     """How complete it is, in words."""
     if arch.problem:
         return arch.problem
+    from bootimg.builds.state import FileState
+
     words = "complete" if arch.complete else f"incomplete: {', '.join(_missing(arch))}"
+    if gone := sum(each.state is FileState.REMOVED for each in arch.artifacts):
+        words += f", {gone} removed by policy"
     return words if build.listed and arch.listed else f"{words} (not in builds.json)"
 
 
 def _missing(arch: ArchState) -> list[str]:
     from bootimg.builds.state import FileState
 
-    return [f"{each.key} {each.state}" for each in arch.artifacts if each.state is not FileState.PRESENT]
+    fine = (FileState.PRESENT, FileState.REMOVED)
+    return [f"{each.key} {each.state}" for each in arch.artifacts if each.state not in fine]
 
 
 def _artifact_rows(artifacts: Iterable[Artifact]) -> Iterator[str]:

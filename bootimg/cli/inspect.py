@@ -13,11 +13,11 @@ from bootimg.arch import Arch
 from bootimg.atomic import scratch_folder
 from bootimg.cli.app import App
 from bootimg.cli.options import arch_option, builds_option, common, registry_options
-from bootimg.cli.subject import named_build
+from bootimg.cli.subject import is_disk, named_build
 from bootimg.cli.unpacked import plain_image
 from bootimg.printable import printable
 from bootimg.sizes import format_size
-from bootimg.vm.image import image_format, is_archive
+from bootimg.vm.image import image_format
 
 if TYPE_CHECKING:
     from bootimg.layer.fetch import RegistryOptions
@@ -41,15 +41,16 @@ Examples:
 def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOptions) -> None:
     """Say what a layer, a disk image or a build is.
 
-    A path that is there is what it is: a build's folder, an image in an archive or a folder, else a disk,
-    compressed or not.  A word is `latest` or the id of a build if there is one, else an image.
+    A path that is there is what it is: a build's folder, an image in an archive or a folder, else a disk;
+    archives and disks may be compressed.  A word is `latest` or the id of a build if there is one, else an
+    image.
     """
     path = Path(what)
     if build := named_build(what, builds, arch):
         from bootimg.build.inspection import inspect_build
 
         document = inspect_build(build)
-    elif (path.is_file() and not is_archive(path)) or path.is_block_device():
+    elif is_disk(path):
         document = _disk(app, path)
     else:
         from bootimg.build.inspection import inspect_image

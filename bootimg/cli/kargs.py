@@ -43,6 +43,7 @@ def _write(overlay: Path, patch: Patch, folder: Path) -> None:
     for number, (offset, data) in enumerate(patch.blocks):
         block = folder / f"block-{number}"
         block.write_bytes(data)
-        commands += ["-c", f"write -q -s {block} {offset} {len(data)}"]
+        # A name alone: qemu-io splits its commands at blanks.
+        commands += ["-c", f"write -q -s {block.name} {offset} {len(data)}"]
     if commands:
-        process.run([qemu_io, "-f", "qcow2", *commands, overlay], timeout=600)
+        process.run([qemu_io, "-f", "qcow2", *commands, overlay.absolute()], cwd=folder, timeout=600)

@@ -183,11 +183,12 @@ def registry_options(function: Decorated) -> Decorated:
     return decorated  # type: ignore[no-any-return]
 
 
-_FILE = click.Path(path_type=Path, exists=True)
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 _REGISTRY = (
     click.option("--authfile", type=_FILE, envvar="BOOTIMG_AUTHFILE", show_envvar=True,
                  help="Credentials for registries, as skopeo has it."),
-    click.option("--cert-dir", type=_FILE, envvar="BOOTIMG_CERT_DIR", show_envvar=True,
+    click.option("--cert-dir", type=_FOLDER, envvar="BOOTIMG_CERT_DIR", show_envvar=True,
                  help="Certificates for registries, as skopeo has it."),
     click.option("--tls-verify", type=bool, default=True, show_default=True, envvar="BOOTIMG_TLS_VERIFY",
                  show_envvar=True, help="Check the registry's certificate."),

@@ -7,6 +7,7 @@ from pathlib import Path
 from bootimg.arch import Arch
 from bootimg.builds.find import Build, find_build
 from bootimg.builds.layout import LATEST, META
+from bootimg.vm.image import is_archive
 
 
 def named_build(what: str, builds: Path, arch: Arch) -> Build | None:
@@ -18,6 +19,13 @@ def named_build(what: str, builds: Path, arch: Arch) -> Build | None:
     if not _is_build(path, what, builds):
         return None
     return find_build(builds, what if what == LATEST else _build_name(path), arch)
+
+
+def is_disk(path: Path) -> bool:
+    """Whether a path is to be taken for a disk image: a file that is no archive, or a device."""
+    from bootimg.layer.packedarchive import is_packed_archive
+
+    return path.is_block_device() or (path.is_file() and not is_archive(path) and not is_packed_archive(path))
 
 
 def _is_build(path: Path, what: str, builds: Path) -> bool:

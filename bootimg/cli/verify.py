@@ -11,11 +11,10 @@ from bootimg.arch import Arch
 from bootimg.cli.app import App
 from bootimg.cli.options import arch_option, builds_option, common, registry_options
 from bootimg.cli.purity import purity_options
-from bootimg.cli.subject import named_build
+from bootimg.cli.subject import is_disk, named_build
 from bootimg.cli.verified import Verifier
 from bootimg.errors import ExitCode
 from bootimg.printable import printable
-from bootimg.vm.image import is_archive
 
 if TYPE_CHECKING:
     from bootimg.layer.fetch import RegistryOptions
@@ -59,9 +58,9 @@ def command(
 ) -> None:
     """Say what is wrong with a layer, a disk image or a build; exit with 1 if anything is.
 
-    A path that is there is what it is: a build's folder, an image in an archive or a folder, else a disk,
-    compressed or not.  A word is `latest` or the id of a build if there is one, else an image.  Warnings
-    alone do not count.
+    A path that is there is what it is: a build's folder, an image in an archive or a folder, else a disk;
+    archives and disks may be compressed.  A word is `latest` or the id of a build if there is one, else an
+    image.  Warnings alone do not count.
     """
     from bootimg.checks.findings import errors
     from bootimg.checks.purity import Purity
@@ -79,7 +78,7 @@ def command(
         for key, inside in verifier.opened(build) if deep and not errors(found) else ():
             found += inside or ()
             closed += [key] if inside is None else []
-    elif (path.is_file() and not is_archive(path)) or path.is_block_device():
+    elif is_disk(path):
         kind, found = "disk", verifier.disk(path)
     else:
         kind, found = "image", verifier.image(what, arch)

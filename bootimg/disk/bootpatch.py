@@ -218,7 +218,7 @@ def _is_options(line: str) -> bool:
 @contextmanager
 def _partition_copy(source: Source, start: int, length: int, scratch: Path) -> Iterator[Ext4Image]:
     with tempfile.TemporaryDirectory(prefix="boot-", dir=scratch) as folder:
-        image = Ext4Image(Path(folder) / "partition", Path(folder))
+        image = Ext4Image(Path(folder) / "partition")
         copy_sparse(source, image.path, offset=start, length=length)
         image.check_usable()
         yield image

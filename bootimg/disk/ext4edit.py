@@ -61,10 +61,13 @@ class DirectoryEdit:
 
 @dataclass(frozen=True, slots=True)
 class Ext4Image:
-    """A filesystem image in a file; `scratch` is an existing folder for debugfs' own files."""
+    """A filesystem image in a file; debugfs' own files go to its folder.
+
+    The programs run there and get names alone.  Of a path e2fsprogs takes what follows `?` for options and
+    what has `=` in it for a label, and debugfs splits its commands at blanks and quotes.
+    """
 
     path: Path
-    scratch: Path
 
     def check_usable(self) -> None:
         """Refuse what is no ext4 filesystem, or one whose journal has yet to be replayed."""
@@ -107,9 +110,9 @@ class Ext4Image:
 
     def label(self, path: str) -> str | None:
         """The SELinux label of what is at `path`, without the NUL that ends it on disk."""
-        output = self.scratch / "label"
+        output = self._folder / "label"
         output.unlink(missing_ok=True)
-        self._read(f"ea_get -f {_quoted(str(output))} {_quoted(path)} {_SELINUX}")
+        self._read(f"ea_get -f {output.name} {_quoted(path)} {_SELINUX}")
         value = output.read_bytes() if output.exists() else b""
         return value.rstrip(b"\0").decode(errors="surrogateescape") or None
 
@@ -121,18 +124,20 @@ class Ext4Image:
         commands: list[str] = []
         for number, edit in enumerate(edits):
             commands += self._commands(number, edit)
-        script = self.scratch / "commands"
+        script = self._folder / "commands"
         script.write_text("".join(f"{command}\n" for command in commands))
         # Newer e2fsprogs know both names, older ones only the first.
         (written,) = struct.unpack_from("<I", self._superblock(), 0x30)
         env = {"E2FSPROGS_FAKE_TIME": str(written), "SOURCE_DATE_EPOCH": str(written)}
-        done = process.run(["debugfs", "-w", "-f", script, self.path], env=env, timeout=120)
+        words = ["debugfs", "-w", "-f", script.name, self.path.name]
+        done = process.run(words, env=env, cwd=self._folder, timeout=120)
         for edit in edits:
             self._read_back(edit, done.stderr)
 
     def check_clean(self) -> None:
         """e2fsck must find nothing to say: `boot-filesystem-damaged`."""
-        done = process.run(["e2fsck", "-fn", self.path], check=False, timeout=300)
+        words = ["e2fsck", "-fn", self.path.name]
+        done = process.run(words, cwd=self._folder, check=False, timeout=300)
         if done.returncode:
             raise _damaged("e2fsck finds faults in it", done.stdout.decode(errors="replace"))
 
@@ -146,17 +151,17 @@ class Ext4Image:
             commands.append(f"mkdir {quoted}")
         else:
             mode = _FILE | 0o644
-            source = self.scratch / f"content-{number}"
+            source = self._folder / f"content-{number}"
             source.write_bytes(edit.content)
             if self.inode(edit.path) is not None:
                 commands.append(f"rm {quoted}")
-            commands.append(f"write {_quoted(str(source))} {quoted}")
+            commands.append(f"write {source.name} {quoted}")
         fields = (("mode", f"0{mode:o}"), ("uid", "0"), ("gid", "0"))
         commands += [f"set_inode_field {quoted} {key} {value}" for key, value in fields]
         if edit.label is not None:
-            value = self.scratch / f"label-{number}"
+            value = self._folder / f"label-{number}"
             value.write_bytes(edit.label.encode(errors="surrogateescape") + b"\0")
-            commands.append(f"ea_set -f {_quoted(str(value))} {quoted} {_SELINUX}")
+            commands.append(f"ea_set -f {value.name} {quoted} {_SELINUX}")
         return commands
 
     def _read_back(self, edit: FileEdit | DirectoryEdit, stderr: bytes) -> None:
@@ -184,7 +189,12 @@ class Ext4Image:
             return image.read(1024).ljust(1024, b"\0")
 
     def _read(self, command: str) -> bytes:
-        return process.run(["debugfs", "-R", command, self.path], timeout=120).stdout
+        words = ["debugfs", "-R", command, self.path.name]
+        return process.run(words, cwd=self._folder, timeout=120).stdout
+
+    @property
+    def _folder(self) -> Path:
+        return self.path.parent
 
 
 def _quoted(word: str) -> str:

@@ -7,6 +7,7 @@ and the archive of that is ours: the same image gives the same bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bootimg.arch import Arch
@@ -20,6 +21,7 @@ from bootimg.layer.skopeo import RegistryOptions, check_version, scratch, skopeo
 from bootimg.layer.tarwriter import END, member, padding
 
 _TIMEOUT = 3600.0
+_NAME = "image"
 
 
 def copy_archive(reference: str, arch: Arch, out: Path, cache: Cache, registry: RegistryOptions) -> Image:
@@ -30,13 +32,13 @@ def copy_archive(reference: str, arch: Arch, out: Path, cache: Cache, registry: 
     source = parse_reference(reference)
     check_version()
     options = registry.arguments("src-") if source.transport is Transport.REGISTRY else []
-    words = ["--override-os", "linux", "--override-arch", arch.oci, "copy", "--quiet", "--remove-signatures",
-             "--retry-times", "3", *options, str(source)]  # fmt: skip
     with scratch(cache) as folder:
-        layout = folder / "image"
-        skopeo([*words, f"oci:{layout}"], str(source), scratch=folder, timeout=_TIMEOUT)
+        words = ["--override-os", "linux", "--override-arch", arch.oci, "copy", "--quiet",
+                 "--remove-signatures", "--retry-times", "3", *options, _named(source, folder),
+                 f"oci:{_NAME}"]  # fmt: skip
+        skopeo(words, str(source), scratch=folder, timeout=_TIMEOUT, cwd=folder)
         with replacing(out) as target:
-            target.writelines(_pieces(layout))
+            target.writelines(_pieces(folder / _NAME))
     return inspect_layout(Reference(Transport.ARCHIVE, str(out)), str(source), arch)
 
 
@@ -52,3 +54,11 @@ def _pieces(layout: Path) -> Iterator[bytes]:
             yield from file_chunks(handle)
         yield padding(size)
     yield END
+
+
+def _named(source: Reference, folder: Path) -> str:
+    """The reference for skopeo; a local path by a name in `folder`, for it may have a colon."""
+    if source.transport in (Transport.REGISTRY, Transport.STORAGE):
+        return str(source)
+    (folder / "source").symlink_to(Path(source.name).absolute())
+    return str(replace(source, name="source"))

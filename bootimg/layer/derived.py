@@ -4,6 +4,7 @@
   libostree 2024.3 and newer; all else outside /usr is dropped unless the base's root is an overlay.
 - Symlinks are not followed: a layer that has `lib/x` where the base has a symlink `lib` has a directory.
 - Directories that a path implies get the owner of the file they were made for, and mode 0755.
+- Device nodes and fifos are dropped with the places they are in; libostree takes them nowhere else.
 - Files that a container tool changed within /sysroot/ostree/repo, the files' first names, count as the
   first of their other names.
 """
@@ -16,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from bootimg.errors import BootimgError
-from bootimg.layer.entry import Entry, Kind, unsafe_path
+from bootimg.layer.entry import Entry, Kind, refuse_special, unsafe_path
 from bootimg.layer.layerobjects import REPOSITORY
 from bootimg.layer.ostreelayout import OstreeTree
 
@@ -98,6 +99,7 @@ class _Builder:
         self._links: dict[str, Entry] = {}
 
     def add(self, entry: Entry) -> None:
+        refuse_special(entry)
         self._make_parents(entry)
         old = self._entries.get(entry.path)
         if old and (old.kind is Kind.DIRECTORY) != (entry.kind is Kind.DIRECTORY):

@@ -13,13 +13,15 @@ MAX_PATH, MAX_NAME, MAX_DEPTH = 4095, 255, 256
 
 
 class Kind(StrEnum):
-    """The types of files that a bootable image may hold; devices and fifos are refused earlier."""
+    """The types of files that a layer may hold."""
 
     FILE = "file"
     DIRECTORY = "directory"
     SYMLINK = "symlink"
     HARDLINK = "hardlink"
     """Only in a layer's own list; in a merged tree it has become the FILE it names."""
+    SPECIAL = "special"
+    """A device node or a fifo, which no disk gets: see `refuse_special`."""
 
 
 TYPES = {Kind.FILE: stat.S_IFREG, Kind.DIRECTORY: stat.S_IFDIR, Kind.SYMLINK: stat.S_IFLNK}
@@ -31,7 +33,8 @@ class Entry:
     """A file of a layer or of the merged tree.
 
     `path` has no leading slash and is empty for the root.  `mode` is the 12 permission bits.
-    `mtime` is in whole seconds.  `target` is a symlink's text, or the path a hardlink names.
+    `mtime` is in whole seconds.  `target` is a symlink's text, the path a hardlink names, or the type of a
+    special file in words.
     A file's content is `size` bytes at `offset` of the tar of layer number `layer`; files that are
     hardlinks of each other have the same `link_key`.
     """
@@ -93,3 +96,13 @@ def unsafe_path(path: str, why: str) -> BootimgError:
         f"the layer's path {path[:200]!r} {why}",
         hint="the image is damaged or made to do harm; nothing of it was written",
     )
+
+
+def refuse_special(entry: Entry) -> None:
+    """Refuse a device node or a fifo in a place whose files get to the disk."""
+    if entry.kind is Kind.SPECIAL:
+        raise BootimgError(
+            "layer-device-node",
+            f"the layer holds a {entry.target}: {entry.path[:200]}",
+            hint="make device nodes at boot (udev, systemd-tmpfiles), not in the image",
+        )

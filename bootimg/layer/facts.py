@@ -14,6 +14,7 @@ from bootimg.layer import imagejson
 from bootimg.layer.bootcneeds import refuse_bound_images, require_bootc
 from bootimg.layer.diskyaml import DeclaredDisk, read_disk_yaml
 from bootimg.layer.encapsulation import FINAL_LABEL, unlabelled
+from bootimg.layer.entry import Kind
 from bootimg.layer.image import VERSION_LABEL, Image
 from bootimg.layer.imagejson import ImageJson, parse_image_json
 from bootimg.layer.installconfig import InstallConfig, read_install_config, unsupported
@@ -112,9 +113,16 @@ def _file_name(value: str, label: str) -> str:
     return value
 
 
+def _directories(tree: Tree) -> list[str]:
+    # libostree takes no symlink for a kernel's directory: it is another name of one.
+    found = tree.resolve(_MODULES)
+    entries = ((name, tree.entries.get(f"{found}/{name}")) for name in tree.listdir(_MODULES))
+    return [name for name, entry in entries if entry and entry.kind is Kind.DIRECTORY]
+
+
 def kernel_version(tree: Tree) -> str:
     """The version of the one kernel of a tree."""
-    kernels = [name for name in tree.listdir(_MODULES) if tree.exists(f"{_MODULES}/{name}/vmlinuz")]
+    kernels = [name for name in _directories(tree) if tree.exists(f"{_MODULES}/{name}/vmlinuz")]
     if not kernels:
         raise BootimgError(
             "kernel-missing",

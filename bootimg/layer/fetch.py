@@ -140,18 +140,18 @@ def _copy(pinned: str, image: Image, store: BlobStore, registry: RegistryOptions
         if not store.has(blob.digest, blob.size):
             store.path(blob.digest).unlink(missing_ok=True)
     with scratch(store.cache) as folder:
-        target = folder / "image"
+        target = "image"
         docker = image.media_type == DOCKER_MANIFEST
         # Only skopeo's dir: keeps Docker's own manifests; only oci: shares blobs that are here already.
         destination = [f"dir:{target}"] if docker else [
-            "--dest-shared-blob-dir", str(store.folder), f"oci:{target}:layer"]  # fmt: skip
+            "--dest-shared-blob-dir", str(store.folder.absolute()), f"oci:{target}:layer"]  # fmt: skip
         words = ["copy", "--quiet", "--preserve-digests", "--remove-signatures", "--retry-times", "3",
                  *registry.arguments("src-"), f"docker://{pinned}"]  # fmt: skip
         # Options come before the two references.
         words[1:1] = destination[:-1]
         skopeo([*words, destination[-1]], image.reference, scratch=folder, timeout=_COPY_TIMEOUT)
         if docker:
-            take(target, image, store)
+            take(folder / target, image, store)
     for blob in image.layers:
         if not store.has(blob.digest, blob.size):
             raise digest_mismatch(blob.digest, f"not {blob.size} bytes, or nothing at all")

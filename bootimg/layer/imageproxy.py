@@ -20,7 +20,8 @@ from bootimg import process
 from bootimg.errors import BootimgError
 from bootimg.layer.blobs import CHUNK
 from bootimg.layer.image import Blob
-from bootimg.layer.skopeo import RegistryOptions, explain
+from bootimg.layer.skopeo import RegistryOptions
+from bootimg.layer.skopeofailure import explain
 
 _PROGRAM = ("skopeo", "experimental-image-proxy")
 _LONGEST = 32 << 10

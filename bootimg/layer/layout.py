@@ -1,4 +1,4 @@
-"""OCI image layouts on this machine: directories, and the same in an uncompressed tar (oci-archive).
+"""OCI image layouts on this machine: directories, and the same in a tar (oci-archive), compressed or not.
 
 They are read without skopeo: that would unpack a whole archive only to say its digest, and tell a
 truncated archive from a damaged one in prose alone.  Format: the OCI image specification's "image layout".
@@ -15,15 +15,17 @@ from pathlib import Path
 from typing import Protocol
 
 from bootimg.arch import Arch
-from bootimg.atomic import require_space
+from bootimg.atomic import require_space, temporary_folder
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
 from bootimg.layer.blobs import CHUNK, BlobStore, file_chunks, verified
 from bootimg.layer.entry import Kind
 from bootimg.layer.image import Blob, Image, build_image, config_digest_of, hex_of
+from bootimg.layer.packedarchive import plain_archive
 from bootimg.layer.reference import Reference, Transport
 from bootimg.layer.selection import by_tag, check_usable, descriptors, instance
-from bootimg.layer.tarformat import read_entries
+from bootimg.layer.skopeo import scratch
+from bootimg.layer.tarformat import BLOCK, is_tar, read_entries
 
 _MAX_JSON = 16 << 20
 
@@ -77,21 +79,33 @@ class ArchiveLayout:
 
 
 @contextmanager
-def open_layout(reference: Reference) -> Iterator[Layout]:
-    """The layout a reference names; `layer-not-oci` if it is something else."""
+def open_layout(reference: Reference, scratch: Path) -> Iterator[Layout]:
+    """The layout a reference names; `layer-not-oci` if it is something else.
+
+    What a compressed archive holds is unpacked into the folder `scratch`.
+    """
     path = Path(reference.name)
     if path.is_dir() or not path.stat().st_size:
         if reference.transport is Transport.ARCHIVE or not (path / "index.json").exists():
             raise _not_oci(path)
         yield DirectoryLayout(path)
         return
-    with path.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if reference.transport is Transport.DIRECTORY:
-            raise _not_oci(path)
+    if reference.transport is Transport.DIRECTORY or not path.is_file():
+        raise _not_oci(path)
+    with plain_archive(path, scratch) as plain, _archive(plain, path) as layout:
+        yield layout
+
+
+@contextmanager
+def _archive(plain: Path, path: Path) -> Iterator[Layout]:
+    if not plain.stat().st_size:
+        raise _not_oci(path)
+    with plain.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
         try:
             layout = ArchiveLayout(handle.fileno(), data)
         except BootimgError as error:
-            if error.id == "layer-tar-malformed":
+            # What does not begin as a tar was not cut short either.
+            if error.id == "layer-tar-malformed" or not is_tar(data[:BLOCK]):
                 raise _not_oci(path) from None
             raise
         if layout.size("index.json") is None:
@@ -101,13 +115,13 @@ def open_layout(reference: Reference) -> Iterator[Layout]:
 
 def inspect_layout(reference: Reference, text: str, arch: Arch) -> Image:
     """The image for `arch` by its manifest and config, both verified; nothing else is read."""
-    with open_layout(reference) as layout:
+    with temporary_folder("bootimg-inspect-") as folder, open_layout(reference, folder) as layout:
         return _describe(layout, reference, text, arch, partial(_document, layout))
 
 
 def fetch_layout(reference: Reference, text: str, arch: Arch, store: BlobStore, step: Step) -> Image:
     """Copy the blobs the store lacks, each verified; returns the image for `arch`."""
-    with open_layout(reference) as layout:
+    with scratch(store.cache) as folder, open_layout(reference, folder) as layout:
 
         def read(digest: str) -> bytes:
             if not store.has(digest):
@@ -126,7 +140,7 @@ def fetch_layout(reference: Reference, text: str, arch: Arch, store: BlobStore, 
 
 def fetch_layout_blob(reference: Reference, blob: Blob, store: BlobStore) -> None:
     """Copy one blob of an image there, verified."""
-    with open_layout(reference) as layout:
+    with scratch(store.cache) as folder, open_layout(reference, folder) as layout:
         store.add(blob.digest, layout.chunks(_present(layout, blob.digest)), blob.size)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bootimg import process
-from bootimg.atomic import no_space
+from bootimg.atomic import Opening, no_space, open_own
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.systempython import candidates, first_that_runs
 
@@ -80,7 +80,7 @@ class Libostree:
 def libostree(repo: Path, log: Path) -> Iterator[Libostree]:
     """A worker for one repository, as long as the body; what it says on stderr goes to `log`."""
     with (
-        log.open("ab") as stderr,
+        open_own(log, Opening.APPEND) as stderr,
         process.spawn([interpreter(), "-I", WORKER], stdin=subprocess.PIPE, stderr=stderr) as child,
     ):
         assert child.stdin

@@ -5,7 +5,8 @@ what containers/storage does when it unpacks:
 
 - a member whose parent is a symlink lands where the symlink leads, inside the tree and never above it;
 - a directory over a symlink or file replaces it, and a directory over a directory keeps what is in it;
-- a whiteout hides what lower layers have, never what its own layer brings.
+- a whiteout hides what lower layers have, never what its own layer brings;
+- device nodes and fifos may be where ostree's layout drops everything, and nowhere else.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from bootimg.errors import BootimgError
-from bootimg.layer.entry import Entry, Kind, check_length, unsafe_path
+from bootimg.layer.entry import Entry, Kind, check_length, refuse_special, unsafe_path
+from bootimg.layer.ostreelayout import is_emptied
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
@@ -48,6 +50,7 @@ class Merged:
         name = entry.name.removeprefix(WHITEOUT)
         if name in ("", ".", ".."):
             raise unsafe_path(entry.path, "is a whiteout of nothing")
+        refuse_special(entry)
         folder = self.locate(entry.parent)
         if folder is None:
             return entry
@@ -72,6 +75,8 @@ class Merged:
         path = join(folder, entry.name) if entry.path else ""
         if entry.kind is Kind.HARDLINK:
             entry = self._linked(entry, path)
+        if not is_emptied(path):
+            refuse_special(replace(entry, path=path))
         old = self.entries.get(path)
         if old and not (old.kind is entry.kind is Kind.DIRECTORY):
             self._remove(path)

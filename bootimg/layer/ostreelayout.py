@@ -27,6 +27,12 @@ class OstreeTree:
     filtered: Mapping[str, int]
 
 
+def is_emptied(path: str) -> bool:
+    """Whether a path is below a directory whose content is dropped."""
+    top, slash, _ = path.partition("/")
+    return bool(slash) and top in EMPTIED
+
+
 def to_ostree(entries: Iterable[Entry], root: Entry, *, whole: bool = True) -> OstreeTree:
     """Map a tree to ostree's layout; with `whole` false, one layer of it."""
     found: dict[str, Entry] = {"": root}
@@ -35,8 +41,8 @@ def to_ostree(entries: Iterable[Entry], root: Entry, *, whole: bool = True) -> O
         raise etc_twice()
     filtered: Counter[str] = Counter()
     for entry in entries:
-        top, slash, _ = entry.path.partition("/")
-        if slash and top in EMPTIED:
+        top = entry.path.partition("/")[0]
+        if is_emptied(entry.path):
             filtered[top] += 1
             continue
         path = f"usr/{entry.path}" if top == "etc" else entry.path

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.layer.imagename import invalid_reference, name_fault, split_name, without_spare_tag
 
 _OTHER = ("dir", "docker-archive", "docker-daemon", "ostree", "sif", "tarball", "atomic")
 _NAMELESS = "layer"
@@ -25,7 +26,10 @@ class Transport(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A transport and a name in it; for local layouts the name is a path and `tag` may pick an image."""
+    """A transport and a name in it; for local layouts the name is a path and `tag` may pick an image.
+
+    A name with a digest has no tag: the digest alone decides, as in podman.
+    """
 
     transport: Transport
     name: str
@@ -39,9 +43,7 @@ class Reference:
     @property
     def repository(self) -> str:
         """A registry name without tag and digest."""
-        name = self.name.partition("@")[0]
-        head, slash, last = name.rpartition("/")
-        return head + slash + last.partition(":")[0]
+        return split_name(self.name)[0]
 
 
 def parse_reference(text: str) -> Reference:
@@ -62,21 +64,21 @@ def parse_reference(text: str) -> Reference:
             return Reference(_kind_of(Path(name)), name, chosen)
     if text.startswith((".", "/", "~")) or not text:
         raise not_found(text, "there is no such file or directory")
-    return _registry(text)
+    return _registry(text, ", and no such path exists")
 
 
 def _with_transport(transport: Transport, rest: str, text: str) -> Reference:
     if transport is Transport.REGISTRY:
         if not rest.startswith("//") or len(rest) == 2:
-            raise _invalid("a registry reference is written docker://host/name:tag")
+            raise invalid_reference("a registry reference is written docker://host/name:tag")
         return _registry(rest[2:])
     if not rest:
-        raise _invalid(f"{text[:200]} names no image")
+        raise invalid_reference(f"{text[:200]} names no image")
     if transport is Transport.STORAGE:
-        return Reference(transport, rest)
+        return Reference(transport, without_spare_tag(rest))
     path, _, tag = rest.partition(":")
     if not path:
-        raise _invalid(f"{text[:200]} names no path")
+        raise invalid_reference(f"{text[:200]} names no path")
     if not _exists(path):
         raise not_found(path, "there is no such file or directory")
     return Reference(transport, path, tag or None)
@@ -100,34 +102,27 @@ def shipped_name(reference: str, digest: str) -> str:
     return f"{transport}:{name or _NAMELESS}@{digest}"
 
 
-def _registry(name: str) -> Reference:
+def _registry(name: str, more: str = "") -> Reference:
     if _USERINFO.match(name):
         # Not repeated in the message: it would put a password into logs.
-        raise _invalid("it has a user name or password in it; log in with `skopeo login` or use --authfile")
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@\[\]-]*", name):
-        raise _invalid(f"{name[:200]!r} is no registry name, and no such path exists")
-    return Reference(Transport.REGISTRY, name)
+        raise invalid_reference(
+            "it has a user name or password in it; log in with `skopeo login` or use --authfile"
+        )
+    if fault := name_fault(name):
+        raise invalid_reference(f"{name[:200]!r} is no registry name ({fault}){more}")
+    return Reference(Transport.REGISTRY, without_spare_tag(name))
 
 
 def _exists(name: str) -> bool:
     try:
         return Path(name).exists()
-    except OSError:
-        # Longer than a name can be, or in a folder that may not be looked into.
+    except (OSError, ValueError):
+        # Longer than a name can be, in a folder that may not be looked into, or with a NUL byte in it.
         return False
 
 
 def _kind_of(path: Path) -> Transport:
     return Transport.DIRECTORY if path.is_dir() else Transport.ARCHIVE
-
-
-def _invalid(why: str) -> BootimgError:
-    return BootimgError(
-        "layer-reference-invalid",
-        f"the image reference cannot be used: {why}",
-        hint="write quay.io/name:tag, docker://…, containers-storage:…, oci:DIR, oci-archive:FILE or a path",
-        exit_code=ExitCode.USAGE,
-    )
 
 
 def not_found(reference: str, why: str) -> BootimgError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,20 +15,11 @@ from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.blobs import BlobStore
 from bootimg.layer.image import Image, hex_of
-from bootimg.layer.reference import not_found
+from bootimg.layer.skopeofailure import explain
 
 MINIMUM = (1, 6)
 """The first version with `copy --preserve-digests`."""
 PACKAGES = "skopeo (apt install skopeo, dnf install skopeo)"
-
-# A status is a word of its own: its digits are in many a digest and port too.
-_NOT_FOUND = re.compile(
-    r"manifest unknown|name unknown|\b404\b|identifier is not an image|does not resolve to an image"
-    r"|not found|no such image|no descriptor found"
-)
-_NOT_ALLOWED = re.compile(r"unauthorized|authentication required|denied|\b40[13]\b")
-_UNTRUSTED = re.compile(r"x509|certificate|http response to https client")
-_UNREACHABLE = re.compile(r"no such host|connection refused|timeout|unreachable|\beof\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +34,9 @@ class RegistryOptions:
         """skopeo's options; `prefix` is `src-` for copies."""
         words = []
         if self.authfile:
-            words += [f"--{prefix}authfile", str(self.authfile)]
+            words += [f"--{prefix}authfile", str(self.authfile.absolute())]
         if self.cert_dir:
-            words += [f"--{prefix}cert-dir", str(self.cert_dir)]
+            words += [f"--{prefix}cert-dir", str(self.cert_dir.absolute())]
         if not self.tls_verify:
             words += [f"--{prefix}tls-verify=false"]
         return words
@@ -65,51 +57,23 @@ def check_version() -> None:
         )
 
 
-def skopeo(arguments: Sequence[str], reference: str, *, scratch: Path, timeout: float) -> bytes:
-    """Run skopeo and return its stdout; temporary files go below `scratch`."""
-    done = process.run(["skopeo", *arguments], env={"TMPDIR": str(scratch)}, timeout=timeout, check=False)
+def skopeo(
+    arguments: Sequence[str], reference: str, *, scratch: Path, timeout: float, cwd: Path | None = None
+) -> bytes:
+    """Run skopeo in the folder `cwd` (`scratch` by default) and return its stdout.
+
+    Its temporary files go below `scratch`.  Local paths in references are names in `cwd`: skopeo ends the
+    path of `oci:` at the first colon, and no user chooses the path of a cache by that.
+    """
+    env = {"TMPDIR": str(scratch)}
+    if authfile := os.environ.get("REGISTRY_AUTH_FILE"):
+        env["REGISTRY_AUTH_FILE"] = str(Path(authfile).absolute())
+    done = process.run(["skopeo", *arguments], env=env, cwd=cwd or scratch, timeout=timeout, check=False)
     if done.returncode:
         if b"no space left" in done.stderr:
             raise no_space(scratch)
         raise explain(done, reference)
     return done.stdout
-
-
-def explain(done: process.Completed, reference: str) -> BootimgError:
-    """The error that skopeo's last lines stand for."""
-    text = done.stderr.decode(errors="replace")
-    tail = _message(text)
-    low = text.lower()
-    if _NOT_FOUND.search(low):
-        return not_found(reference, tail)
-    if _NOT_ALLOWED.search(low):
-        return BootimgError(
-            "layer-unauthorized",
-            f"the registry does not let us read {reference}",
-            context=[tail],
-            hint="log in with `skopeo login HOST`, or give the credentials file with --authfile",
-        )
-    if _UNTRUSTED.search(low):
-        return BootimgError(
-            "registry-untrusted",
-            f"the registry of {reference} does not prove who it is",
-            context=[tail],
-            hint="give its CA with --cert-dir; --tls-verify=false only on networks you trust",
-        )
-    if _UNREACHABLE.search(low):
-        return BootimgError(
-            "registry-unreachable",
-            f"the registry of {reference} cannot be reached",
-            context=[tail],
-            hint="check the name, the network and the proxy settings (HTTPS_PROXY)",
-        )
-    return process.failure(done)
-
-
-def _message(text: str) -> str:
-    lines = text.strip().splitlines() or [""]
-    match = re.search(r'msg="((?:[^"\\]|\\.)*)"', lines[-1])
-    return (match[1].replace('\\"', '"') if match else lines[-1])[:500]
 
 
 def take(folder: Path, image: Image, store: BlobStore) -> None:

@@ -17,6 +17,7 @@ from bootimg.layer.image import Image, build_image, config_digest_of
 from bootimg.layer.reference import Reference
 from bootimg.layer.selection import check_usable
 from bootimg.layer.skopeo import check_version, scratch, skopeo, take
+from bootimg.layer.skopeofailure import OTHER
 
 _TIMEOUT = 3600.0
 
@@ -54,11 +55,11 @@ def fetch_storage(source: Reference, arch: Arch, store: BlobStore, events: Event
 
 
 def _copy(text: str, target: Path, folder: Path) -> None:
-    words = ["copy", "--quiet", "--remove-signatures", text, f"dir:{target}"]
+    words = ["copy", "--quiet", "--remove-signatures", text, f"dir:{target.name}"]
     try:
         skopeo([*words[:1], "--preserve-digests", *words[1:]], text, scratch=folder, timeout=_TIMEOUT)
     except BootimgError as error:
-        if error.id != "program-failed":
+        if error.id != OTHER:
             raise
         skopeo(words, text, scratch=folder, timeout=_TIMEOUT)
 

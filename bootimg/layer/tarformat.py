@@ -1,7 +1,7 @@
 """Reading a layer's tar: POSIX ustar and pax, and the GNU long names; nothing is unpacked.
 
 Formats: POSIX.1-2008 pax (ustar header blocks, `x` and `g` records) and GNU tar's `L`, `K` types.
-What container layers never need and attacks like is refused: devices, fifos, sparse files.
+Sparse files, which container layers never need and attacks like, are refused.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ MAX_RECORDS = 1000
 
 _XATTR = "SCHILY.xattr."
 _EXTENSIONS = (b"x", b"g", b"L", b"K")
-_WITHOUT_CONTENT = (b"1", b"2", b"5")
-"""Links and directories, whatever their size field says."""
-_KINDS = {b"0": Kind.FILE, b"\0": Kind.FILE, b"7": Kind.FILE, b"5": Kind.DIRECTORY, b"2": Kind.SYMLINK,
-          b"1": Kind.HARDLINK}  # fmt: skip
 _SPECIAL = {b"3": "character device", b"4": "block device", b"6": "fifo"}
+_WITHOUT_CONTENT = (b"1", b"2", b"5", *_SPECIAL)
+"""All but files, whatever their size field says."""
+_KINDS = {b"0": Kind.FILE, b"\0": Kind.FILE, b"7": Kind.FILE, b"5": Kind.DIRECTORY, b"2": Kind.SYMLINK,
+          b"1": Kind.HARDLINK, **dict.fromkeys(_SPECIAL, Kind.SPECIAL)}  # fmt: skip
 
 
 @dataclass
@@ -78,6 +78,29 @@ def read_entries(data: mmap.mmap | bytes, layer: int = 0) -> Iterator[Entry]:
             records = records.next()
 
 
+def is_tar(data: bytes) -> bool:
+    """Whether the first block is a header of a tar."""
+    try:
+        return _header(data, 0) is not None
+    except BootimgError:
+        return False
+
+
+def first_path(data: bytes) -> str | None:
+    """The path of the first member of a tar by its first bytes (64 KiB are enough); None if it is no tar."""
+    position, records = 0, _Records()
+    try:
+        while header := _header(data, position):
+            kind, size = header[156:157], _number(header[124:136])
+            if kind not in _EXTENSIONS:
+                return clean_path(_text(records.pax.get("path") or records.name or _name(header)))
+            records.take(kind, _extension(data, position + BLOCK, size))
+            position += BLOCK + -(-size // BLOCK) * BLOCK
+    except BootimgError:
+        pass
+    return None
+
+
 def _header(data: mmap.mmap | bytes, position: int) -> bytes | None:
     if position > len(data):
         raise truncated()
@@ -108,19 +131,13 @@ def _entry(header: bytes, kind: bytes, records: _Records, size: int, layer: int,
         size=size if found is Kind.FILE else 0,
         mtime=_seconds(pax["mtime"]) if "mtime" in pax else _number(header[136:148]),
         xattrs=_xattrs(pax),
-        target=_target(link) if found is Kind.HARDLINK else link if found is Kind.SYMLINK else "",
+        target=_target(found, link, kind),
         layer=layer,
         offset=start,
     )
 
 
 def _kind(kind: bytes, path: str, name: str, link: str, pax: dict[str, bytes]) -> Kind:
-    if kind in _SPECIAL:
-        raise BootimgError(
-            "layer-device-node",
-            f"the layer holds a {_SPECIAL[kind]}: {path[:200]}",
-            hint="make device nodes at boot (udev, systemd-tmpfiles), not in the image",
-        )
     if kind == b"S" or any(key.startswith("GNU.sparse.") for key in pax):
         raise BootimgError(
             "layer-sparse",
@@ -143,7 +160,13 @@ def _xattrs(pax: dict[str, bytes]) -> tuple[tuple[str, bytes], ...]:
     return tuple(sorted((key[len(_XATTR) :], value) for key, value in pax.items() if key.startswith(_XATTR)))
 
 
-def _target(link: str) -> str:
+def _target(found: Kind, link: str, kind: bytes) -> str:
+    if found is Kind.HARDLINK:
+        return _link_target(link)
+    return link if found is Kind.SYMLINK else _SPECIAL.get(kind, "")
+
+
+def _link_target(link: str) -> str:
     # An absolute hardlink target is only another way to write one in the tree; GNU tar strips it too.
     try:
         return clean_path(link.lstrip("/"))

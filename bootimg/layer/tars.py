@@ -11,20 +11,17 @@ import io
 import json
 import mmap
 import os
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
-
-import zstandard
-from isal import igzip, igzip_lib
+from typing import IO, Any, cast
 
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.events import Step
 from bootimg.layer.blobs import CHUNK, BlobStore, digest_mismatch, replacing
+from bootimg.layer.compression import ERRORS, HEAD, Compression, compression_of, plain_reader
 from bootimg.layer.entry import Entry, Kind
 from bootimg.layer.image import Blob, hex_of
 from bootimg.layer.tarformat import MAX_ENTRIES, malformed, read_entries, truncated
@@ -34,15 +31,8 @@ MAX_TAR = 64 << 30
 MAX_RATIO = 100
 """How much larger than its blob a tar may be, once it is above `FREE_TAR` bytes."""
 FREE_TAR = 1 << 30
-_INDEX_FORMAT = 1
+_INDEX_FORMAT = 2
 _LISTED = 256
-_BROKEN: tuple[type[Exception], ...] = (
-    zlib.error,
-    igzip_lib.IsalError,  # type: ignore[assignment]
-    zstandard.ZstdError,
-    OSError,
-    EOFError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +71,19 @@ def _paths(blob: Blob, cache: Cache) -> tuple[Path, Path]:
 
 
 def _decompress(blob: Blob, tar: Path, store: BlobStore, step: Step | None) -> None:
-    limit = min(MAX_TAR, max(FREE_TAR, MAX_RATIO * blob.size))
+    limit = plain_limit(blob.size)
     check = hashlib.sha256()
     with _reading(store.path(blob.digest), step) as source, replacing(tar) as output:
         total = 0
         try:
-            for chunk in _decompressed(source):
+            for chunk in _decompressed(source, blob):
                 total += len(chunk)
                 if total > limit:
                     raise _too_large(blob, limit)
                 check.update(chunk)
                 output.write(chunk)
             source.drain()
-        except _BROKEN as error:
+        except ERRORS as error:
             # Which of the two it is, the blob's own digest tells: a blob that is whole was made so.
             source.drain()
             store.check(blob.digest, source.digest.hexdigest())
@@ -103,6 +93,11 @@ def _decompress(blob: Blob, tar: Path, store: BlobStore, step: Step | None) -> N
         store.check(blob.digest, source.digest.hexdigest())
         if check.hexdigest() != hex_of(blob.diff_id):
             raise digest_mismatch(blob.diff_id, f"sha256:{check.hexdigest()} in the layer {blob.digest}")
+
+
+def plain_limit(packed: int) -> int:
+    """How many bytes may come of so many compressed ones."""
+    return min(MAX_TAR, max(FREE_TAR, MAX_RATIO * packed))
 
 
 class _Hashed(io.RawIOBase):
@@ -124,7 +119,7 @@ class _Hashed(io.RawIOBase):
         return len(data)
 
     def peek(self) -> bytes:
-        data = self._handle.read(4)
+        data = self._handle.read(HEAD)
         self._handle.seek(0)
         return data
 
@@ -140,18 +135,23 @@ def _reading(path: Path, step: Step | None) -> Iterator[_Hashed]:
         yield _Hashed(handle, step)
 
 
-def _decompressed(source: _Hashed) -> Iterator[bytes]:
+def _decompressed(source: _Hashed, blob: Blob) -> Iterator[bytes]:
     # By the content's own mark: the media types of mirrored images are not to be relied on.
-    magic = source.peek()
-    if magic[:2] == b"\x1f\x8b":
-        reader: Any = igzip.IGzipFile(fileobj=source, mode="rb")  # type: ignore[no-untyped-call]
-    elif magic == b"\x28\xb5\x2f\xfd":
-        decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-        reader = decompressor.stream_reader(source, read_across_frames=True)  # type: ignore[arg-type]
-    else:
-        reader = source
+    compression = compression_of(source.peek())
+    if compression in (Compression.BZIP2, Compression.XZ):
+        raise _unsupported(blob, compression)
+    reader = plain_reader(cast("IO[bytes]", source), compression)
     while chunk := reader.read(CHUNK):
         yield chunk
+
+
+def _unsupported(blob: Blob, compression: Compression) -> BootimgError:
+    return BootimgError(
+        "layer-compression-unsupported",
+        f"the layer {blob.digest} is compressed by {compression}",
+        note="layers are plain, or compressed by gzip or zstd: those are in the OCI's specification",
+        hint="copy the image: skopeo copy --dest-compress-format zstd --dest-compress … oci:DIR:TAG",
+    )
 
 
 def _too_large(blob: Blob, limit: int) -> BootimgError:

@@ -23,7 +23,8 @@ from bootimg.manifest.model import Json, malformed
 from bootimg.manifest.scope import Scope
 
 _DROP = object()
-_TOP = {"version", "mpp-vars", "mpp-define-images", "pipelines"}
+_IMAGES = "mpp-define-images"
+_TOP = {"version", "mpp-vars", _IMAGES, "pipelines"}
 
 
 class Renderer:
@@ -47,8 +48,8 @@ class Renderer:
         """
         scope = Scope(name, dict(self._given))
         document = self._enter(scope)
-        for index, order in enumerate(document.get("mpp-define-images", [])):
-            image = self._order(scope.at("mpp-define-images").at(index), order, {"id", "size", "table"})
+        for index, order in enumerate(document.get(_IMAGES, [])):
+            image = self._order(scope.at(_IMAGES).at(index), order, {"id", "size", "table"})
             scope.names[image["id"]] = define_image(image)
         if pipelines is not None:
             document["pipelines"] = [{"mpp-import-pipelines": {"path": pipelines}}]
@@ -78,7 +79,12 @@ class Renderer:
         """The pipelines of another file, all or those named by `ids`."""
         resolved = self._order(scope, order, {"path"})
         imported = scope.of_file(resolved["path"])
-        pipelines = self._pipelines(imported, self._enter(imported))
+        document = self._enter(imported)
+        if _IMAGES in document:
+            raise malformed(
+                f"{_IMAGES} is of the file that is rendered, and not of one it imports", imported.where
+            )
+        pipelines = self._pipelines(imported, document)
         wanted = resolved.get("ids")
         return [each for each in pipelines if wanted is None or each.get("name") in wanted]
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 from bootimg.arch import Arch
 from bootimg.manifest.model import Json
@@ -67,11 +68,15 @@ class Variables:
     platforms: tuple[Platform, ...] = field(default_factory=tuple)
 
 
+# Sub-delimiters and others that RFC 3986 lets stand in a path.
+_IN_PATHS = "/:@!$&'()*+,;="
+
+
 def render(variables: Variables) -> Json:
     """The manifest: the base pipelines of the architecture, then those of each platform."""
     folder = files(RECIPES)
     given = _given(variables)
-    url = f"file://{variables.ociarchive}" if variables.ociarchive else ""
+    url = f"file://{given['ociarchive']}" if variables.ociarchive else ""
     digests = {url: variables.ociarchive_sha256} if variables.ociarchive_sha256 else {}
     name = f"coreos.osbuild.{variables.arch}.mpp.yaml"
     document = Renderer(folder, given, digests).render(name)
@@ -116,7 +121,8 @@ def _given(variables: Variables) -> Json:
         "root_mount_spec": bootc.root_mount_spec,
         "boot_mount_spec": bootc.boot_mount_spec,
         "bootupd_skip_boot_uuid": bootc.skip_boot_uuid,
-        "ociarchive": variables.ociarchive or "",
+        # It stands in a URL there.
+        "ociarchive": quote(variables.ociarchive or "", safe=_IN_PATHS),
     }
 
 

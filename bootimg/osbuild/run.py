@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from bootimg import process
-from bootimg.atomic import no_space
+from bootimg.atomic import Opening, no_space, open_own
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.osbuild.monitor import read_records
@@ -54,7 +54,7 @@ class Job:
 
 def run(job: Job, events: Events) -> None:
     """Have osbuild build and export; `osbuild-failed` tells the stage, `no-space-left` a full disk."""
-    with job.log.open("wb") as log, TemporaryFile() as words, Progress(events) as progress:
+    with open_own(job.log, Opening.REPLACE) as log, TemporaryFile() as words, Progress(events) as progress:
         try:
             with _running(job, words) as (child, monitor):
                 for record in read_records(monitor):

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootimg.atomic import write_whole
+from bootimg.atomic import make_folder, write_whole
+from bootimg.cache import require_trusted
 from bootimg.layer.image import hex_of
 from bootimg.rpmdb.lists import dump_list, parse_list
 from bootimg.rpmdb.package import Package
@@ -30,7 +31,8 @@ class ListCache:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold it: one process at a time, so that no image is read twice."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder, "give another folder with --rpmdb-cache")
+        require_trusted(self.folder)
         fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bootimg import process
 from bootimg.arch import Arch
-from bootimg.atomic import temporary_folder
+from bootimg.atomic import temporary_folder, write_whole
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
@@ -133,9 +133,7 @@ def _tested(cache: Cache, events: Events, qemu: Program, kernel: Kernel) -> str 
             with events.step("kvm", "test KVM with a Linux guest") as step:
                 fault = kernel_fault("kvm", qemu, kernel, DEADLINE)
                 step.result(fault or "works")
-            beside = verdict.with_suffix(".new")
-            beside.write_text(json.dumps({"fault": fault, "facts": facts}))
-            beside.rename(verdict)
+            write_whole(verdict, json.dumps({"fault": fault, "facts": facts}).encode())
     return _stuck(fault) if fault else None
 
 

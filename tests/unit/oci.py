@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
 import json
+import lzma
+import struct
 import tarfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -90,6 +93,10 @@ def for_bootc(*without: str) -> list[Member]:
 def compress(data: bytes, how: str) -> bytes:
     if how == "gzip":
         return gzip.compress(data, mtime=0)
+    if how in ("bzip2", "xz"):
+        return bz2.compress(data) if how == "bzip2" else lzma.compress(data)
+    if how == "zstd with a skippable frame":
+        return struct.pack("<II", 0x184D2A53, 5) + b"hello" + compress(data, "zstd")
     return zstandard.ZstdCompressor().compress(data) if how == "zstd" else data
 
 

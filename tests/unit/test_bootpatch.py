@@ -68,7 +68,7 @@ class Disk:
         image = self.scratch / name
         with FileSource(self.path) as source:
             copy_sparse(source, image, offset=START, length=LENGTH)
-        return Ext4Image(image, self.scratch)
+        return Ext4Image(image)
 
 
 def make_disk(folder: Path, tree: Path, *, entry: str = ENTRY, size: int = LENGTH) -> Disk:
@@ -105,6 +105,12 @@ def make_disk(folder: Path, tree: Path, *, entry: str = ENTRY, size: int = LENGT
 def disk(tmp_path: Path) -> Disk:
     (tmp_path / "tree/grub2").mkdir(parents=True)
     return make_disk(tmp_path, tmp_path / "tree")
+
+
+@pytest.mark.parametrize("name", ["a b", "a,b", "a?b=c", "LABEL=x", 'a"b', "a\nb", "a:b", "%d", "-o"])
+def test_the_folder_of_temporary_files_has_any_name(disk: Disk, name: str) -> None:
+    (disk.scratch / name).mkdir()
+    assert replace(disk, scratch=disk.scratch / name).patch(QEMU) == disk.patch(QEMU)
 
 
 def test_a_platform_is_what_the_edits_say(disk: Disk) -> None:

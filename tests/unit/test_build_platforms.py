@@ -13,7 +13,7 @@ from bootimg.build.again import compressors_of, only_failed, request_again, requ
 from bootimg.build.artifacts import file_name
 from bootimg.build.compression import Compressors
 from bootimg.build.journal import NAME, RUN, Journal
-from bootimg.build.packaging import vmware_facts
+from bootimg.build.packaging import assumption, vmware_facts
 from bootimg.build.request import Request
 from bootimg.build.selection import Selection
 from bootimg.build.variables import disk_sizes_mib
@@ -143,3 +143,13 @@ def test_vmware_s_hardware_is_the_layer_s_choice() -> None:
     with pytest.raises(BootimgError) as error:
         vmware_facts(ImageJson(others={"vmware-hw-version": "17"}))
     assert error.value.id == "image-json-malformed"
+
+
+def test_what_vmware_is_told_without_a_word_of_the_layer_is_said() -> None:
+    vmware, qemu = platform("vmware", Arch.X86_64), platform("qemu", Arch.X86_64)
+    said = assumption(vmware, ImageJson(others={"vmware-os-type": "fedora64Guest"}))
+    assert said
+    assert "Secure Boot is off" in said
+    assert "fedora64Guest" in said
+    assert assumption(vmware, ImageJson(others={"vmware-secure-boot": False})) is None
+    assert assumption(qemu, ImageJson()) is None

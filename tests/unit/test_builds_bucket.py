@@ -34,7 +34,9 @@ from bootimg.builds.meta import MetaFile
 from bootimg.builds.push import Selection, push_builds
 from bootimg.builds.s3client import Place, parse_place
 from bootimg.builds.sbom import read_sbom
-from bootimg.builds.state import build_states
+from bootimg.builds.state import FileState, build_states
+from bootimg.checks.artifactrules import artifact_findings
+from bootimg.checks.rules import Rule
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
@@ -711,6 +713,42 @@ def test_what_the_server_denies_is_no_crash(
         assert caught.value.id == "bucket-refused"
     assert bucket.read("a", optional=True) is None
     assert bucket.head("a", optional=True) is None
+
+
+@pytest.mark.parametrize(
+    "cleanup", [{"images-kept": ["qemu"]}, {"cloud-uploads": True, "images": True, "images-kept": ["qemu"]}]
+)
+def test_what_a_policy_has_removed_is_not_missing(
+    s3: Any,  # noqa: ANN401
+    bucket: Bucket,
+    tmp_path: Path,
+    cleanup: dict[str, Any],
+) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    path = make_build(ours, "1")
+    push(ours, bucket)
+    images = json.loads((path / "meta.json").read_text())["images"]
+    gone = {key: entry["path"] for key, entry in images.items() if key != "qemu"}
+    assert len(gone) > 1
+    words = ("-o", theirs, "--arch", "x86_64", "--artifact")
+    for name in gone.values():
+        s3.delete_object(Bucket="art", Key=f"{PREFIX}/1/x86_64/{name}")
+    assert failing("fetch", URL, *words, "all") != "artifact-removed"
+    index = stored_json(s3, "builds.json")
+    index["builds"][0]["policy-cleanup"] = cleanup
+    index["tombstone-builds"] = [{"id": "0"}]
+    s3.put_object(Bucket="art", Key=f"{PREFIX}/builds.json", Body=json.dumps(index).encode())
+    run("fetch", URL, *words, "all")
+    assert (theirs / "1/x86_64" / images["qemu"]["path"]).is_file()
+    (state,) = build_states(theirs)
+    assert {each.key for each in state.arches[0].artifacts if each.state is FileState.REMOVED} == {*gone}
+    assert state.complete
+    assert f"{len(gone)} removed by policy" in run("list", "-o", theirs, "--check")
+    assert "removed" in run("show", "-o", theirs)
+    assert failing("fetch", URL, *words, next(iter(gone))) == "artifact-removed"
+    build = find_build(theirs, "1", X86)
+    assert not [each for each in artifact_findings(build, Events()) if each.rule is Rule.ARTIFACT_GONE]
+    assert failing("fetch", URL, *words, "all", "--build", "0") == "build-not-found"
 
 
 @pytest.mark.parametrize("words", [["--build", "9"], ["--arch", "s390x"]])

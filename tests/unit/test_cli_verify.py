@@ -76,8 +76,11 @@ def test_an_archive_is_an_image(tmp_path: Path) -> None:
     layout = oci.Layout(tmp_path / "image")
     layout.add([oci.bootable()])
     archive = layout.archive(tmp_path / "x.ociarchive")
-    text = run(archive, "--json", cache=tmp_path / "cache", code=ExitCode.FAILED)
-    assert json.loads(text)["kind"] == "image"
+    packed = tmp_path / "x.ociarchive.gz"
+    packed.write_bytes(gzip.compress(archive.read_bytes()))
+    for path in (archive, packed):
+        text = run(path, "--json", cache=tmp_path / "cache", code=ExitCode.FAILED)
+        assert json.loads(text)["kind"] == "image"
     assert "pivot-program" in {each["rule"] for each in findings(text)}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tarfile
+
 import pytest
 
 from bootimg.errors import BootimgError
@@ -47,6 +49,39 @@ def test_what_is_kept_of_a_layer() -> None:
     overlay = layer(*members, everything=True)
     assert {"opt/x", "lib", "sysroot/y"} <= overlay.entries.keys()
     assert overlay.filtered == {"a": 2, "shm": 1}
+
+
+NULL = oci.member("dev/null", tarfile.CHRTYPE, devmajor=1, devminor=3)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_device_nodes_go_with_the_places_they_are_in(everything: bool) -> None:
+    found = layer(
+        NULL, oci.hardlink("dev/same", "dev/null"), oci.member("run/fifo", tarfile.FIFOTYPE),
+        oci.member("tmp/.wh.x", tarfile.BLKTYPE), oci.file("usr/x"), everything=everything,
+    )  # fmt: skip
+    assert sorted(found.entries) == ["", "usr", "usr/x"]
+    assert found.filtered == {"null": 1, "same": 1, "fifo": 1, ".wh.x": 1}
+    assert layer(oci.member("opt/fifo", tarfile.FIFOTYPE)).filtered == {"opt": 1}
+
+
+@pytest.mark.parametrize(
+    ("id", "members"),
+    [
+        ("layer-device-node", [oci.member("usr/null", tarfile.CHRTYPE)]),
+        ("layer-device-node", [oci.member("etc/fifo", tarfile.FIFOTYPE)]),
+        ("layer-device-node", [oci.member("var/sda", tarfile.BLKTYPE)]),
+        ("layer-device-node", [oci.member("dev", tarfile.CHRTYPE)]),
+        ("layer-device-node", [oci.member("usr/.wh.x", tarfile.CHRTYPE)]),
+        ("layer-link-unsafe", [NULL, oci.hardlink("usr/null", "dev/null")]),
+    ],
+)
+def test_device_nodes_are_refused_where_files_are_kept(id: str, members: list[oci.Member]) -> None:
+    with pytest.raises(BootimgError) as error:
+        layer(*members)
+    assert error.value.id == id
+    with pytest.raises(BootimgError):
+        layer(*members, everything=True)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,11 @@ def test_facts(tmp_path: Path) -> None:
     assert found.os_release == {"NAME": "Stand-in", "VERSION_ID": "9.6", "VARIANT_ID": "coreos"}
 
 
+def test_a_symlink_is_no_second_kernel(tmp_path: Path) -> None:
+    link = oci.symlink("usr/lib/modules/current", oci.KERNEL)
+    assert facts(tmp_path, oci.bootable(link)).kernel_version == oci.KERNEL
+
+
 def test_what_is_optional_may_be_missing(tmp_path: Path) -> None:
     labels = {k: v for k, v in oci.LABELS.items() if not k.startswith("com.coreos")}
     found = facts(tmp_path, oci.bootable(oci.file("etc/selinux/config", b"SELINUXTYPE=targeted\n")), labels)

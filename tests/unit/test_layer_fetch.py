@@ -15,15 +15,18 @@ from bootimg.events import Events
 from bootimg.layer import tars
 from bootimg.layer.archive import write_ociarchive
 from bootimg.layer.blobs import BlobStore
-from bootimg.layer.fetch import fetch
+from bootimg.layer.fetch import fetch, inspect
 from bootimg.layer.image import Image, build_image
+from bootimg.layer.packedarchive import is_packed_archive
 from bootimg.layer.reference import Transport, not_found, parse_reference
-from bootimg.layer.skopeo import RegistryOptions, check_version, explain
+from bootimg.layer.skopeo import RegistryOptions, check_version
+from bootimg.layer.skopeofailure import explain
 from bootimg.layer.tree import Tree, open_tree
 
 from . import oci
 
 Fetch = Callable[..., Image]
+DIGEST = "sha256:" + "0" * 64
 
 
 @pytest.fixture
@@ -63,7 +66,7 @@ def test_directory_archive_and_transports_give_the_same(
         assert image.created == 1_793_491_200
 
 
-@pytest.mark.parametrize("how", ["gzip", "zstd", "plain"])
+@pytest.mark.parametrize("how", ["gzip", "zstd", "plain", "zstd with a skippable frame"])
 def test_every_compression_gives_the_same_tree(how: str, layout: oci.Layout, cache: Cache) -> None:
     layout.add([oci.bootable(oci.file("f", b"x" * 3_000_000))], compression=[how])
     tree = tree_of(layout.path, cache)
@@ -71,6 +74,57 @@ def test_every_compression_gives_the_same_tree(how: str, layout: oci.Layout, cac
     assert tree.read("etc/os-release").startswith(b"NAME=")
     assert tree.listdir("usr/share") == ["coreos-assembler"]
     assert not tree.exists("usr/nothing")
+
+
+@pytest.mark.parametrize("how", ["bzip2", "xz"])
+def test_a_compression_that_layers_may_not_have_is_named(how: str, layout: oci.Layout, cache: Cache) -> None:
+    layout.add([oci.bootable()], compression=[how])
+    error = refused(layout.path, cache)
+    assert error.id == "layer-compression-unsupported"
+    assert how in error.message
+
+
+ARCHIVE_COMPRESSIONS = ["gzip", "bzip2", "xz", "zstd", "zstd with a skippable frame"]
+
+
+@pytest.mark.parametrize("how", ARCHIVE_COMPRESSIONS)
+def test_a_compressed_archive_is_an_archive(
+    how: str, layout: oci.Layout, cache: Cache, tmp_path: Path
+) -> None:
+    made = layout.add([oci.bootable()])
+    packed = tmp_path / "packed"
+    packed.write_bytes(oci.compress(layout.archive(tmp_path / "plain").read_bytes(), how))
+    assert is_packed_archive(packed)
+    assert not is_packed_archive(tmp_path / "plain")
+    for reference in (packed, f"oci-archive:{packed}"):
+        assert inspect(str(reference), Arch.X86_64).digest == made["digest"]
+    assert tree_of(packed, cache).exists("etc/os-release")
+    assert not list(cache.folder("tmp").iterdir())
+
+
+@pytest.mark.parametrize("how", ARCHIVE_COMPRESSIONS[:4])
+def test_a_compressed_archive_that_was_cut_short(
+    how: str, layout: oci.Layout, cache: Cache, tmp_path: Path
+) -> None:
+    layout.add([oci.bootable(oci.file("noise", os.urandom(300_000)))])
+    data = oci.compress(layout.archive(tmp_path / "plain").read_bytes(), how)
+    (tmp_path / "packed").write_bytes(data[: len(data) // 2])
+    assert refused(tmp_path / "packed", cache).id in ("compressed-file-damaged", "layer-truncated")
+    assert not list(cache.folder("tmp").iterdir())
+
+
+def test_a_compressed_archive_that_grows_without_end(
+    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tars, "FREE_TAR", 1000)
+    (tmp_path / "packed").write_bytes(oci.compress(bytes(3_000_000), "gzip"))
+    assert refused(tmp_path / "packed", cache).id == "layer-too-large"
+
+
+@pytest.mark.parametrize("content", [b"", b"text", oci.tar(oci.file("disk.raw", b"x"))])
+def test_other_compressed_files_are_no_archives(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "packed").write_bytes(oci.compress(content, "gzip"))
+    assert not is_packed_archive(tmp_path / "packed")
 
 
 def test_gzip_of_several_members_is_read_to_its_end(layout: oci.Layout, cache: Cache) -> None:
@@ -195,9 +249,7 @@ def test_digests_that_are_none_are_refused(digest: str | None, layout: oci.Layou
     assert refused(layout.path, cache).id == "layer-malformed"
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"not a tar" * 100, b"\x1f\x8b" + bytes(600), oci.tar(oci.file("a"))]
-)
+@pytest.mark.parametrize("content", [b"", b"not a tar" * 100, b"short text", oci.tar(oci.file("a"))])
 def test_other_files_are_no_image(content: bytes, cache: Cache, tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(content)
     assert refused(tmp_path / "f", cache).id == "layer-not-oci"
@@ -223,8 +275,26 @@ def test_references(text: str, transport: Transport, name: str | None) -> None:
 
 
 def test_the_repository_of_a_reference() -> None:
-    assert parse_reference("docker://h:5000/a/b:t@sha256:0").repository == "h:5000/a/b"
+    assert parse_reference(f"docker://h:5000/a/b:t@{DIGEST}").repository == "h:5000/a/b"
     assert parse_reference("h:5000/a").repository == "h:5000/a"
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        (f"docker://h:5000/a/b:t@{DIGEST}", f"docker://h:5000/a/b@{DIGEST}"),
+        (f"h:5000/a:1.0_x-y@{DIGEST}", f"docker://h:5000/a@{DIGEST}"),
+        (f"fedora:latest@{DIGEST}", f"docker://fedora@{DIGEST}"),
+        (f"h:5000/a@{DIGEST}", f"docker://h:5000/a@{DIGEST}"),
+        (f"docker://[::1]:5000/a:t@{DIGEST}", f"docker://[::1]:5000/a@{DIGEST}"),
+        (f"containers-storage:localhost/a:t@{DIGEST}", f"containers-storage:localhost/a@{DIGEST}"),
+        (f"containers-storage:[overlay@/s+/r]h:5000/a:t@{DIGEST}",
+         f"containers-storage:[overlay@/s+/r]h:5000/a@{DIGEST}"),
+    ],
+)  # fmt: skip
+def test_of_a_tag_and_a_digest_the_digest_decides(text: str, same: str) -> None:
+    assert str(parse_reference(text)) == same
+    assert str(parse_reference(same)) == same
 
 
 @pytest.mark.parametrize("text", ["docker://user:secret@h/a", "user:secret@h/a", "docker:x", "a b", "-x"])
@@ -233,6 +303,40 @@ def test_bad_references_are_refused_and_no_secret_is_repeated(text: str) -> None
         parse_reference(text)
     assert error.value.id == "layer-reference-invalid"
     assert "secret" not in json.dumps(error.value.as_dict())
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("quay.io/Foo/os", "lower case"),
+        ("Layer.ociarchive", "lower case"),
+        ("quay.io/os:", "the tag is empty"),
+        ("quay.io/os:a:b", "no tag"),
+        ("quay.io/os:" + "a" * 129, "no tag"),
+        ("quay.io/os@", "no digest"),
+        ("quay.io/os@sha256:abc", "no digest"),
+        ("quay.io/os@sha512:" + "0" * 128, "no digest"),
+        ("quay.io/os:t@sha256:" + "A" * 64, "no digest"),
+        ("quay.io:port/os", "host name"),
+        ("quay.io:99999/os", "host name"),
+        ("[::1/os", "host name"),
+        ("a..b/os", "host name"),
+        ("http://quay.io/os", "host name"),
+        ("quay.io/os/", "part of a repository"),
+        ("quay.io//os", "part of a repository"),
+        ("quay.io/a..b", "part of a repository"),
+        ("quay.io/os\udcff", "part of a repository"),
+        ("quay.io/" + "a" * 300, "longer"),
+        ("a" * 64, "an image's id"),
+    ],
+)
+def test_what_no_registry_has_is_refused_before_any_program_runs(name: str, why: str) -> None:
+    for text in (name, f"docker://{name}"):
+        with pytest.raises(BootimgError) as error:
+            parse_reference(text)
+        assert (error.value.id, error.value.exit_code) == ("layer-reference-invalid", ExitCode.USAGE)
+        assert why in error.value.message
+        assert ("no such path" in error.value.message) == (text == name)
 
 
 @pytest.mark.parametrize("text", ["x" * 300, "oci:" + "x" * 300, "./" + "x" * 300, "oci::tag", "a\0b"])
@@ -351,10 +455,27 @@ def get_added(layout: oci.Layout, cache: Cache) -> Image:
         ("tls: failed to verify certificate: x509: unknown authority", "registry-untrusted"),
         ("dial tcp 127.0.0.1:40401: connect: connection refused", "registry-unreachable"),
         ("reading blob sha256:404e401f403: unexpected EOF", "registry-unreachable"),
-        ("writing blob sha256:404e401f403: something else", "program-failed"),
+        ("writing blob sha256:404e401f403: something else", "layer-read-failed"),
+        ("open /var/lib/x: permission denied", "layer-read-failed"),
+        ("getting username and password: reading JSON file: is a directory", "registry-credentials-invalid"),
+        ("missing key c.key for client certificate c.cert.", "registry-certificates-invalid"),
+        ("invalid reference format", "layer-reference-invalid"),
+        ("Error loading trust policy: open /etc/containers/policy.json: gone", "layer-policy-refused"),
+        ("Source image rejected: Running image docker://x is rejected by policy.", "layer-policy-refused"),
+        ("received unexpected HTTP status: 502 Bad Gateway", "registry-failed"),
+        ("toomanyrequests: You have reached your pull rate limit", "registry-failed"),
+        ("proxyconnect tcp: dial tcp: lookup proxy", "registry-unreachable"),
+        ("tls: first record does not look like a TLS handshake", "registry-unreachable"),
     ],
 )
 def test_what_skopeo_says_has_an_error_of_its_own(said: str, id: str) -> None:
     line = f'time="2026-01-01T00:00:00Z" level=fatal msg="{said}"\n'
     done = process.Completed(argv=("skopeo", "copy"), returncode=1, stdout=b"", stderr=line.encode())
     assert explain(done, "localhost/a:t").id == id
+
+
+def test_an_image_s_name_is_no_reason() -> None:
+    said = (r'Error parsing image name \"docker://h/denied/timeout:404\": pinging h: '
+            r'Get \"http://h/v2/x509\": reading h/denied/timeout: connection refused')  # fmt: skip
+    done = process.Completed(("skopeo",), 1, b"", f'level=fatal msg="{said}"\n'.encode())
+    assert explain(done, "docker://h/denied/timeout:404").id == "registry-unreachable"

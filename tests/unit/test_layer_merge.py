@@ -1,10 +1,13 @@
 """Layers laid over each other: the OCI's whiteouts, last writer wins, links, symlinked parents."""
 
+import tarfile
+
 import pytest
 
 from bootimg.errors import BootimgError
 from bootimg.layer.entry import Entry, Kind
 from bootimg.layer.merge import Merged, resolve
+from bootimg.layer.ostreelayout import to_ostree
 from bootimg.layer.tarformat import read_entries
 
 from . import oci
@@ -130,3 +133,42 @@ def test_resolve_stays_inside_and_ends() -> None:
     assert resolve(entries, "o/f") is None
     assert resolve(entries, "g/f") is None
     assert resolve(entries, "") == ""
+
+
+def test_device_nodes_are_dropped_with_the_places_they_are_in() -> None:
+    null, link = oci.member("dev/null", tarfile.CHRTYPE), oci.symlink("var/run", "../run")
+    entries = merge(
+        [
+            oci.folder("run"),
+            null,
+            oci.hardlink("dev/same", "dev/null"),
+            link,
+            oci.member("var/run/fifo", tarfile.FIFOTYPE),
+        ],
+        [
+            oci.file("dev/.wh.same"),
+            oci.file("usr/x"),
+            oci.file("tmp/x"),
+            oci.member("tmp/x", tarfile.BLKTYPE),
+        ],
+    )
+    root = entries.pop("")
+    found = to_ostree(entries.values(), root)
+    assert sorted(found.entries) == ["", "dev", "run", "tmp", "usr", "usr/x", "var", "var/run"]
+    assert found.filtered == {"dev": 1, "run": 1, "tmp": 1}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [oci.member("usr/x", tarfile.CHRTYPE)],
+        [oci.member("dev", tarfile.CHRTYPE)],
+        [oci.member("dev/null", tarfile.CHRTYPE), oci.hardlink("usr/x", "dev/null")],
+        [oci.folder("usr"), oci.symlink("dev", "usr"), oci.member("dev/x", tarfile.FIFOTYPE)],
+        [oci.file("usr/x"), oci.member("usr/.wh.x", tarfile.FIFOTYPE)],
+    ],
+)
+def test_device_nodes_are_refused_where_files_are_kept(members: list[oci.Member]) -> None:
+    with pytest.raises(BootimgError) as error:
+        merge(members)
+    assert error.value.id == "layer-device-node"

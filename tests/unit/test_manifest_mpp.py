@@ -160,6 +160,14 @@ def test_embedded_file_is_a_source_by_its_checksum(tmp_path: Path) -> None:
     assert stage["options"] == checksum
 
 
+def test_images_of_an_imported_file_are_refused(tmp_path: Path) -> None:
+    image = {"id": "image", "size": "10", "table": {"label": "gpt", "uuid": "x", "partitions": []}}
+    imported = {"version": "2", "mpp-define-images": [image], "pipelines": []}
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(imported))
+    error = refused(tmp_path, "version: '2'\npipelines: [{mpp-import-pipelines: {path: other.yaml}}]\n")
+    assert (error.id, error.context[0]) == ("manifest-malformed", "other.yaml")
+
+
 def test_known_digest_spares_reading_the_file(tmp_path: Path) -> None:
     (tmp_path / "main.mpp.yaml").write_text(embedding("file:///nowhere"))
     document = Renderer(tmp_path, {}, {"file:///nowhere": "ab" * 32}).render("main.mpp.yaml")

@@ -105,6 +105,14 @@ def test_origin_is_what_was_asked_for_else_image_json_s_else_the_reference(tmp_p
     of_layer = target_imgref(request(tmp_path), found.image, found.facts)
     assert of_layer == "ostree-unverified-registry:quay.io/a/b:c"
     assert target_imgref(request(tmp_path, target_imgref=IMGREF), found.image, found.facts) == IMGREF
+    digest = "sha256:" + "0" * 64
+    for pinned in (
+        IMGREF.replace(":latest", ""),
+        "ostree-remote-image:r:registry:h:5000/a",
+        "ostree-unverified-registry:os",
+    ):
+        both = request(tmp_path, target_imgref=f"{pinned}:tag@{digest}")
+        assert target_imgref(both, found.image, found.facts) == f"{pinned}@{digest}"
     silent = replace(found.facts, image_json=replace(found.facts.image_json, container_imgref=None))
     for reference, expected in [
         ("docker://quay.io/x/y:z", "ostree-unverified-registry:quay.io/x/y:z"),
@@ -167,7 +175,7 @@ def test_variables_are_the_layer_s(tmp_path: Path) -> None:
 def declaring(folder: Path, image_json: str, *files: tuple[str, str]) -> LayerFacts:
     """The facts of a layer with these files below /usr/lib/bootc."""
     members = [oci.file(f"usr/lib/bootc/{path}", text.encode()) for path, text in files]
-    members.append(oci.file("usr/bin/bootc"))
+    members += oci.for_bootc()
     oci.Layout(folder / "image").add([oci.bootable(*members, image_json=image_json.encode())])
     return open_layer(request(folder, target_imgref=IMGREF), Cache(folder / "cache"), Events()).facts
 

@@ -1,0 +1,68 @@
+"""How a layer or an archive is compressed, by its first bytes, and what it holds."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from enum import StrEnum
+from typing import IO, Any, Protocol
+
+import zstandard
+from isal import igzip, igzip_lib
+
+HEAD = 6
+"""How many bytes tell the compression."""
+ERRORS: tuple[type[Exception], ...] = (
+    zlib.error,
+    igzip_lib.IsalError,  # type: ignore[assignment]
+    zstandard.ZstdError,
+    lzma.LZMAError,
+    OSError,
+    EOFError,
+)
+"""What the readers raise for content that is damaged or ends too early."""
+_WINDOW = 1 << 27
+_MARKS = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"))
+_SKIPPABLE = b"\x2a\x4d\x18"
+"""The last three bytes of the mark of a skippable frame (RFC 8878, 3.1.2); the first is 0x50 to 0x5f."""
+
+
+class Compression(StrEnum):
+    """The compressions that skopeo knows."""
+
+    NONE = "none"
+    GZIP = "gzip"
+    ZSTD = "zstd"
+    BZIP2 = "bzip2"
+    XZ = "xz"
+
+
+class Reader(Protocol):
+    """The plain bytes."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next `size` bytes at most; none at the end."""
+
+
+def compression_of(head: bytes) -> Compression:
+    """The compression of what begins with these bytes."""
+    if head[1:4] == _SKIPPABLE and head[0] & 0xF0 == 0x50:
+        return Compression.ZSTD
+    return next((Compression(name) for mark, name in _MARKS if head.startswith(mark)), Compression.NONE)
+
+
+def plain_reader(source: IO[bytes], compression: Compression) -> Reader:
+    """What `source` holds, all members, streams and frames of it; raises one of `ERRORS` as it is read."""
+    reader: Any = source
+    if compression is Compression.GZIP:
+        reader = igzip.IGzipFile(fileobj=source, mode="rb")  # type: ignore[no-untyped-call]
+    elif compression is Compression.ZSTD:
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
+        reader = decompressor.stream_reader(source, read_across_frames=True)
+    elif compression is Compression.BZIP2:
+        reader = bz2.BZ2File(source)
+    elif compression is Compression.XZ:
+        reader = lzma.LZMAFile(source)  # noqa: SIM115
+    found: Reader = reader
+    return found
