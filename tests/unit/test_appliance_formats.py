@@ -21,7 +21,7 @@ from bootimg.formats.ociarchive import write_ociarchive
 from bootimg.formats.ova import write_ova, write_powervs
 from bootimg.formats.ovf import Disk, Product, o
 from bootimg.sizes import GIB, MIB
-from tests.unit.disks import DISKS, make_disk, needs_qemu_img, run
+from tests.unit.disks import DISKS, libyal, make_disk, needs_qemu_img, run
 
 PRODUCT = Product(name="rhcos-9.8-test", product="RHEL CoreOS & more", vendor="rhcos", version="9.8.1")
 FACTS = VmwareFacts(hw_version=15, os_type="rhel8_64Guest", secure_boot=False)
@@ -52,6 +52,7 @@ def test_an_ova_has_the_descriptor_first_and_the_disk(tmp_path: Path, describe: 
     assert run("tar", "-tf", out).decode().splitlines() == ["coreos.ovf", "disk.vmdk"]
     run("tar", "-xf", out, "-C", tmp_path)
     run("qemu-img", "compare", "-f", "raw", "-F", "vmdk", raw, tmp_path / "disk.vmdk")
+    assert libyal(pytest.importorskip("pyvmdk"), tmp_path / "disk.vmdk") == raw.read_bytes()
     root = ElementTree.parse(tmp_path / "coreos.ovf").getroot()
     file = root.find(f"{o('References')}/{o('File')}")
     disk = root.find(f"{o('DiskSection')}/{o('Disk')}")
