@@ -88,18 +88,23 @@ def make_image(
     ):
         stoppable = StoppableSource(source, stop)
         written = Packer(work.layer, packing, step).write(platform, disk, stoppable, temporary)
-    path = build.publish(temporary, name)
-    written = replace(written, path=path)
-    entry = image_entry(written, skip_compression=platform.skip_compression)
-    build.replace_image(platform.image_key, entry)
+    written = publish_image(build, platform, written, name)
     return Artifact(
         key=platform.image_key,
-        path=path,
+        path=written.path,
         size=written.size,
         sha256=written.sha256,
         seconds=time.monotonic() - started,
         cached=False,
     )
+
+
+def publish_image(build: BuildDir, platform: Platform, written: Written, name: str) -> Written:
+    """Give a platform's finished file its name in the build, and have meta.json list it."""
+    written = replace(written, path=build.publish(written.path, name))
+    entry = image_entry(written, skip_compression=platform.skip_compression)
+    build.replace_image(platform.image_key, entry)
+    return written
 
 
 def file_name(platform: Platform, disk: PlatformDisk) -> str:

@@ -12,14 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bootimg.atomic import write_whole
-from bootimg.build.artifacts import existing
+from bootimg.build.artifacts import existing, publish_image
 from bootimg.build.prepare import render_manifest
 from bootimg.build.request import Artifact
 from bootimg.build.work import Work
 from bootimg.builds.build import BuildDir
 from bootimg.builds.find import digest_of
 from bootimg.builds.layout import artifact_name
-from bootimg.builds.meta import image_entry
 from bootimg.cache import Cache
 from bootimg.events import Events
 from bootimg.formats.written import Written
@@ -92,11 +91,10 @@ def _collect(
     with events.step(platform.name, name, total=size) as step:
         sha256 = digest_of(found)
         step.advance(size)
-        path = build.publish(found, name)
-    build.meta.merge({"images": {platform.image_key: image_entry(Written(path, size, sha256))}})
+        written = publish_image(build, platform, Written(found, size, sha256), name)
     return Artifact(
         key=platform.image_key,
-        path=path,
+        path=written.path,
         size=size,
         sha256=sha256,
         seconds=time.monotonic() - started,

@@ -142,7 +142,8 @@ class Rule(StrEnum):
     ARTIFACT_DIGEST = ("artifact-digest", "build", Severity.ERROR,
         "it has the digest that meta.json says")
     UNCOMPRESSED_DIGEST = ("uncompressed-digest", "build", Severity.ERROR,
-        "what a compressed one holds has `uncompressed-sha256` and `-size`; no other has them")
+        "what a compressed one holds has `uncompressed-sha256` and `-size` (with `skip-compression` it need"
+        " not); no other has them")
     ARCHIVE_IMAGE = ("archive-image", "build", Severity.ERROR,
         "the archive holds the image of the recorded manifest, with the build's version")
     RECORD_UNREADABLE = ("record-unreadable", "build", Severity.ERROR,
