@@ -14,6 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.sizes import MIB, align_up
 
 GROUP = "bootimg.platforms"
 # What the import of a module, and making a Platform in it, are known to raise.
@@ -93,7 +94,8 @@ class Upload:
 class Platform:
     """What differs from one platform to the next.
 
-    `size` is a rule or a number of GiB, `sector_size` in bytes.  `format_options` are those of osbuild's
+    `size` is a rule or a number of GiB; whatever it is, the disk becomes a multiple of `size_multiple_mib`
+    MiB, as the cloud wants it.  `sector_size` is in bytes.  `format_options` are those of osbuild's
     org.osbuild.qemu stage for `disk_format`, `packaging_options` those of the packaging.  With
     `skip_compression` the artifact is compressed by its own format and stays as it is.  `consoles` is
     what is used where the layer's own platforms.json has nothing for this platform.
@@ -106,6 +108,7 @@ class Platform:
     suffix: str
     format_options: Mapping[str, str | bool] = field(default_factory=dict)
     size: DiskSize | int = DiskSize.LAYER
+    size_multiple_mib: int = 1
     sector_size: int = 512
     packaging: Packaging = Packaging.NONE
     packaging_options: Mapping[str, str] = field(default_factory=dict)
@@ -121,6 +124,21 @@ class Platform:
     def buildable(self) -> bool:
         """Whether bootimg makes what its images are made of; live media it does not make yet."""
         return self.packaging is not Packaging.BFB
+
+    def disk_mib(self, *, metal: int, layer: int) -> int:
+        """MiB of its disk, where the base disk needs `metal` MiB and the layer's disks have `layer`."""
+        match self.size:
+            case DiskSize.METAL:
+                wanted = metal
+            case DiskSize.LAYER:
+                wanted = layer
+            case gib:
+                wanted = gib * 1024
+        return align_up(wanted, self.size_multiple_mib)
+
+    def takes_size(self, size: int) -> bool:
+        """Whether its disks can have `size` bytes."""
+        return size % (self.size_multiple_mib * MIB) == 0
 
     @property
     def ignition_id(self) -> str:

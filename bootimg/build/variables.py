@@ -11,7 +11,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.facts import LayerFacts
 from bootimg.layer.image import Image
 from bootimg.layer.tree import Tree
-from bootimg.manifest.render import ContainerImage, Variables, disk_size_mib
+from bootimg.manifest.render import ContainerImage, Variables
 from bootimg.platform import DiskSize, Platform
 from bootimg.sizes import GIB, MIB, align_up, format_size
 
@@ -59,8 +59,8 @@ def disk_sizes_mib(request: Request, tree: Tree, facts: LayerFacts) -> tuple[int
     else:
         cloud = metal
     for platform in request.platforms:
-        size = disk_size_mib(platform, cloud)
-        if size is not None and size < metal:
+        size = platform.disk_mib(metal=metal, layer=cloud)
+        if size < metal:
             raise _too_small(platform, size, metal)
     return metal, cloud
 

@@ -12,6 +12,7 @@ from bootimg.builds.find import Build
 from bootimg.builds.layout import META
 from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
+from bootimg.checks.sizerules import packed_size_findings
 from bootimg.errors import BootimgError
 from bootimg.events import Events, Step
 from bootimg.formats.decompress import PlainReader
@@ -111,6 +112,7 @@ def _content(path: Path, key: str, entry: Json, step: Step) -> Iterator[Finding]
         message = f"{META} says {entry['sha256']}"
         yield finding(Rule.ARTIFACT_DIGEST, where, f"sha256 {written.sha256}", message)
     yield from _uncompressed(where, entry, written)
+    yield from packed_size_findings(key, path)
 
 
 def _read(path: Path, step: Step, *, packed: bool) -> Written:

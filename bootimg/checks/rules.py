@@ -84,6 +84,8 @@ class Rule(StrEnum):
         "the partitions are the architecture's: names, numbers, types; boot is 3, root is 4")
     PARTITION_SIZE = ("partition-size", "disk", Severity.WARNING,
         "they have the usual sizes: 1 MiB, 127 MiB, boot 384 MiB")
+    DISK_SIZE = ("disk-size", "disk, build", Severity.ERROR,
+        "a disk has a size that its platform takes: whole GiB for Google Cloud, whole MiB for others")
     DISK_TAIL = ("disk-tail", "disk", Severity.ERROR,
         "1 MiB is free behind the last partition: the first boot moves the backup table there")
     DISK_STAMP = ("disk-stamp", "disk", Severity.ERROR,

@@ -28,7 +28,7 @@ from bootimg.formats import Compressor, Packing
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
 from bootimg.platform import Platform, platforms
-from bootimg.sizes import MIB
+from bootimg.sizes import GIB, MIB
 from tests.unit import oci
 from tests.unit.disks import make_disk, run
 from tests.unit.manifests import of_every_platform
@@ -57,7 +57,13 @@ def put_layer(build: BuildDir, folder: Path) -> Layer:
     return open_layer(request(folder, arch=build.arch), Cache(folder / "cache"), EVENTS)
 
 
-def make(folder: Path, arch: Arch, names: set[str] | None = None, compressor: str = "none") -> Path:
+def make(
+    folder: Path,
+    arch: Arch,
+    names: set[str] | None = None,
+    compressor: str = "none",
+    size: int | None = None,
+) -> Path:
     """A build with the images of the platforms, written as a build writes them, from a small disk."""
     folder.mkdir(exist_ok=True)
     recipes = read_recipes(Manifest.from_json(of_every_platform(arch)))
@@ -71,7 +77,10 @@ def make(folder: Path, arch: Arch, names: set[str] | None = None, compressor: st
             packing = Packing(Compressor.NONE if platform.skip_compression else Compressor(compressor), 2)
             name = f"rhcos-{BUILD}-{file_name(platform, disk).partition(f'{BUILD}-')[2]}"
             name += packing.compressor.suffix
-            with Composite(raw, Patch(), 24 * MIB) as source, EVENTS.step(key, name) as step:
+            with (
+                Composite(raw, Patch(), size or platform.disk_mib(metal=24, layer=24) * MIB) as source,
+                EVENTS.step(key, name) as step,
+            ):
                 packer = Packer(layer, packing, step)
                 written = packer.write(platform, disk, source, build.scratch / name)
             publish_image(build, platform, written, name)
@@ -164,6 +173,11 @@ def test_what_an_older_version_took_apart_is_found_and_made_whole(
     assert images(path) == whole
     assert not plain.exists()
     assert faults(path) == []
+
+
+def test_a_disk_in_an_archive_has_a_size_that_google_takes(tmp_path: Path) -> None:
+    [found] = faults(make(tmp_path, Arch.X86_64, {"gcp"}, size=GIB + 4 * MIB))
+    assert found.startswith(f"disk-size: artifact gcp: {GIB + 4 * MIB} bytes")
 
 
 def change(path: Path, key: str, values: Json, whole: bool = False) -> None:

@@ -147,6 +147,20 @@ def test_the_size_asked_for_is_planned(request_: Request, read: Cache) -> None:
     assert make_plan(replace(request_, size=7 << 30), read).artifacts[1].virtual_size == 7 << 30
 
 
+@pytest.mark.parametrize(("size", "planned"), [
+    (None, [4 << 30, 4 << 30]),
+    (9 << 29, [9 << 29, 5 << 30]),
+    (5 << 30, [5 << 30, 5 << 30]),
+    ((5 << 30) + 1, [(5 << 30) + (1 << 20), 6 << 30]),
+])  # fmt: skip
+def test_google_s_disks_have_whole_gib(
+    request_: Request, read: Cache, size: int | None, planned: list[int]
+) -> None:
+    wanted = tuple(platform(name, Arch.X86_64) for name in ("qemu", "gcp"))
+    plan = make_plan(replace(request_, size=size, platforms=wanted), read)
+    assert [each.virtual_size for each in plan.artifacts[1:]] == planned
+
+
 def test_a_missing_kernel_is_refused_as_build_refuses_it(
     request_: Request, cache: Cache, tmp_path: Path
 ) -> None:
