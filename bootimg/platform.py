@@ -14,6 +14,11 @@ from importlib.metadata import EntryPoint, entry_points
 
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.ovf import Adapter as Adapter
+from bootimg.ovf import Controller as Controller
+from bootimg.ovf import Description
+from bootimg.ovf import Ovf as Ovf
+from bootimg.ovf import PowerVolume as PowerVolume
 from bootimg.sizes import MIB, align_up
 
 GROUP = "bootimg.platforms"
@@ -48,7 +53,7 @@ class Packaging(StrEnum):
     TAR_GZ = "tar.gz"
     """`disk.raw` in a sparse tar of the format oldgnu, compressed with gzip."""
     OVA = "ova"
-    """A tar of an OVF description and the disk."""
+    """A tar of an OVF description and the disk; the platform's `packaging_options` are that description."""
     OCIARCHIVE = "ociarchive"
     """A container image whose /disk holds the disk."""
     BFB = "bfb"
@@ -96,7 +101,7 @@ class Platform:
 
     `size` is a rule or a number of GiB; whatever it is, the disk becomes a multiple of `size_multiple_mib`
     MiB, as the cloud wants it.  `sector_size` is in bytes.  `format_options` are those of osbuild's
-    org.osbuild.qemu stage for `disk_format`, `packaging_options` those of the packaging.  With
+    org.osbuild.qemu stage for `disk_format`, `packaging_options` what an OVA says of the machine.  With
     `skip_compression` the artifact is compressed by its own format and stays as it is.  `consoles` is
     what is used where the layer's own platforms.json has nothing for this platform.
     """
@@ -111,7 +116,7 @@ class Platform:
     size_multiple_mib: int = 1
     sector_size: int = 512
     packaging: Packaging = Packaging.NONE
-    packaging_options: Mapping[str, str] = field(default_factory=dict)
+    packaging_options: Description | None = None
     skip_compression: bool = False
     consoles: Mapping[Arch, Console] = field(default_factory=dict)
     ignition_platform: str | None = None

@@ -22,11 +22,12 @@ from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
 from bootimg.events import Events
 from bootimg.formats import Packing, data_length
+from bootimg.formats.packagers import packager_of
 from bootimg.formats.written import Written
 from bootimg.layer.archive import write_ociarchive
 from bootimg.layer.platformsjson import PATH as PLATFORMS
 from bootimg.manifest.recipe import PlatformDisk
-from bootimg.platform import Console, Packaging, Platform
+from bootimg.platform import Console, Platform
 
 BOOT_PARTITION = 3
 
@@ -79,7 +80,7 @@ def make_image(
     """
     started = time.monotonic()
     build = work.build
-    name = f"{file_name(platform, disk)}{packing.compressor.suffix}"
+    name = f"{packager_of(platform).file_name(platform, disk)}{packing.compressor.suffix}"
     patch = platform_patch(base, platform, disk, work.layer, build.scratch)
     temporary = build.scratch / name
     with (
@@ -105,13 +106,6 @@ def publish_image(build: BuildDir, platform: Platform, written: Written, name: s
     entry = image_entry(written, skip_compression=platform.skip_compression)
     build.replace_image(platform.image_key, entry)
     return written
-
-
-def file_name(platform: Platform, disk: PlatformDisk) -> str:
-    """The artifact's file name, uncompressed; a recipe knows the disk in an OVA, not the OVA."""
-    if platform.packaging is not Packaging.OVA:
-        return disk.filename
-    return f"{disk.filename.removesuffix(f'.{disk.format}')}.{platform.suffix}"
 
 
 def platform_patch(

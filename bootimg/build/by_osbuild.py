@@ -21,6 +21,7 @@ from bootimg.builds.find import digest_of
 from bootimg.builds.layout import artifact_name
 from bootimg.cache import Cache
 from bootimg.events import Events
+from bootimg.formats.packagers import packager_of
 from bootimg.formats.written import Written
 from bootimg.manifest.model import Json
 from bootimg.manifest.render import canonical_json
@@ -86,7 +87,8 @@ def _collect(
     """Look at what was exported, digest it and give it its name in the build."""
     started = time.monotonic()
     found = exported_file(output, platform.name, name)
-    check_disk(found, platform.name, platform.disk_format, disk_size(document, platform.name))
+    if packager_of(platform).is_disk:
+        check_disk(found, platform.name, platform.disk_format, disk_size(document, platform.name))
     size = found.stat().st_size
     with events.step(platform.name, name, total=size) as step:
         sha256 = digest_of(found)

@@ -7,18 +7,19 @@ from pathlib import Path
 
 from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
-from bootimg.formats.gcptar import disk_size
-from bootimg.platform import Packaging, Platform, platforms
+from bootimg.formats.packagers import PACKAGERS
+from bootimg.platform import Platform, platforms
 
 
 def packed_size_findings(key: str, artifact: Path) -> Iterator[Finding]:
     """What is wrong with the size of the disk in an archive, `key` being the artifact's in meta.json.
 
-    A disk that is in none is opened by `verify --deep`.
+    A disk whose size the packaging does not tell is opened by `verify --deep`.
     """
     for platform in platforms().values():
-        if platform.image_key == key and platform.packaging is Packaging.TAR_GZ:
-            yield from _size(f"artifact {key}", [platform], disk_size(artifact))
+        if platform.image_key == key and platform.packaging in PACKAGERS:
+            size = PACKAGERS[platform.packaging].disk_size(artifact)
+            yield from _size(f"artifact {key}", [platform], size)
 
 
 def size_findings(ignition_id: str | None, size: int) -> Iterator[Finding]:

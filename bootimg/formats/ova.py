@@ -16,6 +16,7 @@ from bootimg.formats.compression import Compressor, Packing, open_output
 from bootimg.formats.ovf import Disk, Product
 from bootimg.formats.vmdk import GRAIN, check_options, write_stream
 from bootimg.formats.written import DigestingFile, Progress, Sink, Written, data_length
+from bootimg.ovf import PowerVolume
 from bootimg.sizes import MIB, align_up
 
 DESCRIPTOR = "coreos.ovf"
@@ -59,21 +60,23 @@ def copy_file(file: BinaryIO, sink: Sink) -> None:
         sink.write(data)
 
 
-def write_powervs(
+def write_power_volume(
     source: Source,
     out: Path,
+    description: PowerVolume,
     product: Product,
     disk_name: str,
     step: Step | None = None,
     packing: Packing | None = None,
 ) -> Written:
-    """PowerVS's `.ova.gz`: descriptor, meta file and the raw disk, sparse, in a gzipped tar; one pass."""
+    """An `.ova.gz`: descriptor, meta file and the raw disk, sparse, in a gzipped tar; one pass."""
     disk = Disk(file=disk_name, size=source.size, capacity=source.size)
     threads = (packing or Packing()).threads
     with open_output(out, Packing(Compressor.GZIP, threads)) as sink:
         dialect = sparsetar.Dialect.OLD_GNU
-        sparsetar.write_member(sink, DESCRIPTOR, appliances.powervs(disk, product), dialect)
-        sparsetar.write_member(sink, META, appliances.powervs_meta(disk), dialect)
+        text = appliances.power_volume(description, disk, product)
+        sparsetar.write_member(sink, DESCRIPTOR, text, dialect)
+        sparsetar.write_member(sink, META, appliances.power_volume_meta(description, disk), dialect)
         sparsetar.write_sparse(sink, disk_name, source, Progress(step, data_length(source)))
         sparsetar.end(sink)
         return sink.finish(out)

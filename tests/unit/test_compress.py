@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bootimg.arch import Arch
-from bootimg.build.artifacts import file_name, publish_image
+from bootimg.build.artifacts import publish_image
 from bootimg.build.compress import compress_images, each_build, uncompress_images
 from bootimg.build.packaging import Packer
 from bootimg.build.prepare import Layer, open_layer
@@ -25,6 +25,7 @@ from bootimg.disk.bootpatch import Patch
 from bootimg.disk.composite import Composite
 from bootimg.events import Events
 from bootimg.formats import Compressor, Packing
+from bootimg.formats.packagers import packager_of
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
 from bootimg.platform import Platform, platforms
@@ -45,10 +46,10 @@ def made_for(arch: Arch) -> dict[str, Platform]:
     return {each.image_key: each for each in platforms().values() if each.buildable and arch in each.arches}
 
 
-def put_layer(build: BuildDir, folder: Path) -> Layer:
+def put_layer(build: BuildDir, folder: Path, image_json: bytes) -> Layer:
     """The layer in the build and its archive; the layer, opened."""
     layout = oci.Layout(folder / "image")
-    layout.add([oci.bootable()], arch=build.arch.oci)
+    layout.add([oci.bootable(image_json=image_json)], arch=build.arch.oci)
     path = layout.archive(build.file(ociarchive_name("rhcos", BUILD, build.arch)))
     data = path.read_bytes()
     archive = {"path": path.name, "sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
@@ -63,19 +64,22 @@ def make(
     names: set[str] | None = None,
     compressor: str = "none",
     size: int | None = None,
+    image_json: bytes = b'{"size": 4}',
 ) -> Path:
     """A build with the images of the platforms, written as a build writes them, from a small disk."""
     folder.mkdir(exist_ok=True)
     recipes = read_recipes(Manifest.from_json(of_every_platform(arch)))
     raw = make_disk(folder / "raw", 24 * MIB, [(0, MIB), (17 * MIB, 70_000)])
     with open_build(folder / "builds", BUILD, arch) as build:
-        layer = put_layer(build, folder)
+        layer = put_layer(build, folder, image_json)
         for key, platform in made_for(arch).items():
             if names is not None and key not in names:
                 continue
             disk = recipes[platform.sector_size].platforms[platform.name]
             packing = Packing(Compressor.NONE if platform.skip_compression else Compressor(compressor), 2)
-            name = f"rhcos-{BUILD}-{file_name(platform, disk).partition(f'{BUILD}-')[2]}"
+            name = (
+                f"rhcos-{BUILD}-{packager_of(platform).file_name(platform, disk).partition(f'{BUILD}-')[2]}"
+            )
             name += packing.compressor.suffix
             with (
                 Composite(raw, Patch(), size or platform.disk_mib(metal=24, layer=24) * MIB) as source,
