@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bootimg.build.prepare import Layer
-from bootimg.disk.extents import Source
+from bootimg.disk.extents import FileSource, Source
 from bootimg.errors import BootimgError
 from bootimg.events import Step
 from bootimg.formats import Packing, Written
@@ -30,15 +30,28 @@ class Packer:
 
     def write(self, platform: Platform, disk: PlatformDisk, source: Source, out: Path) -> Written:
         """Write the artifact `out` of a platform's disk, as its recipe says."""
-        content = Content(
-            platform=platform,
-            disk=disk,
-            source=source,
-            arch=self.layer.image.arch,
-            product=product_of(self.layer),
-            layer_values=partial(layer_values, self.layer.facts.image_json),
-        )
+        content = content_of(self.layer, platform, disk, source)
         return packager_of(platform).write(content, out, self.step, self.packing)
+
+
+def content_of(layer: Layer, platform: Platform, disk: PlatformDisk, source: Source) -> Content:
+    """A platform's disk of a layer, to be wrapped."""
+    return Content(
+        platform=platform,
+        disk=disk,
+        source=source,
+        arch=layer.image.arch,
+        product=product_of(layer),
+        layer_values=partial(layer_values, layer.facts.image_json),
+    )
+
+
+def wrap_exported(layer: Layer, platform: Platform, exported: Path, out: Path) -> Path:
+    """The artifact of what osbuild exported for a platform: that itself, or `out`, around it."""
+    disk = PlatformDisk(platform.name, platform.ignition_id, None, None, exported.name, platform.disk_format,
+                        platform.format_options)  # fmt: skip
+    with FileSource(exported) as source:
+        return packager_of(platform).wrap(content_of(layer, platform, disk, source), exported, out)
 
 
 def product_of(layer: Layer) -> Product:

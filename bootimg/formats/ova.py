@@ -14,10 +14,10 @@ from bootimg.events import Step
 from bootimg.formats import appliances, sparsetar
 from bootimg.formats.compression import Compressor, Packing, open_output
 from bootimg.formats.ovf import Disk, Product
-from bootimg.formats.vmdk import GRAIN, check_options, write_stream
+from bootimg.formats.vmdk import capacity_of, check_options, write_stream
 from bootimg.formats.written import DigestingFile, Progress, Sink, Written, data_length
 from bootimg.ovf import PowerVolume
-from bootimg.sizes import MIB, align_up
+from bootimg.sizes import MIB
 
 DESCRIPTOR = "coreos.ovf"
 META = "coreos.meta"
@@ -42,15 +42,21 @@ def write_ova(
     with enough_space(out.parent, total), tempfile.TemporaryFile(dir=out.parent) as spool:
         with DigestingFile(spool) as file:
             write_stream(source, file, options, packing.threads, Progress(step, total))
-        capacity = align_up(source.size, GRAIN)
-        disk = Disk(file=VMDK, size=spool.seek(0, os.SEEK_END), capacity=capacity)
-        with open_output(out, packing, disk.size) as sink:
-            sparsetar.write_member(sink, DESCRIPTOR, describe(disk))
-            sink.write(sparsetar.member(VMDK, disk.size))
-            copy_file(spool, sink)
-            sink.write(sparsetar.padding(disk.size))
-            sparsetar.end(sink)
-            return sink.finish(out)
+        return wrap_vmdk(spool, out, describe, packing)
+
+
+def wrap_vmdk(
+    vmdk: BinaryIO, out: Path, describe: Callable[[Disk], bytes], packing: Packing | None = None
+) -> Written:
+    """The same OVA around a streamOptimized VMDK that is there."""
+    disk = Disk(file=VMDK, size=vmdk.seek(0, os.SEEK_END), capacity=capacity_of(vmdk))
+    with open_output(out, packing or Packing(), disk.size) as sink:
+        sparsetar.write_member(sink, DESCRIPTOR, describe(disk))
+        sink.write(sparsetar.member(VMDK, disk.size))
+        copy_file(vmdk, sink)
+        sink.write(sparsetar.padding(disk.size))
+        sparsetar.end(sink)
+        return sink.finish(out)
 
 
 def copy_file(file: BinaryIO, sink: Sink) -> None:

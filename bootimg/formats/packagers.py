@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from bootimg.arch import Arch
-from bootimg.disk.extents import Source
+from bootimg.disk.extents import FileSource, Source
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
 from bootimg.formats import Packing, Written, appliances, gcptar, write
 from bootimg.formats.ociarchive import write_ociarchive
-from bootimg.formats.ova import write_ova, write_power_volume
+from bootimg.formats.ova import wrap_vmdk, write_ova, write_power_volume
 from bootimg.formats.ovf import Disk, Product
 from bootimg.manifest.recipe import Package, PlatformDisk
 from bootimg.manifest.taken import unsupported
@@ -27,6 +27,8 @@ LayerValues = Callable[[Mapping[str, str | int | bool]], Mapping[str, str]]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """What is wrapped: a platform's disk, as its recipe has it, read from `source`.
+
+    Around a disk that osbuild made, `disk` and `source` are those of what it exported.
 
     `layer_values` gives the texts for keys of image.json, of which it gets the defaults.
     """
@@ -70,6 +72,12 @@ class Packager(Protocol):
     def write(self, content: Content, out: Path, step: Step, packing: Packing) -> Written:
         """Write the artifact `out`, whole or not at all."""
 
+    def exported_name(self, platform: Platform, name: str) -> str:
+        """What osbuild calls that which it exports for the artifact `name`."""
+
+    def wrap(self, content: Content, exported: Path, out: Path) -> Path:
+        """The artifact that becomes of what osbuild exported: that itself, or `out`."""
+
     def disk_size(self, artifact: Path) -> int | None:
         """The size of the disk in an artifact, in bytes; None where only opening the disk tells."""
 
@@ -85,6 +93,14 @@ class _Packager:
     def file_name(self, platform: Platform, disk: PlatformDisk) -> str:
         """The name that the recipe has."""
         return disk.filename
+
+    def exported_name(self, platform: Platform, name: str) -> str:
+        """The same."""
+        return name
+
+    def wrap(self, content: Content, exported: Path, out: Path) -> Path:
+        """It is wrapped already."""
+        return exported
 
     def disk_size(self, artifact: Path) -> int | None:
         """It is not told."""
@@ -160,27 +176,48 @@ class Ova(_Packager):
         self.check(content.platform)
         return DESCRIPTIONS[type(content.platform.packaging_options)].write(content, out, step, packing)
 
+    def exported_name(self, platform: Platform, name: str) -> str:
+        """The disk's."""
+        return f"{name.removesuffix(f'.{platform.suffix}')}.{platform.disk_format}"
+
+    def wrap(self, content: Content, exported: Path, out: Path) -> Path:
+        """osbuild makes the disk, and the OVA is ours."""
+        self.check(content.platform)
+        return DESCRIPTIONS[type(content.platform.packaging_options)].wrap(content, exported, out).path
+
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A kind of description: the format of the disk beside it, and how the OVA is written."""
+    """A kind of description: the format of the disk beside it, how the OVA is written, and around a disk."""
 
     disk_format: str
-    write: Callable[[Content, Path, Step, Packing], Written]
+    write: Callable[[Content, Path, Step | None, Packing | None], Written]
+    wrap: Callable[[Content, Path, Path], Written]
 
 
-def _machine(content: Content, out: Path, step: Step, packing: Packing) -> Written:
-    description, product = content.platform.packaging_options, content.product
+def _machine(content: Content, out: Path, step: Step | None, packing: Packing | None) -> Written:
+    options = content.disk.format_options
+    return write_ova(content.source, out, _describe(content), options, step, packing)
+
+
+def _wrap_machine(content: Content, exported: Path, out: Path) -> Written:
+    with exported.open("rb") as vmdk:
+        return wrap_vmdk(vmdk, out, _describe(content))
+
+
+def _describe(content: Content) -> Callable[[Disk], bytes]:
+    description = content.platform.packaging_options
     assert isinstance(description, Ovf)
     values = content.layer_values(description.layer_values)
-
-    def describe(disk: Disk) -> bytes:
-        return appliances.machine(description, disk, product, values)
-
-    return write_ova(content.source, out, describe, content.disk.format_options, step, packing)
+    return lambda disk: appliances.machine(description, disk, content.product, values)
 
 
-def _power_volume(content: Content, out: Path, step: Step, packing: Packing) -> Written:
+def _wrap_power_volume(content: Content, exported: Path, out: Path) -> Written:
+    with FileSource(exported) as source:
+        return _power_volume(replace(content, source=source), out, None, None)
+
+
+def _power_volume(content: Content, out: Path, step: Step | None, packing: Packing | None) -> Written:
     description, product = content.platform.packaging_options, content.product
     assert isinstance(description, PowerVolume)
     name = f"{product.name}-disk.raw"
@@ -188,8 +225,8 @@ def _power_volume(content: Content, out: Path, step: Step, packing: Packing) -> 
 
 
 DESCRIPTIONS: Mapping[type, Described] = {
-    Ovf: Described("vmdk", _machine),
-    PowerVolume: Described("raw", _power_volume),
+    Ovf: Described("vmdk", _machine, _wrap_machine),
+    PowerVolume: Described("raw", _power_volume, _wrap_power_volume),
 }
 PACKAGERS: Mapping[Packaging, Packager] = {
     Packaging.NONE: Bare(),
