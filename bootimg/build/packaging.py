@@ -13,7 +13,8 @@ from bootimg.errors import BootimgError
 from bootimg.events import Step
 from bootimg.formats import Packing, Written
 from bootimg.formats.ovf import Product
-from bootimg.formats.packagers import Content, packager_of
+from bootimg.formats.packager import Content
+from bootimg.formats.packagers import packager_of
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
 from bootimg.layer.imagejson import ImageJson
 from bootimg.manifest.recipe import PlatformDisk

@@ -227,6 +227,15 @@ def test_what_is_kept_counts_for_less_space(request_: Request, cache: Cache, rea
     assert made["builds"] == inspect(request_.reference, request_.arch).size
 
 
+def test_a_disk_that_waits_for_its_size_to_be_known_is_there_twice(request_: Request, read: Cache) -> None:
+    needs = {}
+    for name in ("openstack", "vmware", "kubevirt"):
+        plan = make_plan(replace(request_, platforms=(platform(name, Arch.X86_64),)), read)
+        needs[name] = next(each.need for each in plan.spaces if each.purpose == "builds")
+    archive = inspect(request_.reference, request_.arch).size
+    assert needs["vmware"] == needs["kubevirt"] == 2 * (needs["openstack"] - archive) + archive
+
+
 def test_a_file_system_must_hold_all_that_goes_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage(1000, 0, 1000))
