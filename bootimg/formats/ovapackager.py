@@ -1,4 +1,4 @@
-"""OVAs: what each kind of description that a plugin can have makes of a disk."""
+"""OVAs, by the kind of description that the platform's plugin has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What it is to wrap a platform's disk in something; `packagers` has the ways by their packaging."""
+"""The protocol of packagers, which wrap a platform's disk; `packagers` has one for each packaging."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ LayerValues = Callable[[Mapping[str, str | int | bool]], Mapping[str, str]]
 class Content:
     """What is wrapped: a platform's disk, as its recipe has it, read from `source`.
 
-    Around a disk that osbuild made, `disk` and `source` are those of what it exported.
-
-    `layer_values` gives the texts for keys of image.json, of which it gets the defaults.
+    Where osbuild made the disk, `disk` and `source` are of the file that it exported.  `layer_values` takes
+    keys of image.json with their defaults and returns the layer's values as texts.
     """
 
     platform: Platform
@@ -69,10 +68,10 @@ class Packager(Protocol):
         """Write the artifact `out`, whole or not at all."""
 
     def exported_name(self, platform: Platform, name: str) -> str:
-        """What osbuild calls that which it exports for the artifact `name`."""
+        """The name of the file that osbuild exports for the artifact `name`."""
 
     def wrap(self, content: Content, exported: Path, out: Path) -> Path:
-        """The artifact that becomes of what osbuild exported: that itself, or `out`."""
+        """The artifact made of the file that osbuild exported: that file, or `out` around it."""
 
     def disk_size(self, artifact: Path) -> int | None:
         """The size of the disk in an artifact, in bytes; None where only opening the disk tells."""
