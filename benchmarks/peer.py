@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bootimg.platform import DiskSize, Packaging, Platform
-from bootimg.sizes import GIB
+from bootimg.sizes import MIB
 
 _EDIT = """
 set -e
@@ -48,8 +48,8 @@ class Peer:
         identity = f"disk.raw?offset={self.boot}"
         commands = [["cp", "--sparse=always", "--no-preserve=mode", str(self.base), "disk.raw"]]
         if platform.size is not DiskSize.METAL:
-            size = self.size if platform.size is DiskSize.LAYER else int(platform.size) * GIB
-            commands.append(["truncate", "-s", str(size), "disk.raw"])
+            size = platform.disk_mib(metal=0, layer=self.size // MIB)
+            commands.append(["truncate", "-s", f"{size}M", "disk.raw"])
         commands.append(["/bin/sh", "-c", _EDIT, "sh", identity, platform.ignition_id])
         commands += [convert_command(platform), ["sha256sum", "out"]]
         if not platform.skip_compression:

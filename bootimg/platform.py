@@ -14,6 +14,12 @@ from importlib.metadata import EntryPoint, entry_points
 
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.ovf import Adapter as Adapter
+from bootimg.ovf import Controller as Controller
+from bootimg.ovf import Description
+from bootimg.ovf import Ovf as Ovf
+from bootimg.ovf import PowerVolume as PowerVolume
+from bootimg.sizes import MIB, align_up
 
 GROUP = "bootimg.platforms"
 # What the import of a module, and making a Platform in it, are known to raise.
@@ -47,7 +53,7 @@ class Packaging(StrEnum):
     TAR_GZ = "tar.gz"
     """`disk.raw` in a sparse tar of the format oldgnu, compressed with gzip."""
     OVA = "ova"
-    """A tar of an OVF description and the disk."""
+    """A tar of an OVF description and the disk; the platform's `packaging_options` are that description."""
     OCIARCHIVE = "ociarchive"
     """A container image whose /disk holds the disk."""
     BFB = "bfb"
@@ -93,8 +99,9 @@ class Upload:
 class Platform:
     """What differs from one platform to the next.
 
-    `size` is a rule or a number of GiB, `sector_size` in bytes.  `format_options` are those of osbuild's
-    org.osbuild.qemu stage for `disk_format`, `packaging_options` those of the packaging.  With
+    `size` is a rule or a number of GiB; whatever it is, the disk becomes a multiple of `size_multiple_mib`
+    MiB, as the cloud wants it.  `sector_size` is in bytes.  `format_options` are those of osbuild's
+    org.osbuild.qemu stage for `disk_format`, `packaging_options` what an OVA says of the machine.  With
     `skip_compression` the artifact is compressed by its own format and stays as it is.  `consoles` is
     what is used where the layer's own platforms.json has nothing for this platform.
     """
@@ -106,9 +113,10 @@ class Platform:
     suffix: str
     format_options: Mapping[str, str | bool] = field(default_factory=dict)
     size: DiskSize | int = DiskSize.LAYER
+    size_multiple_mib: int = 1
     sector_size: int = 512
     packaging: Packaging = Packaging.NONE
-    packaging_options: Mapping[str, str] = field(default_factory=dict)
+    packaging_options: Description | None = None
     skip_compression: bool = False
     consoles: Mapping[Arch, Console] = field(default_factory=dict)
     ignition_platform: str | None = None
@@ -121,6 +129,21 @@ class Platform:
     def buildable(self) -> bool:
         """Whether bootimg makes what its images are made of; live media it does not make yet."""
         return self.packaging is not Packaging.BFB
+
+    def disk_mib(self, *, metal: int, layer: int) -> int:
+        """MiB of its disk, where the base disk needs `metal` MiB and the layer's disks have `layer`."""
+        match self.size:
+            case DiskSize.METAL:
+                wanted = metal
+            case DiskSize.LAYER:
+                wanted = layer
+            case gib:
+                wanted = gib * 1024
+        return align_up(wanted, self.size_multiple_mib)
+
+    def takes_size(self, size: int) -> bool:
+        """Whether its disks can have `size` bytes."""
+        return size % (self.size_multiple_mib * MIB) == 0
 
     @property
     def ignition_id(self) -> str:

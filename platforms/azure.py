@@ -1,4 +1,7 @@
-"""Microsoft Azure; GRUB's output is copied to the serial console, so it gets no commands."""
+"""Microsoft Azure; GRUB's output is copied to the serial console, so it gets no commands.
+
+It takes disks of whole MiB.
+"""
 
 from bootimg.arch import Arch
 from bootimg.platform import Console, Extension, Platform, Upload, UploadForm
@@ -12,6 +15,7 @@ PLATFORM = Platform(
     disk_format="vpc",
     suffix="vhd",
     format_options={"subformat": "fixed", "force_size": True},
+    size_multiple_mib=1,
     consoles={
         Arch.X86_64: Console((), SERIAL_LAST),
         Arch.AARCH64: Console((), ("console=tty0", "console=ttyAMA0,115200n8")),

@@ -1,4 +1,4 @@
-"""Azure Stack Hub."""
+"""Azure Stack Hub, which takes disks of whole MiB as Azure does."""
 
 from bootimg.arch import Arch
 from bootimg.platform import Platform
@@ -10,4 +10,5 @@ PLATFORM = Platform(
     disk_format="vpc",
     suffix="vhd",
     format_options={"subformat": "fixed", "force_size": True},
+    size_multiple_mib=1,
 )

@@ -1,4 +1,4 @@
-"""Google Compute Engine, which imports a tar with one file called disk.raw."""
+"""Google Compute Engine, which imports a tar with one file called disk.raw, of whole GiB."""
 
 from bootimg.arch import Arch
 from bootimg.platform import Console, Packaging, Platform, Upload, UploadForm
@@ -11,6 +11,7 @@ PLATFORM = Platform(
     arches=frozenset({Arch.X86_64, Arch.AARCH64}),
     disk_format="raw",
     suffix="tar.gz",
+    size_multiple_mib=1024,
     packaging=Packaging.TAR_GZ,
     skip_compression=True,
     consoles={

@@ -1,7 +1,7 @@
 """IBM Power Virtual Server: an OVA with a raw disk, which says 120 GiB."""
 
 from bootimg.arch import Arch
-from bootimg.platform import Packaging, Platform, Upload, UploadForm
+from bootimg.platform import Packaging, Platform, PowerVolume, Upload, UploadForm
 
 PLATFORM = Platform(
     name="powervs",
@@ -10,7 +10,7 @@ PLATFORM = Platform(
     disk_format="raw",
     suffix="ova.gz",
     packaging=Packaging.OVA,
-    packaging_options={"ovf": "powervs"},
+    packaging_options=PowerVolume(os_id=79, os_type="rhel", architecture="ppc64le", capacity_gib=120),
     skip_compression=True,
     uploads=(Upload("powervs", UploadForm.REGION_OBJECTS),),
 )

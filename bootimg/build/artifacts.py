@@ -23,11 +23,12 @@ from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
 from bootimg.events import Events
 from bootimg.formats import Packing, data_length
+from bootimg.formats.packagers import packager_of
 from bootimg.formats.written import Written
 from bootimg.layer.archive import write_ociarchive
 from bootimg.layer.platformsjson import PATH as PLATFORMS
 from bootimg.manifest.recipe import PlatformDisk
-from bootimg.platform import Console, Packaging, Platform
+from bootimg.platform import Console, Platform
 
 BOOT_PARTITION = 3
 
@@ -82,7 +83,7 @@ def make_image(
     build = work.build
     if assumed := assumption(platform, work.layer.facts.image_json):
         work.events.message(assumed)
-    name = f"{file_name(platform, disk)}{packing.compressor.suffix}"
+    name = f"{packager_of(platform).file_name(platform, disk)}{packing.compressor.suffix}"
     patch = platform_patch(base, platform, disk, work.layer, build.scratch)
     temporary = build.scratch / name
     with (
@@ -91,13 +92,10 @@ def make_image(
     ):
         stoppable = StoppableSource(source, stop)
         written = Packer(work.layer, packing, step).write(platform, disk, stoppable, temporary)
-    path = build.publish(temporary, name)
-    written = replace(written, path=path)
-    entry = image_entry(written, skip_compression=platform.skip_compression)
-    build.replace_image(platform.image_key, entry)
+    written = publish_image(build, platform, written, name)
     return Artifact(
         key=platform.image_key,
-        path=path,
+        path=written.path,
         size=written.size,
         sha256=written.sha256,
         seconds=time.monotonic() - started,
@@ -105,11 +103,12 @@ def make_image(
     )
 
 
-def file_name(platform: Platform, disk: PlatformDisk) -> str:
-    """The artifact's file name, uncompressed; a recipe knows the disk in an OVA, not the OVA."""
-    if platform.packaging is not Packaging.OVA:
-        return disk.filename
-    return f"{disk.filename.removesuffix(f'.{disk.format}')}.{platform.suffix}"
+def publish_image(build: BuildDir, platform: Platform, written: Written, name: str) -> Written:
+    """Give a platform's finished file its name in the build, and have meta.json list it."""
+    written = replace(written, path=build.publish(written.path, name))
+    entry = image_entry(written, skip_compression=platform.skip_compression)
+    build.replace_image(platform.image_key, entry)
+    return written
 
 
 def platform_patch(

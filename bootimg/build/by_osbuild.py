@@ -12,16 +12,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bootimg.atomic import write_whole
-from bootimg.build.artifacts import existing
+from bootimg.build.artifacts import existing, publish_image
+from bootimg.build.packaging import wrap_exported
 from bootimg.build.prepare import render_manifest
 from bootimg.build.request import Artifact
 from bootimg.build.work import Work
 from bootimg.builds.build import BuildDir
 from bootimg.builds.find import digest_of
 from bootimg.builds.layout import artifact_name
-from bootimg.builds.meta import image_entry
 from bootimg.cache import Cache
 from bootimg.events import Events
+from bootimg.formats.packagers import packager_of
 from bootimg.formats.written import Written
 from bootimg.manifest.model import Json
 from bootimg.manifest.render import canonical_json
@@ -50,7 +51,7 @@ def images_by_osbuild(work: Work, archive: Artifact) -> None:
         else:
             with work.journal.step(platform.name):
                 name = artifact_name(layer.facts.osname, build.id, platform.name, build.arch, platform.suffix)
-                artifact = _collect(document, platform, name, build, output, work.events)
+                artifact = _collect(work, document, platform, name, output)
         progress.artifacts.append(artifact)
         progress.done(platform.name, artifact.path)
 
@@ -81,22 +82,21 @@ def _run(
         step.result(f"{len(wanted)} exported; log: {log}")
 
 
-def _collect(
-    document: Json, platform: Platform, name: str, build: BuildDir, output: Path, events: Events
-) -> Artifact:
-    """Look at what was exported, digest it and give it its name in the build."""
-    started = time.monotonic()
-    found = exported_file(output, platform.name, name)
-    check_disk(found, platform.name, platform.disk_format, disk_size(document, platform.name))
+def _collect(work: Work, document: Json, platform: Platform, name: str, output: Path) -> Artifact:
+    """Look at what was exported, wrap and digest it, and give it its name in the build."""
+    started, build, packager = time.monotonic(), work.build, packager_of(platform)
+    found = exported_file(output, platform.name, packager.exported_name(platform, name))
+    if packager.is_disk or found.name != name:
+        check_disk(found, platform.name, platform.disk_format, disk_size(document, platform.name))
+    found = wrap_exported(work.layer, platform, found, build.scratch / name)
     size = found.stat().st_size
-    with events.step(platform.name, name, total=size) as step:
+    with work.events.step(platform.name, name, total=size) as step:
         sha256 = digest_of(found)
         step.advance(size)
-        path = build.publish(found, name)
-    build.meta.merge({"images": {platform.image_key: image_entry(Written(path, size, sha256))}})
+        written = publish_image(build, platform, Written(found, size, sha256), name)
     return Artifact(
         key=platform.image_key,
-        path=path,
+        path=written.path,
         size=size,
         sha256=sha256,
         seconds=time.monotonic() - started,

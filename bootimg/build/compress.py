@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,12 @@ from bootimg.arch import Arch
 from bootimg.build.again import compressors_of
 from bootimg.build.request import Artifact
 from bootimg.builds.build import BuildDir, open_build
+from bootimg.builds.compressed import (
+    lost_compressor,
+    says_uncompressed,
+    stays_as_it_is,
+    uncompressed_name,
+)
 from bootimg.builds.find import Build, find_builds, require_digest
 from bootimg.builds.meta import image_entry
 from bootimg.builds.names import require_free
@@ -43,25 +49,28 @@ def each_build(builds: Path, which: str, arch: Arch | None, work: Work) -> list[
 def compress_images(folder: BuildDir, wanted: Compressor | None, events: Events) -> Iterator[Artifact]:
     """Compress what is not compressed yet and may be; yields the artifacts that changed.
 
+    Where an older version has uncompressed what is compressed by its own format, it is made whole again.
+
     An image whose file is not what meta.json says is `artifact-damaged`, and stays as it is.
     """
     layer = compressors_of(_build(folder))
     for key, platform, entry in _disks(folder):
-        compressor = layer.of(platform, wanted)
-        if entry.get("skip-compression") or "uncompressed-sha256" in entry or compressor is Compressor.NONE:
+        if stays_as_it_is(entry) or says_uncompressed(entry):
             continue
-        name = f"{entry['path']}{compressor.suffix}"
-        yield _change(folder, key, entry, name, Packing(compressor), events)
+        lost = lost_compressor(platform, entry)
+        compressor = lost or layer.of(platform, wanted)
+        if compressor is not Compressor.NONE:
+            name = f"{entry['path']}{compressor.suffix}"
+            job = _Job(key, entry, name, Packing(compressor), skip_compression=lost is not None)
+            yield _change(folder, job, events)
 
 
 def uncompress_images(folder: BuildDir, events: Events) -> Iterator[Artifact]:
     """Uncompress what `compress_images`, a build or coreos-assembler has compressed; the same errors."""
-    suffixes = tuple(compressor.suffix for compressor in Compressor if compressor.suffix)
-    for key, _, entry in _disks(folder):
-        path = str(entry["path"])
-        if "uncompressed-sha256" in entry and path.endswith(suffixes):
-            name = path.rpartition(".")[0]
-            yield _change(folder, key, entry, name, Packing(), events)
+    for key, platform, entry in _disks(folder):
+        name = uncompressed_name(platform, entry)
+        if name is not None:
+            yield _change(folder, _Job(key, entry, name, Packing()), events)
 
 
 def _disks(folder: BuildDir) -> Iterator[tuple[str, Platform, Mapping[str, Any]]]:
@@ -78,19 +87,28 @@ def _build(folder: BuildDir) -> Build:
     return Build(folder.id, folder.arch, folder.path, folder.meta.read())
 
 
-def _change(
-    folder: BuildDir, key: str, entry: Mapping[str, Any], name: str, packing: Packing, events: Events
-) -> Artifact:
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """An image by its key and entry, and what becomes of it: a file `name`, packed so."""
+
+    key: str
+    entry: Mapping[str, Any]
+    name: str
+    packing: Packing
+    skip_compression: bool = False
+
+
+def _change(folder: BuildDir, job: _Job, events: Events) -> Artifact:
     started = time.monotonic()
-    require_free(name, key, _build(folder).images, str(folder.path))
-    source, temporary = folder.file(str(entry["path"])), folder.scratch / name
-    work = _uncompressed if packing.compressor is Compressor.NONE else _compressed
-    with events.step(key, name, total=source.stat().st_size) as step:
-        written = work(source, entry, temporary, packing, step)
-    written = replace(written, path=folder.publish(temporary, name))
-    folder.replace_image(key, image_entry(written))
+    require_free(job.name, job.key, _build(folder).images, str(folder.path))
+    source, temporary = folder.file(str(job.entry["path"])), folder.scratch / job.name
+    work = _uncompressed if job.packing.compressor is Compressor.NONE else _compressed
+    with events.step(job.key, job.name, total=source.stat().st_size) as step:
+        written = work(source, job.entry, temporary, job.packing, step)
+    written = replace(written, path=folder.publish(temporary, job.name))
+    folder.replace_image(job.key, image_entry(written, skip_compression=job.skip_compression))
     return Artifact(
-        key=key,
+        key=job.key,
         path=written.path,
         size=written.size,
         sha256=written.sha256,

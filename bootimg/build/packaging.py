@@ -1,27 +1,25 @@
-"""How a platform's disk becomes the file that its cloud takes: converted, and wrapped in something."""
+"""What the packagers need of a layer: the names of its appliances, and what its image.json says of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bootimg.build.prepare import Layer
-from bootimg.disk.extents import Source
-from bootimg.errors import BootimgError, ExitCode
+from bootimg.disk.extents import FileSource, Source
+from bootimg.errors import BootimgError
 from bootimg.events import Step
-from bootimg.formats import Packing, Written, appliances, write
-from bootimg.formats.appliances import VmwareFacts
-from bootimg.formats.ociarchive import write_ociarchive
-from bootimg.formats.ova import write_ova, write_powervs
-from bootimg.formats.ovf import Disk, Product
+from bootimg.formats import Packing, Written
+from bootimg.formats.ovf import Product
+from bootimg.formats.packager import Content
+from bootimg.formats.packagers import packager_of
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
 from bootimg.layer.imagejson import ImageJson
 from bootimg.manifest.recipe import PlatformDisk
-from bootimg.manifest.taken import unsupported
-from bootimg.platform import Packaging, Platform
-
-_LEVEL = 9
+from bootimg.platform import Ovf, Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,50 +32,28 @@ class Packer:
 
     def write(self, platform: Platform, disk: PlatformDisk, source: Source, out: Path) -> Written:
         """Write the artifact `out` of a platform's disk, as its recipe says."""
-        package = disk.package
-        if package is not None and package.kind is Packaging.TAR_GZ:
-            # The writer has one way to deflate; a recipe that wants another is not followed in silence.
-            if package.level != _LEVEL:
-                raise unsupported("org.osbuild.gzip", f"level: {package.level}")
-            return write("gcp", source, out, {}, self.step, self.packing)
-        if package is not None:
-            if package.architecture != self.layer.image.arch.oci:
-                raise unsupported("org.osbuild.oci-archive", f"architecture: {package.architecture}")
-            return write_ociarchive(
-                source,
-                out,
-                disk_name=package.member.rpartition("/")[2],
-                arch=self.layer.image.arch,
-                labels=package.labels or {},
-                step=self.step,
-                packing=self.packing,
-            )
-        if platform.packaging is Packaging.OVA:
-            return self._ova(platform, disk, source, out)
-        return write(disk.format, source, out, disk.format_options, self.step, self.packing)
+        content = content_of(self.layer, platform, disk, source)
+        return packager_of(platform).write(content, out, self.step, self.packing)
 
-    def _ova(self, platform: Platform, disk: PlatformDisk, source: Source, out: Path) -> Written:
-        product = product_of(self.layer)
-        kind = platform.packaging_options.get("ovf")
-        if kind == "powervs":
-            name = f"{self.layer.facts.osname}-{self.layer.facts.version}-disk.raw"
-            return write_powervs(source, out, product, name, self.step, self.packing)
-        return write_ova(
-            source, out, self._descriptor(kind, product), disk.format_options, self.step, self.packing
-        )
 
-    def _descriptor(self, kind: str | None, product: Product) -> Callable[[Disk], bytes]:
-        if kind == "vmware":
-            facts = vmware_facts(self.layer.facts.image_json)
-            return lambda disk: appliances.vmware(disk, product, facts)
-        if kind == "virtualbox":
-            return lambda disk: appliances.virtualbox(disk, product)
-        raise BootimgError(
-            "ovf-unknown",
-            f"there is no OVF description called {kind}",
-            hint="a platform's packaging_options name one: `ovf` is vmware, virtualbox or powervs",
-            exit_code=ExitCode.USAGE,
-        )
+def content_of(layer: Layer, platform: Platform, disk: PlatformDisk, source: Source) -> Content:
+    """A platform's disk of a layer, to be wrapped."""
+    return Content(
+        platform=platform,
+        disk=disk,
+        source=source,
+        arch=layer.image.arch,
+        product=product_of(layer),
+        layer_values=partial(layer_values, layer.facts.image_json),
+    )
+
+
+def wrap_exported(layer: Layer, platform: Platform, exported: Path, out: Path) -> Path:
+    """The artifact of what osbuild exported for a platform: that itself, or `out`, around it."""
+    disk = PlatformDisk(platform.name, platform.ignition_id, None, None, exported.name, platform.disk_format,
+                        platform.format_options)  # fmt: skip
+    with FileSource(exported) as source:
+        return packager_of(platform).wrap(content_of(layer, platform, disk, source), exported, out)
 
 
 def product_of(layer: Layer) -> Product:
@@ -92,29 +68,30 @@ def product_of(layer: Layer) -> Product:
 
 
 def assumption(platform: Platform, image_json: ImageJson) -> str | None:
-    """What an artifact says that nobody has said of the layer, for people; None where there is nothing."""
-    if platform.packaging_options.get("ovf") != "vmware" or "vmware-secure-boot" in image_json.others:
-        return None
-    facts = vmware_facts(image_json)
-    return (
-        f"{platform.name}: /{IMAGE_JSON} has no vmware-secure-boot, so Secure Boot is off in the OVA"
-        f" (hardware version {facts.hw_version}, guest {facts.os_type})"
-    )
+    """What an artifact has by default because image.json does not set it, as a sentence; None if nothing."""
+    options = platform.packaging_options
+    values = options.layer_values if isinstance(options, Ovf) else {}
+    unset = [f"{key} ({json.dumps(value)} is used)" for key, value in values.items()
+             if key not in image_json.others]  # fmt: skip
+    return f"{platform.name}: /{IMAGE_JSON} does not set {', '.join(unset)}" if unset else None
 
 
-def vmware_facts(image_json: ImageJson) -> VmwareFacts:
-    """image.json's `vmware-*`, with RHEL CoreOS's values where it has none."""
-    others = image_json.others
-    facts = VmwareFacts(
-        hw_version=others.get("vmware-hw-version", 15),
-        os_type=others.get("vmware-os-type", "rhel8_64Guest"),
-        secure_boot=others.get("vmware-secure-boot", False),
+def layer_values(image_json: ImageJson, defaults: Mapping[str, str | int | bool]) -> dict[str, str]:
+    """As texts, image.json's values for the keys of `defaults`, which hold where it has none."""
+    found = {key: image_json.others.get(key, default) for key, default in defaults.items()}
+    for key, value in found.items():
+        # To Python, true is an integer.
+        if type(value) is not type(defaults[key]):
+            raise _malformed(key, type(defaults[key]))
+    return {
+        key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in found.items()
+    }
+
+
+def _malformed(key: str, kind: type) -> BootimgError:
+    wanted = {bool: "true or false", int: "a number"}.get(kind, "a string")
+    return BootimgError(
+        "image-json-malformed",
+        f"/{IMAGE_JSON} of the image is not what it should be: {key} has a value of another type",
+        hint=f"{key} is {wanted}",
     )
-    kinds = (type(facts.hw_version), type(facts.os_type), type(facts.secure_boot))
-    if kinds != (int, str, bool):
-        raise BootimgError(
-            "image-json-malformed",
-            f"/{IMAGE_JSON} of the image is not what it should be: a vmware- key has a value of another type",
-            hint="vmware-hw-version is a number, vmware-os-type a string, vmware-secure-boot true or false",
-        )
-    return facts

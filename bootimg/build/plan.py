@@ -33,6 +33,7 @@ from bootimg.checks.system import system_of_image
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.formats import Compressor
+from bootimg.formats.packagers import spools
 from bootimg.layer.blobs import BlobStore
 from bootimg.layer.facts import version_of
 from bootimg.layer.fetch import inspect
@@ -282,7 +283,8 @@ class _Survey:
             in_cache += 0 if tree and tool_tree_path(tree, self.cache).exists() else files
         base = next((each for each in self.bases.values() if each), None)
         used = _used(base.path) if base and not self.by_osbuild else disk
-        in_builds = len(self.wanted) * used + (0 if self._has("ostree") else self.image.size)
+        in_builds = sum(used * (2 if spools(each) else 1) for each in self.wanted)
+        in_builds += 0 if self._has("ostree") else self.image.size
         return (
             Space("cache", self.cache.root, in_cache),
             Space("builds", self.request.builds.absolute(), in_builds),

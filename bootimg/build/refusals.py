@@ -8,6 +8,7 @@ from bootimg.arch import Arch
 from bootimg.build.request import Builder, Request
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
+from bootimg.formats.packagers import packager_of
 from bootimg.layer.facts import version_of
 from bootimg.layer.fetch import inspect
 from bootimg.layer.image import Image
@@ -39,7 +40,7 @@ def _refuse_foreign(arch: Arch) -> None:
 
 
 def refuse_unbuildable(platforms: Iterable[Platform]) -> None:
-    """Refuse platforms that are declared, but whose images are made of what bootimg does not make yet."""
+    """Refuse platforms whose images are made of live media, or wrapped in a way that is not known."""
     for platform in platforms:
         if not platform.buildable:
             raise BootimgError(
@@ -49,6 +50,7 @@ def refuse_unbuildable(platforms: Iterable[Platform]) -> None:
                 hint=f"leave {platform.name} out, or build it with coreos-assembler",
                 exit_code=ExitCode.USAGE,
             )
+        packager_of(platform)
 
 
 def refuse_other_stream(request: Request, image: Image) -> None:

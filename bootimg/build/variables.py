@@ -20,7 +20,7 @@ from bootimg.layer.image import Image
 from bootimg.layer.imagename import imgref_without_spare_tag, name_fault, without_spare_tag
 from bootimg.layer.reference import shipped_name
 from bootimg.layer.tree import Tree
-from bootimg.manifest.render import ContainerImage, Variables, disk_size_mib
+from bootimg.manifest.render import ContainerImage, Variables
 from bootimg.platform import DiskSize, Platform
 from bootimg.sizes import GIB, MIB, align_up, format_size
 
@@ -81,8 +81,8 @@ def disk_sizes_mib(request: Request, tree: Tree, facts: LayerFacts) -> tuple[int
     else:
         cloud = metal
     for platform in request.platforms:
-        size = disk_size_mib(platform, cloud)
-        if size is not None and size < metal:
+        size = platform.disk_mib(metal=metal, layer=cloud)
+        if size < metal:
             raise _too_small(platform, size, metal)
     return metal, cloud
 

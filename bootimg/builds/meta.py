@@ -85,14 +85,20 @@ def _source(labels: Mapping[str, str]) -> Json:
 
 
 def image_entry(written: Written, *, skip_compression: bool = False) -> Json:
-    """An artifact's entry under `images`."""
+    """An artifact's entry under `images`.
+
+    With `skip_compression` its own format may be compressed: that is nothing that could be undone, so the
+    entry does not say what would come out.
+    """
     entry: Json = {"path": written.path.name, "sha256": written.sha256, "size": written.size}
+    if skip_compression:
+        return entry | {"skip-compression": True}
     if written.uncompressed_sha256 is not None:
         entry |= {
             "uncompressed-sha256": written.uncompressed_sha256,
             "uncompressed-size": written.uncompressed_size,
         }
-    return entry | {"skip-compression": True} if skip_compression else entry
+    return entry
 
 
 def rfc3339(moment: datetime) -> str:

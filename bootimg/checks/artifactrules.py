@@ -7,18 +7,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bootimg.builds.compressed import lost_compressor, says_uncompressed, stays_as_it_is
 from bootimg.builds.find import Build
 from bootimg.builds.index import read_index
 from bootimg.builds.layout import META
 from bootimg.builds.policy import removed_by_policy
 from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
+from bootimg.checks.sizerules import packed_size_findings
 from bootimg.errors import BootimgError
 from bootimg.events import Events, Step
 from bootimg.formats.decompress import PlainReader
 from bootimg.formats.written import Written
 from bootimg.layer.entry import MAX_NAME
 from bootimg.layer.fetch import inspect
+from bootimg.platform import platforms
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PACKED = (".gz", ".xz", ".zst")
@@ -38,7 +41,7 @@ def artifact_findings(build: Build, events: Events) -> list[Finding]:
         wrong = [*_entry(key, entry, names)]
         found += wrong
         if not any(each.rule in (Rule.META_SCHEMA, Rule.ARTIFACT_PATH) for each in wrong):
-            found += _name(build, key, entry["path"])
+            found += [*_name(build, key, entry["path"]), *_whole(key, entry)]
             usable[key] = entry
     removed = removed_by_policy(_index(build), build.id)
     usable = {
@@ -90,6 +93,13 @@ def _name(build: Build, key: str, path: str) -> Iterator[Finding]:
         yield finding(Rule.ARTIFACT_NAME, f"artifact {key}", path, message)
 
 
+def _whole(key: str, entry: Json) -> Iterator[Finding]:
+    for platform in platforms().values():
+        if platform.image_key == key and lost_compressor(platform, entry):
+            message = f"{platform.name} takes a {platform.suffix}: `bootimg compress` makes it one again"
+            yield finding(Rule.ARTIFACT_NAME, f"artifact {key}", entry["path"], message)
+
+
 def _size(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
 
@@ -102,7 +112,7 @@ def _content(path: Path, key: str, entry: Json, step: Step) -> Iterator[Finding]
     if entry.get("size") not in (None, size):
         message = f"{META} says {entry['size']}"
         yield finding(Rule.ARTIFACT_SIZE, where, f"{size} bytes", message)
-    packed = path.suffix in _PACKED and not entry.get("skip-compression")
+    packed = path.suffix in _PACKED and (not stays_as_it_is(entry) or says_uncompressed(entry))
     try:
         written = _read(path, step, packed=packed)
     except OSError as error:
@@ -119,6 +129,7 @@ def _content(path: Path, key: str, entry: Json, step: Step) -> Iterator[Finding]
         message = f"{META} says {entry['sha256']}"
         yield finding(Rule.ARTIFACT_DIGEST, where, f"sha256 {written.sha256}", message)
     yield from _uncompressed(where, entry, written)
+    yield from packed_size_findings(key, path)
 
 
 def _read(path: Path, step: Step, *, packed: bool) -> Written:

@@ -12,6 +12,7 @@ from bootimg.checks.findings import Finding, finding
 from bootimg.checks.image import system_findings
 from bootimg.checks.purity import Purity
 from bootimg.checks.rules import Rule
+from bootimg.checks.sizerules import size_findings
 from bootimg.checks.system import System
 from bootimg.checks.tablerules import layout_of, table_findings
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH
@@ -50,6 +51,7 @@ def disk_findings(
     findings = [*table_findings(found, layout)]
     if found["boot"] is not None:
         findings += boot_findings(found["boot"], layout.arch)
+        findings += size_findings(found["boot"]["ignition-platform"], found["virtual-size"])
     if found["root"] is not None:
         findings += _root(found["root"], root_image(folder), folder, mode, allow, name or disk.name)
     return findings

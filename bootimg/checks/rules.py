@@ -84,6 +84,8 @@ class Rule(StrEnum):
         "the partitions are the architecture's: names, numbers, types; boot is 3, root is 4")
     PARTITION_SIZE = ("partition-size", "disk", Severity.WARNING,
         "they have the usual sizes: 1 MiB, 127 MiB, boot 384 MiB")
+    DISK_SIZE = ("disk-size", "disk, build", Severity.ERROR,
+        "a disk has a size that its platform takes: whole GiB for Google Cloud, whole MiB for others")
     DISK_TAIL = ("disk-tail", "disk", Severity.ERROR,
         "1 MiB is free behind the last partition: the first boot moves the backup table there")
     DISK_STAMP = ("disk-stamp", "disk", Severity.ERROR,
@@ -144,7 +146,8 @@ class Rule(StrEnum):
     ARTIFACT_DIGEST = ("artifact-digest", "build", Severity.ERROR,
         "it has the digest that meta.json says")
     UNCOMPRESSED_DIGEST = ("uncompressed-digest", "build", Severity.ERROR,
-        "what a compressed one holds has `uncompressed-sha256` and `-size`; no other has them")
+        "what a compressed one holds has `uncompressed-sha256` and `-size` (with `skip-compression` it need"
+        " not); no other has them")
     ARCHIVE_IMAGE = ("archive-image", "build", Severity.ERROR,
         "the archive holds the image of the recorded manifest, with the build's version")
     RECORD_UNREADABLE = ("record-unreadable", "build", Severity.ERROR,

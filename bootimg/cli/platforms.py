@@ -43,6 +43,7 @@ def _entry(platform: Platform) -> dict[str, object]:
         "suffix": platform.suffix,
         "packaging": str(platform.packaging),
         "size": platform.size if isinstance(platform.size, int) else str(platform.size),
+        "size-multiple": platform.size_multiple_mib,
         "sector-size": platform.sector_size,
         "skip-compression": platform.skip_compression,
         "ignition-platform": platform.ignition_id,

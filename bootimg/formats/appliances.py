@@ -1,136 +1,110 @@
-"""The descriptors of the three platforms that take OVAs: VMware, VirtualBox and IBM PowerVS.
-
-What hardware each asks for is a fixed part of these artifacts: coreos-assembler made the same.
-"""
+"""The descriptors in OVAs, made from what the platform's plugin says of the machine."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from xml.etree.ElementTree import Element, SubElement
 
 from bootimg.formats import ovf
 from bootimg.formats.ovf import Disk, Product, o
+from bootimg.ovf import NAME, Controller, Ovf, PowerVolume
 from bootimg.sizes import GIB
 
-_POWERVS_CAPACITY = 120 * GIB
-_RHEL_64, _LINUX_64, _POWER = "80", "100", "79"
+_CONTROLLERS = {Controller.SCSI: ("SCSI", "6"), Controller.SATA: ("SATA", "20")}
+_CONTROLLER, _DISK, _ADAPTER = "3", "4", "5"
+"""Their InstanceIDs; processors and memory have 1 and 2."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VmwareFacts:
-    """image.json's `vmware-hw-version`, `vmware-os-type` and `vmware-secure-boot`."""
-
-    hw_version: int
-    os_type: str
-    secure_boot: bool
+def machine(description: Ovf, disk: Disk, product: Product, layer_values: Mapping[str, str]) -> bytes:
+    """The descriptor of a machine; `layer_values` has a text for each that the description lists."""
+    return _Machine(description, product, layer_values).document(disk)
 
 
-def vmware(disk: Disk, product: Product, facts: VmwareFacts) -> bytes:
-    """UEFI, a paravirtual SCSI disk, vmxnet3, and properties for Ignition's config."""
-    root = ovf.envelope(disk, ovf.STREAM_OPTIMIZED)
-    ovf.add_network(root, "VM Network")
-    system = ovf.add_system(root, "image", product.name)
-    ovf.add_section(
-        system, "OperatingSystemSection", "The installed operating system",
-        {o("id"): _RHEL_64, f"{{{ovf.VMW}}}osType": facts.os_type},
-    )  # fmt: skip
-    transport = {o("transport"): "com.vmware.guestInfo"}
-    hardware = ovf.add_hardware(system, f"vmx-{facts.hw_version}", "image", transport)
-    ovf.add_item(hardware, Address="0", Description="SCSI controller", ElementName="SCSI Controller 0",
-                 InstanceID="3", ResourceSubType="VirtualSCSI", ResourceType="6")  # fmt: skip
-    ovf.add_item(hardware, AddressOnParent="0", ElementName="Hard disk 0", HostResource="ovf:/disk/disk1",
-                 InstanceID="4", Parent="3", ResourceType="17")  # fmt: skip
-    ovf.add_item(hardware, AddressOnParent="7", AutomaticAllocation="true", Connection="VM Network",
-                 Description="vmxnet3 network adapter", ElementName="Network adapter 1", InstanceID="5",
-                 ResourceSubType="VmxNet3", ResourceType="10")  # fmt: skip
-    _configure(hardware, "firmware", "efi")
-    _configure(hardware, "bootOptions.efiSecureBootEnabled", str(facts.secure_boot).lower())
-    section = ovf.add_product(system, product)
-    _property(section, "guestinfo.ignition.config.data", "Ignition config")
-    _property(section, "guestinfo.ignition.config.data.encoding", "Encoding of the Ignition config")
-    return ovf.serialize(root)
+class _Machine:
+    """The parts of a descriptor, with the description's names in braces replaced."""
+
+    def __init__(self, description: Ovf, product: Product, layer_values: Mapping[str, str]) -> None:
+        self._is, self._product = description, product
+        self._values = {
+            **layer_values,
+            "name": product.name,
+            "version": product.version,
+            "machine-id": ovf.machine_id(product, "machine"),
+            "disk-id": ovf.machine_id(product, "disk"),
+        }
+
+    def document(self, disk: Disk) -> bytes:
+        root = ovf.envelope(disk, ovf.STREAM_OPTIMIZED)
+        for described in root.iter(o("Disk")):
+            described.attrib.update(self._attributes(self._is.disk_attributes))
+        ovf.add_network(root, self._is.network)
+        identifier = self._text(self._is.identifier)
+        system = ovf.add_system(root, identifier, self._product.name)
+        attributes = {o("id"): str(self._is.os_id), **self._attributes(self._is.os_attributes)}
+        section = ovf.add_section(
+            system, "OperatingSystemSection", "The installed operating system", attributes
+        )
+        self._add(section, self._is.os_xml)
+        self._hardware(system, identifier)
+        self._add(system, self._is.machine_xml)
+        self._properties(ovf.add_product(system, self._product))
+        return ovf.serialize(root, self._is.namespaces)
+
+    def _hardware(self, system: Element, identifier: str) -> None:
+        machine = self._is
+        transport = {o("transport"): machine.transport} if machine.transport else {}
+        hardware = ovf.add_hardware(system, self._text(machine.family), identifier, transport)
+        ovf.add_processors(hardware, machine.cpus, machine.memory_mib)
+        bus, kind = _CONTROLLERS[machine.controller]
+        ovf.add_item(hardware, Address="0", Description=f"{bus} controller",
+                     ElementName=f"{bus} Controller 0", InstanceID=_CONTROLLER,
+                     ResourceSubType=machine.controller.value, ResourceType=kind)  # fmt: skip
+        ovf.add_item(hardware, AddressOnParent="0", ElementName="Hard disk 0", InstanceID=_DISK,
+                     HostResource=machine.disk_resource, Parent=_CONTROLLER, ResourceType="17")  # fmt: skip
+        self._adapter(hardware)
+        for key, value in machine.settings.items():
+            attributes = {"ovf:required": "false", "vmw:key": key, "vmw:value": value}
+            SubElement(hardware, f"{{{ovf.VMW}}}Config", self._attributes(attributes))
+
+    def _adapter(self, hardware: Element) -> None:
+        adapter = self._is.adapter
+        optional = {
+            "AddressOnParent": None if adapter.address is None else str(adapter.address),
+            "Description": adapter.description,
+        }
+        given = {key: value for key, value in optional.items() if value is not None}
+        ovf.add_item(hardware, AutomaticAllocation="true", Connection=self._is.network,
+                     ElementName="Network adapter 1", InstanceID=_ADAPTER, ResourceSubType=adapter.kind,
+                     ResourceType="10", **given)  # fmt: skip
+
+    def _properties(self, section: Element) -> None:
+        for key, label in self._is.properties.items():
+            attributes = {o("key"): key, o("type"): "string", o("userConfigurable"): "true", o("value"): ""}
+            element = SubElement(section, o("Property"), attributes)
+            SubElement(element, o("Label")).text = label
+            SubElement(element, o("Description")).text = f"{label}, given to the guest as {key}"
+
+    def _add(self, parent: Element, xml: str) -> None:
+        for made in self._is.elements(xml):
+            for each in made.iter():
+                each.text = None if each.text is None else self._text(each.text)
+                each.attrib.update({name: self._text(value) for name, value in each.items()})
+            parent.append(made)
+
+    def _attributes(self, attributes: Mapping[str, str]) -> dict[str, str]:
+        return {self._is.qualified(name): self._text(value) for name, value in attributes.items()}
+
+    def _text(self, text: str) -> str:
+        return NAME.sub(lambda found: self._values[found[1]], text)
 
 
-def _configure(hardware: Element, key: str, value: str) -> None:
-    vmw = f"{{{ovf.VMW}}}"
-    attributes = {o("required"): "false", f"{vmw}key": key, f"{vmw}value": value}
-    SubElement(hardware, f"{vmw}Config", attributes)
-
-
-def _property(section: Element, key: str, label: str) -> None:
-    attributes = {o("key"): key, o("type"): "string", o("userConfigurable"): "true", o("value"): ""}
-    element = SubElement(section, o("Property"), attributes)
-    SubElement(element, o("Label")).text = label
-    SubElement(element, o("Description")).text = f"{label}, given to the guest as {key}"
-
-
-def virtualbox(disk: Disk, product: Product) -> bytes:
-    """EFI, a SATA disk, a network behind NAT; with a part in VirtualBox's own terms."""
-    root = ovf.envelope(disk, ovf.STREAM_OPTIMIZED)
-    described = root.find(f"{o('DiskSection')}/{o('Disk')}")
-    if described is not None:
-        described.set(f"{{{ovf.VBOX}}}uuid", ovf.machine_id(product, "disk"))
-    ovf.add_network(root, "NAT")
-    system = ovf.add_system(root, product.name, product.name)
-    kind = ovf.add_section(
-        system, "OperatingSystemSection", "The installed operating system", {o("id"): _LINUX_64}
-    )
-    SubElement(kind, f"{{{ovf.VBOX}}}OSType", {o("required"): "false"}).text = _VIRTUALBOX_OS
-    hardware = ovf.add_hardware(system, "virtualbox-2.2", product.name)
-    ovf.add_item(hardware, Address="0", Description="SATA controller", ElementName="SATA Controller 0",
-                 InstanceID="3", ResourceSubType="AHCI", ResourceType="20")  # fmt: skip
-    ovf.add_item(hardware, AddressOnParent="0", ElementName="Hard disk 0", HostResource="/disk/disk1",
-                 InstanceID="4", Parent="3", ResourceType="17")  # fmt: skip
-    ovf.add_item(hardware, AutomaticAllocation="true", Connection="NAT", ElementName="Network adapter 1",
-                 InstanceID="5", ResourceSubType="E1000", ResourceType="10")  # fmt: skip
-    _virtualbox_machine(system, product)
-    ovf.add_product(system, product)
-    return ovf.serialize(root)
-
-
-_VIRTUALBOX_OS = "Fedora_64"
-_MACHINE: tuple[tuple[str, dict[str, str]], ...] = (
-    ("CPU", {"count": str(ovf.CPUS)}),
-    ("Memory", {"RAMSize": str(ovf.MEMORY_MIB)}),
-    ("Firmware", {"type": "EFI"}),
-    ("Display", {"controller": "VMSVGA", "VRAMSize": "36"}),
-)
-
-
-def _virtualbox_machine(system: Element, product: Product) -> None:
-    def vbox(name: str) -> str:
-        return f"{{{ovf.VBOX}}}{name}"
-
-    attributes = {
-        o("required"): "false",
-        "version": "1.16-linux",
-        "uuid": f"{{{ovf.machine_id(product, 'machine')}}}",
-        "name": product.name,
-        "OSType": _VIRTUALBOX_OS,
-    }
-    machine = SubElement(system, vbox("Machine"), attributes)
-    SubElement(machine, o("Info")).text = "The machine in VirtualBox's format"
-    hardware = SubElement(machine, o("Hardware"))
-    for name, values in _MACHINE:
-        SubElement(hardware, o(name), values)
-    SubElement(SubElement(hardware, o("BIOS")), o("IOAPIC"), {"enabled": "true"})
-    adapter = {"slot": "0", "enabled": "true", "type": "virtio"}
-    SubElement(SubElement(SubElement(hardware, o("Network")), o("Adapter"), adapter), o("NAT"))
-    controller = {"name": "AHCI", "type": "AHCI", "PortCount": "1", "useHostIOCache": "false"}
-    controllers = SubElement(machine, o("StorageControllers"))
-    storage = SubElement(controllers, o("StorageController"), controller | {"Bootable": "true"})
-    device = {"type": "HardDisk", "hotpluggable": "false", "port": "0", "device": "0"}
-    image = {"uuid": f"{{{ovf.machine_id(product, 'disk')}}}"}
-    SubElement(SubElement(storage, o("AttachedDevice"), device), o("Image"), image)
-
-
-def powervs(disk: Disk, product: Product) -> bytes:
-    """A collection of one system with one disk, which PowerVS makes 120 GiB large.
+def power_volume(description: PowerVolume, disk: Disk, product: Product) -> bytes:
+    """A collection of one system with one disk.
 
     File and disk have attributes without a namespace, as in the appliances PowerVS itself exports.
     """
-    disk = Disk(file=disk.file, size=disk.size, capacity=max(_POWERVS_CAPACITY, disk.capacity))
-    root = ovf.envelope(disk, None)
+    capacity = max(description.capacity_gib * GIB, disk.capacity)
+    root = ovf.envelope(Disk(file=disk.file, size=disk.size, capacity=capacity), None)
     for element in (*root.iter(o("File")), *root.iter(o("Disk"))):
         attributes = {name.removeprefix(o("")): value for name, value in element.items()}
         element.attrib.clear()
@@ -138,9 +112,10 @@ def powervs(disk: Disk, product: Product) -> bytes:
     collection = ovf.add_section(root, "VirtualSystemCollection", product.product, {o("id"): "vsc0"})
     SubElement(collection, o("Name")).text = product.name
     system = ovf.add_system(collection, "vs0", product.name)
-    kind = ovf.add_section(system, "OperatingSystemSection", product.product, {o("id"): _POWER})
+    attributes = {o("id"): str(description.os_id)}
+    kind = ovf.add_section(system, "OperatingSystemSection", product.product, attributes)
     SubElement(kind, o("Description")).text = f"{product.product} {product.version}"
-    SubElement(kind, f"{{{ovf.PVC}}}architecture").text = "ppc64le"
+    SubElement(kind, f"{{{ovf.PVC}}}architecture").text = description.architecture
     hardware = ovf.add_section(system, "VirtualHardwareSection", "Storage")
     item = ovf.add_item(hardware, Description=disk.file, ElementName=disk.file,
                         HostResource="ovf:/disk/disk1", InstanceID="1", ResourceType="17")  # fmt: skip
@@ -148,7 +123,12 @@ def powervs(disk: Disk, product: Product) -> bytes:
     return ovf.serialize(root)
 
 
-def powervs_meta(disk: Disk) -> bytes:
+def power_volume_meta(description: PowerVolume, disk: Disk) -> bytes:
     """The file beside the descriptor that names the volume to boot from."""
-    lines = ("os-type = rhel", "architecture = ppc64le", f"vol1-file = {disk.file}", "vol1-type = boot")
+    lines = (
+        f"os-type = {description.os_type}",
+        f"architecture = {description.architecture}",
+        f"vol1-file = {disk.file}",
+        "vol1-type = boot",
+    )
     return "\n".join([*lines, ""]).encode()

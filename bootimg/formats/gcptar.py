@@ -7,12 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from bootimg.disk.extents import Source
+from bootimg.errors import BootimgError
 from bootimg.events import Step
 from bootimg.formats import sparsetar
 from bootimg.formats.compression import Compressor, Packing, open_output
+from bootimg.formats.decompress import PlainReader
 from bootimg.formats.written import Progress, Written, data_length, refuse_options
 
 MEMBER = "disk.raw"
+
+
+def disk_size(path: Path) -> int | None:
+    """The size in bytes of the disk in such an archive; None where it does not begin with `disk.raw`."""
+    try:
+        with PlainReader(path) as reader:
+            return sparsetar.member_size(next(iter(reader), b"")[: sparsetar.BLOCK], MEMBER)
+    except BootimgError as error:
+        if error.id != "compressed-file-damaged":
+            raise
+        return None
 
 
 def write_gcp(

@@ -1,5 +1,6 @@
 """gzip as one member, compressed block by block on threads (RFC 1952; joined members are refused by
-coreos-installer).  Each block ends with a sync flush and may refer to the 32 KiB in front of it.
+coreos-installer).  Each block ends with a sync flush and may refer to the 32 KiB in front of it, but none
+refers to a block of zeros, and that to none: whether zeros are written or skipped changes no byte.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Self
 
 from isal import isal_zlib
 
+from bootimg.disk.extents import is_zero
 from bootimg.formats import deflate
 from bootimg.formats.crc import crc32_zeros
 from bootimg.formats.parallel import InOrder
@@ -70,10 +72,16 @@ class GzipCodec:
         self._pending += data
         whole = len(self._pending) // BLOCK * BLOCK
         for at in range(0, whole, BLOCK):
-            block = bytes(self._pending[at : at + BLOCK])
-            self._blocks.submit(deflate.raw, block, self._before)
-            self._before = block[-_WINDOW:]
+            self._block(bytes(self._pending[at : at + BLOCK]))
         del self._pending[:whole]
+
+    def _block(self, data: bytes) -> None:
+        if is_zero(data):
+            self._blocks.put(_zero_block())
+            self._before = b""
+        else:
+            self._blocks.submit(deflate.raw, data, self._before)
+            self._before = data[-_WINDOW:]
 
 
 @cache

@@ -14,9 +14,10 @@ from bootimg.events import Step
 from bootimg.formats import appliances, sparsetar
 from bootimg.formats.compression import Compressor, Packing, open_output
 from bootimg.formats.ovf import Disk, Product
-from bootimg.formats.vmdk import GRAIN, check_options, write_stream
+from bootimg.formats.vmdk import capacity_of, check_options, write_stream
 from bootimg.formats.written import DigestingFile, Progress, Sink, Written, data_length
-from bootimg.sizes import MIB, align_up
+from bootimg.ovf import PowerVolume
+from bootimg.sizes import MIB
 
 DESCRIPTOR = "coreos.ovf"
 META = "coreos.meta"
@@ -41,15 +42,21 @@ def write_ova(
     with enough_space(out.parent, total), tempfile.TemporaryFile(dir=out.parent) as spool:
         with DigestingFile(spool) as file:
             write_stream(source, file, options, packing.threads, Progress(step, total))
-        capacity = align_up(source.size, GRAIN)
-        disk = Disk(file=VMDK, size=spool.seek(0, os.SEEK_END), capacity=capacity)
-        with open_output(out, packing, disk.size) as sink:
-            sparsetar.write_member(sink, DESCRIPTOR, describe(disk))
-            sink.write(sparsetar.member(VMDK, disk.size))
-            copy_file(spool, sink)
-            sink.write(sparsetar.padding(disk.size))
-            sparsetar.end(sink)
-            return sink.finish(out)
+        return wrap_vmdk(spool, out, describe, packing)
+
+
+def wrap_vmdk(
+    vmdk: BinaryIO, out: Path, describe: Callable[[Disk], bytes], packing: Packing | None = None
+) -> Written:
+    """The same OVA around a streamOptimized VMDK that is there."""
+    disk = Disk(file=VMDK, size=vmdk.seek(0, os.SEEK_END), capacity=capacity_of(vmdk))
+    with open_output(out, packing or Packing(), disk.size) as sink:
+        sparsetar.write_member(sink, DESCRIPTOR, describe(disk))
+        sink.write(sparsetar.member(VMDK, disk.size))
+        copy_file(vmdk, sink)
+        sink.write(sparsetar.padding(disk.size))
+        sparsetar.end(sink)
+        return sink.finish(out)
 
 
 def copy_file(file: BinaryIO, sink: Sink) -> None:
@@ -59,21 +66,23 @@ def copy_file(file: BinaryIO, sink: Sink) -> None:
         sink.write(data)
 
 
-def write_powervs(
+def write_power_volume(
     source: Source,
     out: Path,
+    description: PowerVolume,
     product: Product,
     disk_name: str,
     step: Step | None = None,
     packing: Packing | None = None,
 ) -> Written:
-    """PowerVS's `.ova.gz`: descriptor, meta file and the raw disk, sparse, in a gzipped tar; one pass."""
+    """An `.ova.gz`: descriptor, meta file and the raw disk, sparse, in a gzipped tar; one pass."""
     disk = Disk(file=disk_name, size=source.size, capacity=source.size)
     threads = (packing or Packing()).threads
     with open_output(out, Packing(Compressor.GZIP, threads)) as sink:
         dialect = sparsetar.Dialect.OLD_GNU
-        sparsetar.write_member(sink, DESCRIPTOR, appliances.powervs(disk, product), dialect)
-        sparsetar.write_member(sink, META, appliances.powervs_meta(disk), dialect)
+        text = appliances.power_volume(description, disk, product)
+        sparsetar.write_member(sink, DESCRIPTOR, text, dialect)
+        sparsetar.write_member(sink, META, appliances.power_volume_meta(description, disk), dialect)
         sparsetar.write_sparse(sink, disk_name, source, Progress(step, data_length(source)))
         sparsetar.end(sink)
         return sink.finish(out)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-OVF = "http://schemas.dmtf.org/ovf/envelope/1"
+from bootimg.ovf import NAMESPACES
+
+OVF, VMW = NAMESPACES["ovf"], NAMESPACES["vmw"]
 _CIM = "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_"
 RASD = f"{_CIM}ResourceAllocationSettingData"
 VSSD = f"{_CIM}VirtualSystemSettingData"
-VMW = "http://www.vmware.com/schema/ovf"
-VBOX = "http://www.virtualbox.org/ovf/machine"
 PVC = "ibmpvc"
 STREAM_OPTIMIZED = "http://www.vmware.com/interfaces/specifications/vmdk.html#streamOptimized"
-_PREFIXES = {"ovf": OVF, "rasd": RASD, "vssd": VSSD, "vmw": VMW, "vbox": VBOX}
-CPUS, MEMORY_MIB = 2, 4096
+_PREFIXES: Mapping[str, str] = {**NAMESPACES, "rasd": RASD, "vssd": VSSD}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +88,7 @@ def add_system(root: Element, identifier: str, name: str) -> Element:
 def add_hardware(
     system: Element, kind: str, identifier: str, attributes: Mapping[str, str] | None = None
 ) -> Element:
-    """The hardware section of the family `kind` with processors and memory."""
+    """The hardware section of the family `kind`, with nothing in it yet."""
     hardware = add_section(system, "VirtualHardwareSection", "Virtual hardware", attributes)
     family = SubElement(hardware, o("System"))
     for key, value in (
@@ -98,13 +98,17 @@ def add_hardware(
         ("VirtualSystemType", kind),
     ):
         SubElement(family, f"{{{VSSD}}}{key}").text = value
-    add_item(hardware, AllocationUnits="hertz * 10^6", Description="Number of virtual CPUs",
-             ElementName=f"{CPUS} virtual CPUs", InstanceID="1", ResourceType="3",
-             VirtualQuantity=str(CPUS))  # fmt: skip
-    add_item(hardware, AllocationUnits="byte * 2^20", Description="Memory size",
-             ElementName=f"{MEMORY_MIB} MiB of memory", InstanceID="2", ResourceType="4",
-             VirtualQuantity=str(MEMORY_MIB))  # fmt: skip
     return hardware
+
+
+def add_processors(hardware: Element, cpus: int, memory_mib: int) -> None:
+    """Processors and memory, the first two items."""
+    add_item(hardware, AllocationUnits="hertz * 10^6", Description="Number of virtual CPUs",
+             ElementName=f"{cpus} virtual CPUs", InstanceID="1", ResourceType="3",
+             VirtualQuantity=str(cpus))  # fmt: skip
+    add_item(hardware, AllocationUnits="byte * 2^20", Description="Memory size",
+             ElementName=f"{memory_mib} MiB of memory", InstanceID="2", ResourceType="4",
+             VirtualQuantity=str(memory_mib))  # fmt: skip
 
 
 def add_item(hardware: Element, **fields: str) -> Element:
@@ -127,9 +131,9 @@ def add_product(system: Element, product: Product) -> Element:
     return section
 
 
-def serialize(root: Element) -> bytes:
-    """The document as UTF-8."""
-    for prefix, namespace in _PREFIXES.items():
+def serialize(root: Element, namespaces: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    """The document as UTF-8; `namespaces` are a vendor's by their prefixes."""
+    for prefix, namespace in {**_PREFIXES, **namespaces}.items():
         ElementTree.register_namespace(prefix, namespace)
     ElementTree.indent(root)
     document: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)

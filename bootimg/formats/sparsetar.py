@@ -6,6 +6,7 @@ between them is not in the archive.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from enum import Enum
 
@@ -113,6 +114,20 @@ def _sparse_header(name: str, size: int, regions: Sequence[Region]) -> Iterable[
 
 def _map(regions: Iterable[Region], places: int) -> bytes:
     return b"".join(_number(value) for region in regions for value in region).ljust(places * 24, b"\0")
+
+
+def member_size(block: bytes, name: str) -> int | None:
+    """The size, unpacked, of the member `name` whose header is this block; None where it is not one."""
+    if len(block) < BLOCK or block[:100].rstrip(b"\0") != name.encode():
+        return None
+    return _value(block[483:495] if block[156:157] == b"S" else block[124:136])
+
+
+def _value(field: bytes) -> int | None:
+    if field[0] == 0x80:
+        return int.from_bytes(field[1:], "big")
+    digits = field.rstrip(b"\0 ")
+    return int(digits, 8) if re.fullmatch(rb"[0-7]+", digits) else None
 
 
 def _octal(value: int, width: int) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from bootimg.disk.extents import Source
 from bootimg.events import Step
@@ -25,6 +26,7 @@ _GRAIN_SECTORS = GRAIN // _SECTOR
 _TABLE = 512
 _OVERHEAD = 128
 _HEADER = struct.Struct("<4sIIQQQQIQQQB4sH")
+_MAGIC = b"KDMV"
 _FLAGS = 1 | 1 << 16 | 1 << 17
 _AT_END = (1 << 64) - 1
 _DEFLATE = 1
@@ -84,6 +86,15 @@ def write_stream(
     progress.finish()
 
 
+def capacity_of(vmdk: BinaryIO) -> int:
+    """The size of the disk in a VMDK, in bytes, from its header."""
+    vmdk.seek(0)
+    magic, _, _, sectors = struct.unpack("<4sIIQ", vmdk.read(20))
+    if magic != _MAGIC:
+        raise ValueError("no VMDK")
+    return int(sectors) * _SECTOR
+
+
 class _Tables:
     """Writes grains as they come, and a table after the last grain that is in it."""
 
@@ -131,7 +142,7 @@ def _pad(data: bytes) -> bytes:
 
 def _header(capacity: int, directory: int) -> bytes:
     return _pad(_HEADER.pack(
-        b"KDMV", 3, _FLAGS, capacity, _GRAIN_SECTORS, 1, _OVERHEAD - 1, _TABLE, 0, directory, _OVERHEAD,
+        _MAGIC, 3, _FLAGS, capacity, _GRAIN_SECTORS, 1, _OVERHEAD - 1, _TABLE, 0, directory, _OVERHEAD,
         0, b"\n \r\n", _DEFLATE,
     ))  # fmt: skip
 
@@ -148,7 +159,13 @@ def _descriptor(source: Source, capacity: int, options: Mapping[str, str | bool]
         f"CID={content:08x}",
         "parentCID=ffffffff",
         'createType="streamOptimized"',
+        "",
+        "# Extent description",
         f'RW {capacity} SPARSE "disk.vmdk"',
+        "",
+        "# The Disk Data Base",
+        "#DDB",
+        "",
         f'ddb.virtualHWVersion = "{6 if options.get("compat6", False) else 4}"',
         f'ddb.geometry.cylinders = "{min(cylinders, 16383) if adapter == "ide" else cylinders}"',
         f'ddb.geometry.heads = "{heads}"',

@@ -130,15 +130,11 @@ def _of_base(sector_size: int) -> Json:
     return {"sector_size": sector_size, "base_image": BASES[sector_size]}
 
 
-def disk_size_mib(platform: Platform, layer_mib: int) -> int | None:
-    """MiB of a platform's disk where the layer's are `layer_mib`; None is as large as the base disk."""
-    match platform.size:
-        case DiskSize.METAL:
-            return None
-        case DiskSize.LAYER:
-            return layer_mib
-        case gib:
-            return gib * 1024
+def _grown_mib(platform: Platform, variables: Variables) -> int:
+    """MiB that a platform's disk is enlarged to; 0 where it stays as large as the base disk."""
+    metal = variables.metal_image_size_mb
+    found = platform.disk_mib(metal=metal, layer=variables.cloud_image_size_mb)
+    return 0 if platform.size is DiskSize.METAL and found == metal else found
 
 
 def _of_platform(platform: Platform, variables: Variables) -> Json:
@@ -146,7 +142,7 @@ def _of_platform(platform: Platform, variables: Variables) -> Json:
     return {
         **_of_base(platform.sector_size),
         "packaging": str(platform.packaging),
-        "disk_size_mb": disk_size_mib(platform, variables.cloud_image_size_mb) or 0,
+        "disk_size_mb": _grown_mib(platform, variables),
         "disk_suffix": platform.suffix if bare else platform.disk_format,
         "packed_reference": {f"name:{platform.name}-disk": {"file": "disk.tar"}},
         "platform": platform.name,

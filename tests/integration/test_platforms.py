@@ -199,7 +199,7 @@ def test_compress_and_uncompress_are_each_other_s_reverse(
     everything: Built, layer: Path, tmp_path: Path
 ) -> None:
     own = Workspace(everything.workspace.cache, tmp_path / "builds")
-    words = ("build", layer, "-p", "metal,aws,nutanix")
+    words = ("build", layer, "-p", "metal,aws,nutanix,gcp")
     plain = Built(own, json.loads(own.bootimg(*words, "--json").stdout)).meta["images"]
     changed = json.loads(own.bootimg("compress", "--json").stdout)["artifacts"]
     packed = Built(own, {"path": str(Path(changed[0]["path"]).parent), "artifacts": []}).meta["images"]
@@ -213,9 +213,8 @@ def test_compress_and_uncompress_are_each_other_s_reverse(
     # In the same pass it is the same file.
     other = Workspace(everything.workspace.cache, tmp_path / "other")
     once = Built(other, json.loads(other.bootimg(*words, "--compress", "--json").stdout)).meta["images"]
-    assert {key: once[key] for key in ("metal", "aws", "nutanix")} == {
-        key: packed[key] for key in ("metal", "aws", "nutanix")
-    }
+    names = ("metal", "aws", "nutanix", "gcp")
+    assert {key: once[key] for key in names} == {key: packed[key] for key in names}
     own.bootimg("uncompress")
     again = json.loads((path.parent / "meta.json").read_bytes())["images"]
     assert again == plain

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -66,3 +67,18 @@ def write(
     """Write a raw disk file in a format."""
     with FileSource(raw) as source:
         return formats.write(disk_format, source, out, options or {}, None, Packing(compressor, threads))
+
+
+def libyal(library: ModuleType, image: Path) -> bytes:
+    """The content of a disk image by pyqcow, pyvhdi or pyvmdk."""
+    with_extents = hasattr(library, "handle")
+    opened = library.handle() if with_extents else library.file()
+    opened.open(str(image))
+    if with_extents:
+        opened.open_extent_data_files()
+    try:
+        size = opened.get_media_size()
+        read = (opened.read_buffer_at_offset(min(MIB, size - at), at) for at in range(0, size, MIB))
+        return b"".join(read)
+    finally:
+        opened.close()

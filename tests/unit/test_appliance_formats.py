@@ -5,7 +5,9 @@ import json
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -16,28 +18,57 @@ from bootimg.disk.composite import Composite
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError
 from bootimg.formats import Compressor, Packing, appliances, ovf, qemuimg
-from bootimg.formats.appliances import VmwareFacts
 from bootimg.formats.ociarchive import write_ociarchive
-from bootimg.formats.ova import write_ova, write_powervs
+from bootimg.formats.ova import write_ova, write_power_volume
 from bootimg.formats.ovf import Disk, Product, o
+from bootimg.platform import Ovf, PowerVolume, platforms
 from bootimg.sizes import GIB, MIB
-from tests.unit.disks import DISKS, make_disk, needs_qemu_img, run
+from tests.unit.disks import DISKS, libyal, make_disk, needs_qemu_img, run
 
 PRODUCT = Product(name="rhcos-9.8-test", product="RHEL CoreOS & more", vendor="rhcos", version="9.8.1")
-FACTS = VmwareFacts(hw_version=15, os_type="rhel8_64Guest", secure_boot=False)
-VMW, VBOX, RASD = f"{{{ovf.VMW}}}", f"{{{ovf.VBOX}}}", f"{{{ovf.RASD}}}"
+LAYER = {"vmware-hw-version": "15", "vmware-os-type": "rhel8_64Guest", "vmware-secure-boot": "false"}
+VMW, VBOX = f"{{{ovf.VMW}}}", "{http://www.virtualbox.org/ovf/machine}"
+RASD = f"{{{ovf.RASD}}}"
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def machine_of(name: str) -> Ovf:
+    found = platforms()[name].packaging_options
+    assert isinstance(found, Ovf)
+    return found
+
+
+def volume_of(name: str) -> PowerVolume:
+    found = platforms()[name].packaging_options
+    assert isinstance(found, PowerVolume)
+    return found
 
 
 def describe_vmware(disk: Disk) -> bytes:
-    return appliances.vmware(disk, PRODUCT, FACTS)
+    return appliances.machine(machine_of("vmware"), disk, PRODUCT, LAYER)
 
 
 def describe_virtualbox(disk: Disk) -> bytes:
-    return appliances.virtualbox(disk, PRODUCT)
+    return appliances.machine(machine_of("virtualbox"), disk, PRODUCT, {})
 
 
 def describe_powervs(disk: Disk) -> bytes:
-    return appliances.powervs(disk, PRODUCT)
+    return appliances.power_volume(volume_of("powervs"), disk, PRODUCT)
+
+
+@pytest.mark.parametrize(("name", "describe", "file"), [
+    ("vmware", describe_vmware, "disk.vmdk"),
+    ("virtualbox", describe_virtualbox, "disk.vmdk"),
+    ("powervs", describe_powervs, "rhcos-disk.raw"),
+])  # fmt: skip
+def test_the_descriptors_are_those_of_the_first_versions(
+    name: str, describe: Callable[[Disk], bytes], file: str
+) -> None:
+    disk = Disk(file=file, size=123456789, capacity=16 * GIB)
+    assert describe(disk) == (GOLDEN / f"{name}.ovf").read_bytes()
+    if name == "powervs":
+        meta = appliances.power_volume_meta(volume_of("powervs"), disk)
+        assert meta == (GOLDEN / "powervs.meta").read_bytes()
 
 
 @needs_qemu_img
@@ -52,6 +83,7 @@ def test_an_ova_has_the_descriptor_first_and_the_disk(tmp_path: Path, describe: 
     assert run("tar", "-tf", out).decode().splitlines() == ["coreos.ovf", "disk.vmdk"]
     run("tar", "-xf", out, "-C", tmp_path)
     run("qemu-img", "compare", "-f", "raw", "-F", "vmdk", raw, tmp_path / "disk.vmdk")
+    assert libyal(pytest.importorskip("pyvmdk"), tmp_path / "disk.vmdk") == raw.read_bytes()
     root = ElementTree.parse(tmp_path / "coreos.ovf").getroot()
     file = root.find(f"{o('References')}/{o('File')}")
     disk = root.find(f"{o('DiskSection')}/{o('Disk')}")
@@ -97,8 +129,9 @@ def test_what_the_schema_requires(describe: object) -> None:
 
 
 def test_vmware_gets_what_image_json_says() -> None:
-    facts = VmwareFacts(hw_version=17, os_type="fedora64Guest", secure_boot=True)
-    text = appliances.vmware(Disk(file="disk.vmdk", size=5, capacity=GIB), PRODUCT, facts)
+    values = {"vmware-hw-version": "17", "vmware-os-type": "fedora64Guest", "vmware-secure-boot": "true"}
+    disk = Disk(file="disk.vmdk", size=5, capacity=GIB)
+    text = appliances.machine(machine_of("vmware"), disk, PRODUCT, values)
     root = ElementTree.fromstring(text)
     assert root.findtext(f".//{{{ovf.VSSD}}}VirtualSystemType") == "vmx-17"
     kind = root.find(f".//{o('OperatingSystemSection')}")
@@ -130,7 +163,7 @@ def test_virtualbox_knows_its_disk_and_firmware() -> None:
 def test_powervs_takes_a_raw_disk_in_a_gzipped_tar(tmp_path: Path) -> None:
     raw, out = make_disk(tmp_path / "raw", *DISKS["holes"]), tmp_path / "out.ova.gz"
     with FileSource(raw) as source:
-        written = write_powervs(source, out, PRODUCT, "rhcos-disk.raw")
+        written = write_power_volume(source, out, volume_of("powervs"), PRODUCT, "rhcos-disk.raw")
     names = ["coreos.ovf", "coreos.meta", "rhcos-disk.raw"]
     assert run("tar", "-tzf", out).decode().splitlines() == names
     run("tar", "-xzf", out, "-C", tmp_path)
@@ -219,3 +252,30 @@ def test_options_of_the_vmdk_in_an_ova_are_checked(tmp_path: Path) -> None:
         write_ova(source, tmp_path / "out", describe_vmware, {"subformat": "twoGbMaxExtentFlat"})
     assert caught.value.id == "format-option-unsupported"
     assert Compressor.GZIP.suffix == ".gz"
+
+
+MINIMAL: dict[str, Any] = {"family": "x", "os_id": 1, "network": "n"}
+
+
+@pytest.mark.parametrize(("more", "why"), [
+    ({"family": "x-{generation}"}, "generation"),
+    ({"machine_xml": "<ex:Machine/>"}, "unbound prefix"),
+    ({"os_xml": "<Guest>"}, "mismatched"),
+    ({"disk_attributes": {"ex:uuid": "1"}}, "ex:uuid"),
+    ({"os_attributes": {"id2": "{no}"}}, "no"),
+    ({"machine_xml": '<a b="{c}"/>'}, "c"),
+])  # fmt: skip
+def test_a_description_that_cannot_be_made_is_refused_where_the_plugin_makes_it(
+    more: dict[str, Any], why: str
+) -> None:
+    with pytest.raises((ValueError, SyntaxError), match=why):
+        Ovf(**MINIMAL | more)
+
+
+def test_what_a_layer_says_cannot_become_markup() -> None:
+    machine = Ovf(**MINIMAL, os_xml='<Guest of="{k}">{k}</Guest>', layer_values={"k": "v"})
+    wild = '"/><x a="&'
+    text = appliances.machine(machine, Disk(file="d", size=1, capacity=1), PRODUCT, {"k": wild})
+    found = ElementTree.fromstring(text).find(f".//{o('Guest')}")
+    assert found is not None
+    assert (found.text, found.get("of"), len(found)) == (wild, wild, 0)

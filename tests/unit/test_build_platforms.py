@@ -10,10 +10,10 @@ import pytest
 
 from bootimg.arch import Arch
 from bootimg.build.again import compressors_of, only_failed, request_again, require_same_image
-from bootimg.build.artifacts import file_name
 from bootimg.build.compression import Compressors
 from bootimg.build.journal import NAME, RUN, Journal
-from bootimg.build.packaging import assumption, vmware_facts
+from bootimg.build.packaging import assumption, layer_values
+from bootimg.build.refusals import refuse_unbuildable
 from bootimg.build.request import Request
 from bootimg.build.selection import Selection
 from bootimg.build.variables import disk_sizes_mib
@@ -21,10 +21,11 @@ from bootimg.builds.find import Build, find_builds, require_digest
 from bootimg.builds.meta import MetaFile
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.formats import Compressor
+from bootimg.formats.packagers import PACKAGERS, packager_of
 from bootimg.layer.imagejson import ImageJson
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
-from bootimg.platform import platform, platforms
+from bootimg.platform import Ovf, Packaging, PowerVolume, platform, platforms
 from tests.unit.manifests import of_every_platform
 from tests.unit.test_variables import layer, request
 
@@ -73,7 +74,9 @@ def test_file_names_end_with_the_platform_s_suffix() -> None:
     for name, each in platforms().items():
         if X86 in each.arches:
             disk = recipes[each.sector_size].platforms[name]
-            assert file_name(each, disk) == f"rhcos-9.6.20261101-0-{name}.x86_64.{each.suffix}"
+            assert (
+                packager_of(each).file_name(each, disk) == f"rhcos-9.6.20261101-0-{name}.x86_64.{each.suffix}"
+            )
 
 
 def existing(folder: Path, **meta: Any) -> Build:  # noqa: ANN401
@@ -136,20 +139,49 @@ def test_a_digest_that_is_another_is_an_error() -> None:
 
 
 def test_vmware_s_hardware_is_the_layer_s_choice() -> None:
+    description = platform("vmware", X86).packaging_options
+    assert isinstance(description, Ovf)
+    keys = description.layer_values
     own = {"vmware-hw-version": 17, "vmware-os-type": "fedora64Guest", "vmware-secure-boot": True}
-    facts = vmware_facts(ImageJson(others=own))
-    assert (facts.hw_version, facts.os_type, facts.secure_boot) == (17, "fedora64Guest", True)
-    assert vmware_facts(ImageJson()).hw_version == 15
+    assert layer_values(ImageJson(others=own | {"another": 1}), keys) == {
+        "vmware-hw-version": "17", "vmware-os-type": "fedora64Guest", "vmware-secure-boot": "true",
+    }  # fmt: skip
+    assert layer_values(ImageJson(), keys) == {
+        "vmware-hw-version": "15", "vmware-os-type": "rhel8_64Guest", "vmware-secure-boot": "false",
+    }  # fmt: skip
+    for key, value in (("vmware-hw-version", "17"), ("vmware-hw-version", True), ("vmware-secure-boot", 1)):
+        with pytest.raises(BootimgError) as error:
+            layer_values(ImageJson(others={key: value}), keys)
+        assert error.value.id == "image-json-malformed"
+        assert key in error.value.message
+
+
+@pytest.mark.parametrize("change", [
+    {"packaging_options": None},
+    {"packaging_options": {"ovf": "vmware"}},
+    {"packaging_options": PowerVolume(os_id=1, os_type="x", architecture="y", capacity_gib=1)},
+    {"disk_format": "qcow2"},
+])  # fmt: skip
+def test_an_ova_that_nobody_can_describe_is_refused_before_work_starts(change: dict[str, Any]) -> None:
     with pytest.raises(BootimgError) as error:
-        vmware_facts(ImageJson(others={"vmware-hw-version": "17"}))
-    assert error.value.id == "image-json-malformed"
+        refuse_unbuildable([replace(platform("vmware", X86), **change)])
+    assert (error.value.id, error.value.exit_code) == ("ovf-unknown", ExitCode.USAGE)
 
 
-def test_what_vmware_is_told_without_a_word_of_the_layer_is_said() -> None:
-    vmware, qemu = platform("vmware", Arch.X86_64), platform("qemu", Arch.X86_64)
+def test_every_packaging_of_a_disk_has_a_packager() -> None:
+    assert {*PACKAGERS} == {*Packaging} - {Packaging.BFB}
+    for each in platforms().values():
+        assert (each.packaging in PACKAGERS) == each.buildable
+        if each.buildable:
+            packager_of(each)
+
+
+def test_what_an_ova_has_by_default_is_said() -> None:
+    vmware, qemu = platform("vmware", X86), platform("qemu", X86)
     said = assumption(vmware, ImageJson(others={"vmware-os-type": "fedora64Guest"}))
     assert said
-    assert "Secure Boot is off" in said
-    assert "fedora64Guest" in said
-    assert assumption(vmware, ImageJson(others={"vmware-secure-boot": False})) is None
+    assert "vmware-secure-boot (false is used)" in said
+    assert "vmware-os-type" not in said
+    keys = {"vmware-hw-version": 17, "vmware-os-type": "fedora64Guest", "vmware-secure-boot": False}
+    assert assumption(vmware, ImageJson(others=keys)) is None
     assert assumption(qemu, ImageJson()) is None

@@ -26,7 +26,7 @@ from bootimg.disk.extents import FileSource, data_chunks
 from bootimg.disk.gpt import Gpt, Partition, write_gpt
 from bootimg.disk.inspection import inspect_disk
 from bootimg.disk.xfsread import XfsImage
-from bootimg.sizes import MIB
+from bootimg.sizes import GIB, MIB
 from tests.unit import oci
 from tests.unit.manifests import rendered
 from tests.unit.test_checks_builds import WILD
@@ -253,6 +253,16 @@ def test_what_a_disk_has_wrong(
     found = [*table_findings(wrong, layout), *boot_findings(wrong["boot"], layout.arch)]
     assert (rule, evidence) in [(each.rule.value, each.evidence) for each in found]
     assert {each.rule.value for each in found} == {rule}
+
+
+@needs_tools
+def test_a_disk_for_google_has_whole_gib(tmp_path: Path) -> None:
+    boot = {"loader/entries/ostree-1.conf": ENTRY.replace("id=qemu", "id=gcp").encode()}
+    disk = disk_of(tmp_path, boot=boot).make(tmp_path)
+    assert broken(disk, tmp_path) == [("disk-size", f"{disk.stat().st_size} bytes")]
+    with disk.open("r+b") as file:
+        file.truncate(GIB)
+    assert broken(disk, tmp_path) == []
 
 
 def test_s390x_has_no_grub(document: Json) -> None:

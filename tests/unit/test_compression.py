@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import zlib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,27 @@ def test_any_order_of_data_and_zeros(tmp_path: Path, compressor: Compressor, pie
     assert unpack(compressor, written.path) == expected
     with PlainReader(written.path) as reader:
         assert b"".join(reader) == expected
+
+
+@pytest.mark.parametrize("compressor", PACKERS)
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(cuts=st.lists(st.integers(0, 20 * MIB), max_size=6), skipped=st.sets(st.integers(0, 5)))
+def test_the_bytes_do_not_depend_on_how_zeros_come(
+    tmp_path: Path, compressor: Compressor, cuts: list[int], skipped: set[int]
+) -> None:
+    ends = (b"first" * 70_000, random.Random(1).randbytes(300_000) + b"last" * 9)
+    content = ends[0] + bytes(20 * MIB) + ends[1]
+    digests = set()
+    for pieces in ([], sorted(len(ends[0]) + cut for cut in cuts)):
+        with open_output(tmp_path / "out", Packing(compressor, 2)) as file:
+            for number, (start, end) in enumerate(pairwise([0, *pieces, len(content)])):
+                data = content[start:end]
+                if number in skipped and not any(data):
+                    file.skip(len(data))
+                else:
+                    file.write(data)
+            digests.add(file.finish(tmp_path / "out").sha256)
+    assert len(digests) == 1
 
 
 def test_gzip_is_one_member_without_name_and_time(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Each format is what its content says, read back by QEMU and by dissect.hypervisor."""
+"""Each format is what its content says, read back by QEMU, dissect.hypervisor and libyal's libraries."""
 
 import hashlib
 import importlib
@@ -27,7 +27,7 @@ from bootimg.formats.vhdx import write_vhdx
 from bootimg.formats.vmdk import write_vmdk
 from bootimg.formats.vpc import LIMIT, geometry, write_vpc
 from bootimg.sizes import GIB, KIB, MIB, TIB
-from tests.unit.disks import DISKS, make_disk, needs_qemu_img, pieces, run, write
+from tests.unit.disks import DISKS, libyal, make_disk, needs_qemu_img, pieces, run, write
 
 Options = Mapping[str, str | bool]
 VMDK: Options = {"adapter_type": "lsilogic", "compat6": True, "subformat": "streamOptimized"}
@@ -125,6 +125,23 @@ def test_another_reader_sees_the_same(tmp_path: Path, name: str, module: str, re
         assert stream.read(raw.stat().st_size) == raw.read_bytes()
 
 
+# libqcow gives other bytes than QEMU for compressed clusters, of qemu-img's own images too.
+@pytest.mark.parametrize(("name", "module"), [
+    ("qcow2", "pyqcow"),
+    ("vmdk", "pyvmdk"),
+    ("vmdk of ide", "pyvmdk"),
+    ("vhdx", "pyvhdi"),
+    ("vhd", "pyvhdi"),
+])  # fmt: skip
+@pytest.mark.parametrize("disk", ["holes", "all zeros", "all random", "end only"])
+def test_libyal_sees_the_same(tmp_path: Path, name: str, module: str, disk: str) -> None:
+    library = pytest.importorskip(module)
+    disk_format, options, _ = FORMATS.get(name, ("vmdk", {}, "vmdk"))
+    raw, out = make_disk(tmp_path / "raw", *DISKS[disk]), tmp_path / f"out.{disk_format}"
+    write(disk_format, raw, out, options)
+    assert libyal(library, out) == raw.read_bytes()
+
+
 @needs_qemu_img
 @pytest.mark.parametrize("name", ["qcow2 compressed", "vmdk"])
 def test_a_large_disk_with_little_in_it(tmp_path: Path, name: str) -> None:
@@ -160,6 +177,9 @@ def test_the_descriptor_and_footer_of_a_vmdk(tmp_path: Path) -> None:
     assert lines["ddb.adapterType "] == ' "lsilogic"'
     assert lines["ddb.virtualHWVersion "] == ' "6"'
     assert f"RW {700 * 2048} SPARSE " in text
+    sections = ["# Disk DescriptorFile", "# Extent description", "# The Disk Data Base", "#DDB"]
+    assert [line for line in text.splitlines() if line.startswith("#")] == sections
+    assert text.index("# Extent description") < text.index("RW ") < text.index("#DDB") < text.index("ddb.")
     footer = data[-1024:-512]
     assert footer[:56] == data[:56]
     assert struct.unpack("<Q", data[56:64]) == (2**64 - 1,)

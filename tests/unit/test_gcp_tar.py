@@ -10,6 +10,7 @@ import pytest
 from bootimg.disk.extents import FileSource
 from bootimg.formats import sparsetar
 from bootimg.formats.compression import Packing, open_output
+from bootimg.formats.gcptar import disk_size
 from bootimg.formats.written import Progress
 from bootimg.sizes import GIB, KIB, MIB
 from tests.unit.disks import DISKS, make_disk, run, write
@@ -78,6 +79,29 @@ def test_the_archive_is_sparse_as_gnu_tar_makes_it(tmp_path: Path) -> None:
     theirs = run("tar", "--format=oldgnu", "--sparse", "-cf", "-", "-C", tmp_path, "disk.raw")
     assert written.uncompressed_size is not None
     assert abs(written.uncompressed_size - len(theirs)) <= 64 * KIB
+
+
+@pytest.mark.parametrize(("size", "spots"), [(MIB, [(0, MIB)]), (MIB, []), (9 * GIB, [(9 * GIB - 1, 1)])])
+def test_the_disk_s_size_is_told_from_the_first_header(
+    tmp_path: Path, size: int, spots: list[tuple[int, int]]
+) -> None:
+    raw, out = make_disk(tmp_path / "raw", size, spots), tmp_path / "out.tar.gz"
+    write("gcp", raw, out)
+    assert disk_size(out) == size
+
+
+@pytest.mark.parametrize("form", [["--format=oldgnu", "--sparse"], ["--format=gnu"], ["--format=ustar"]])
+def test_the_disk_s_size_is_told_of_an_archive_by_gnu_tar(tmp_path: Path, form: list[str]) -> None:
+    make_disk(tmp_path / "disk.raw", 3 * MIB, [(0, 10), (2 * MIB, 10)])
+    run("tar", *form, "-czf", tmp_path / "out.tar.gz", "-C", tmp_path, "disk.raw")
+    assert disk_size(tmp_path / "out.tar.gz") == 3 * MIB
+
+
+@pytest.mark.parametrize("data", [b"", b"disk.raw", b"\x1f\x8b\x08 and no gzip", bytes(512),
+                                  b"disk.raw".ljust(512, b"\0"), b"disk.raw".ljust(512, b"9")])  # fmt: skip
+def test_what_is_no_such_archive_has_no_size(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "out.tar.gz").write_bytes(data)
+    assert disk_size(tmp_path / "out.tar.gz") is None
 
 
 def test_names_that_do_not_fit_are_refused() -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 from collections.abc import Callable
@@ -278,6 +279,28 @@ def test_a_build_has_the_names_entries_and_journal_of_any_other(
     assert inspect[0] == "--inspect"
     kept = [build[index + 1] for index, word in enumerate(build) if word == "--checkpoint"]
     assert kept == ["deployed-tree", "tree", "raw-image"]
+
+
+def test_what_is_wrapped_is_taken_and_an_ova_is_made_around_its_disk(
+    stand_in: StandIn, request_: Request, cache: Cache, tmp_path: Path
+) -> None:
+    stand_in()
+    wanted = tuple(platform(name, Arch.X86_64) for name in ("gcp", "kubevirt", "vmware", "virtualbox"))
+    outcome = run_build(replace(request_, platforms=wanted), cache, Events())
+    entries = _meta(outcome)["images"]
+    for each in wanted:
+        entry, path = entries[each.name], outcome.path / entries[each.name]["path"]
+        assert path.name == f"rhcos-{VERSION}-{each.name}.x86_64.{each.suffix}"
+        assert (entry["skip-compression"], entry["sha256"]) == (True, digest_of(path))
+        assert "uncompressed-sha256" not in entry
+    for name in ("vmware", "virtualbox"):
+        with tarfile.open(outcome.path / entries[name]["path"]) as ova:
+            assert ova.getnames() == ["coreos.ovf", "disk.vmdk"]
+            ova.extractall(tmp_path, filter="data")
+        said = subprocess.run(["qemu-img", "info", "--output=json", tmp_path / "disk.vmdk"],
+                              capture_output=True, check=True).stdout  # fmt: skip
+        assert f'ovf:capacity="{json.loads(said)["virtual-size"]}"' in (tmp_path / "coreos.ovf").read_text()
+        assert json.loads(said)["virtual-size"] == 4 << 30
 
 
 def test_osbuild_gets_the_rendered_manifest_and_the_archive_of_the_build(

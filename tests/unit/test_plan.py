@@ -147,6 +147,20 @@ def test_the_size_asked_for_is_planned(request_: Request, read: Cache) -> None:
     assert make_plan(replace(request_, size=7 << 30), read).artifacts[1].virtual_size == 7 << 30
 
 
+@pytest.mark.parametrize(("size", "planned"), [
+    (None, [4 << 30, 4 << 30]),
+    (9 << 29, [9 << 29, 5 << 30]),
+    (5 << 30, [5 << 30, 5 << 30]),
+    ((5 << 30) + 1, [(5 << 30) + (1 << 20), 6 << 30]),
+])  # fmt: skip
+def test_google_s_disks_have_whole_gib(
+    request_: Request, read: Cache, size: int | None, planned: list[int]
+) -> None:
+    wanted = tuple(platform(name, Arch.X86_64) for name in ("qemu", "gcp"))
+    plan = make_plan(replace(request_, size=size, platforms=wanted), read)
+    assert [each.virtual_size for each in plan.artifacts[1:]] == planned
+
+
 def test_a_missing_kernel_is_refused_as_build_refuses_it(
     request_: Request, cache: Cache, tmp_path: Path
 ) -> None:
@@ -211,6 +225,15 @@ def test_what_is_kept_counts_for_less_space(request_: Request, cache: Cache, rea
     assert made["cache"] < filled["cache"]
     # Only the archive is left to be written.
     assert made["builds"] == inspect(request_.reference, request_.arch).size
+
+
+def test_a_disk_that_waits_for_its_size_to_be_known_is_there_twice(request_: Request, read: Cache) -> None:
+    needs = {}
+    for name in ("openstack", "vmware", "kubevirt"):
+        plan = make_plan(replace(request_, platforms=(platform(name, Arch.X86_64),)), read)
+        needs[name] = next(each.need for each in plan.spaces if each.purpose == "builds")
+    archive = inspect(request_.reference, request_.arch).size
+    assert needs["vmware"] == needs["kubevirt"] == 2 * (needs["openstack"] - archive) + archive
 
 
 def test_a_file_system_must_hold_all_that_goes_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bootimg.build.refusals import refuse_unbuildable
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.platformsjson import parse_platforms_json
 from bootimg.platform import Console, DiskSize, Packaging, platform, platforms
+from bootimg.sizes import GIB, MIB
 
 ROOT = Path(__file__).parents[2]
 X, A, P, S = Arch.X86_64, Arch.AARCH64, Arch.PPC64LE, Arch.S390X
@@ -103,6 +105,27 @@ def test_native_4k_disks_are_metal_to_the_installer() -> None:
     assert (found.sector_size, found.release_key) == (4096, ("metal", "4k.raw"))
     assert [name for name, each in platforms().items() if each.sector_size != 512] == ["metal4k"]
     assert platforms()["aws"].release_key == ("aws", "vmdk")
+
+
+def test_sizes_are_what_each_cloud_takes() -> None:
+    found = {name: each.size_multiple_mib for name, each in platforms().items()}
+    assert found == dict.fromkeys(TABLE, 1) | {"gcp": 1024}
+    gcp, azure = platforms()["gcp"], platforms()["azure"]
+    assert [gcp.takes_size(size) for size in (GIB, 3 * GIB, 3 * GIB + MIB)] == [True, True, False]
+    assert [azure.takes_size(size) for size in (GIB + MIB, GIB + 512)] == [True, False]
+
+
+@pytest.mark.parametrize(("size", "multiple", "expected"), [
+    (DiskSize.LAYER, 1, 4100),
+    (DiskSize.LAYER, 1024, 5120),
+    (DiskSize.METAL, 1, 2500),
+    (DiskSize.METAL, 1024, 3072),
+    (3, 1, 3072),
+    (3, 2048, 4096),
+])  # fmt: skip
+def test_every_way_to_a_size_is_rounded_up(size: DiskSize | int, multiple: int, expected: int) -> None:
+    own = replace(platforms()["qemu"], size=size, size_multiple_mib=multiple)
+    assert own.disk_mib(metal=2500, layer=4100) == expected
 
 
 def test_packaging() -> None:

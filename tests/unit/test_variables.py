@@ -23,6 +23,9 @@ from bootimg.kernelarg import KernelArgument
 from bootimg.layer.facts import LayerFacts
 from bootimg.layer.fetch import fetch
 from bootimg.layer.tree import Tree, open_tree
+from bootimg.manifest.model import Manifest
+from bootimg.manifest.reader import read_recipes
+from bootimg.manifest.render import render
 from bootimg.platform import platform
 from bootimg.sizes import GIB, MIB
 from tests.unit import oci
@@ -92,6 +95,19 @@ def test_size_is_what_was_asked_for_else_image_json_s_else_the_estimate(tmp_path
     assert sizes(size=2 * GIB + 1) == (metal, 2049)
     unsized = replace(found.facts, image_json=replace(found.facts.image_json, size=None))
     assert disk_sizes_mib(request(tmp_path), found.tree, unsized) == (metal, metal)
+
+
+def test_the_estimate_is_rounded_up_for_each_platform_as_size_is(tmp_path: Path) -> None:
+    found = layer(tmp_path, b"{}")
+    wanted = tuple(platform(name, Arch.X86_64) for name in ("qemu", "gcp", "azure", "metal"))
+    given = make_variables(
+        request(tmp_path, platforms=wanted), found.image, found.tree, found.facts, ociarchive="/a"
+    )
+    metal = metal_size_mib(found.tree, Arch.X86_64)
+    assert metal % 1024
+    recipe = read_recipes(Manifest.from_json(render(replace(given, ociarchive_sha256="ab" * 32))))[512]
+    sizes = {name: (each.size or recipe.disk.size) // MIB for name, each in recipe.platforms.items()}
+    assert sizes == {"qemu": metal, "azure": metal, "metal": metal, "gcp": -(-metal // 1024) * 1024}
 
 
 def test_disk_too_small_is_refused_before_work_starts(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import zstandard
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt, read_gpt_file, write_gpt
 from bootimg.formats.decompress import PlainReader, is_compressed
+from bootimg.formats.gcptar import disk_size
 from bootimg.formats.qcow2read import open_disk
 from bootimg.formats.unpack import unpack
 from bootimg.sizes import MIB
@@ -115,3 +116,21 @@ def compressed(data: bytes, folder: Path) -> None:
         assert size == reader.written().size or reader.written().uncompressed_size == size
         unpack(path, folder / "plain")
         assert (folder / "plain").stat().st_size == size
+
+
+def _archives() -> Iterator[bytes]:
+    for length in (1, 30):
+        with TemporaryDirectory() as folder:
+            disk, out = Path(folder) / "disk", Path(folder) / "out"
+            disk.write_bytes((b"a" * 512 + bytes(MIB)) * length)
+            write("gcp", disk, out)
+            yield gzip.decompress(out.read_bytes())[:1024]
+
+
+@target(_archives, words=("disk.raw", "ustar  "), runs=1500, longest=1024)
+def archived_disk(data: bytes, folder: Path) -> None:
+    """The header of a disk in a tar: its size, or none."""
+    path = folder / "disk.tar"
+    path.write_bytes(data)
+    size = disk_size(path)
+    assert size is None or size >= 0

@@ -1,0 +1,85 @@
+"""How a platform's disk is wrapped, by its packaging: looked up in `PACKAGERS`, for a name in `Packaging`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bootimg.events import Step
+from bootimg.formats import Packing, Written, gcptar, write
+from bootimg.formats.ociarchive import write_ociarchive
+from bootimg.formats.ovapackager import Ova
+from bootimg.formats.packager import BasePackager, Content, Packager
+from bootimg.manifest.taken import unsupported
+from bootimg.platform import Packaging, Platform
+
+_LEVEL = 9
+
+
+class Bare(BasePackager):
+    """The disk itself, in its format."""
+
+    is_disk = True
+
+    def write(self, content: Content, out: Path, step: Step, packing: Packing) -> Written:
+        """Write it."""
+        content.no_package()
+        disk = content.disk
+        return write(disk.format, content.source, out, disk.format_options, step, packing)
+
+
+class TarGz(BasePackager):
+    """`disk.raw` in a sparse tar."""
+
+    def write(self, content: Content, out: Path, step: Step, packing: Packing) -> Written:
+        """Write it; the writer has one way to deflate, so another level is refused."""
+        package = content.package(Packaging.TAR_GZ)
+        if package.level != _LEVEL:
+            raise unsupported("org.osbuild.gzip", f"level: {package.level}")
+        return write("gcp", content.source, out, {}, step, packing)
+
+    def disk_size(self, artifact: Path) -> int | None:
+        """It stands in the header."""
+        return gcptar.disk_size(artifact)
+
+
+class OciArchive(BasePackager):
+    """A container image with the disk in /disk."""
+
+    spools = True
+
+    def write(self, content: Content, out: Path, step: Step, packing: Packing) -> Written:
+        """Write it."""
+        package = content.package(Packaging.OCIARCHIVE)
+        if package.architecture != content.arch.oci:
+            raise unsupported("org.osbuild.oci-archive", f"architecture: {package.architecture}")
+        return write_ociarchive(
+            content.source,
+            out,
+            disk_name=package.member.rpartition("/")[2],
+            arch=content.arch,
+            labels=package.labels or {},
+            step=step,
+            packing=packing,
+        )
+
+
+PACKAGERS: Mapping[Packaging, Packager] = {
+    Packaging.NONE: Bare(),
+    Packaging.TAR_GZ: TarGz(),
+    Packaging.OVA: Ova(),
+    Packaging.OCIARCHIVE: OciArchive(),
+}
+"""BlueField's boot stream is made of live media, not of a disk."""
+
+
+def packager_of(platform: Platform) -> Packager:
+    """The packager of a platform whose images are made of a disk; it refuses what does not fit."""
+    found = PACKAGERS[platform.packaging]
+    found.check(platform)
+    return found
+
+
+def spools(platform: Platform) -> bool:
+    """Whether a second file is on the same file system while the platform's artifact is written."""
+    return platform.packaging in PACKAGERS and PACKAGERS[platform.packaging].spools

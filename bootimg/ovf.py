@@ -1,0 +1,119 @@
+"""What a plugin says of the machine that its OVA describes (DMTF DSP0243, the Open Virtualization Format).
+
+Texts can hold names in braces.  `{name}` and `{version}` are the image's, `{machine-id}` and `{disk-id}`
+are UUIDs that depend on these two, and the others are keys of image.json that `layer_values` lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+NAME = re.compile(r"\{([\w-]+)\}")
+ALWAYS = ("name", "version", "machine-id", "disk-id")
+NAMESPACES: Mapping[str, str] = {
+    "ovf": "http://schemas.dmtf.org/ovf/envelope/1",
+    "vmw": "http://www.vmware.com/schema/ovf",
+}
+"""The namespaces that every description can use, by their prefixes."""
+Text = Mapping[str, str]
+
+
+class Controller(StrEnum):
+    """What the disk is attached to; the value is CIM's ResourceSubType."""
+
+    SCSI = "VirtualSCSI"
+    SATA = "AHCI"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """A network adapter: CIM's ResourceSubType, a description, and its address on the bus."""
+
+    kind: str = "E1000"
+    description: str | None = None
+    address: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ovf:
+    """A machine with one disk, a streamOptimized VMDK, and one network adapter.
+
+    `family` is the virtual hardware family, `os_id` CIM's number of the operating system.  `settings` are
+    VMware's (`firmware`, `bootOptions.…`), `properties` those that the user sets at import: a label by each
+    key, and `transport` is how the guest gets them.  `layer_values` are keys of image.json with the values
+    that hold where the layer has none; a layer's value must be of the same type.
+
+    A vendor's own parts use the prefixes of `namespaces`: attributes of the disk and of the operating
+    system, and XML in the operating system's section and in the machine, behind its hardware.  Elements
+    without a prefix are OVF's.
+    """
+
+    family: str
+    os_id: int
+    network: str
+    adapter: Adapter = field(default_factory=Adapter)
+    controller: Controller = Controller.SATA
+    disk_resource: str = "ovf:/disk/disk1"
+    cpus: int = 2
+    memory_mib: int = 4096
+    identifier: str = "{name}"
+    transport: str | None = None
+    settings: Text = field(default_factory=dict)
+    properties: Text = field(default_factory=dict)
+    layer_values: Mapping[str, str | int | bool] = field(default_factory=dict)
+    namespaces: Text = field(default_factory=dict)
+    disk_attributes: Text = field(default_factory=dict)
+    os_attributes: Text = field(default_factory=dict)
+    os_xml: str = ""
+    machine_xml: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse names that nothing has a value for, and prefixes without a namespace."""
+        known = {*ALWAYS, *self.layer_values}
+        for text in (self.family, self.identifier, self.os_xml, self.machine_xml, *self._values()):
+            if unknown := set(NAME.findall(text)) - known:
+                raise ValueError(f"{text!r:.80} has a name that is not known: {', '.join(sorted(unknown))}")
+        for name in (*self.disk_attributes, *self.os_attributes):
+            self.qualified(name)
+        for text in (self.os_xml, self.machine_xml):
+            self.elements(text)
+
+    def _values(self) -> Iterator[str]:
+        for mapping in (self.settings, self.disk_attributes, self.os_attributes):
+            yield from mapping.values()
+
+    def qualified(self, name: str) -> str:
+        """A name with its namespace as ElementTree writes it; without a prefix it has none."""
+        prefix, colon, local = name.rpartition(":")
+        known = {**NAMESPACES, **self.namespaces}
+        if colon and prefix not in known:
+            raise ValueError(f"{name!r} has a prefix that `namespaces` does not have")
+        return f"{{{known[prefix]}}}{local}" if colon else local
+
+    def elements(self, text: str) -> list[Element]:
+        """The elements of a vendor's XML, names in braces as they are."""
+        known = {**NAMESPACES, **self.namespaces}
+        declared = " ".join(f'xmlns:{prefix}="{namespace}"' for prefix, namespace in known.items())
+        return list(ElementTree.fromstring(f'<all xmlns="{known["ovf"]}" {declared}>{text}</all>'))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerVolume:
+    """A volume to boot from, a raw disk, as IBM's PowerVC and Power Virtual Server import it.
+
+    The cloud makes it `capacity_gib` GiB large at least.  `os_type` and `architecture` are IBM's words.
+    """
+
+    os_id: int
+    os_type: str
+    architecture: str
+    capacity_gib: int
+
+
+Description = Ovf | PowerVolume
+"""What a platform whose packaging is an OVA has as its `packaging_options`."""
