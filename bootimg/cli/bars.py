@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from bootimg.cli.sinks import amount, clock
+from bootimg.cli.amounts import amount, clock
 from bootimg.events import Event, Message, StepFinished, StepProgress, StepStarted
 from bootimg.printable import printable
 from bootimg.sizes import format_size

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bootimg.cli import sinks
-from bootimg.cli.sinks import MAX_LINE, NdjsonSink, PlainSink, bounded_line, clock, open_events
+from bootimg.cli.amounts import clock
+from bootimg.cli.sinks import MAX_LINE, NdjsonSink, PlainSink, bounded_line, open_events
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 
