@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bootimg.arch import Arch
+from bootimg.cli.amounts import clock
 from bootimg.cli.app import App
-from bootimg.cli.build import builder_option, deploy_option, size_option, target_imgref_option
-from bootimg.cli.options import (
-    accel_option,
-    arch_option,
-    builds_option,
-    common,
-    force_option,
-    platform_option,
-    registry_options,
-)
-from bootimg.cli.purity import purity_of, purity_options
-from bootimg.cli.selection import Words, layer_of, selection_lines, selection_options
+from bootimg.cli.buildoptions import BuildOptions, build_options
+from bootimg.cli.options import common
+from bootimg.cli.selection import selection_lines
 from bootimg.sizes import format_size
 
 if TYPE_CHECKING:
     from bootimg.build.plan import Plan, PlannedArtifact, PlannedStep
-    from bootimg.layer.fetch import RegistryOptions
 
 
 @click.command(
@@ -38,62 +27,15 @@ Examples:
   bootimg plan --stream rhel-9.6 --arch s390x"""
 )
 @common
-@click.argument("image", required=False)
-@selection_options
-@platform_option
-@arch_option
-@builds_option
-@size_option
-@target_imgref_option
-@builder_option
-@deploy_option
-@accel_option
-@force_option
-@purity_options
-@registry_options
-def command(
-    app: App,
-    image: str | None,
-    words: Words,
-    arch: Arch,
-    builds: Path,
-    size: int | None,
-    target_imgref: str | None,
-    builder: str,
-    deploy: str,
-    force: bool,
-    purity: str | None,
-    allow: tuple[str, ...],
-    registry: RegistryOptions,
-) -> None:
+@build_options
+def command(app: App, options: BuildOptions) -> None:
     """Show what `build` would do with the layer IMAGE: artifacts, time, disk space; touch nothing.
 
-    With --stream, IMAGE may be left out.
+    It takes the options of `build` that decide what is made.  With --stream, IMAGE may be left out.
     """
     from bootimg.build.plan import make_plan
-    from bootimg.build.request import Builder, Request
-    from bootimg.disk.layer_deploy import DeployWay
 
-    chosen = words.choose(arch)
-    level, allowed = purity_of(purity, allow, chosen)
-    request = Request(
-        reference=layer_of(image, chosen, words),
-        arch=arch,
-        platforms=chosen.platforms,
-        builds=builds,
-        registry=registry,
-        target_imgref=target_imgref,
-        size=size,
-        accelerator=app.accel,
-        force=force,
-        builder=Builder(builder),
-        deploy=DeployWay(deploy),
-        compress=chosen.compress,
-        compressor=chosen.compressor,
-        selection=chosen.selection,
-        purity=level,
-        allow=allowed,
-    )
+    request = options.request(app.accel)
     # A cache that is not there is not made for a look at it.
     plan = make_plan(request, app.cache if app.idle_cache.root.is_dir() else app.idle_cache)
     app.result(plan.as_dict(), "\n".join(plan_lines(plan)))
@@ -120,8 +62,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
 
 
 def _step_line(step: PlannedStep) -> str:
-    clock = "?" if step.seconds is None else f"{int(step.seconds) // 60}:{int(step.seconds) % 60:02}"
-    mark, time = ("✔", "") if step.cached else ("·", clock)
+    last = "?" if step.seconds is None else clock(step.seconds)
+    mark, time = ("✔", "") if step.cached else ("·", last)
     return f" {mark} {step.name:<12} {step.why:<60} {time:>6}".rstrip()
 
 
