@@ -9,7 +9,7 @@ import click
 
 from bootimg.arch import Arch
 from bootimg.cli.app import App
-from bootimg.cli.options import arch_option, builds_option, common, registry_options
+from bootimg.cli.options import arch_option, builds_option, common, jobs_option, registry_options
 from bootimg.cli.purity import purity_options
 from bootimg.cli.subject import named_build
 from bootimg.cli.verified import Verifier
@@ -44,6 +44,7 @@ Examples:
 )
 @arch_option
 @builds_option
+@jobs_option
 @registry_options
 def command(
     app: App,
@@ -55,6 +56,7 @@ def command(
     keys: tuple[Path, ...],
     arch: Arch,
     builds: Path,
+    jobs: int,
     registry: RegistryOptions,
 ) -> None:
     """Say what is wrong with a layer, a disk image or a build; exit with 1 if anything is.
@@ -74,7 +76,7 @@ def command(
         from bootimg.checks.signaturerules import Signatures
 
         wanted = Signatures(signed, keys)
-        kind, found = "build", build_findings(build, app.events, verifier.mode, allow, wanted)
+        kind, found = "build", build_findings(build, app.events, verifier.mode, allow, wanted, jobs)
         # What is damaged may not even open.
         for key, inside in verifier.opened(build) if deep and not errors(found) else ():
             found += inside or ()
