@@ -12,6 +12,7 @@ from bootimg.cli.buildoptions import BuildOptions, build_options
 from bootimg.cli.faults import Faults, fault_options
 from bootimg.cli.options import common
 from bootimg.cli.selection import selection_lines
+from bootimg.cli.table import table
 from bootimg.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -42,13 +43,13 @@ def command(app: App, options: BuildOptions, faults: Faults) -> None:
         options.request(app.accel), until=faults.until, keep=faults.keep, on_failure=faults.on_failure
     )
     outcome = run_build(request, app.cache, app.events)
-    text = stopped_text if outcome.stopped_after else artifact_table
-    app.result(outcome.as_dict(), text(outcome))
+    text = stopped_text(outcome) if outcome.stopped_after else artifact_table(outcome, app.width)
+    app.result(outcome.as_dict(), text)
     if outcome.failures:
         click.get_current_context().exit(ExitCode.PARTIAL)
 
 
-def artifact_table(outcome: Outcome) -> str:
+def artifact_table(outcome: Outcome, width: int | None = None) -> str:
     """The artifacts a person can act on: file, size, digest, time; and what to do next."""
     from bootimg.sizes import format_size
 
@@ -56,10 +57,7 @@ def artifact_table(outcome: Outcome) -> str:
     for artifact in (*outcome.artifacts, *([outcome.sbom] if outcome.sbom else [])):
         took = "kept" if artifact.cached else f"{artifact.seconds:.1f} s"
         rows.append((artifact.path.name, format_size(artifact.size), artifact.sha256[:16], took))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
+    lines = table(rows, width=width, header=True, right={1, 3})
     failed = [f"failed: {name}: {error}" for name, error in outcome.failures.items()]
     if failed:
         lines += ["", *failed, "the same command with --retry-failed makes only these"]

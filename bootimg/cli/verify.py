@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +14,14 @@ from bootimg.cli.app import App
 from bootimg.cli.options import arch_option, builds_option, common, jobs_option, registry_options
 from bootimg.cli.purity import purity_options
 from bootimg.cli.subject import named_build
+from bootimg.cli.table import table
 from bootimg.cli.verified import Verifier
 from bootimg.errors import ExitCode
 from bootimg.printable import printable
 from bootimg.vm.image import is_archive
 
 if TYPE_CHECKING:
+    from bootimg.checks.findings import Finding
     from bootimg.layer.fetch import RegistryOptions
 
 
@@ -93,8 +97,21 @@ def command(
         "findings": [each.as_dict() for each in found],
         **({"not-opened": closed} if deep else {}),
     }
-    lines = [f"{each.severity:<8} {each}" for each in found] or [f"{what}: nothing is wrong"]
-    lines += [f"not opened, for it is an archive: {key}" for key in closed]
-    app.result(document, "\n".join(map(printable, lines)))
+    lines = finding_lines(found, app.width) or [printable(f"{what}: nothing is wrong")]
+    lines += [printable(f"not opened, for it is an archive: {key}") for key in closed]
+    app.result(document, "\n".join(lines))
     if bad:
         click.get_current_context().exit(ExitCode.FAILED)
+
+
+def finding_lines(found: Sequence[Finding], width: int | None) -> list[str]:
+    """Findings for people, and how many there are of each kind."""
+    if not found:
+        return []
+    rows = [
+        (str(each.severity), each.rule.value, each.where, f"{each.evidence}: {each.message}")
+        for each in found
+    ]
+    counts = Counter(severity for severity, *_ in rows)
+    words = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items())]
+    return [*table(rows, width=width), "", ", ".join(words)]

@@ -184,10 +184,13 @@ def test_a_step_counts_what_many_threads_do() -> None:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
-        with Events([seen.append]).step("verify", "", total=8000) as step:
-            threads = [
-                threading.Thread(target=lambda: [step.advance(1) for _ in range(1000)]) for _ in range(8)
-            ]
+        with Events([lambda event: seen.append(event)]).step("verify", "", total=8000) as step:
+
+            def advance() -> None:
+                for _ in range(1000):
+                    step.advance(1)
+
+            threads = [threading.Thread(target=advance) for _ in range(8)]
             for each in threads:
                 each.start()
             for each in threads:
