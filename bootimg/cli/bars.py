@@ -18,7 +18,7 @@ from bootimg.events import Event, Message, StepFinished, StepProgress, StepStart
 from bootimg.printable import printable
 from bootimg.sizes import format_size
 
-_AROUND, _WIDEST = 28, 114
+_AROUND, _WIDEST = 27, 113
 """Columns of a finished step's line beside its text, and of the longest line."""
 
 
@@ -93,7 +93,7 @@ class Bars:
         text = text if cell_len(text) <= room else f"{set_cell_size(text, room - 1)}…"
         space = " " * (room - cell_len(text))
         console.print(
-            f" {mark} {event.step:<14} {escape(text)}{space} {clock(event.seconds):>8}", highlight=False
+            f"{mark} {event.step:<14} {escape(text)}{space} {clock(event.seconds):>8}", highlight=False
         )
         if not self._tasks:
             self.progress.stop()

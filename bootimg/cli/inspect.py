@@ -118,7 +118,17 @@ def _root(root: Json) -> Iterator[tuple[str, str]]:
     for each in root.get("deployments", ()):
         yield "deployed", f"{each['commit']} in {each['stateroot']}"
         yield from (("  origin", f"{key}={value}") for key, value in (each["origin"] or {}).items())
-    yield from (("aleph", f"{key}: {json.dumps(value)}") for key, value in (root.get("aleph") or {}).items())
+    aleph = root.get("aleph") or {}
+    yield from (("aleph", line) for key, value in aleph.items() for line in _flat(key, value))
+
+
+def _flat(name: str, value: object) -> Iterator[str]:
+    """A value of a JSON document, an object's each on a line of its own."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(f"{name} {key}", inner)
+    else:
+        yield f"{name}: {json.dumps(value)}"
 
 
 def _boot(boot: Json | None) -> Iterator[tuple[str, str]]:

@@ -12,8 +12,9 @@ _COLORS = {
     "error": "red", "failed": "red", "missing": "red", "warning": "yellow", "✔": "green", "✘": "red",
 }  # fmt: skip
 _GAP = 2
-_NARROWEST = 24
-"""Columns that wrapped text has beside the others; where there are fewer it goes below them."""
+_NARROWEST, _MARGIN = 24, 4
+"""Columns that wrapped text has beside the others; where there are fewer, or a word fits only there, it goes
+below them, behind a margin."""
 _LEAST_CUT = 13
 
 
@@ -74,23 +75,24 @@ class _Layout:
         start = self.indent + sum(self.widths[:at]) + _GAP * at
         if self.width is None or start + cell_len(cell) <= self.width:
             return [cell]
-        if self.width - start >= _NARROWEST:
-            first, *more = _wrap(cell, self.width - start)
+        beside, below = self.width - start, self.width - self.indent - _MARGIN
+        longest = max(map(cell_len, cell.split(" ")))
+        if beside >= _NARROWEST and not beside < longest <= below:
+            first, *more = _wrap(cell, beside)
             return [first, *(f"{' ' * start}{line}" for line in more)]
-        margin = self.indent + 4
-        return ["", *(f"{' ' * margin}{line}" for line in _wrap(cell, self.width - margin))]
+        return ["", *(f"{' ' * (self.indent + _MARGIN)}{line}" for line in _wrap(cell, below))]
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """The text in lines of `width` columns; a longer word stays whole, to be copied."""
-    from rich.cells import cell_len
+    """The text in lines of `width` columns, broken at blanks, or within a word that is longer."""
+    from rich.cells import cell_len, chop_cells
 
     lines: list[str] = []
     for word in text.split(" "):
         if lines and cell_len(lines[-1]) + 1 + cell_len(word) <= width:
             lines[-1] += f" {word}"
         else:
-            lines.append(word)
+            lines += chop_cells(word, max(width, 2)) or [""]
     return lines
 
 

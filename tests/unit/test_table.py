@@ -73,6 +73,14 @@ def test_the_last_column_is_wrapped_beside_the_others_or_below_them(
     assert plain(table([WORDS], width=width)) == lines
 
 
+def test_a_word_that_fits_below_alone_is_not_broken() -> None:
+    digest = "0" * 64
+    lines = plain(table([("error", "artifact qemu", f"sha256 {digest}: not so")], width=80))
+    assert lines == ["error  artifact qemu", f"    sha256 {digest}: not", "    so"]
+    longer = plain(table([("linux", digest)], width=40))
+    assert longer == [f"linux  {'0' * 33}", f"       {'0' * 31}"]
+
+
 @given(
     st.lists(st.lists(st.text(max_size=30), max_size=4), max_size=5),
     st.none() | st.integers(1, 120),
