@@ -10,19 +10,19 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import formats, peers, platforms
+from benchmarks import formats, peers, platforms, verifying
 from benchmarks.figures import Bench, Figure, machine
 from bootimg.sizes import parse_size
 from tests.layer import stand_in
 
 
 def main() -> None:
-    """Measure builds of the stand-in layer, formats, platforms or peers; a missed aim is no failure."""
+    """Measure builds, formats, platforms, peers or verify; a missed aim is no failure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="one JSON document in place of the table")
     parser.add_argument("--folder", type=Path, help="where the temporary cache goes (needs 5 GiB)")
     parser.add_argument("what", nargs="?", choices=list(_MEASURED), default="build")
-    parser.add_argument("--disk", type=Path, help="formats: a raw disk to write (default: /usr in an ext4)")
+    parser.add_argument("--disk", type=Path, help="formats, verify: a raw disk (default: /usr in an ext4)")
     parser.add_argument("--size", type=parse_size, help="make the disks this large, as 16G")
     parser.add_argument(
         "--only", action="append", default=[], help="formats, platforms, peers: this (repeatable)"
@@ -81,7 +81,15 @@ def _peers(arguments: argparse.Namespace) -> Iterator[Figure]:
         yield from peers.PeerBench(Path(temporary), arguments.layer).figures(arguments.only)
 
 
-_MEASURED = {"build": _build, "formats": _formats, "platforms": _platforms, "peers": _peers}
+def _verify(arguments: argparse.Namespace) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory(prefix="bootimg-benchmarks-", dir=arguments.folder) as temporary:
+        disk = arguments.disk or formats.disk_of_usr(Path(temporary) / "disk.raw")
+        yield from verifying.figures(verifying.build_of(disk, Path(temporary)))
+
+
+_MEASURED = {
+    "build": _build, "formats": _formats, "platforms": _platforms, "peers": _peers, "verify": _verify,
+}  # fmt: skip
 
 
 def table(figures: Sequence[Figure]) -> str:

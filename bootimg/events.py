@@ -64,7 +64,7 @@ class Sink(Protocol):
 
 @dataclass
 class Step:
-    """A running step, handed out by `Events.step`."""
+    """A running step, handed out by `Events.step`; several threads may advance it."""
 
     name: str
     total: int | None
@@ -73,14 +73,17 @@ class Step:
     text: str = ""
     cached: bool = False
     _last: float = 0.0
+    _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def advance(self, amount: int) -> None:
         """Count `amount` more as done."""
-        self.done += amount
-        now = time.monotonic()
-        if now - self._last >= 0.1 or self.done == self.total:
-            self._last = now
-            self._events.emit(StepProgress(step=self.name, done=self.done, total=self.total))
+        # Held while the event is sent too: sinks get the amounts in their order.
+        with self._counting:
+            self.done += amount
+            now = time.monotonic()
+            if now - self._last >= 0.1 or self.done == self.total:
+                self._last = now
+                self._events.emit(StepProgress(step=self.name, done=self.done, total=self.total))
 
     def result(self, text: str, *, cached: bool = False) -> None:
         """What the step has to say when it ends."""

@@ -11,7 +11,7 @@ from bootimg.build.bases import BaseDisk
 from bootimg.build.packaging import Packer, assumption
 from bootimg.build.prepare import Layer
 from bootimg.build.request import Artifact
-from bootimg.build.schedule import Stop, StoppableSource
+from bootimg.build.schedule import StoppableSource
 from bootimg.build.work import Work
 from bootimg.builds.build import BuildDir
 from bootimg.builds.layout import oci_manifest_name, ociarchive_name
@@ -25,6 +25,7 @@ from bootimg.events import Events
 from bootimg.formats import Packing, data_length
 from bootimg.formats.packagers import packager_of
 from bootimg.formats.written import Written
+from bootimg.jobs import Stop
 from bootimg.layer.archive import write_ociarchive
 from bootimg.layer.platformsjson import PATH as PLATFORMS
 from bootimg.manifest.recipe import PlatformDisk

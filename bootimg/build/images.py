@@ -14,10 +14,10 @@ from bootimg.build.compression import artifact_compressor
 from bootimg.build.cost import memory_of
 from bootimg.build.recipe import make_recipes
 from bootimg.build.request import Artifact
-from bootimg.build.schedule import Job, Stop, memory_budget, run_jobs
 from bootimg.build.work import Work
 from bootimg.errors import BootimgError
 from bootimg.formats import Packing
+from bootimg.jobs import Job, Stop, memory_budget, run_jobs
 from bootimg.layer.importer import ImportedCommit
 from bootimg.manifest.recipe import Recipe
 from bootimg.platform import Platform

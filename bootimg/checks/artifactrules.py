@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,26 @@ from bootimg.errors import BootimgError
 from bootimg.events import Events, Step
 from bootimg.formats.decompress import PlainReader
 from bootimg.formats.written import Written
+from bootimg.jobs import Job, Stop, memory_budget, run_jobs
 from bootimg.layer.entry import MAX_NAME
 from bootimg.layer.fetch import inspect
 from bootimg.platform import platforms
+from bootimg.sizes import MIB
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PACKED = (".gz", ".xz", ".zst")
+_PLAIN_MEMORY, _PACKED_MEMORY = 8 * MIB, 320 * MIB
+"""Eight chunks wait for their digest: of 256 KiB, or of 33 MiB at most where zeros were packed."""
 _UNNAMED = "ignition-gpg-key"
 """An artifact whose name does not have the architecture."""
 Json = Mapping[str, Any]
 
 
-def artifact_findings(build: Build, events: Events) -> list[Finding]:
-    """What is wrong with the artifacts; every one of them is read."""
+def artifact_findings(build: Build, events: Events, jobs: int = 1) -> list[Finding]:
+    """What is wrong with the artifacts; every one of them is read, `jobs` at a time.
+
+    Findings come in the order of meta.json, however long each artifact takes.
+    """
     images = build.meta.get("images")
     entries = images if isinstance(images, dict) else {}
     found: list[Finding] = []
@@ -49,11 +57,7 @@ def artifact_findings(build: Build, events: Events) -> list[Finding]:
         for key, entry in usable.items()
         if not removed.has(key) or (build.path / entry["path"]).exists()
     }
-    total = sum(_size(build.path / entry["path"]) or 0 for entry in usable.values())
-    with events.step("verify", "Reading the artifacts", total=total) as step:
-        for key, entry in usable.items():
-            found += _content(build.path / entry["path"], key, entry, step)
-        step.result(f"{len(usable)} artifacts")
+    found += _contents(build, usable, events, jobs)
     if "ostree" in usable:
         found += _archive(build, usable)
     return found
@@ -66,6 +70,44 @@ def _index(build: Build) -> dict[str, Any]:
     except (BootimgError, OSError):
         # Whatever is there, it says nothing of this build.
         return {"builds": []}
+
+
+def _contents(build: Build, entries: Mapping[str, Json], events: Events, jobs: int) -> Iterator[Finding]:
+    sizes = {key: _size(build.path / entry["path"]) or 0 for key, entry in entries.items()}
+    with events.step("verify", "Reading the artifacts", total=sum(sizes.values())) as step:
+        # The largest first: one that begins last would run alone at the end.
+        order = sorted(entries, key=lambda key: -sizes[key])
+        work = [_job(build.path / entries[key]["path"], key, entries[key], step) for key in order]
+        ended = {each.name: each for each in run_jobs(work, workers=jobs, memory=memory_budget())}
+        step.result(f"{len(entries)} artifacts")
+    for key in entries:
+        if (error := ended[key].error) is not None:
+            raise error
+        yield from ended[key].value or ()
+
+
+def _job(path: Path, key: str, entry: Json, step: Step) -> Job[list[Finding]]:
+    memory = _PACKED_MEMORY if path.suffix in _PACKED else _PLAIN_MEMORY
+    return Job(key, lambda stop: [*_content(path, key, entry, _Reading(step, stop))], memory)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Reads files as a part of a step, until it shall stop."""
+
+    step: Step
+    stop: Stop
+
+    def read(self, path: Path, *, packed: bool) -> Written:
+        """Sizes and digests of a file, and of what it holds where it is `packed`."""
+        with PlainReader(path, plain=not packed) as reader:
+            before = 0
+            for _ in reader:
+                self.stop.check()
+                self.step.advance(reader.position - before)
+                before = reader.position
+            self.step.advance(reader.position - before)
+            return reader.written()
 
 
 def _entry(key: str, entry: object, names: set[str]) -> Iterator[Finding]:
@@ -104,7 +146,7 @@ def _size(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
 
 
-def _content(path: Path, key: str, entry: Json, step: Step) -> Iterator[Finding]:
+def _content(path: Path, key: str, entry: Json, reading: _Reading) -> Iterator[Finding]:
     where, size = f"artifact {key}", _size(path)
     if size is None:
         yield finding(Rule.ARTIFACT_GONE, where, path.name, "the file is not there")
@@ -114,7 +156,7 @@ def _content(path: Path, key: str, entry: Json, step: Step) -> Iterator[Finding]
         yield finding(Rule.ARTIFACT_SIZE, where, f"{size} bytes", message)
     packed = path.suffix in _PACKED and (not stays_as_it_is(entry) or says_uncompressed(entry))
     try:
-        written = _read(path, step, packed=packed)
+        written = reading.read(path, packed=packed)
     except OSError as error:
         yield finding(Rule.ARTIFACT_GONE, where, path.name, f"it cannot be read: {error.strerror}")
         return
@@ -123,23 +165,13 @@ def _content(path: Path, key: str, entry: Json, step: Step) -> Iterator[Finding]
             raise
         yield finding(Rule.UNCOMPRESSED_DIGEST, where, error, "it cannot be decompressed")
         # Its own digest tells whether it was damaged here or made so.
-        written, packed = _read(path, step, packed=False), False
+        written, packed = reading.read(path, packed=False), False
         entry = {name: value for name, value in entry.items() if not name.startswith("uncompressed-")}
     if written.sha256 != entry["sha256"]:
         message = f"{META} says {entry['sha256']}"
         yield finding(Rule.ARTIFACT_DIGEST, where, f"sha256 {written.sha256}", message)
     yield from _uncompressed(where, entry, written)
     yield from packed_size_findings(key, path)
-
-
-def _read(path: Path, step: Step, *, packed: bool) -> Written:
-    with PlainReader(path, plain=not packed) as reader:
-        before = 0
-        for _ in reader:
-            step.advance(reader.position - before)
-            before = reader.position
-        step.advance(reader.position - before)
-        return reader.written()
 
 
 def _uncompressed(where: str, entry: Json, written: Written) -> Iterator[Finding]:

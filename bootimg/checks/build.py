@@ -21,8 +21,9 @@ def build_findings(
     mode: Purity = Purity.ERROR,
     allow: Sequence[str] = (),
     signatures: Signatures = Signatures(),  # noqa: B008 (frozen)
+    jobs: int = 1,
 ) -> list[Finding]:
-    """All findings of a build; every artifact is read, and the SBOM.
+    """All findings of a build; every artifact is read, `jobs` at a time, and the SBOM.
 
     Raises `sign-key-unknown` and `program-missing` where signatures cannot be looked at.
     """
@@ -33,5 +34,5 @@ def build_findings(
         impure = [*label_purity(texts, f"{META}, {LABELS}", allow)]
     if mode is Purity.WARN:
         impure = as_warnings(impure)
-    found = [*impure, *meta_findings(build), *artifact_findings(build, events), *sbom_findings(build)]
+    found = [*impure, *meta_findings(build), *artifact_findings(build, events, jobs), *sbom_findings(build)]
     return [*found, *(signature_findings(build, signatures) if usable(found) else ())]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json as _json
+import shutil
+import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -39,6 +41,11 @@ class App:
         """The cache; from the first use to the end of the verb, nothing is cleaned out of it."""
         self.resources.enter_context(in_use(self.idle_cache))
         return self.idle_cache
+
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal that the result is shown on; None where it goes elsewhere."""
+        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
     def result(self, document: Mapping[str, Any] | list[Any], text: str) -> None:
         """Print the verb's one result on stdout: the document under `--json`, else the text."""

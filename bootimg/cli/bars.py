@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from bootimg.cli.sinks import amount, clock
+from bootimg.cli.amounts import amount, clock
 from bootimg.events import Event, Message, StepFinished, StepProgress, StepStarted
 from bootimg.printable import printable
 from bootimg.sizes import format_size
+
+_AROUND, _WIDEST = 27, 113
+"""Columns of a finished step's line beside its text, and of the longest line."""
 
 
 class AmountColumn(ProgressColumn):
@@ -83,10 +87,13 @@ class Bars:
         if task is not None:
             self.progress.remove_task(task)
         mark = "[red]✘[/]" if event.failed else "[cyan]=[/]" if event.cached else "[green]✔[/]"
-        text = "failed" if event.failed and not event.text else event.text
-        self.progress.console.print(
-            f" {mark} {event.step:<14} {escape(printable(text)):<58} {clock(event.seconds):>8}",
-            highlight=False,
+        text = printable("failed" if event.failed and not event.text else event.text)
+        console = self.progress.console
+        room = max(min(console.width, _WIDEST) - _AROUND, 1)
+        text = text if cell_len(text) <= room else f"{set_cell_size(text, room - 1)}…"
+        space = " " * (room - cell_len(text))
+        console.print(
+            f"{mark} {event.step:<14} {escape(text)}{space} {clock(event.seconds):>8}", highlight=False
         )
         if not self._tasks:
             self.progress.stop()
@@ -98,10 +105,8 @@ class Bars:
         self.progress.console.print(prefix + escape(printable(event.text)), highlight=False)
 
 
-@contextmanager
-def live_bars(debug: bool, color: bool | None) -> Iterator[Bars]:
-    """The bars on stderr, gone when the body ends."""
-    console = Console(file=sys.stderr, no_color=True if color is False else None)
+def bars_on(console: Console, *, debug: bool = False, time: Callable[[], float] | None = None) -> Bars:
+    """Bars on a console, by its own clock unless another `time` is given."""
     progress = Progress(
         SpinnerColumn(),
         TextColumn("{task.fields[step]:<14}"),
@@ -112,8 +117,15 @@ def live_bars(debug: bool, color: bool | None) -> Iterator[Bars]:
         TimeColumn(),
         console=console,
         transient=True,
+        get_time=time,
     )
-    bars = Bars(progress, debug)
+    return Bars(progress, debug)
+
+
+@contextmanager
+def live_bars(debug: bool, color: bool | None) -> Iterator[Bars]:
+    """The bars on stderr, gone when the body ends."""
+    bars = bars_on(Console(file=sys.stderr, no_color=True if color is False else None), debug=debug)
     try:
         yield bars
     finally:

@@ -12,6 +12,7 @@ from bootimg.arch import Arch
 from bootimg.cli.app import App
 from bootimg.cli.bucket import fetch, push
 from bootimg.cli.options import ArchType, builds_option, common, dry_run_option, duration_type
+from bootimg.cli.table import table
 from bootimg.errors import ExitCode
 from bootimg.printable import printable
 from bootimg.sizes import format_size
@@ -37,7 +38,7 @@ def list_(app: App, builds: Path, check: bool) -> None:
     from bootimg.builds.state import build_states
 
     states = build_states(builds)
-    lines = [line for each in states for line in _rows(each)]
+    lines = table([row for each in states for row in _rows(each)], right={2, 3}, width=app.width)
     app.result({"builds": [_document(each) for each in states]}, "\n".join(lines) or "no builds")
     _exit(check, states)
 
@@ -56,8 +57,7 @@ def show(app: App, build: str, arch: Arch | None, builds: Path, check: bool) -> 
     folder = find_build(builds, build, arch).path.parent
     (state,) = [each for each in build_states(folder.parent) if each.id == folder.name]
     arches = [each for each in state.arches if arch is None or each.arch == arch]
-    lines = [line for each in arches for line in (*_rows(state, [each]), *_artifact_rows(each.artifacts))]
-    app.result(_document(state, arches), "\n".join(lines))
+    app.result(_document(state, arches), "\n".join(_lines(state, arches, app.width)))
     _exit(check, [state])
 
 
@@ -98,14 +98,20 @@ def _exit(check: bool, states: Iterable[BuildState]) -> None:
         click.get_current_context().exit(ExitCode.PARTIAL)
 
 
-def _rows(build: BuildState, arches: Iterable[ArchState] | None = None) -> Iterator[str]:
+def _lines(build: BuildState, arches: Iterable[ArchState], width: int | None) -> Iterator[str]:
+    """A build with its artifacts."""
+    for arch in arches:
+        yield from table(list(_rows(build, [arch])), width=width)
+        yield from table(list(_artifact_rows(arch.artifacts)), right={2}, indent=2, width=width)
+
+
+def _rows(build: BuildState, arches: Iterable[ArchState] | None = None) -> Iterator[tuple[str, ...]]:
     tags = f"  [{', '.join(build.tags)}]" if build.tags else ""
     for arch in build.arches if arches is None else arches:
         count = f"{arch.present}/{len(arch.artifacts)}"
-        row = f"{build.id:<24} {arch.arch:<8} {count:>7} {format_size(arch.size):>9}"
-        yield printable(f"{row}  {_words(build, arch)}{tags}")
+        yield build.id, arch.arch, count, format_size(arch.size), f"{_words(build, arch)}{tags}"
     if not build.arches:
-        yield printable(f"{build.id:<24} listed with no architecture{tags}")
+        yield build.id, "-", "", "", f"listed with no architecture{tags}"
 
 
 def _words(build: BuildState, arch: ArchState) -> str:
@@ -127,14 +133,11 @@ def _missing(arch: ArchState) -> list[str]:
     return [f"{each.key} {each.state}" for each in arch.artifacts if each.state not in fine]
 
 
-def _artifact_rows(artifacts: Iterable[Artifact]) -> Iterator[str]:
+def _artifact_rows(artifacts: Iterable[Artifact]) -> Iterator[tuple[str, ...]]:
     for each in artifacts:
         size = format_size(each.size) if each.size is not None else ""
         signed = " signed" if each.signed else ""
-        row = (
-            f"  {each.key:<20} {each.state:<10} {size:>9}  {(each.sha256 or '')[:12]:<12}  {each.path or ''}"
-        )
-        yield printable(f"{row}{signed}".rstrip())
+        yield each.key, str(each.state), size, (each.sha256 or "")[:12], f"{each.path or ''}{signed}"
 
 
 def _document(build: BuildState, arches: Iterable[ArchState] | None = None) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from bootimg.atomic import scratch_folder
 from bootimg.cli.app import App
 from bootimg.cli.options import arch_option, builds_option, common, registry_options
 from bootimg.cli.subject import is_disk, named_build
+from bootimg.cli.table import table
 from bootimg.cli.unpacked import plain_image
-from bootimg.printable import printable
 from bootimg.sizes import format_size
 from bootimg.vm.image import image_format
 
@@ -59,7 +59,7 @@ def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOpt
         image = fetch(what, arch=arch, cache=app.cache, events=app.events, registry=registry)
         document = inspect_image(image, app.cache, app.events)
     lines = {"build": build_lines, "disk": disk_lines, "image": image_lines}[document["kind"]]
-    app.result(document, "\n".join(map(printable, lines(document))))
+    app.result(document, "\n".join(lines(document, app.width)))
 
 
 def _disk(app: App, path: Path) -> Json:
@@ -73,69 +73,98 @@ def _disk(app: App, path: Path) -> Json:
     return {**document, "path": str(path), "size": size}
 
 
-def build_lines(document: Json) -> Iterator[str]:
-    """A build for people."""
-    yield f"build      {document['build']}   {document['arch']}   {document['path']}"
-    yield f"version    {document['version']}"
-    yield f"commit     {document['commit']}"
+def build_lines(document: Json, width: int | None = None) -> Iterator[str]:
+    """A build for people, on a terminal of this width."""
+    yield from table([
+        ("build", f"{document['build']}   {document['arch']}   {document['path']}"),
+        ("version", str(document["version"])),
+        ("commit", str(document["commit"])),
+    ], width=width)  # fmt: skip
+    rows = [("ARTIFACT", "FILE", "SIZE", "SHA256", "")]
     sbom = {"sbom": document["sbom"]} if document["sbom"] else {}
     for key, entry in {**document["images"], **sbom}.items():
         size = format_size(entry["size"]) if "size" in entry else ""
-        missing = "" if entry["present"] else "   missing"
-        yield f" {key:<15} {entry['path']}   {size}   sha256:{entry.get('sha256', '')}{missing}"
+        rows.append(
+            (key, entry["path"], size, entry.get("sha256", ""), "" if entry["present"] else "missing")
+        )
+    yield ""
+    yield from table(rows, width=width, header=True, right={2}, cut=3)
 
 
-def disk_lines(document: Json) -> Iterator[str]:
+def disk_lines(document: Json, width: int | None = None) -> Iterator[str]:
     """A disk image for people."""
     size, virtual = format_size(document["size"]), format_size(document["virtual-size"])
     sector = document["sector-size"]
-    yield f"disk       {document['path']}   {document['format']}   {size}, {virtual} virtual"
-    yield f"table      GPT {document['disk-guid']}, sectors of {sector} bytes"
-    for each in document["partitions"]:
-        found = each["filesystem"]
-        kind = f"{found['type']} {found['label'] or ''} {found['uuid'] or ''}".rstrip() if found else "-"
-        yield f" {each['number']:>3} {each['name']:<12} {format_size(each['size']):>10}   {kind}"
-    yield from _root_lines(document["root"] or {})
-    boot = document["boot"]
-    if boot is None:
-        yield "boot       there is no partition called boot"
-        return
-    yield f"ignition   {boot['ignition-platform'] or 'no platform'}"
-    yield f"first boot {'not yet' if boot['first-boot'] else 'done, or not wanted'}"
-    for command in boot["console"] or ():
-        yield f"console    {command}"
-    for entry in boot["entries"]:
-        yield f"entry      {entry['file']}: {entry.get('title', '')}"
-        yield f"  linux    {entry.get('linux', '')}"
-        yield f"  options  {' '.join(entry['options'])}"
+    yield from table([
+        ("disk", document["path"]),
+        ("format", f"{document['format']}, {size}, {virtual} virtual"),
+        ("table", f"GPT {document['disk-guid']}, sectors of {sector} bytes"),
+    ], width=width)  # fmt: skip
+    yield ""
+    rows = [("#", "PARTITION", "SIZE", "TYPE", "LABEL", "UUID"), *map(_partition, document["partitions"])]
+    yield from table(rows, width=width, header=True, right={0, 2}, indent=1)
+    yield ""
+    yield from table([*_root(document["root"] or {}), *_boot(document["boot"])], width=width)
 
 
-def _root_lines(root: Json) -> Iterator[str]:
+def _partition(partition: Json) -> tuple[str, ...]:
+    found = partition["filesystem"] or {}
+    place = (str(partition["number"]), partition["name"], format_size(partition["size"]))
+    return (*place, found.get("type") or "-", found.get("label") or "", found.get("uuid") or "")
+
+
+def _root(root: Json) -> Iterator[tuple[str, str]]:
     if root.get("problem"):
-        yield f"root       {root['problem']['message']}"
+        yield "root", root["problem"]["message"]
     for each in root.get("deployments", ()):
-        yield f"deployed   {each['commit']} in {each['stateroot']}"
-        yield from (f"  origin   {key}={value}" for key, value in (each["origin"] or {}).items())
-    yield from (f"aleph      {key}: {json.dumps(value)}" for key, value in (root.get("aleph") or {}).items())
+        yield "deployed", f"{each['commit']} in {each['stateroot']}"
+        yield from (("  origin", f"{key}={value}") for key, value in (each["origin"] or {}).items())
+    aleph = root.get("aleph") or {}
+    yield from (("aleph", line) for key, value in aleph.items() for line in _flat(key, value))
 
 
-def image_lines(document: Json) -> Iterator[str]:
+def _flat(name: str, value: object) -> Iterator[str]:
+    """A value of a JSON document, an object's each on a line of its own."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(f"{name} {key}", inner)
+    else:
+        yield f"{name}: {json.dumps(value)}"
+
+
+def _boot(boot: Json | None) -> Iterator[tuple[str, str]]:
+    if boot is None:
+        yield "boot", "there is no partition called boot"
+        return
+    yield "ignition", boot["ignition-platform"] or "no platform"
+    yield "first boot", "not yet" if boot["first-boot"] else "done, or not wanted"
+    yield from (("console", command) for command in boot["console"] or ())
+    for entry in boot["entries"]:
+        yield "entry", f"{entry['file']}: {entry.get('title', '')}"
+        yield "  linux", entry.get("linux", "")
+        yield "  options", " ".join(entry["options"])
+
+
+def image_lines(document: Json, width: int | None = None) -> Iterator[str]:
     """A layer for people."""
-    yield f"image      {document['reference']}"
-    yield f"digest     {document['digest']}"
-    yield f"version    {document['version'] or 'none'}   {document['osname']}   {document['arch']}"
-    yield f"layers     {document['layers']}, {format_size(document['size'])}"
+    packages = [("package", each["nevra"]) for each in document["packages"] or ()]
+    labels = [("label", f"{key}={value}") for key, value in sorted(document["labels"].items())]
+    yield from table([*_image(document), *labels, *packages], width=width)
+
+
+def _image(document: Json) -> Iterator[tuple[str, str]]:
+    yield "image", document["reference"]
+    yield "digest", document["digest"]
+    yield "version", f"{document['version'] or 'none'}   {document['osname']}   {document['arch']}"
+    yield "layers", f"{document['layers']}, {format_size(document['size'])}"
     layer = document["layer"]
     if layer is None:
-        yield f"problem    no disk can be made of it: {document['problem']['message']}"
-    else:
-        commit = f", commit {layer['commit']}" if layer["commit"] else ""
-        yield f"form       {layer['form']}{commit}"
-        yield f"tree       {layer['files']} files, {format_size(layer['tree-size'])}"
-        yield f"kernel     {layer['kernel']}"
-        yield f"arguments  {' '.join(layer['kernel-arguments'])}"
-        yield f"SELinux    {layer['selinux-policy'] or 'no policy'}"
-        yield f"bootupd    {'yes' if layer['bootupd'] else 'no'}"
-        yield from (f"image.json {key}: {json.dumps(value)}" for key, value in layer["image-json"].items())
-    yield from (f"label      {key}={value}" for key, value in sorted(document["labels"].items()))
-    yield from (f"package    {each['nevra']}" for each in document["packages"] or ())
+        yield "problem", f"no disk can be made of it: {document['problem']['message']}"
+        return
+    yield "form", layer["form"] + (f", commit {layer['commit']}" if layer["commit"] else "")
+    yield "tree", f"{layer['files']} files, {format_size(layer['tree-size'])}"
+    yield "kernel", layer["kernel"]
+    yield "arguments", " ".join(layer["kernel-arguments"])
+    yield "SELinux", layer["selinux-policy"] or "no policy"
+    yield "bootupd", "yes" if layer["bootupd"] else "no"
+    yield from (("image.json", f"{key}: {json.dumps(value)}") for key, value in layer["image-json"].items())

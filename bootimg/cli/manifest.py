@@ -9,7 +9,7 @@ import click
 
 from bootimg.arch import Arch
 from bootimg.cli.app import App
-from bootimg.cli.build import size_option, target_imgref_option
+from bootimg.cli.buildoptions import size_option, target_imgref_option
 from bootimg.cli.options import arch_option, chosen_platforms, common, platform_option, registry_options
 
 if TYPE_CHECKING:

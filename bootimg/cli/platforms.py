@@ -9,6 +9,7 @@ import click
 from bootimg.arch import Arch
 from bootimg.cli.app import App
 from bootimg.cli.options import common
+from bootimg.cli.table import table
 from bootimg.platform import Platform, registry
 
 
@@ -30,7 +31,7 @@ def command(app: App) -> None:
         "platforms": [_entry(each) for each in known],
         "broken": [asdict(each) for each in found.broken.values()],
     }
-    app.result(document, _table(known))
+    app.result(document, _table(known, app.width))
 
 
 def _entry(platform: Platform) -> dict[str, object]:
@@ -63,11 +64,9 @@ def _entry(platform: Platform) -> dict[str, object]:
     }
 
 
-def _table(known: list[Platform]) -> str:
+def _table(known: list[Platform], width: int | None) -> str:
     rows = [["platform", "file", *Arch, "for"]]
     for platform in known:
         marks = ["yes" if arch in platform.arches else "-" for arch in Arch]
         rows.append([platform.name, f".{platform.suffix}", *marks, platform.summary])
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(table(rows, width=width, header=True))

@@ -11,10 +11,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
+from bootimg.cli.amounts import amount, clock
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message, Sink, StepFinished, StepProgress, StepStarted
 from bootimg.printable import printable
-from bootimg.sizes import format_size
 
 MAX_LINE = 4096
 """Bytes of an NDJSON line, its newline included; consumers break on long lines."""
@@ -82,19 +82,6 @@ def _people(level: str, color: bool | None, plain: bool) -> Iterator[Sink]:
 def _is_live() -> bool:
     """Whether stderr is a terminal on which lines may be redrawn."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
-
-
-def clock(seconds: float) -> str:
-    """A time as people read it: 0:07, 12:34, 1:02:03."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def amount(done: int, total: int | None, unit: str) -> str:
-    """How far a step is: `71 %  1.2 GiB`, `14651 objects`."""
-    text = format_size(done) if unit == "bytes" else f"{done} {unit}"
-    return f"{100 * done // total} %  {text}" if total else text
 
 
 @dataclass

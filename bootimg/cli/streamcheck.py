@@ -11,7 +11,9 @@ from bootimg.arch import Arch
 from bootimg.cli.app import App
 from bootimg.cli.options import common
 from bootimg.cli.streamoptions import json_file, name_option, printable_lines
+from bootimg.cli.table import table
 from bootimg.errors import ExitCode
+from bootimg.printable import printable
 
 if TYPE_CHECKING:
     from bootimg.platform import Platform
@@ -78,9 +80,9 @@ def lint(
     )
     found = findings_of(stream, against, lambda text: app.events.message(f"reading {text}"))
     bad = [each for each in found if each.level is Level.ERROR]
-    lines = [f"{each.level:<8} {each.rule}: {each.place}: {each.message}" for each in found]
+    lines = table([(str(each.level), each.rule, each.place, each.message) for each in found], width=app.width)
     document = {"path": str(file), "good": not bad, "findings": [each.as_dict() for each in found]}
-    app.result(document, printable_lines(lines or [f"{file}: nothing is wrong"]))
+    app.result(document, "\n".join(lines) or printable(f"{file}: nothing is wrong"))
     if bad:
         click.get_current_context().exit(ExitCode.FAILED)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,14 +11,16 @@ import click
 
 from bootimg.arch import Arch
 from bootimg.cli.app import App
-from bootimg.cli.options import arch_option, builds_option, common, registry_options
+from bootimg.cli.options import arch_option, builds_option, common, jobs_option, registry_options
 from bootimg.cli.purity import purity_options
 from bootimg.cli.subject import is_disk, named_build
+from bootimg.cli.table import table
 from bootimg.cli.verified import Verifier
 from bootimg.errors import ExitCode
 from bootimg.printable import printable
 
 if TYPE_CHECKING:
+    from bootimg.checks.findings import Finding
     from bootimg.layer.fetch import RegistryOptions
 
 
@@ -43,6 +47,7 @@ Examples:
 )
 @arch_option
 @builds_option
+@jobs_option
 @registry_options
 def command(
     app: App,
@@ -54,6 +59,7 @@ def command(
     keys: tuple[Path, ...],
     arch: Arch,
     builds: Path,
+    jobs: int,
     registry: RegistryOptions,
 ) -> None:
     """Say what is wrong with a layer, a disk image or a build; exit with 1 if anything is.
@@ -73,7 +79,7 @@ def command(
         from bootimg.checks.signaturerules import Signatures
 
         wanted = Signatures(signed, keys)
-        kind, found = "build", build_findings(build, app.events, verifier.mode, allow, wanted)
+        kind, found = "build", build_findings(build, app.events, verifier.mode, allow, wanted, jobs)
         # What is damaged may not even open.
         for key, inside in verifier.opened(build) if deep and not errors(found) else ():
             found += inside or ()
@@ -90,8 +96,21 @@ def command(
         "findings": [each.as_dict() for each in found],
         **({"not-opened": closed} if deep else {}),
     }
-    lines = [f"{each.severity:<8} {each}" for each in found] or [f"{what}: nothing is wrong"]
-    lines += [f"not opened, for it is an archive: {key}" for key in closed]
-    app.result(document, "\n".join(map(printable, lines)))
+    lines = finding_lines(found, app.width) or [printable(f"{what}: nothing is wrong")]
+    lines += [printable(f"not opened, for it is an archive: {key}") for key in closed]
+    app.result(document, "\n".join(lines))
     if bad:
         click.get_current_context().exit(ExitCode.FAILED)
+
+
+def finding_lines(found: Sequence[Finding], width: int | None) -> list[str]:
+    """Findings for people, and how many there are of each kind."""
+    if not found:
+        return []
+    rows = [
+        (str(each.severity), each.rule.value, each.where, f"{each.evidence}: {each.message}")
+        for each in found
+    ]
+    counts = Counter(severity for severity, *_ in rows)
+    words = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items())]
+    return [*table(rows, width=width), "", ", ".join(words)]

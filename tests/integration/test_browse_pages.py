@@ -30,7 +30,7 @@ PATH = "prod/streams/rhel-9.8"
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
     builds = sites.write_tree(folder / "builds")
-    words = ["--builds", builds, "-o", folder / "site", "--cache", folder / "cache", "-q"]
+    words = ["--builds", builds, "-d", folder / "site", "--cache", folder / "cache", "-q"]
     assert main(["browse", *map(str, words)]) == 0
     return folder / "site"
 

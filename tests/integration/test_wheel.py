@@ -114,7 +114,7 @@ def test_installed_program_renders_the_manifest_of_an_image(installed: Path, tmp
 
 def test_installed_program_makes_the_release_browser(installed: Path, tmp_path: Path) -> None:
     sites.write_tree(tmp_path / "builds")
-    run(str(installed / "bootimg"), "browse", "-o", "site", "--cache", "cache", cwd=tmp_path)
+    run(str(installed / "bootimg"), "browse", "-d", "site", "--cache", "cache", cwd=tmp_path)
     assert (tmp_path / "site" / "index.html").read_text().startswith("<!doctype html>")
 
 

@@ -95,7 +95,7 @@ class Page(HTMLParser):
 
 def browse(builds: Path, site: Path, *words: object, code: int = ExitCode.OK) -> None:
     cache = site.with_name("cache")
-    assert main(["browse", *map(str, ["--builds", builds, "-o", site, "--cache", cache, *words])]) == code
+    assert main(["browse", *map(str, ["--builds", builds, "-d", site, "--cache", cache, *words])]) == code
 
 
 def page(site: Path, *path: str) -> Page:
@@ -317,6 +317,46 @@ def test_a_folder_of_somebody_else_is_left_alone(tree: Path, tmp_path: Path, cap
     assert "site-foreign" in capsys.readouterr().err
     assert (tmp_path / "letter").read_text() == "dear"
     assert (tree / "builds.json").exists()
+
+
+@pytest.mark.parametrize("words", [
+    ["-o", "TREE", "-d", "SITE"],
+    ["-o", "TREE", "--output", "SITE"],
+    ["--builds", "TREE", "-d", "SITE"],
+    ["-o", "TREE", "--builds", "TREE", "-d", "SITE"],
+])  # fmt: skip
+def test_o_is_the_tree_of_builds(words: list[str], tree: Path, tmp_path: Path, capsys: Capture) -> None:
+    code, said = _browsed(words, tree, tmp_path, capsys)
+    assert (code, "-o" in said) == (ExitCode.OK, False)
+    assert NEW in (tmp_path / "site" / "index.html").read_text()
+
+
+def test_o_alone_is_the_site_as_it_was_once_and_says_so(tree: Path, tmp_path: Path, capsys: Capture) -> None:
+    code, said = _browsed(["--builds", "TREE", "-o", "SITE"], tree, tmp_path, capsys)
+    assert code == ExitCode.OK
+    assert "warning: -o is the tree of builds; name the site's folder with -d" in said
+    assert (tmp_path / "site" / "index.html").is_file()
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (["--builds", "TREE"], "name the site's folder with -d"),
+    (["--builds", "other", "-o", "TREE", "-d", "SITE"], "two trees of builds"),
+])  # fmt: skip
+def test_no_site_and_two_trees_are_refused(
+    words: list[str], says: str, tree: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    code, said = _browsed(words, tree, tmp_path, capsys)
+    assert code == ExitCode.USAGE
+    assert says in said
+    assert not (tmp_path / "site").exists()
+
+
+def _browsed(words: list[str], tree: Path, folder: Path, capsys: Capture) -> tuple[int, str]:
+    """The exit code of browse with `words`, TREE and SITE being folders, and its warnings and errors."""
+    places = {"TREE": str(tree), "SITE": str(folder / "site")}
+    argv = [places.get(word, word) for word in words]
+    code = main(["browse", *argv, "-q", "--cache", str(folder / "cache")])
+    return code, capsys.readouterr().err
 
 
 def test_a_site_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path) -> None:

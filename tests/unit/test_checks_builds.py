@@ -6,7 +6,12 @@ import gzip
 import hashlib
 import json
 import os
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +26,11 @@ from bootimg.builds.layout import artifact_name, oci_manifest_name, ociarchive_n
 from bootimg.builds.meta import image_entry, layer_meta
 from bootimg.checks.build import build_findings
 from bootimg.checks.purity import Purity
+from bootimg.errors import ExitCode
 from bootimg.events import Event, Events, StepFinished, StepProgress, StepStarted
 from bootimg.formats import Packing
 from bootimg.formats.compression import Compressor, open_output
+from bootimg.formats.decompress import PlainReader
 from bootimg.layer.fetch import inspect
 from tests.unit import oci
 from tests.unit.test_builds import add_sbom, identity
@@ -294,6 +301,63 @@ def test_reading_is_told_as_it_goes(tmp_path: Path) -> None:
     done = [each.done for each in seen if isinstance(each, StepProgress)]
     assert done == sorted(done)
     assert done[-1] == started.total
+
+
+def damaged(folder: Path) -> Build:
+    """A build of which three artifacts are damaged, each in its own way."""
+    path = make(folder)
+    rewritten(path / QEMU, b"q" * 3_000_000)
+    rewritten(path / METAL, gzip.compress(PLAIN)[:-20])
+    rewritten(path / f"rhcos-{BUILD}-gcp.x86_64.tar.gz", b"g")
+    return find_build(path.parent.parent, str(path), X86)
+
+
+@pytest.mark.parametrize("slow", [QEMU, METAL, f"rhcos-{BUILD}-gcp.x86_64.tar.gz"])
+def test_findings_come_in_one_order_whatever_is_read_first(
+    slow: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = damaged(tmp_path)
+    alone = build_findings(build, Events(), jobs=1)
+    assert [each.where for each in alone].count("artifact qemu") == 2
+    chunks = PlainReader.__iter__
+
+    def held(reader: PlainReader) -> Iterator[bytes]:
+        time.sleep(0.2 if reader.path.name == slow else 0)
+        return chunks(reader)
+
+    monkeypatch.setattr(PlainReader, "__iter__", held)
+    assert build_findings(build, Events(), jobs=8) == alone
+
+
+def test_artifacts_are_read_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = find_build(make(tmp_path).parent.parent, BUILD, X86)
+    meeting, chunks = threading.Barrier(3), PlainReader.__iter__
+
+    def met(reader: PlainReader) -> Iterator[bytes]:
+        if reader.path.name != oci_manifest_name("rhcos", BUILD, X86) and reader.path.name != QEMU:
+            meeting.wait(timeout=20)
+        return chunks(reader)
+
+    monkeypatch.setattr(PlainReader, "__iter__", met)
+    assert build_findings(build, Events(), jobs=3) == []
+
+
+def test_an_interrupted_reading_ends_at_once(tmp_path: Path) -> None:
+    path = make(tmp_path)
+    for name in (QEMU, METAL):
+        (path / name).chmod(0o644)
+        os.truncate(path / name, 1 << 40)
+    words = ["verify", str(path), "-j", "2", "--cache", str(tmp_path / "cache"), "--events", "ndjson"]
+    argv = [sys.executable, "-m", "bootimg", *words]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stderr is not None
+        while b"step-progress" not in child.stderr.readline():
+            assert child.poll() is None
+        child.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        child.communicate(timeout=60)
+    assert child.returncode == ExitCode.INTERRUPTED
+    assert time.monotonic() - began < 10
 
 
 LEAF = st.none() | st.booleans() | st.integers() | st.text(max_size=8)

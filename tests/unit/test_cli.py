@@ -64,6 +64,31 @@ def test_every_verb_loads_and_its_help_names_it(name: str) -> None:
     assert result.output.startswith(f"Usage: bootimg {name}")
 
 
+def commands() -> dict[str, click.Command]:
+    """Every verb and every verb of a verb, by its words."""
+    found: dict[str, click.Command] = {}
+    for name in VERBS:
+        command = bootimg.get_command(click.Context(bootimg), name)
+        assert command is not None
+        inner = command.commands if isinstance(command, click.Group) else {}
+        found |= {name: command, **{f"{name} {word}": each for word, each in inner.items()}}
+    return found
+
+
+def test_a_short_option_means_the_same_for_every_verb() -> None:
+    meanings: dict[str, set[str]] = {}
+    for verb, command in commands().items():
+        for each in command.params:
+            short = [word for word in each.opts if len(word) == 2]
+            long = [word for word in each.opts if len(word) > 2]
+            # browse has the old meaning of its -o too: see the tests of browse.
+            if (verb, short) != ("browse", ["-o"]):
+                for word in short:
+                    meanings.setdefault(word, set()).update(long)
+    assert meanings["-o"] == {"--builds"}
+    assert {word: names for word, names in meanings.items() if len(names) != 1} == {}
+
+
 def test_examples_of_the_help_are_verbs_with_words_they_take() -> None:
     lines = bootimg_program("--help").stdout.splitlines()
     examples = [line.split()[1:] for line in lines[lines.index("  Examples:") + 1 :]]

@@ -66,7 +66,9 @@ def test_an_image_with_a_file_of_openshift(tmp_path: Path) -> None:
     assert json.loads(text)["good"] is False
     assert [each["rule"] for each in findings(text)] == ["packages-missing", "ocp-file"]
     lines = run(image, cache=cache, code=ExitCode.FAILED).splitlines()
-    assert lines[1] == "error    ocp-file: image: /usr/bin/oc: a file of OpenShift's openshift-clients"
+    said = ("error", "ocp-file", "image", "/usr/bin/oc: a file of OpenShift's openshift-clients")
+    assert tuple(re.split(r" {2,}", lines[1])) == said
+    assert lines[-1] == "1 error, 1 warning"
     run(image, "--allow", "/usr/bin/oc", "--allow", "x", cache=cache)
     run(image, "--purity", "warn", cache=cache)
     assert run(image, "--purity", "off", cache=cache) == f"{image}: nothing is wrong\n"
@@ -156,7 +158,7 @@ def test_the_environment_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     run(image, cache=cache)
     monkeypatch.delenv("BOOTIMG_ALLOW")
     monkeypatch.setenv("BOOTIMG_PURITY", "warn")
-    assert run(image, cache=cache).count("warning") == 3
+    assert run(image, cache=cache).splitlines()[-1] == "3 warnings"
 
 
 def test_every_rule_has_its_row() -> None:

@@ -324,7 +324,8 @@ def test_the_verb_prints_text(request_: Request, cache: Cache) -> None:
     digest = inspect(request_.reference, request_.arch).digest
     assert digest[:19] in lines[0]
     assert VERSION in lines[0]
-    assert lines[1].startswith("plan       2 artifacts, time unknown (first run of fetch, ")
-    assert any(line.startswith(" · import ") for line in lines)
-    assert any(QCOW2 in line for line in lines)
+    assert lines[1].startswith("plan   2 artifacts, time unknown (first run of fetch, ")
+    assert any(line.startswith("·  import ") for line in lines)
+    disks = [line for line in lines if "rhcos-" in line and line.startswith(("→", " "))]
+    assert [line.split()[:2] for line in disks] == [["FILE", "DISK"], ["→", ARCHIVE], ["→", QCOW2]][1:]
     assert lines[-1].startswith("the layer is not in the cache")

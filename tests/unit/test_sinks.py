@@ -4,14 +4,16 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from bootimg.cli import sinks
-from bootimg.cli.sinks import MAX_LINE, NdjsonSink, PlainSink, bounded_line, clock, open_events
+from bootimg.cli.amounts import clock
+from bootimg.cli.sinks import MAX_LINE, NdjsonSink, PlainSink, bounded_line, open_events
 from bootimg.errors import BootimgError
-from bootimg.events import Events
+from bootimg.events import Event, Events, StepProgress
 
 
 def work(events: Events) -> None:
@@ -175,3 +177,26 @@ def test_bars_on_a_real_terminal(tmp_path: Path) -> None:
     assert " %  " in text
     assert "✔ aws            4 MiB [done]" in text
     assert text.index("✔ aws") < text.index("FREE")
+
+
+def test_a_step_counts_what_many_threads_do() -> None:
+    seen: list[Event] = []
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with Events([lambda event: seen.append(event)]).step("verify", "", total=8000) as step:
+
+            def advance() -> None:
+                for _ in range(1000):
+                    step.advance(1)
+
+            threads = [threading.Thread(target=advance) for _ in range(8)]
+            for each in threads:
+                each.start()
+            for each in threads:
+                each.join()
+    finally:
+        sys.setswitchinterval(interval)
+    done = [each.done for each in seen if isinstance(each, StepProgress)]
+    assert done == sorted(done)
+    assert done[-1] == 8000

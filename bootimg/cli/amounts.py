@@ -1,0 +1,18 @@
+"""Times and amounts as people read them."""
+
+from __future__ import annotations
+
+from bootimg.sizes import format_size
+
+
+def clock(seconds: float) -> str:
+    """A time: 0:07, 12:34, 1:02:03."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def amount(done: int, total: int | None, unit: str) -> str:
+    """How far a step is: `71 %  1.2 GiB`, `14651 objects`."""
+    text = format_size(done) if unit == "bytes" else f"{done} {unit}"
+    return f"{100 * done // total} %  {text}" if total else text
