@@ -9,11 +9,11 @@ from bootimg.disk.bootpatch import BootEdits, make_patch
 from bootimg.disk.extents import FileSource
 from bootimg.disk.view import BOOT, DiskView
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.vm.image import Image
+from bootimg.vm.image import DiskImage
 from bootimg.vm.imagetool import make_overlay, write_blocks
 
 
-def overlay_with_kargs(disk: Path, disk_format: str, kargs: Sequence[str], folder: Path) -> Image:
+def overlay_with_kargs(disk: Path, disk_format: str, kargs: Sequence[str], folder: Path) -> DiskImage:
     """An overlay in `folder` that reads as `disk` with `kargs` appended to its BLS entries.
 
     The disk itself is only read.  Errors: those of `open_image`, `gpt-damaged`, `boot-partition-missing`

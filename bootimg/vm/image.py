@@ -1,8 +1,8 @@
 """Opening a disk image: what it is, that it is alone, and how QEMU is told so.
 
-Nothing else opens an image.  QEMU's programs are given node definitions (`Image.node`): they name one file,
-every driver, and no backing file, so that QEMU does not follow what the image names.  They cannot forbid the
-extents of a VMDK or the data file of a qcow2: those are refused here, from the bytes, before a program runs.
+Nothing else opens an image.  QEMU's programs are given node definitions (`DiskImage.node`): they name one
+file, every driver, and no backing file, so that QEMU does not follow what the image names.  They cannot forbid
+the extents of a VMDK or the data file of a qcow2: those are refused here, from the bytes, before a program runs.
 The file must not change between this look and the program's: whoever may write to it is trusted that long.
 """
 
@@ -54,7 +54,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class DiskImage:
     """An image that was looked at; only `open_image` and `layered` make one.
 
     `format` is QEMU's name.  `base` is the image under an overlay of our own.
@@ -62,7 +62,7 @@ class Image:
 
     path: Path
     format: str
-    base: Image | None = None
+    base: DiskImage | None = None
 
     def node(self) -> Json:
         """The definition of a block node (QEMU's `BlockdevOptions`), which nothing can lead elsewhere."""
@@ -77,19 +77,19 @@ class Image:
         return node
 
 
-def open_image(path: Path, disk_format: str | None = None) -> Image:
+def open_image(path: Path, disk_format: str | None = None) -> DiskImage:
     """A disk image that names no other file; without `disk_format` (QEMU's name) its bytes say what it is.
 
     Errors: `image-references-other-file`, and those of `image_format`.
     """
     disk_format = disk_format or image_format(path)
     _refuse_references(path, disk_format)
-    return Image(path, disk_format)
+    return DiskImage(path, disk_format)
 
 
-def layered(overlay: Path, base: Image) -> Image:
+def layered(overlay: Path, base: DiskImage) -> DiskImage:
     """A qcow2 that bootimg has made itself, on top of an image: the one lawful chain."""
-    return Image(overlay, "qcow2", base)
+    return DiskImage(overlay, "qcow2", base)
 
 
 def source_name(node: Json) -> str:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from bootimg import process
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.vm.image import Image, Json, layered, source_name
+from bootimg.vm.image import DiskImage, Json, layered, source_name
 from bootimg.vm.qemu import IMG_PACKAGES, require_qemu_img
 
 _TIMEOUT = 600.0
 _LONG = 3600.0
 
 
-def virtual_size(image: Image) -> int:
+def virtual_size(image: DiskImage) -> int:
     """The size in bytes of the disk in an image; `image-unreadable` with qemu-img's words."""
     program, name = require_qemu_img().path, source_name(image.node())
     done = process.run([program, "info", "--output=json", name], check=False, timeout=_TIMEOUT)
@@ -32,18 +32,18 @@ def virtual_size(image: Image) -> int:
     return int(json.loads(done.stdout)["virtual-size"])
 
 
-def copy_range(image: Image, offset: int, length: int, out: Path, *, inside: bool) -> None:
+def copy_range(image: DiskImage, offset: int, length: int, out: Path, *, inside: bool) -> None:
     """Copy a part of the disk to the raw file `out`: `inside` it at the same offset, else as all of it."""
     source = source_name(_window(image.node(), offset, length))
     if inside:
-        target = _options(_window(Image(out, "raw").node(), offset, length))
+        target = _options(_window(DiskImage(out, "raw").node(), offset, length))
         words = ["-n", "--target-image-opts", source, target]
     else:
         words = ["-O", "raw", source, str(out.absolute())]
     process.run([require_qemu_img().path, "convert", *words], timeout=_TIMEOUT)
 
 
-def convert(image: Image, out: Path, disk_format: str, words: Sequence[str]) -> None:
+def convert(image: DiskImage, out: Path, disk_format: str, words: Sequence[str]) -> None:
     """Write all of an image in another format, with more words for qemu-img."""
     program = require_qemu_img().path
     process.run(
@@ -51,14 +51,14 @@ def convert(image: Image, out: Path, disk_format: str, words: Sequence[str]) -> 
     )
 
 
-def make_overlay(base: Image, overlay: Path) -> Image:
+def make_overlay(base: DiskImage, overlay: Path) -> DiskImage:
     """A new qcow2 on top of an image, whose file does not say so: that is for the node to say."""
     size = str(virtual_size(base))
     process.run([require_qemu_img().path, "create", "-q", "-f", "qcow2", overlay, size], timeout=_TIMEOUT)
     return layered(overlay, base)
 
 
-def write_blocks(image: Image, blocks: Iterable[tuple[int, bytes]], scratch: Path) -> None:
+def write_blocks(image: DiskImage, blocks: Iterable[tuple[int, bytes]], scratch: Path) -> None:
     """Write bytes into an image at their offsets; the folder `scratch` gets a file for each."""
     qemu_io = process.require("qemu-io", packages=f"{IMG_PACKAGES.apt} or {IMG_PACKAGES.dnf}")
     commands: list[str] = []

@@ -12,7 +12,7 @@ from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.firmware import Firmware
-from bootimg.vm.image import Image, source_name
+from bootimg.vm.image import DiskImage, source_name
 from bootimg.vm.network import RESTRICTED
 
 
@@ -79,7 +79,7 @@ class Machine:
 
     arch: Arch
     accelerator: Accelerator
-    disk: Image
+    disk: DiskImage
     console: Path | Literal["stdio"]
     flash: Flash | None = None
     memory_mib: int = 2048

@@ -70,7 +70,7 @@ def passt_fault() -> str | None:
     """Why passt cannot be the guest's network on this machine, or None.  It is started and tried."""
     passt = process.find("passt")
     if passt is None:
-        return f"passt is not installed ({PACKAGES.hint()})"
+        return "passt is not installed"
     ours, theirs = socket.socketpair()
     with ours:
         if fault := _start(passt, theirs, None):

@@ -42,7 +42,7 @@ class Reference:
 
 def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
     """As many of these bytes as the file has."""
-    if not 0 <= offset < 1 << 63:
+    if offset >= file.seek(0, 2):
         return b""
     file.seek(offset)
     return file.read(length)

@@ -17,7 +17,7 @@ from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.firmware import Firmware, find_uefi
 from bootimg.vm.guest import Guest
 from bootimg.vm.ignition import Mount, guest_config
-from bootimg.vm.image import Image
+from bootimg.vm.image import DiskImage
 from bootimg.vm.machine import ROWS, Bind, Flash, Machine, check_firmware
 from bootimg.vm.network import Link, Network, linked
 from bootimg.vm.qemu import require_system
@@ -43,7 +43,7 @@ class Session:
     `ssh`, a file is needed).  `ssh` is None for no login, "" for a shell, else a command for core.
     """
 
-    disk: Image
+    disk: DiskImage
     arch: Arch
     accelerator: Accelerator
     firmware: Firmware | None = None

@@ -15,7 +15,7 @@ from bootimg.arch import Arch
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.firmware import Firmware, find_uefi
 from bootimg.vm.guest import Guest
-from bootimg.vm.image import Image, open_image
+from bootimg.vm.image import DiskImage, open_image
 from bootimg.vm.machine import Flash, Machine
 from bootimg.vm.network import RESTRICTED
 
@@ -75,7 +75,7 @@ def ignition(word: str, text: str = SCRIPT) -> bytes:
 
 
 def boot(
-    disk: Path | Image,
+    disk: Path | DiskImage,
     log: Path,
     config: Path | None,
     firmware: Firmware,
@@ -89,7 +89,7 @@ def boot(
     machine = Machine(
         arch=Arch.X86_64,
         accelerator=Accelerator("tcg", "the tests' choice"),
-        disk=disk if isinstance(disk, Image) else open_image(disk, "qcow2"),
+        disk=disk if isinstance(disk, DiskImage) else open_image(disk, "qcow2"),
         netdev=netdev,
         console=log,
         flash=flash(firmware, log.parent),

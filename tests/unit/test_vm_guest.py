@@ -13,7 +13,7 @@ from bootimg.errors import BootimgError
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.console import Console
 from bootimg.vm.guest import Guest
-from bootimg.vm.image import Image, image_format
+from bootimg.vm.image import DiskImage, image_format
 from bootimg.vm.machine import Machine
 from bootimg.vm.qemu import Program
 
@@ -47,7 +47,7 @@ def guest(tmp_path: Path, script: str) -> Guest:
     qemu.write_text(f"#!/bin/sh\nLOG={log}\n{script}\n")
     qemu.chmod(0o755)
     machine = Machine(
-        arch=Arch.X86_64, accelerator=Accelerator("tcg", ""), disk=Image(tmp_path / "disk", "raw"),
+        arch=Arch.X86_64, accelerator=Accelerator("tcg", ""), disk=DiskImage(tmp_path / "disk", "raw"),
         console=log,
     )  # fmt: skip
     return Guest(machine, qemu=Program(qemu, (7, 2), ""))

@@ -13,7 +13,7 @@ from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.firmware import Firmware, UefiImage, find_uefi
-from bootimg.vm.image import Image, open_image
+from bootimg.vm.image import DiskImage, open_image
 from bootimg.vm.machine import Bind, Flash, Machine, check_firmware
 
 TCG, KVM = Accelerator("tcg", ""), Accelerator("kvm", "")
@@ -24,7 +24,7 @@ def words(
     accelerator: Accelerator = TCG,
     **options: Any,  # noqa: ANN401
 ) -> list[str]:
-    options = {"disk": Image(Path("/d/a,b.qcow2"), "qcow2"), "console": Path("/d/log"), **options}
+    options = {"disk": DiskImage(Path("/d/a,b.qcow2"), "qcow2"), "console": Path("/d/log"), **options}
     return Machine(arch=arch, accelerator=accelerator, **options).argv(Path("/usr/bin/qemu"))
 
 

@@ -24,7 +24,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.formats import Compressor
 from bootimg.sizes import GIB, MIB
-from bootimg.vm.image import Image, image_format, open_image
+from bootimg.vm.image import DiskImage, image_format, open_image
 from bootimg.vm.imagetool import convert
 from tests.unit.disks import make_disk as sparse_disk
 from tests.unit.disks import needs_qemu_img, write
@@ -52,7 +52,7 @@ def make_disk(folder: Path, name: str = "boot") -> Path:
     return disk
 
 
-def options_in(disk: Image, folder: Path) -> tuple[str, ...]:
+def options_in(disk: DiskImage, folder: Path) -> tuple[str, ...]:
     raw = folder / "read-back"
     convert(disk, raw, "raw", [])
     with FileSource(raw) as source:
