@@ -26,7 +26,7 @@ from bootimg.formats.raw import copy_content
 from bootimg.formats.unpack import unpack
 from bootimg.formats.written import Progress, data_length
 from bootimg.platform import Platform, platforms
-from bootimg.vm.image import refuse_references
+from bootimg.vm.diskimage import refuse_references
 
 Work = Callable[[BuildDir], Iterator[Artifact]]
 

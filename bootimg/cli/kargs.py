@@ -9,7 +9,7 @@ from bootimg.disk.bootpatch import BootEdits, make_patch
 from bootimg.disk.extents import FileSource
 from bootimg.disk.view import BOOT, DiskView
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.vm.image import DiskImage
+from bootimg.vm.diskimage import DiskImage
 from bootimg.vm.imagetool import make_overlay, write_blocks
 
 

@@ -16,9 +16,9 @@ from bootimg.cli.app import App
 from bootimg.cli.options import accel_option, arch_option, builds_option, common, size_type
 from bootimg.cli.unpacked import is_packed, plain_image
 from bootimg.sizes import MIB
+from bootimg.vm.diskimage import open_image
 from bootimg.vm.firmware import Firmware
 from bootimg.vm.ignition import read_config
-from bootimg.vm.image import open_image
 from bootimg.vm.network import Network
 from bootimg.vm.probe import choose_accelerator
 from bootimg.vm.session import Session, Share

@@ -7,7 +7,7 @@ from pathlib import Path
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import Gpt, read_gpt
 from bootimg.sizes import MIB
-from bootimg.vm.image import open_image
+from bootimg.vm.diskimage import open_image
 from bootimg.vm.imagetool import copy_range, virtual_size
 
 BOOT = "boot"

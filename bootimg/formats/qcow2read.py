@@ -13,7 +13,7 @@ from typing import Self
 from bootimg.disk.extents import Extent, FileSource, Source, read_exactly
 from bootimg.errors import BootimgError
 from bootimg.formats.qcow2 import HEADER, MAGIC
-from bootimg.vm.image import refuse_references
+from bootimg.vm.diskimage import refuse_references
 
 _OFFSET = 0x00FFFFFFFFFFFE00
 _COMPRESSED = 1 << 62

@@ -15,7 +15,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.formats.qcow2 import write_overlay
 from bootimg.formats.written import Written, data_length
 from bootimg.vm import imagetool
-from bootimg.vm.image import layered, open_image
+from bootimg.vm.diskimage import layered, open_image
 
 _FORMATS = ("qcow2", "vdi", "vhdx", "vmdk", "vpc")
 

@@ -12,7 +12,7 @@ from bootimg.formats.compression import Packing, open_output
 from bootimg.formats.decompress import PlainReader
 from bootimg.formats.written import Written
 from bootimg.sizes import KIB
-from bootimg.vm.image import refuse_references
+from bootimg.vm.diskimage import refuse_references
 
 # What is compressed well comes many MiB at a time, with zeros and data in it.
 _PIECE = 256 * KIB

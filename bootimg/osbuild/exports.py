@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bootimg.errors import BootimgError
 from bootimg.manifest.model import Json, Manifest
-from bootimg.vm.image import open_image
+from bootimg.vm.diskimage import open_image
 from bootimg.vm.imagetool import virtual_size
 
 # What qemu-img tells apart by itself; the name of a format is the same in the manifest.

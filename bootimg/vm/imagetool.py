@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bootimg import process
-from bootimg.errors import BootimgError, ExitCode
-from bootimg.vm.image import DiskImage, Json, layered, source_name
+from bootimg.vm.diskimage import DiskImage, Json, layered, source_name
+from bootimg.vm.image import damaged
 from bootimg.vm.qemu import IMG_PACKAGES, require_qemu_img
 
 _TIMEOUT = 600.0
@@ -21,11 +21,11 @@ def virtual_size(image: DiskImage) -> int:
     done = process.run([program, "info", "--output=json", name], check=False, timeout=_TIMEOUT)
     if done.returncode > 0:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-4:]
-        raise BootimgError(
-            "image-unreadable",
-            f"{image.path} cannot be read as {image.format}",
-            context=[line.replace(name, str(image.path)) for line in said],
-            exit_code=ExitCode.USAGE,
+        raise damaged(
+            image.path,
+            f"cannot be read as {image.format}",
+            f"get the image once more; `qemu-img check -f {image.format} FILE` says what is wrong",
+            [line.replace(name, str(image.path)) for line in said],
         )
     if done.returncode:
         raise process.failure(done)

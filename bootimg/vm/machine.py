@@ -11,8 +11,8 @@ from typing import Literal
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.diskimage import DiskImage, source_name
 from bootimg.vm.firmware import Firmware
-from bootimg.vm.image import DiskImage, source_name
 from bootimg.vm.network import RESTRICTED
 
 

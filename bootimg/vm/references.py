@@ -19,6 +19,7 @@ _DATA_FILE_BIT = 1 << 2
 _DATA_FILE = 0x44415441
 _VHD_DIFFERENCING = 4
 _SECTOR = 512
+_SHOWN = 300
 
 
 class DamagedImageError(Exception):
@@ -37,7 +38,7 @@ class Reference:
     name: str
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name!r}" if self.name else self.kind
+        return f"{self.kind} {self.name[:_SHOWN]!r}" if self.name else self.kind
 
 
 def read_at(file: BinaryIO, offset: int, length: int) -> bytes:

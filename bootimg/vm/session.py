@@ -14,10 +14,10 @@ from bootimg import process
 from bootimg.arch import Arch
 from bootimg.events import Events
 from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.diskimage import DiskImage
 from bootimg.vm.firmware import Firmware, find_uefi
 from bootimg.vm.guest import Guest
 from bootimg.vm.ignition import Mount, guest_config
-from bootimg.vm.image import DiskImage
 from bootimg.vm.machine import ROWS, Bind, Flash, Machine, check_firmware
 from bootimg.vm.network import Link, Network, linked
 from bootimg.vm.qemu import require_system

@@ -16,8 +16,8 @@ from bootimg.arch import Arch
 from bootimg.events import Event, Events, Message
 from bootimg.vm import network
 from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.diskimage import open_image
 from bootimg.vm.guest import Guest
-from bootimg.vm.image import open_image
 from bootimg.vm.kernel import Kernel, find_kernel
 from bootimg.vm.machine import Machine
 from bootimg.vm.network import RESTRICTED, Network, linked, passt_fault
@@ -161,9 +161,7 @@ def test_without_passt_the_guest_reaches_nothing_and_has_its_port(
     assert any(isinstance(each, Message) and "passt is not installed" in each.text for each in said)
 
 
-def test_with_passt_the_guest_has_a_network_and_not_the_loopback(
-    tmp_path: Path, service: int
-) -> None:
+def test_with_passt_the_guest_has_a_network_and_not_the_loopback(tmp_path: Path, service: int) -> None:
     if fault := passt_fault():
         pytest.skip(fault)
     with booted(tmp_path, service, Network.ON, Events()) as (guest, port, netdev):

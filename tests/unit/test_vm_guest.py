@@ -12,8 +12,9 @@ from bootimg.arch import Arch
 from bootimg.errors import BootimgError
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.console import Console
+from bootimg.vm.diskimage import DiskImage
 from bootimg.vm.guest import Guest
-from bootimg.vm.image import DiskImage, image_format
+from bootimg.vm.image import image_format
 from bootimg.vm.machine import Machine
 from bootimg.vm.qemu import Program
 

@@ -6,6 +6,7 @@ import ast
 import gzip
 import hashlib
 import json
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.layer.fetch import RegistryOptions
 from bootimg.sizes import KIB, MIB
-from bootimg.vm.image import DiskImage, open_image
+from bootimg.vm.diskimage import DiskImage, open_image
 from bootimg.vm.imagetool import convert, virtual_size
 from bootimg.vm.vhdxreferences import _FILE_PARAMETERS, _PARENT_LOCATOR
 from tests.unit.disks import make_disk, needs_qemu_img, run, write
@@ -395,6 +396,13 @@ def test_headers_that_are_none(tmp_path: Path, data: bytes, id: str) -> None:
     assert (caught.value.id, caught.value.exit_code) == (id, ExitCode.USAGE)
 
 
+def test_a_name_that_qemu_cannot_be_given(tmp_path: Path) -> None:
+    disk = tmp_path / os.fsdecode(b"disk\xff")
+    disk.write_bytes(bytes(512))
+    with pytest.raises(BootimgError, match=r"image-unreadable: .* is not UTF-8"):
+        open_image(disk)
+
+
 def test_an_encrypted_qcow2(tmp_path: Path) -> None:
     secret = "secret,id=key,data=x"
     options = "encrypt.format=luks,encrypt.key-secret=key,encrypt.iter-time=10"
@@ -414,9 +422,9 @@ def test_what_qemu_img_cannot_read_is_told_in_its_words(tmp_path: Path) -> None:
     assert not any("json:" in line for line in caught.value.context)
 
 
-# Who may call it, by a part of the package; vm/image.py is where images are opened.
+# Who may call it, by file: images are opened in vm/diskimage.py.
 ALONE = {
-    "DiskImage": {"bootimg/vm/image.py", "bootimg/vm/imagetool.py"},
+    "DiskImage": {"bootimg/vm/diskimage.py", "bootimg/vm/imagetool.py"},
     "require_qemu_img": {"bootimg/vm/imagetool.py", "bootimg/appliance/appliance.py"},
     "find_qemu_img": {"bootimg/vm/qemu.py"},
     "require_system": {

@@ -12,8 +12,8 @@ from bootimg import process
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.diskimage import DiskImage, open_image
 from bootimg.vm.firmware import Firmware, UefiImage, find_uefi
-from bootimg.vm.image import DiskImage, open_image
 from bootimg.vm.machine import Bind, Flash, Machine, check_firmware
 
 TCG, KVM = Accelerator("tcg", ""), Accelerator("kvm", "")

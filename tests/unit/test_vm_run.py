@@ -24,7 +24,8 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.formats import Compressor
 from bootimg.sizes import GIB, MIB
-from bootimg.vm.image import DiskImage, image_format, open_image
+from bootimg.vm.diskimage import DiskImage, open_image
+from bootimg.vm.image import image_format
 from bootimg.vm.imagetool import convert
 from tests.unit.disks import make_disk as sparse_disk
 from tests.unit.disks import needs_qemu_img, write

@@ -21,7 +21,7 @@ from bootimg.formats.decompress import PlainReader, is_compressed
 from bootimg.formats.qcow2read import open_disk
 from bootimg.formats.unpack import unpack
 from bootimg.sizes import MIB
-from bootimg.vm.image import open_image, refuse_references
+from bootimg.vm.diskimage import open_image, refuse_references
 from tests.fuzz.target import refusals, target
 from tests.unit.disks import write
 from tests.unit.test_gpt import coreos
