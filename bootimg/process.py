@@ -11,7 +11,10 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +83,7 @@ def run(
     timeout: float | None = None,
     check: bool = True,
     stdout: int | IO[bytes] = subprocess.PIPE,
+    pass_fds: Sequence[int] = (),
 ) -> Completed:
     """Run a program to its end.
 
@@ -88,7 +92,8 @@ def run(
     """
     words = tuple(os.fspath(word) for word in argv)
     with spawn(words, stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
-               stdout=stdout, stderr=subprocess.PIPE, env=env, cwd=cwd, tied=True) as child:  # fmt: skip
+               stdout=stdout, stderr=subprocess.PIPE, env=env, cwd=cwd, pass_fds=pass_fds,
+               tied=True) as child:  # fmt: skip
         try:
             out, err = child.communicate(input, timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -127,12 +132,14 @@ def spawn(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A running program in a process group of its own, killed when the body ends before it does.
 
-    One that is `tied` the kernel kills when this thread ends in any other way (kill -9).
+    One that is `tied` the kernel kills when this process ends in any other way (kill -9).
     """
-    words = [os.fspath(word) for word in argv]
-    try:
-        child = subprocess.Popen(
-            [*(_ties() if tied and find(words[0]) else ()), *words],
+    name = os.fspath(argv[0])
+    words = [*(_ties() if tied and find(name) else ()), *(os.fspath(word) for word in argv)]
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            words,
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
@@ -141,10 +148,13 @@ def spawn(
             pass_fds=pass_fds,
             start_new_session=True,
         )
+
+    try:
+        child = start() if _is_main_thread() or not tied else _starter().submit(start).result()
     except FileNotFoundError:
         raise BootimgError(
             "program-missing",
-            f"{words[0]} is not installed",
+            f"{name} is not installed",
             hint="`bootimg doctor` lists all that is needed and the packages that have it",
             exit_code=ExitCode.ENVIRONMENT,
         ) from None
@@ -158,9 +168,40 @@ def spawn(
                     pipe.close()
 
 
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
 @functools.cache
+def _starter() -> ThreadPoolExecutor:
+    """A thread that lives as long as this process: the signal comes when the thread that forked ends."""
+    return ThreadPoolExecutor(1, "start")
+
+
 def _ties() -> tuple[str, ...]:
-    """Words before a program's own that tie it; none where setpriv is older than util-linux 2.33."""
+    """Words before a program's own that tie it to this process.
+
+    The signal is asked for after the fork, so the program starts only if its parent is still this one then.
+    """
+    parent = str(os.getpid())
+    return (*_setpriv(), "/bin/sh", "-c", _UNLESS_ORPHANED, "sh", parent) if _setpriv() else (
+        sys.executable, "-I", "-S", "-c", _TIE, parent,
+    )  # fmt: skip
+
+
+_UNLESS_ORPHANED = '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"'
+# For machines whose setpriv is older than util-linux 2.33, such as RHEL 8's: PR_SET_PDEATHSIG is 1.
+_TIE = """
+import ctypes, os, signal, sys
+ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() == int(sys.argv[1]):
+    os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+@functools.cache
+def _setpriv() -> tuple[str, ...]:
+    """setpriv's words for it; none where it does not know them."""
     setpriv = find("setpriv")
     if setpriv is None:
         return ()

@@ -20,20 +20,20 @@ packages() {
             arch=$(dpkg --print-architecture)
             echo "qemu-system-x86 qemu-utils ovmf python3-guestfs libguestfs-xfs linux-image-$arch skopeo" \
                  "python3-gi gir1.2-ostree-1.0 squashfs-tools mtools dosfstools e2fsprogs" \
-                 "xfsprogs fdisk openssh-client python3 python3-venv ca-certificates" ;;
+                 "xfsprogs fdisk openssh-client passt python3 python3-venv ca-certificates" ;;
         apt:layer) echo "mmdebstrap debian-archive-keyring arch-test rpm zstd" ;;
         apt:test) echo "umoci docker-registry erofs-utils gdisk ostree policycoreutils shellcheck" \
                        "bsdutils genisoimage git grub-pc-bin bubblewrap openssl xz-utils zstd buildah podman" \
-                       "chromium" ;;
+                       "chromium busybox-static" ;;
         apt:tools) echo "gcc pkg-config libssl-dev libzstd-dev liblzma-dev libostree-dev libblkid-dev" ;;
         dnf:run)
             echo "qemu-system-x86-core qemu-img edk2-ovmf python3-libguestfs libguestfs-xfs kernel-core" \
                  "skopeo python3-gobject-base ostree-libs squashfs-tools mtools dosfstools e2fsprogs" \
-                 "xfsprogs util-linux openssh-clients python3 ca-certificates" ;;
+                 "xfsprogs util-linux openssh-clients passt python3 ca-certificates" ;;
         dnf:layer) echo "mmdebstrap debian-keyring arch-test rpm zstd" ;;
         dnf:test) echo "umoci docker-distribution erofs-utils gdisk ostree policycoreutils ShellCheck" \
                        "util-linux-script genisoimage git grub2-pc-modules grub2-tools-minimal openssl osbuild xz zstd" \
-                       "buildah podman chromium" ;;
+                       "buildah podman chromium busybox" ;;
         dnf:tools)
             echo "gcc pkgconf-pkg-config openssl-devel libzstd-devel xz-devel ostree-devel libblkid-devel" ;;
         esac

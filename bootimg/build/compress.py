@@ -33,6 +33,7 @@ from bootimg.formats.raw import copy_content
 from bootimg.formats.unpack import unpack
 from bootimg.formats.written import Progress, data_length
 from bootimg.platform import Platform, platforms
+from bootimg.vm.diskimage import refuse_references
 
 Work = Callable[[BuildDir], Iterator[Artifact]]
 
@@ -118,6 +119,7 @@ def _change(folder: BuildDir, job: _Job, events: Events) -> Artifact:
 
 
 def _compressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Packing, step: Step) -> Written:
+    refuse_references(source)
     with FileSource(source) as disk, open_output(out, packing) as sink:
         copy_content(disk, sink, Progress(step, data_length(disk)))
         written = sink.finish(out)

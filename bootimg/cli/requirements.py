@@ -18,7 +18,7 @@ from bootimg.layer import libostree
 from bootimg.layer.skopeo import MINIMUM as SKOPEO_MINIMUM
 from bootimg.osbuild import program as osbuild
 from bootimg.sizes import GIB, format_size
-from bootimg.vm import qemu
+from bootimg.vm import network, qemu
 from bootimg.vm.firmware import UEFI_PACKAGES, find_uefi
 from bootimg.vm.kernel import PACKAGES as KERNEL_PACKAGES
 from bootimg.vm.kernel import Kernel, find_kernel
@@ -152,6 +152,7 @@ def examine(cache: Cache, events: Events, accel: str) -> Iterator[Finding]:
     yield from kernel_findings()
     yield uefi()
     yield accelerator(cache, events, accel)
+    yield guest_network()
     yield space(cache)
 
 
@@ -254,6 +255,26 @@ def accelerator(cache: Cache, events: Events, choice: str) -> Finding:
         return Finding(name="accelerator", status=Status.FAULT, purpose=purpose, detail=error.message)
     return Finding(
         name="accelerator", status=Status.OK, purpose=purpose, version=chosen.name, detail=chosen.reason
+    )
+
+
+def guest_network() -> Finding:
+    """What guests of `run` reach: with passt other machines, without it nothing."""
+    purpose = "run: guests reach other machines, and not this one's loopback"
+    found, fault = process.find("passt"), network.passt_fault()
+    if fault is None:
+        return Finding(
+            name="guest-network", status=Status.OK, purpose=purpose, needed=False, version="passt",
+            detail=str(found),
+        )  # fmt: skip
+    return Finding(
+        name="guest-network",
+        status=Status.FAULT if found else Status.MISSING,
+        purpose=purpose,
+        needed=False,
+        version="restricted" if found else None,
+        detail=f"{fault}: guests of `run` reach no other machine, unless with --network host",
+        packages=None if found else network.PACKAGES,
     )
 
 

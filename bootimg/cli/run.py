@@ -17,9 +17,10 @@ from bootimg.cli.options import accel_option, arch_option, builds_option, common
 from bootimg.cli.unpacked import is_packed, plain_image
 from bootimg.kernelarg import parse_arguments
 from bootimg.sizes import MIB
+from bootimg.vm.diskimage import open_image
 from bootimg.vm.firmware import Firmware
 from bootimg.vm.ignition import read_config
-from bootimg.vm.image import image_format
+from bootimg.vm.network import Network
 from bootimg.vm.probe import choose_accelerator
 from bootimg.vm.session import Session, Share
 
@@ -89,6 +90,13 @@ class BindType(click.ParamType[Share]):
     help="Write the serial console to a file; without FILE: the terminal.",
 )
 @click.option("--write", is_flag=True, help="Let the guest change the disk; otherwise changes are dropped.")
+@click.option(
+    "--network",
+    type=click.Choice([str(each) for each in Network]),
+    default=str(Network.ON),
+    show_default=True,
+    help="What the guest reaches: other machines, nothing, or also services of this machine's loopback.",
+)
 @arch_option
 @accel_option
 @builds_option
@@ -107,6 +115,7 @@ def command(
     ssh: str | None,
     console: str | None,
     write: bool,
+    network: str,
 ) -> None:
     """Boot a disk image; by default the latest qemu build.
 
@@ -118,6 +127,8 @@ def command(
         raise click.UsageError("--kargs are for one run, --write is for good: give one of them")
     if console == "-" and ssh is not None:
         raise click.UsageError("with --ssh the terminal is taken: give --console a file")
+    if ssh is not None and network == Network.OFF:
+        raise click.UsageError("--ssh needs a network: leave --network off away")
     given = _disk(image, builds, arch)
     if write and is_packed(given):
         raise click.UsageError(f"{given} is compressed, --write needs a plain file: uncompress it first")
@@ -126,14 +137,13 @@ def command(
         temporary_folder("bootimg-run-") as folder,
         plain_image(given, app.cache, app.events, _size(image, builds, arch)) as disk,
     ):
-        disk_format = image_format(disk)
+        opened = open_image(disk)
         if words:
             from bootimg.cli.kargs import overlay_with_kargs
 
-            disk, disk_format = overlay_with_kargs(disk, disk_format, words, folder), "qcow2"
+            opened = overlay_with_kargs(disk, opened.format, words, folder)
         session = Session(
-            disk=disk,
-            disk_format=disk_format,
+            disk=opened,
             arch=arch,
             accelerator=choose_accelerator(app.accel, app.cache, app.events, arch),
             firmware=Firmware(firmware) if firmware else None,
@@ -144,6 +154,7 @@ def command(
             ssh=ssh,
             console=_console(console, ssh, app),
             write=write,
+            network=Network(network),
         )
         app.events.message(f"boot {given.name}   accel: {session.accelerator}")
         code = session.run(folder, app.events)

@@ -36,8 +36,9 @@ def inspect_disk(disk: Path, disk_format: str, folder: Path) -> Json:
     `root` is None where no XFS is on a partition called root; where that cannot be read, its `problem` is
     the error.
 
-    `disk_format` is QEMU's name, `folder` an empty scratch folder.  Errors: `gpt-damaged`,
-    `boot-partition-unreadable`, `boot-filesystem-damaged`, `qemu-img-missing`, `program-missing`.
+    `disk_format` is QEMU's name, `folder` an empty scratch folder.  Errors: those of `open_image`,
+    `gpt-damaged`, `boot-partition-unreadable`, `boot-filesystem-damaged`, `qemu-img-missing`,
+    `program-missing`.
     """
     view = DiskView(disk, disk_format, folder)
     for partition in view.gpt.partitions:

@@ -13,6 +13,7 @@ from typing import Self
 from bootimg.disk.extents import Extent, FileSource, Source, read_exactly
 from bootimg.errors import BootimgError
 from bootimg.formats.qcow2 import HEADER, MAGIC
+from bootimg.vm.diskimage import refuse_references
 
 _OFFSET = 0x00FFFFFFFFFFFE00
 _COMPRESSED = 1 << 62
@@ -37,8 +38,9 @@ class Qcow2Source:
         incompatible = fields[13] if version >= 3 else 0
         if magic != MAGIC or version not in (2, 3) or not 9 <= bits <= 21:
             raise _unsupported(self.path, f"it is no qcow2 of a known version ({version})")
+        refuse_references(self.path)
         if backing or crypt or incompatible:
-            raise _unsupported(self.path, "it has a backing file, encryption or features not known here")
+            raise _unsupported(self.path, "it has features not known here")
         self._bits: int = bits
         self._size: int = size
         self._l1: tuple[int, ...] = struct.unpack(f">{l1_size}Q", self._bytes(l1_at, l1_size * 8))

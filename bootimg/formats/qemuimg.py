@@ -9,15 +9,14 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from bootimg import process
 from bootimg.atomic import enough_space, scratch_folder, sync
 from bootimg.disk.extents import Source
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.formats.qcow2 import write_overlay
 from bootimg.formats.written import Written, data_length
-from bootimg.vm.qemu import require_qemu_img
+from bootimg.vm import imagetool
+from bootimg.vm.diskimage import layered, open_image
 
-_TIMEOUT = 3600.0
 _FORMATS = ("qcow2", "vdi", "vhdx", "vmdk", "vpc")
 
 
@@ -38,22 +37,10 @@ def convert(
     """
     _check(disk_format)
     words = _words(options)
-    program = require_qemu_img().path
     with scratch_folder(out.parent, ".qemu-img-") as folder, enough_space(out.parent, data_length(source)):
         overlay, made = folder / "overlay.qcow2", folder / "image"
         write_overlay(source, ranges, overlay, backing=base, backing_format="raw")
-        command: list[process.Argument] = [
-            program,
-            "convert",
-            "-f",
-            "qcow2",
-            "-O",
-            disk_format,
-            *words,
-            overlay,
-            made,
-        ]
-        process.run(command, timeout=_TIMEOUT)
+        imagetool.convert(layered(overlay, open_image(base, "raw")), made, disk_format, words)
         with made.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         sync(made)

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bootimg.disk.extents import is_zero
+from bootimg.errors import BootimgError
 from bootimg.events import Step
 from bootimg.formats.compression import Packing, open_output
 from bootimg.formats.decompress import PlainReader
 from bootimg.formats.written import Written
 from bootimg.sizes import KIB
+from bootimg.vm.diskimage import refuse_references
 
 # What is compressed well comes many MiB at a time, with zeros and data in it.
 _PIECE = 256 * KIB
@@ -27,7 +29,8 @@ def unpack(
     """Write what the file holds to `out`, or the file itself where it is not compressed; zeros are holes.
 
     `check` gets what was read before `out` has its name, and may raise.  `step` is advanced by the bytes of
-    the file; `need` is how many will be written, for the error `no-space-left`.
+    the file; `need` is how many will be written, for the error `no-space-left`.  An image that names another
+    file is `image-references-other-file`, and `out` is removed.
     """
     with PlainReader(path) as reader, open_output(out, Packing(), need) as sink:
         for data in _pieces(reader):
@@ -39,7 +42,13 @@ def unpack(
         check(found)
         if step is not None:
             step.advance(found.size)
-        return sink.finish(out)
+        written = sink.finish(out)
+    try:
+        refuse_references(out)
+    except BootimgError:
+        out.unlink()
+        raise
+    return written
 
 
 def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:

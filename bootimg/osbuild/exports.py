@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import stat
 from pathlib import Path
 
-from bootimg import process
 from bootimg.errors import BootimgError
 from bootimg.manifest.model import Json, Manifest
+from bootimg.vm.diskimage import open_image
+from bootimg.vm.imagetool import virtual_size
 
 # What qemu-img tells apart by itself; the name of a format is the same in the manifest.
 _DISKS = ("raw", "qcow2", "vmdk", "vhdx")
@@ -33,11 +33,12 @@ def check_disk(path: Path, pipeline: str, disk_format: str, size: int | None) ->
     """Refuse a disk image that has another format or virtual size (bytes) than the manifest asks for."""
     if disk_format not in _DISKS:
         return
-    argv: list[process.Argument] = ["qemu-img", "info", "--output=json", "-f", disk_format, path]
-    done = process.run(argv, check=False, timeout=300)
-    if done.returncode:
-        raise _invalid(pipeline, done.stderr.decode(errors="replace").strip()[-400:], path)
-    found = json.loads(done.stdout)["virtual-size"]
+    try:
+        found = virtual_size(open_image(path, disk_format))
+    except BootimgError as error:
+        if not error.id.startswith("image-"):
+            raise
+        raise _invalid(pipeline, "; ".join([str(error), *error.context])[-400:], path) from None
     if size is not None and found != size:
         raise _invalid(pipeline, f"a disk of {found} bytes where {size} were asked for", path)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -22,16 +23,20 @@ POLL = 0.1
 class Guest:
     """A context manager: QEMU runs while the body does, and never longer.
 
-    The machine's console must be a log file.  Errors carry its path and its last lines.
+    The machine's console must be a log file.  Errors carry its path and its last lines.  QEMU inherits the
+    `descriptors`.
     """
 
-    def __init__(self, machine: Machine, *, qemu: Program | None = None) -> None:
+    def __init__(
+        self, machine: Machine, *, qemu: Program | None = None, descriptors: Sequence[int] = ()
+    ) -> None:
         if machine.console == "stdio":
             raise ValueError("the console of a Guest is a log file")
         self.machine = machine
         self.log: Path = machine.console
         self.console = Console(self.log)
         self._qemu = qemu
+        self._descriptors = tuple(descriptors)
         self._resources = ExitStack()
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -46,6 +51,8 @@ class Guest:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.DEVNULL,
                     stderr=errors,
+                    pass_fds=self._descriptors,
+                    tied=True,
                 )
             )
             self._resources = stack.pop_all()

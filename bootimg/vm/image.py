@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.vm.references import QCOW2_MAGIC, VHD_COOKIE
+from bootimg.vm.vmdkreferences import SPARSE_MAGIC, is_text_descriptor
 
 ISO_SIGNATURE, ISO_SIGNATURE_AT = b"CD001", 0x8001
 TAR_SIGNATURE, TAR_SIGNATURE_AT = b"ustar", 257
@@ -13,29 +16,49 @@ REFUSED = {
     b"\xfd7zXZ\x00": "xz-compressed",
     b"\x28\xb5\x2f\xfd": "zstd-compressed",
 }
-FORMATS = {b"QFI\xfb": "qcow2", b"KDMV": "vmdk", b"vhdxfile": "vhdx", b"conectix": "vpc"}
+_OTHERS = {
+    b"LUKS\xba\xbe": ("encrypted with LUKS", "decrypt it first"),
+    b"QED\0": ("a QED image", "convert it with `qemu-img convert -f qed -O qcow2`"),
+    b"COWD": ("a VMDK of an old kind", "convert it with `qemu-img convert -f vmdk -O qcow2`"),
+}
+FORMATS = {QCOW2_MAGIC: "qcow2", SPARSE_MAGIC: "vmdk", b"vhdxfile": "vhdx", VHD_COOKIE: "vpc"}
+_HEAD = 2048
 
 
 def image_format(path: Path) -> str:
     """QEMU's name for the format: qcow2, vmdk, vhdx, vpc, or raw for what has no other signature.
 
     `image-unreadable` where there is no such file, `image-format-unsupported` for compressed images,
-    archives and ISOs.
+    archives, ISOs and what is encrypted.
     """
-    try:
-        with path.open("rb") as handle:
-            head = handle.read(512)
-            handle.seek(ISO_SIGNATURE_AT)
-            iso = handle.read(len(ISO_SIGNATURE)) == ISO_SIGNATURE
-    except OSError as error:
-        raise unreadable(path, error) from None
+    head, iso = first_bytes(path), first_bytes(path, ISO_SIGNATURE_AT).startswith(ISO_SIGNATURE)
     for signature, what in REFUSED.items():
         if head.startswith(signature):
-            raise _unsupported(path, what, "uncompress it first")
+            raise unsupported(path, what, "uncompress it first")
     if head.startswith(TAR_SIGNATURE, TAR_SIGNATURE_AT):
-        raise _unsupported(path, "a tar archive", "give the disk image in it")
+        raise unsupported(path, "a tar archive", "give the disk image in it")
     if iso:
-        raise _unsupported(path, "an ISO image", "give a disk image")
+        raise unsupported(path, "an ISO image", "give a disk image")
+    for signature, (what, hint) in _OTHERS.items():
+        if head.startswith(signature):
+            raise unsupported(path, what, hint)
+    return signature_format(head)
+
+
+def first_bytes(path: Path, offset: int = 0) -> bytes:
+    """The start of a file, or of what is at an offset; `image-unreadable`."""
+    try:
+        with path.open("rb") as handle:
+            handle.seek(offset)
+            return handle.read(_HEAD)
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def signature_format(head: bytes) -> str:
+    """The format by a file's first bytes; raw where they say nothing, as those of archives do."""
+    if is_text_descriptor(head):
+        return "vmdk"
     return next((name for signature, name in FORMATS.items() if head.startswith(signature)), "raw")
 
 
@@ -51,12 +74,18 @@ def is_archive(path: Path) -> bool:
 
 def unreadable(path: Path, error: OSError) -> BootimgError:
     """The error for an image that cannot be read."""
+    return damaged(path, f"cannot be read: {error.strerror}", "check the path and its permissions")
+
+
+def damaged(path: Path, why: str, hint: str, said: Sequence[str] = ()) -> BootimgError:
+    """The error for a file that is no image of its format; `said` are a program's words."""
     return BootimgError(
-        "image-unreadable", f"{path} cannot be read: {error.strerror}", exit_code=ExitCode.USAGE
+        "image-unreadable", f"{path} {why}", context=said, hint=hint, exit_code=ExitCode.USAGE
     )
 
 
-def _unsupported(path: Path, what: str, hint: str) -> BootimgError:
+def unsupported(path: Path, what: str, hint: str) -> BootimgError:
+    """The error for a file that is something else than a disk image."""
     return BootimgError(
         "image-format-unsupported",
         f"{path} is {what}, and no disk image",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Literal
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.diskimage import DiskImage, source_name
 from bootimg.vm.firmware import Firmware
+from bootimg.vm.network import RESTRICTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +68,25 @@ class Flash:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """A machine to boot `disk` (of QEMU's format `disk_format`) with.
+    """A machine to boot `disk` with.
 
     Without `write` the disk stays as it is: what the guest writes goes to a temporary overlay.
     `console` is where the serial port goes: `stdio` for an interactive terminal, or a log file (what
-    is written to QEMU's stdin is typed there then).  `ssh_port` on 127.0.0.1 leads to the guest's 22.
-    `cpus` is the accelerator's choice where it is None.
+    is written to QEMU's stdin is typed there then).  `netdev` is QEMU's option of that name for the network
+    device `net`, None for a machine without one.  `cpus` is the accelerator's choice where it is None.
     `options` are words of QEMU's own that come after all others: more drives, another network.
     """
 
     arch: Arch
     accelerator: Accelerator
-    disk: Path
-    disk_format: str
+    disk: DiskImage
     console: Path | Literal["stdio"]
     flash: Flash | None = None
     memory_mib: int = 2048
     cpus: int | None = None
     write: bool = False
     ignition: Path | None = None
-    ssh_port: int | None = None
+    netdev: str | None = RESTRICTED
     binds: Sequence[Bind] = field(default_factory=tuple)
     reboot: bool = True
     options: Sequence[str] = ()
@@ -127,12 +129,14 @@ class Machine:
         ]
 
     def _disk(self) -> list[str]:
-        overlay = "snapshot=off" if self.write else "snapshot=on"
-        return [
-            "-drive",
-            f"if=none,id=disk,format={self.disk_format},{overlay},file={_escaped(self.disk)}",
-            *("-device", f"virtio-blk-{self.row.bus},drive=disk,bootindex=1"),
-        ]
+        node = self.disk.node()
+        if self.write:
+            words = ["-blockdev", json.dumps({"node-name": "disk", **node})]
+        else:
+            # QEMU's own temporary overlay has no name any more, so nothing is left when QEMU is killed.
+            name = source_name(node).replace(",", ",,")
+            words = ["-drive", f"if=none,id=disk,snapshot=on,file={name}"]
+        return [*words, "-device", f"virtio-blk-{self.row.bus},drive=disk,bootindex=1"]
 
     def _ignition(self) -> list[str]:
         if self.ignition is None:
@@ -151,8 +155,9 @@ class Machine:
         return ["-monitor", "none", "-chardev", log, "-serial", "chardev:console"]
 
     def _network(self) -> list[str]:
-        forward = f",hostfwd=tcp:127.0.0.1:{self.ssh_port}-:22" if self.ssh_port else ""
-        return ["-netdev", f"user,id=net{forward}", "-device", f"virtio-net-{self.row.bus},netdev=net"]
+        if self.netdev is None:
+            return []
+        return ["-netdev", self.netdev, "-device", f"virtio-net-{self.row.bus},netdev=net"]
 
     def _binds(self) -> list[str]:
         options = "security_model=none,readonly=on,multidevs=remap"

@@ -14,10 +14,12 @@ from bootimg import process
 from bootimg.arch import Arch
 from bootimg.events import Events
 from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.diskimage import DiskImage
 from bootimg.vm.firmware import Firmware, find_uefi
 from bootimg.vm.guest import Guest
 from bootimg.vm.ignition import Mount, guest_config
 from bootimg.vm.machine import ROWS, Bind, Flash, Machine, check_firmware
+from bootimg.vm.network import Link, Network, linked
 from bootimg.vm.qemu import require_system
 from bootimg.vm.ssh import SshKey, free_port, make_key, ssh_argv, wait_for_sshd
 
@@ -41,8 +43,7 @@ class Session:
     `ssh`, a file is needed).  `ssh` is None for no login, "" for a shell, else a command for core.
     """
 
-    disk: Path
-    disk_format: str
+    disk: DiskImage
     arch: Arch
     accelerator: Accelerator
     firmware: Firmware | None = None
@@ -53,6 +54,7 @@ class Session:
     ssh: str | None = None
     console: Path | None = None
     write: bool = False
+    network: Network = Network.ON
 
     def run(self, folder: Path, events: Events) -> int:
         """Boot, with files of this run in `folder`; the exit code is the command's, or 0.
@@ -61,15 +63,16 @@ class Session:
         """
         if self.ssh is not None:
             return self._over_ssh(folder, events)
-        machine = self.machine(folder)
-        if self.console is None:
-            return _on_terminal(machine)
-        events.message(f"the console is written to {self.console}; ^C ends the machine")
-        with Guest(machine) as guest:
-            guest.wait_off(None)
+        with linked(self.network, None, events) as link:
+            machine = self.machine(folder, link)
+            if self.console is None:
+                return _on_terminal(machine, link)
+            events.message(f"the console is written to {self.console}; ^C ends the machine")
+            with Guest(machine, descriptors=link.descriptors) as guest:
+                guest.wait_off(None)
         return 0
 
-    def machine(self, folder: Path, key: SshKey | None = None, port: int | None = None) -> Machine:
+    def machine(self, folder: Path, link: Link, key: SshKey | None = None) -> Machine:
         """The machine, with its flash and its Ignition config made in `folder`."""
         ignition = folder / "config.ign"
         ignition.write_bytes(self._config(key))
@@ -78,14 +81,13 @@ class Session:
             arch=self.arch,
             accelerator=self.accelerator,
             disk=self.disk,
-            disk_format=self.disk_format,
             console=self.console or "stdio",
             flash=self._flash(folder),
             memory_mib=self.memory_mib,
             cpus=self.cpus,
             write=self.write,
             ignition=ignition,
-            ssh_port=port,
+            netdev=link.netdev,
             binds=[Bind(f"bind{number}", share.source) for number, share in enumerate(self.shares)],
         )
 
@@ -109,8 +111,10 @@ class Session:
 
     def _over_ssh(self, folder: Path, events: Events) -> int:
         key, port = make_key(folder), free_port()
-        machine = self.machine(folder, key, port)
-        with Guest(machine) as guest:
+        with (
+            linked(self.network, port, events) as link,
+            Guest(self.machine(folder, link, key), descriptors=link.descriptors) as guest,
+        ):
             with events.step("boot", "boot and wait for ssh"):
                 wait_for_sshd(port, SSH_DEADLINE, guest.check)
             code = _foreground(ssh_argv(port, key, self.ssh))
@@ -121,15 +125,15 @@ class Session:
         return code
 
 
-def _on_terminal(machine: Machine) -> int:
+def _on_terminal(machine: Machine, link: Link) -> int:
     qemu = require_system(machine.arch)
     with _terminal_kept():
-        return _foreground(machine.argv(qemu.path))
+        return _foreground(machine.argv(qemu.path), link.descriptors)
 
 
-def _foreground(argv: Sequence[str]) -> int:
+def _foreground(argv: Sequence[str], descriptors: Sequence[int] = ()) -> int:
     """Run a program on our own stdin, stdout and stderr; its exit code."""
-    with process.spawn(argv, stdin=None, stdout=None, stderr=None) as child:
+    with process.spawn(argv, stdin=None, stdout=None, stderr=None, pass_fds=descriptors, tied=True) as child:
         return child.wait()
 
 

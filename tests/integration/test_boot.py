@@ -13,9 +13,11 @@ import pytest
 
 from bootimg.arch import Arch
 from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.diskimage import DiskImage, open_image
 from bootimg.vm.firmware import Firmware, find_uefi
 from bootimg.vm.guest import Guest
 from bootimg.vm.machine import Flash, Machine
+from bootimg.vm.network import RESTRICTED
 
 from .conftest import Built
 
@@ -73,14 +75,22 @@ def ignition(word: str, text: str = SCRIPT) -> bytes:
 
 
 def boot(
-    disk: Path, log: Path, config: Path | None, firmware: Firmware, options: Sequence[str] = ()
+    disk: Path | DiskImage,
+    log: Path,
+    config: Path | None,
+    firmware: Firmware,
+    options: Sequence[str] = (),
+    netdev: str = RESTRICTED,
 ) -> dict[str, str]:
-    """Boot until the guest powers itself off; what its unit reported.  `options` are QEMU's."""
+    """Boot until the guest powers itself off; what its unit reported.
+
+    `options` are QEMU's, and `netdev` is its option of that name.
+    """
     machine = Machine(
         arch=Arch.X86_64,
         accelerator=Accelerator("tcg", "the tests' choice"),
-        disk=disk,
-        disk_format="qcow2",
+        disk=disk if isinstance(disk, DiskImage) else open_image(disk, "qcow2"),
+        netdev=netdev,
         console=log,
         flash=flash(firmware, log.parent),
         ignition=config,

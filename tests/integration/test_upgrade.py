@@ -23,7 +23,8 @@ from .test_disk import output
 pytestmark = [pytest.mark.real, pytest.mark.matrix, pytest.mark.boot]
 
 # QEMU's name for this machine's loopback.
-HOST = "10.0.2.2"
+# Of QEMU's own network, the one that leads a guest to the loopback here, where the registry is.
+HOST, OPEN = "10.0.2.2", "user,id=net"
 SCRIPT = """
 # As rpm-ostree and bootc do it: /sysroot is writable for them alone.
 [ "$(readlink /proc/self/ns/mnt)" != "$(readlink /proc/1/ns/mnt)" ] || exec unshare --mount bash "$0"
@@ -77,7 +78,7 @@ def test_the_next_version_is_pulled_deployed_and_boots(base: Built, registry: st
     shutil.copyfile(base.artifact("qemu"), disk)
     ignition_config.write_bytes(config("by-ignition", registry))
 
-    first = boot(disk, tmp_path / "first.log", ignition_config, Firmware.BIOS)
+    first = boot(disk, tmp_path / "first.log", ignition_config, Firmware.BIOS, netdev=OPEN)
     assert (first["version"], first["failed"]) == (DEFAULT_VERSION, "[]")
     present = re.search(r"layers already present: (\d+); layers needed: (\d+)", first["pull"])
     assert present, first["pull"]
@@ -85,7 +86,7 @@ def test_the_next_version_is_pulled_deployed_and_boots(base: Built, registry: st
     assert int(present[1]) > 10 * int(present[2]) > 0
     assert len(first["images"].split()) == 2
 
-    second = boot(disk, tmp_path / "second.log", ignition_config, Firmware.BIOS)
+    second = boot(disk, tmp_path / "second.log", ignition_config, Firmware.BIOS, netdev=OPEN)
     assert (second["version"], second["failed"]) == (CHANGED_VERSION, "[]"), second
     assert second["file"] == "by-ignition"
     assert second["kept"] == DEFAULT_VERSION

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -29,9 +31,47 @@ process.run(["sleep", "600"])
 """
 
 
-@pytest.mark.skipif(not process._ties(), reason="setpriv cannot tie processes here")
 def test_a_program_does_not_outlive_a_killed_parent() -> None:
     done = subprocess.run([sys.executable, "-c", PARENT], stdout=subprocess.PIPE)
+    assert done.returncode == -9
+    deadline = time.monotonic() + 5
+    while _sleeps(int(done.stdout)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not _sleeps(int(done.stdout))
+
+
+def test_a_program_outlives_the_thread_that_started_it() -> None:
+    """The kernel sends the signal when the thread ends that forked."""
+    with ExitStack() as stack:
+        children: list[subprocess.Popen[bytes]] = []
+
+        def start() -> None:
+            children.append(stack.enter_context(process.spawn(["sleep", "600"], tied=True)))
+
+        thread = threading.Thread(target=start)
+        thread.start()
+        thread.join()
+        time.sleep(0.5)
+        assert children[0].poll() is None
+        assert _sleeps(children[0].pid)
+
+
+@pytest.mark.parametrize("setpriv", [True, False])
+def test_an_orphan_does_not_start(setpriv: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tied to a process that has ended meanwhile."""
+    if not setpriv:
+        monkeypatch.setattr(process, "_setpriv", lambda: ())
+    assert process.run(["echo", "hello"]).stdout == b"hello\n"
+    monkeypatch.setattr("os.getpid", lambda: 1)
+    assert process.run(["echo", "hello"], check=False).stdout == b""
+
+
+def test_old_machines_tie_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test of the killed parent, with Python in setpriv's place."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from bootimg import process\nprocess._setpriv = lambda: ()\n" + PARENT],
+        stdout=subprocess.PIPE,
+    )
     assert done.returncode == -9
     deadline = time.monotonic() + 5
     while _sleeps(int(done.stdout)) and time.monotonic() < deadline:

@@ -12,6 +12,7 @@ from bootimg.arch import Arch
 from bootimg.errors import BootimgError
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.console import Console
+from bootimg.vm.diskimage import DiskImage
 from bootimg.vm.guest import Guest
 from bootimg.vm.image import image_format
 from bootimg.vm.machine import Machine
@@ -47,7 +48,7 @@ def guest(tmp_path: Path, script: str) -> Guest:
     qemu.write_text(f"#!/bin/sh\nLOG={log}\n{script}\n")
     qemu.chmod(0o755)
     machine = Machine(
-        arch=Arch.X86_64, accelerator=Accelerator("tcg", ""), disk=tmp_path / "disk", disk_format="raw",
+        arch=Arch.X86_64, accelerator=Accelerator("tcg", ""), disk=DiskImage(tmp_path / "disk", "raw"),
         console=log,
     )  # fmt: skip
     return Guest(machine, qemu=Program(qemu, (7, 2), ""))

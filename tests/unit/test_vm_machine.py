@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from bootimg import process
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.diskimage import DiskImage, open_image
 from bootimg.vm.firmware import Firmware, UefiImage, find_uefi
 from bootimg.vm.machine import Bind, Flash, Machine, check_firmware
 
@@ -22,7 +24,7 @@ def words(
     accelerator: Accelerator = TCG,
     **options: Any,  # noqa: ANN401
 ) -> list[str]:
-    options = {"disk": Path("/d/a,b.qcow2"), "disk_format": "qcow2", "console": Path("/d/log"), **options}
+    options = {"disk": DiskImage(Path("/d/a,b.qcow2"), "qcow2"), "console": Path("/d/log"), **options}
     return Machine(arch=arch, accelerator=accelerator, **options).argv(Path("/usr/bin/qemu"))
 
 
@@ -35,8 +37,11 @@ def all_values(argv: list[str], option: str) -> list[str]:
 
 
 def test_the_disk_is_never_written_unless_asked_and_commas_are_escaped() -> None:
-    assert "if=none,id=disk,format=qcow2,snapshot=on,file=/d/a,,b.qcow2" in words()
-    assert "if=none,id=disk,format=qcow2,snapshot=off,file=/d/a,,b.qcow2" in words(write=True)
+    node = {"driver": "qcow2", "file": {"driver": "file", "filename": "/d/a,b.qcow2"}, "backing": None}
+    escaped = json.dumps(node).replace(",", ",,")
+    assert value(words(), "-drive") == f"if=none,id=disk,snapshot=on,file=json:{escaped}"
+    assert json.loads(value(words(write=True), "-blockdev")) == {"node-name": "disk", **node}
+    assert "-drive" not in words(write=True)
 
 
 @pytest.mark.parametrize(
@@ -79,16 +84,24 @@ def test_more_of_qemu_s_options_come_last() -> None:
     assert words(options=more) == [*words(), *more]
 
 
-def test_flash_ssh_and_binds() -> None:
+def test_flash_network_and_binds() -> None:
     argv = words(
-        flash=Flash(Path("/code"), Path("/vars")), ssh_port=2222, binds=[Bind("bind0", Path("/home/x"))]
+        flash=Flash(Path("/code"), Path("/vars")),
+        netdev="user,id=net",
+        binds=[Bind("bind0", Path("/home/x"))],
     )
     drives = all_values(argv, "-drive")
     assert "if=pflash,unit=0,format=raw,readonly=on,file=/code" in drives
     assert "if=pflash,unit=1,format=raw,file=/vars" in drives
-    assert value(argv, "-netdev") == "user,id=net,hostfwd=tcp:127.0.0.1:2222-:22"
+    assert value(argv, "-netdev") == "user,id=net"
     assert value(argv, "-virtfs").startswith("local,path=/home/x,mount_tag=bind0,")
     assert "readonly=on" in value(argv, "-virtfs")
+
+
+def test_a_machine_that_is_told_nothing_reaches_nothing() -> None:
+    assert value(words(), "-netdev") == "user,id=net,restrict=on"
+    assert "virtio-net-pci,netdev=net" in words()
+    assert not {"-netdev", "virtio-net-pci,netdev=net"} & set(words(netdev=None))
 
 
 def test_console_on_the_terminal_or_in_a_log() -> None:
@@ -96,17 +109,19 @@ def test_console_on_the_terminal_or_in_a_log() -> None:
     assert "logfile=/d/log" in value(words(), "-chardev")
 
 
-def test_qemu_takes_the_command_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("write", [False, True])
+@pytest.mark.parametrize("disk_format", ["raw", "qcow2", "vmdk", "vpc", "vhdx"])
+def test_qemu_takes_the_command_line(tmp_path: Path, disk_format: str, write: bool) -> None:
     """The real QEMU, which stops before the guest runs (-S) and is told to quit."""
     qemu = process.find("qemu-system-x86_64")
     if qemu is None:
         pytest.skip("qemu-system-x86_64 is not installed")
     disk, ignition = tmp_path / "d,isk", tmp_path / "c.ign"
-    disk.write_bytes(bytes(1 << 20))
+    process.run(["qemu-img", "create", "-q", "-f", disk_format, disk, "8M"])
     ignition.write_text("{}")
     machine = Machine(
-        arch=Arch.X86_64, accelerator=TCG, disk=disk, disk_format="raw", console="stdio", ignition=ignition,
-        binds=[Bind("bind0", tmp_path)], memory_mib=256,
+        arch=Arch.X86_64, accelerator=TCG, disk=open_image(disk), console="stdio", ignition=ignition,
+        binds=[Bind("bind0", tmp_path)], memory_mib=256, write=write,
     )  # fmt: skip
     done = process.run([*machine.argv(qemu), "-S"], input=b"\x01cquit\n", timeout=60)
     assert done.stderr == b""

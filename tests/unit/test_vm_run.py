@@ -24,7 +24,9 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.formats import Compressor
 from bootimg.sizes import GIB, MIB
+from bootimg.vm.diskimage import DiskImage, open_image
 from bootimg.vm.image import image_format
+from bootimg.vm.imagetool import convert
 from tests.unit.disks import make_disk as sparse_disk
 from tests.unit.disks import needs_qemu_img, write
 
@@ -51,9 +53,9 @@ def make_disk(folder: Path, name: str = "boot") -> Path:
     return disk
 
 
-def options_in(disk: Path, folder: Path) -> tuple[str, ...]:
+def options_in(disk: DiskImage, folder: Path) -> tuple[str, ...]:
     raw = folder / "read-back"
-    process.run(["qemu-img", "convert", "-O", "raw", disk, raw])
+    convert(disk, raw, "raw", [])
     with FileSource(raw) as source:
         return read_boot_files(source, 4 * MIB, 16 * MIB, scratch=folder).options
 
@@ -73,6 +75,7 @@ def test_kernel_arguments_go_into_an_overlay(tmp_path: Path, kind: str) -> None:
     overlay = overlay_with_kargs(disk, disk_format, ["a=1", "b"], scratch)
     assert options_in(overlay, tmp_path) == ("rw", "quiet", "a=1", "b")
     assert digest_of(disk) == before
+    assert open_image(overlay.path).base is None
 
 
 @needs_tools

@@ -22,6 +22,7 @@ from bootimg.formats.gcptar import disk_size
 from bootimg.formats.qcow2read import open_disk
 from bootimg.formats.unpack import unpack
 from bootimg.sizes import MIB
+from bootimg.vm.diskimage import open_image, refuse_references
 from tests.fuzz.target import refusals, target
 from tests.unit.disks import write
 from tests.unit.test_gpt import coreos
@@ -93,6 +94,33 @@ def qcow2(data: bytes, folder: Path) -> None:
             assert extent.length > 0 and extent.offset >= 0 and extent.end <= source.size
             if extent.data:
                 source.read(extent.offset, min(extent.length, 4096))
+
+
+def _images() -> Iterator[bytes]:
+    yield b'# Disk DescriptorFile\nversion=1\nparentCID=ffffffff\nRW 128 FLAT "other" 0\n'
+    with TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw"
+        raw.write_bytes(b"a" * 512 + bytes(MIB))
+        for disk_format in ("qcow2", "vmdk", "vhdx"):
+            write(disk_format, raw, Path(folder) / "disk")
+            yield (Path(folder) / "disk").read_bytes()[: 5 << 16]
+    footer = struct.pack(">8sIIQ", b"conectix", 2, 1 << 16, 512).ljust(60, b"\0") + struct.pack(">I", 4)
+    yield footer.ljust(512, b"\0") + b"cxsparse".ljust(1024, b"\0")
+
+
+@target(
+    _images, words=("QFI\xfb", "KDMV", "vhdxfile", "conectix", "cxsparse", "regi", "metadata", "DATA",
+                    "parentFileNameHint="),
+    runs=300, longest=5 << 16,
+)  # fmt: skip
+def disk_image(data: bytes, folder: Path) -> None:
+    """An image of any format: opened, or refused for what it names or lacks."""
+    path = folder / "disk"
+    path.write_bytes(data)
+    with refusals():
+        assert open_image(path).node()["driver"] in ("raw", "qcow2", "vmdk", "vhdx", "vpc")
+    with refusals():
+        refuse_references(path)
 
 
 def _packed() -> Iterator[bytes]:

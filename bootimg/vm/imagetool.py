@@ -1,0 +1,85 @@
+"""qemu-img and qemu-io: the only place that starts them on images.  They get nodes, and no image's name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bootimg import process
+from bootimg.vm.diskimage import DiskImage, Json, layered, source_name
+from bootimg.vm.image import damaged
+from bootimg.vm.qemu import IMG_PACKAGES, require_qemu_img
+
+_TIMEOUT = 600.0
+_LONG = 3600.0
+
+
+def virtual_size(image: DiskImage) -> int:
+    """The size in bytes of the disk in an image; `image-unreadable` with qemu-img's words."""
+    program, name = require_qemu_img().path, source_name(image.node())
+    done = process.run([program, "info", "--output=json", name], check=False, timeout=_TIMEOUT)
+    if done.returncode > 0:
+        said = done.stderr.decode(errors="replace").strip().splitlines()[-4:]
+        raise damaged(
+            image.path,
+            f"cannot be read as {image.format}",
+            f"get the image once more; `qemu-img check -f {image.format} FILE` says what is wrong",
+            [line.replace(name, str(image.path)) for line in said],
+        )
+    if done.returncode:
+        raise process.failure(done)
+    return int(json.loads(done.stdout)["virtual-size"])
+
+
+def copy_range(image: DiskImage, offset: int, length: int, out: Path, *, inside: bool) -> None:
+    """Copy a part of the disk to the raw file `out`: `inside` it at the same offset, else as all of it."""
+    source = source_name(_window(image.node(), offset, length))
+    if inside:
+        target = _options(_window(DiskImage(out, "raw").node(), offset, length))
+        words = ["-n", "--target-image-opts", source, target]
+    else:
+        words = ["-O", "raw", source, str(out.absolute())]
+    process.run([require_qemu_img().path, "convert", *words], timeout=_TIMEOUT)
+
+
+def convert(image: DiskImage, out: Path, disk_format: str, words: Sequence[str]) -> None:
+    """Write all of an image in another format, with more words for qemu-img."""
+    program = require_qemu_img().path
+    process.run(
+        [program, "convert", "-O", disk_format, *words, source_name(image.node()), out], timeout=_LONG
+    )
+
+
+def make_overlay(base: DiskImage, overlay: Path) -> DiskImage:
+    """A new qcow2 on top of an image, whose file does not say so: that is for the node to say."""
+    size = str(virtual_size(base))
+    process.run([require_qemu_img().path, "create", "-q", "-f", "qcow2", overlay, size], timeout=_TIMEOUT)
+    return layered(overlay, base)
+
+
+def write_blocks(image: DiskImage, blocks: Iterable[tuple[int, bytes]], scratch: Path) -> None:
+    """Write bytes into an image at their offsets; the folder `scratch` gets a file for each."""
+    qemu_io = process.require("qemu-io", packages=f"{IMG_PACKAGES.apt} or {IMG_PACKAGES.dnf}")
+    commands: list[str] = []
+    for number, (offset, data) in enumerate(blocks):
+        block = scratch / f"block-{number}"
+        block.write_bytes(data)
+        commands += ["-c", f"write -q -s {block} {offset} {len(data)}"]
+    if commands:
+        process.run([qemu_io, *commands, source_name(image.node())], timeout=_TIMEOUT)
+
+
+def _window(node: Json, offset: int, length: int) -> Json:
+    return {"driver": "raw", "offset": offset, "size": length, "file": node}
+
+
+def _options(node: Json, prefix: str = "") -> str:
+    """A node as words of an option list, which has no null."""
+    words = []
+    for name, value in node.items():
+        if isinstance(value, dict):
+            words.append(_options(value, f"{prefix}{name}."))
+        else:
+            words.append(f"{prefix}{name}={str(value).replace(',', ',,')}")
+    return ",".join(words)
