@@ -65,9 +65,10 @@ def write_blocks(image: DiskImage, blocks: Iterable[tuple[int, bytes]], scratch:
     for number, (offset, data) in enumerate(blocks):
         block = scratch / f"block-{number}"
         block.write_bytes(data)
-        commands += ["-c", f"write -q -s {block} {offset} {len(data)}"]
+        # A name alone: qemu-io splits its commands at blanks.
+        commands += ["-c", f"write -q -s {block.name} {offset} {len(data)}"]
     if commands:
-        process.run([qemu_io, *commands, source_name(image.node())], timeout=_TIMEOUT)
+        process.run([qemu_io, *commands, source_name(image.node())], cwd=scratch, timeout=_TIMEOUT)
 
 
 def _window(node: Json, offset: int, length: int) -> Json:

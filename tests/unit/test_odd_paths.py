@@ -18,6 +18,7 @@ from bootimg.events import Events
 from bootimg.layer.copy import copy_archive
 from bootimg.layer.fetch import fetch, inspect
 from bootimg.layer.skopeo import RegistryOptions
+from bootimg.vm.imagetool import convert
 from tests.registry import serving_registry
 from tests.unit import oci
 from tests.unit.test_inspect import make_disk, needs_tools
@@ -66,7 +67,7 @@ def test_kernel_arguments_for_one_run(tmp_path: Path, place: Path) -> None:
     """The disk itself and the files of the run are in such places."""
     disk = make_disk(tmp_path).rename(place / "disk.raw")
     overlay = overlay_with_kargs(disk, "raw", ["odd.place=1"], place)
-    subprocess.run(["qemu-img", "convert", "-O", "raw", overlay, place / "whole"], check=True)
+    convert(overlay, place / "whole", "raw", [])
     with FileSource(place / "whole") as source:
         gpt = read_gpt(source, backup=False)
         found = read_boot_files(source, *gpt.span(3), scratch=place)
