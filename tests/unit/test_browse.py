@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from bootimg.__main__ import main
 from bootimg.browse.changes import Table, changes
-from bootimg.browse.links import artifacts_of, href, quoted
+from bootimg.browse.links import artifacts_of, href
 from bootimg.browse.publish import MARK, publish, require_replaceable
 from bootimg.browse.tree import predecessors, read_tree
 from bootimg.builds.record import Record, change_record
@@ -30,6 +30,7 @@ from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.rpmdb.lists import in_order
 from bootimg.rpmdb.package import Package
+from bootimg.urls import quoted
 
 from . import oci, sites, streams
 from .sites import NEW, NEWEST, OLD
