@@ -107,7 +107,7 @@ def disk(tmp_path: Path) -> Disk:
     return make_disk(tmp_path, tmp_path / "tree")
 
 
-@pytest.mark.parametrize("name", ["a b", "a,b", "a?b=c", "LABEL=x", "a\"b", "a\nb", "a:b", "%d", "-o"])
+@pytest.mark.parametrize("name", ["a b", "a,b", "a?b=c", "LABEL=x", 'a"b', "a\nb", "a:b", "%d", "-o"])
 def test_the_folder_of_temporary_files_has_any_name(disk: Disk, name: str) -> None:
     (disk.scratch / name).mkdir()
     assert replace(disk, scratch=disk.scratch / name).patch(QEMU) == disk.patch(QEMU)
