@@ -26,6 +26,7 @@ from bootimg.build.refusals import (
     refuse_other_arches,
     refuse_other_stream,
     refuse_unbuildable,
+    refuse_undeployable,
 )
 from bootimg.build.request import Artifact, Builder, Outcome, Request
 from bootimg.build.sbom import write_sbom
@@ -40,7 +41,6 @@ from bootimg.builds.meta import LayerIdentity, layer_meta
 from bootimg.builds.sbom import KEY as SBOM
 from bootimg.cache import Cache
 from bootimg.checks.system import system_of_image
-from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.events import Events
 from bootimg.layer.facts import version_of
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
@@ -88,8 +88,7 @@ def _build(request: Request, cache: Cache, events: Events, progress: Progress) -
     impure = require_pure(request, layer, system, events)
     progress.done("layers", cache.root / "tars")
     refuse_other_arches(request.arch, request.builder)
-    if request.deploy is DeployWay.LAYER:
-        require_programs(layer.tree)
+    refuse_undeployable(request, layer)
     if request.retry_failed:
         request = only_failed(request, layer.facts.version)
         names = ", ".join(platform.name for platform in request.platforms)

@@ -19,7 +19,7 @@ from bootimg.build.install import labelled_by_bootc
 from bootimg.build.prepare import Layer, read_layer
 from bootimg.build.pure import require_pure
 from bootimg.build.recipe import make_recipes
-from bootimg.build.refusals import refuse_other_stream
+from bootimg.build.refusals import refuse_other_stream, refuse_undeployable
 from bootimg.build.request import Builder, Request
 from bootimg.build.selection import EXTENSIONS, NOTHING, Selection
 from bootimg.build.space import Space, appliance_bytes, base_bytes, fetch_bytes, tree_bytes
@@ -42,6 +42,7 @@ from bootimg.layer.importer import is_imported
 from bootimg.layer.tars import is_open
 from bootimg.layer.tree import is_open_tree, open_tree
 from bootimg.manifest.recipe import Recipe
+from bootimg.osbuild.program import require_osbuild
 from bootimg.platform import Platform
 from bootimg.sizes import format_size
 from bootimg.vm.probe import known_accelerator
@@ -131,6 +132,8 @@ class Plan:
 
 def make_plan(request: Request, cache: Cache) -> Plan:
     """The plan for a request; refuses what `build` would refuse, as far as that can be seen already."""
+    if request.builder is Builder.OSBUILD:
+        require_osbuild()
     image = inspect(request.reference, request.arch, request.registry)
     refuse_other_stream(request, image)
     if not is_open_tree(image, cache):
@@ -138,6 +141,7 @@ def make_plan(request: Request, cache: Cache) -> Plan:
     layer = read_layer(request, image, open_tree(image, cache, Events()))
     with temporary_folder("bootimg-plan-") as folder:
         require_pure(request, layer, system_of_image(image, layer.tree, folder), Events())
+    refuse_undeployable(request, layer)
     return plan_of(request, image, layer, cache)
 
 

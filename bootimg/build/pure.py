@@ -8,6 +8,7 @@ from bootimg.build.prepare import Layer
 from bootimg.build.request import Request
 from bootimg.checks.findings import Finding, errors
 from bootimg.checks.purity import Purity, purity
+from bootimg.checks.rules import Rule
 from bootimg.checks.system import System
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
@@ -16,16 +17,31 @@ _SHOWN = 100
 
 
 def require_pure(request: Request, layer: Layer, system: System, events: Events) -> Sequence[Finding]:
-    """What the layer's system has of OpenShift, each a warning; `layer-not-pure` where it must have none."""
+    """What the layer's system has of OpenShift, each a warning; `layer-not-pure` where it must have none.
+
+    `layer-purity-unknown` where all that is wrong is that its packages cannot be read.
+    """
     if request.purity is Purity.OFF:
         return ()
     found = purity(system, request.allow)
     bad = errors(found)
     if bad and request.purity is Purity.ERROR:
-        raise _not_pure(layer, bad)
+        unknown = all(each.rule is Rule.PACKAGES_UNREADABLE for each in bad)
+        raise _unknown(layer, bad) if unknown else _not_pure(layer, bad)
     for each in found:
         events.message(str(each), "warning")
     return found
+
+
+def _unknown(layer: Layer, bad: Sequence[Finding]) -> BootimgError:
+    return BootimgError(
+        "layer-purity-unknown",
+        f"whether {layer.image.reference} has packages of OpenShift cannot be told",
+        context=[each.evidence for each in bad],
+        note="nothing else of OpenShift is in it: no file, unit, label or message",
+        hint="give the layer a package database that can be read; --purity warn builds without that check",
+        exit_code=ExitCode.USAGE,
+    )
 
 
 def _not_pure(layer: Layer, bad: Sequence[Finding]) -> BootimgError:

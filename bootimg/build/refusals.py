@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bootimg.arch import Arch
+from bootimg.build.prepare import Layer
 from bootimg.build.request import Builder, Request
+from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.formats.packagers import packager_of
@@ -37,6 +39,14 @@ def _refuse_foreign(arch: Arch) -> None:
             hint=f"run the same command on {arch}: the layer's own programs run while its disk is made",
             exit_code=ExitCode.USAGE,
         )
+
+
+def refuse_undeployable(request: Request, layer: Layer) -> None:
+    """Refuse a layer without the programs by which it is to deploy itself: osbuild has no other way."""
+    if request.deploy is DeployWay.LAYER:
+        require_programs(layer.tree)
+    elif request.builder is Builder.OSBUILD and not layer.facts.image_json.bootc_install_to_fs:
+        require_programs(layer.tree, "use --builder guestfs: bootimg deploys the layer without its programs")
 
 
 def refuse_unbuildable(platforms: Iterable[Platform]) -> None:

@@ -18,7 +18,7 @@ from bootimg.layer.image import VERSION_LABEL
 from bootimg.rpmdb import sqlitedb
 from bootimg.rpmdb.dpkg import read_status
 from bootimg.rpmdb.package import Package
-from bootimg.rpmdb.sqlitedb import packages_in, unreadable
+from bootimg.rpmdb.sqlitedb import OTHERS, other_kind, packages_in, unreadable
 
 # ostree moves the database of RPM there, the stand-in layer that of dpkg.
 _RPM = ("usr/share/rpm", "usr/lib/sysimage/rpm")
@@ -115,6 +115,9 @@ def _packages(content: XfsContent, folder: Path) -> list[Package] | None:
                         image.copy(content.path(f"{path}{suffix}"), Path(f"{target}{suffix}"), sqlitedb.LIMIT)
                 return packages_in(target)
         if not content.has_file(_DPKG):
+            for path, name in ((f"{place}/{name}", name) for place in _RPM for name in OTHERS):
+                if content.has_file(path):
+                    raise other_kind(path, name)
             return None
         status = Path(copy) / "status"
         image.copy(content.path(_DPKG), status, _DPKG_LIMIT)

@@ -17,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from bootimg.arch import Arch
+from bootimg.atomic import blocking_file
 from bootimg.cache import Cache, default_root
 from bootimg.cli.app import App, Session
 from bootimg.cli.sinks import open_events
@@ -67,6 +68,22 @@ class ArchType(click.ParamType[Arch]):
         return [CompletionItem(arch.value) for arch in Arch if arch.startswith(incomplete)]
 
 
+class FolderType(click.Path):
+    """The path of a folder that is there or may be made."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """The path; a usage error where a file is in the place of one of its folders."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        found = blocking_file(path)
+        if found is not None:
+            self.fail(f"Directory {str(path)!r} cannot be: {str(found)!r} is no directory.", param, ctx)
+        return path
+
+
+folder_type = FolderType()
 size_type, duration_type = SizeType(), DurationType()
 
 arch_option = click.option(
@@ -101,7 +118,7 @@ accel_option = click.option(
 builds_option = click.option(
     "-o",
     "--builds",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=folder_type,
     default=Path("builds"),
     show_default=True,
     metavar="DIR",
@@ -222,7 +239,7 @@ _COMMON = (
     click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors."),
     click.option("-v", "--verbose", count=True, help="More to read."),
     click.option("--no-color", is_flag=True, help="No colours (also: NO_COLOR, FORCE_COLOR)."),
-    click.option("--cache", type=click.Path(path_type=Path, file_okay=False), default=default_root,
+    click.option("--cache", type=folder_type, default=default_root,
                  show_default="~/.cache/bootimg", metavar="DIR", envvar="BOOTIMG_CACHE", show_envvar=True,
                  help="What is kept between builds."),
 )  # fmt: skip

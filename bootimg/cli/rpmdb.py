@@ -11,7 +11,7 @@ import click
 
 from bootimg.arch import Arch
 from bootimg.cli.app import App
-from bootimg.cli.options import Decorated, arch_option, builds_option, common, registry_options
+from bootimg.cli.options import Decorated, arch_option, builds_option, common, folder_type, registry_options
 from bootimg.cli.subject import named_build
 from bootimg.printable import printable
 
@@ -29,7 +29,7 @@ _full_option = click.option(
 lists_option = click.option(
     "--rpmdb-cache",
     "lists",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=folder_type,
     metavar="DIR",
     envvar="BOOTIMG_RPMDB_CACHE",
     show_envvar=True,

@@ -21,6 +21,7 @@ _LAYOUT = "/run/bootimg-layer"
 _ENTRIES = f"{SYSROOT}/boot/loader/entries/*.conf"
 _BYTES = "surrogateescape"
 _TIMEOUT = 1800.0
+_OWN = "leave out --deploy layer: bootimg deploys the layer without its programs"
 
 
 class DeployWay(StrEnum):
@@ -30,14 +31,14 @@ class DeployWay(StrEnum):
     LAYER = "layer"
 
 
-def require_programs(tools: Tree) -> None:
-    """Refuse a layer that cannot deploy itself."""
+def require_programs(tools: Tree, hint: str = _OWN) -> None:
+    """Refuse a layer that cannot deploy itself; `hint` is the way without that."""
     missing = [f"/{program}" for program in PROGRAMS if not tools.exists(program)]
     if missing:
         raise BootimgError(
             "deploy-program-missing",
             f"the layer cannot deploy itself: it has no {' and no '.join(missing)}",
-            hint="leave out --deploy layer: bootimg deploys the layer without its programs",
+            hint=hint,
             exit_code=ExitCode.USAGE,
         )
 

@@ -14,11 +14,16 @@ from bootimg.errors import BootimgError, ExitCode
 # The first version that accepts the recipes: older ones lack mkfs.xfs's option agcount.
 MINIMUM = (165,)
 PACKAGES = "osbuild osbuild-ostree"
+BESIDE = {"podman": "podman (apt, dnf)", "skopeo": "skopeo (apt, dnf)"}
+"""Programs that its stages run on this machine: the tree to build in is the layer, mounted by podman."""
 _HINT = "run it as root of a machine or of a privileged container, or use --builder guestfs"
 
 
 def require_osbuild() -> Path:
-    """Where osbuild is: osbuild-missing, program-too-old, or osbuild-needs-root where it cannot run."""
+    """Where osbuild is: osbuild-missing, program-too-old, or osbuild-needs-root where it cannot run.
+
+    `program-missing` where one is that its stages need.
+    """
     program = process.find("osbuild")
     if program is None:
         raise BootimgError(
@@ -37,6 +42,8 @@ def require_osbuild() -> Path:
             hint=_HINT,
             exit_code=ExitCode.ENVIRONMENT,
         )
+    for name, packages in BESIDE.items():
+        process.require(name, packages=f"{packages}, or use --builder guestfs")
     return program
 
 

@@ -11,13 +11,12 @@ from bootimg.layer.tree import Tree
 from bootimg.rpmdb import sqlitedb
 from bootimg.rpmdb.dpkg import read_status
 from bootimg.rpmdb.package import Package
-from bootimg.rpmdb.sqlitedb import read_sqlite, unreadable
+from bootimg.rpmdb.sqlitedb import OTHERS, other_kind, read_sqlite, unreadable
 
 # In the order of `oc adm release info --rpmdb`: a directory counts, a symlink to one does not.
 _RPM = ("var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm")
 # /usr/share/dpkg-db is where a system without content in /var keeps dpkg's.
 _DPKG = ("var/lib/dpkg", "usr/share/dpkg-db")
-_OTHER = {"Packages": "Berkeley DB, as in RHEL 8", "Packages.db": "ndb, as in SUSE"}
 
 
 def read_packages(tree: Tree, folder: Path) -> list[Package] | None:
@@ -29,8 +28,9 @@ def read_packages(tree: Tree, folder: Path) -> list[Package] | None:
         found = read_sqlite(tree, place, folder)
     elif place := _place(tree, _DPKG, ("status",)):
         found = _dpkg(tree, f"{place}/status")
-    elif place := _place(tree, _RPM, tuple(_OTHER)):
-        raise unreadable(_why(tree, place))
+    elif place := _place(tree, _RPM, tuple(OTHERS)):
+        name = next(name for name in OTHERS if tree.exists(f"{place}/{name}"))
+        raise other_kind(f"{place}/{name}", name)
     else:
         return None
     return sorted(found, key=lambda each: each.nevra)
@@ -40,11 +40,6 @@ def _place(tree: Tree, folders: Sequence[str], names: Sequence[str]) -> str | No
     """The first of the folders that is no symlink and has a file of one of these names."""
     real = [path for path in folders if path in tree.entries and tree.entries[path].kind is Kind.DIRECTORY]
     return next((path for path in real if any(tree.exists(f"{path}/{name}") for name in names)), None)
-
-
-def _why(tree: Tree, place: str) -> str:
-    name = next(name for name in _OTHER if tree.exists(f"{place}/{name}"))
-    return f"/{place}/{name} is of another kind ({_OTHER[name]}), and only {sqlitedb.NAME} is read"
 
 
 def _dpkg(tree: Tree, path: str) -> list[Package]:

@@ -18,6 +18,8 @@ from bootimg.rpmdb.header import package_of
 from bootimg.rpmdb.package import Package
 
 NAME = "rpmdb.sqlite"
+OTHERS = {"Packages": "Berkeley DB, as in RHEL 8", "Packages.db": "ndb, as in SUSE"}
+"""The files of RPM's other databases."""
 LIMIT = 1 << 30
 """Bytes of the database and of its write-ahead log."""
 _HEADER_LIMIT = 256 << 20
@@ -74,10 +76,15 @@ def _headers(database: Path) -> Iterator[bytes]:
             yield blob
 
 
-def unreadable(why: str) -> BootimgError:
+def unreadable(why: str, hint: str = "the image is damaged: make it again") -> BootimgError:
     """The error for a package database that is there and cannot be read."""
-    return BootimgError(
-        "rpmdb-unreadable",
-        f"the image's package database cannot be read: {why}",
-        hint="the image is damaged, or was made by an rpm that has another kind of database",
+    return BootimgError("rpmdb-unreadable", f"the image's package database cannot be read: {why}", hint=hint)
+
+
+def other_kind(path: str, name: str) -> BootimgError:
+    """The same for one of a kind that is not read; `name` is one of `OTHERS`."""
+    return unreadable(
+        f"/{path} is of another kind ({OTHERS[name]}), and only {NAME} is read",
+        "it may be whole: write it anew where the image is made, with `rpmdb --rebuilddb` of an rpm whose"
+        " %_db_backend is sqlite",
     )

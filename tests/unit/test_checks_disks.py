@@ -365,6 +365,8 @@ def test_openshift_on_a_disk(tmp_path: Path) -> None:
     [
         ({"usr/share/rpm/rpmdb.sqlite": b"none"}, [("packages-unreadable", "rpmdb-unreadable")]),
         ({"usr/share/rpm/rpmdb.sqlite": GONE}, [("packages-missing", "none")]),
+        ({"usr/share/rpm/rpmdb.sqlite": GONE, "usr/share/rpm/Packages.db": b"x"},
+         [("packages-unreadable", "rpmdb-unreadable")]),
         ({"usr/share/rpm/rpmdb.sqlite": GONE,
           "usr/share/dpkg-db/status": STATUS.replace("bash", "cri-o").encode()},
          [("ocp-package", "cri-o-")]),

@@ -231,6 +231,20 @@ def test_a_layer_with_openshift_s_clients_is_refused_and_passes_when_allowed(tmp
     assert require_pure(allowed, opened, system(opened, tmp_path), Events()) == []
 
 
+@pytest.mark.parametrize("name", ["Packages", "Packages.db", "rpmdb.sqlite"])
+def test_a_database_that_is_not_read_is_no_content_of_openshift(name: str, tmp_path: Path) -> None:
+    opened = layer(tmp_path, oci.file(f"usr/lib/sysimage/rpm/{name}", b"other"))
+    with pytest.raises(BootimgError) as error:
+        require_pure(request(tmp_path), opened, system(opened, tmp_path), Events())
+    assert (error.value.id, error.value.exit_code) == ("layer-purity-unknown", ExitCode.USAGE)
+    assert "rpmdb-unreadable" in error.value.context[0]
+    assert "has content" not in error.value.message
+    both = layer(tmp_path / "both", oci.file(f"usr/lib/sysimage/rpm/{name}", b"x"), oci.file("usr/bin/oc"))
+    with pytest.raises(BootimgError) as error:
+        require_pure(request(tmp_path), both, system(both, tmp_path), Events())
+    assert error.value.id == "layer-not-pure"
+
+
 @pytest.mark.parametrize("mode", Purity)
 def test_what_is_done_about_it(tmp_path: Path, mode: Purity) -> None:
     opened, said = layer(tmp_path, packages(tmp_path, "bash"), oci.file("usr/bin/oc")), []

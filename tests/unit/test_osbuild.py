@@ -32,6 +32,7 @@ from bootimg.cli.main import bootimg
 from bootimg.disk.base import disk_gpt
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
+from bootimg.disk.layer_deploy import PROGRAMS
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Sink, StepFinished, StepProgress, StepStarted
 from bootimg.manifest.model import Manifest
@@ -62,7 +63,9 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
         folder.mkdir(exist_ok=True)
         script = (HERE / "stand_in.py").read_text()
         (folder / "osbuild").write_text(f"#!{sys.executable}\n{script}")
-        (folder / "osbuild").chmod(0o755)
+        (folder / "podman").write_text("#!/bin/sh\n")
+        for name in ("osbuild", "podman"):
+            (folder / name).chmod(0o755)
         (folder / "plan.json").write_text(json.dumps(plan))
         shutil.copy(HERE / f"{records}.seq", folder / "records.seq")
         monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -80,7 +83,7 @@ def cache(tmp_path: Path) -> Cache:
 @pytest.fixture
 def request_(tmp_path: Path) -> Request:
     layout = oci.Layout(tmp_path / "image")
-    layout.add([oci.bootable()])
+    layout.add([oci.bootable(*map(oci.file, PROGRAMS))])
     arch = Arch.of_machine()
     if arch is not Arch.X86_64:
         pytest.skip("the image is for x86_64")
@@ -428,6 +431,34 @@ def test_an_ordinary_user_is_told_that_osbuild_needs_root(
     assert (error.id, error.exit_code) == ("osbuild-needs-root", ExitCode.ENVIRONMENT)
 
 
+def test_what_its_stages_run_is_asked_for_in_the_first_second(
+    stand_in: StandIn, request_: Request, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in()
+    find = process.find
+    monkeypatch.setattr(process, "find", lambda name: None if name == "podman" else find(name))
+    for work in (lambda: run_build(request_, cache, Events()), lambda: make_plan(request_, cache)):
+        error = refused(work)
+        assert (error.id, error.exit_code) == ("program-missing", ExitCode.ENVIRONMENT)
+        assert "podman" in error.message
+        assert "--builder guestfs" in str(error.hint)
+    assert not (cache.root / "blobs").exists()
+
+
+def test_a_layer_that_cannot_deploy_itself_is_refused(
+    stand_in: StandIn, request_: Request, cache: Cache, tmp_path: Path
+) -> None:
+    stand_in()
+    layout = oci.Layout(tmp_path / "bare")
+    layout.add([oci.bootable()])
+    bare = replace(request_, reference=str(layout.path))
+    error = refused(lambda: run_build(bare, cache, Events()))
+    assert (error.id, error.exit_code) == ("deploy-program-missing", ExitCode.USAGE)
+    assert "--builder guestfs" in str(error.hint)
+    assert refused(lambda: make_plan(bare, cache)).id == "deploy-program-missing"
+    assert not bare.builds.exists()
+
+
 def test_an_old_osbuild_is_refused(stand_in: StandIn, request_: Request, cache: Cache) -> None:
     stand_in(version=89)
     error = refused(lambda: run_build(request_, cache, Events()))
@@ -441,7 +472,10 @@ def test_a_foreign_architecture_is_refused() -> None:
     refusals.refuse_other_arches(Arch.of_machine(), Builder.OSBUILD)
 
 
-def test_a_plan_has_osbuild_in_the_place_of_the_base_disk(request_: Request, cache: Cache) -> None:
+def test_a_plan_has_osbuild_in_the_place_of_the_base_disk(
+    stand_in: StandIn, request_: Request, cache: Cache
+) -> None:
+    stand_in()
     names = [step.name for step in make_plan(request_, cache).steps]
     assert names == ["fetch", "layers", "import", "archive", "osbuild", "qemu"]
 
