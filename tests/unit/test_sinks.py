@@ -8,12 +8,15 @@ import threading
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
 from bootimg.cli import sinks
 from bootimg.cli.amounts import clock
+from bootimg.cli.bars import bars_on
 from bootimg.cli.sinks import MAX_LINE, NdjsonSink, PlainSink, bounded_line, open_events
 from bootimg.errors import BootimgError
-from bootimg.events import Event, Events, StepProgress
+from bootimg.events import Event, Events, StepFinished, StepProgress, StepStarted
 
 
 def work(events: Events) -> None:
@@ -200,3 +203,21 @@ def test_a_step_counts_what_many_threads_do() -> None:
     done = [each.done for each in seen if isinstance(each, StepProgress)]
     assert done == sorted(done)
     assert done[-1] == 8000
+
+
+@pytest.mark.parametrize("width", [60, 100, 200])
+def test_lines_of_finished_steps_line_up_with_bars_and_each_other(width: int) -> None:
+    console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None, _environ={})
+    bars = bars_on(console)
+    bars.progress.disable = True
+    bars(StepStarted(step="aws", title="vmdk", total=4))
+    for text in ("", "41 packages", "中文", "long " * 60):
+        bars(StepStarted(step="sbom", title="packages"))
+        bars(StepFinished(step="sbom", seconds=7.0, text=text))
+    console.print(bars.progress.get_renderable())
+    assert isinstance(console.file, io.StringIO)
+    *ended, running = console.file.getvalue().splitlines()
+    assert {line.index("sbom") for line in ended} == {running.index("aws")}
+    assert {cell_len(line.rstrip()) for line in ended} == {min(width, 113) - 1}
+    assert all(line.rstrip().endswith(" 0:07") for line in ended)
+    assert "…" in ended[-1]
