@@ -14,6 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.kernelarg import fault
 from bootimg.ovf import Adapter as Adapter
 from bootimg.ovf import Controller as Controller
 from bootimg.ovf import Description
@@ -242,6 +243,10 @@ def _load(name: str, points: Sequence[EntryPoint]) -> Platform | BrokenPlatform:
     if not isinstance(loaded, Platform) or loaded.name != name:
         reason = f"{point.value} is {loaded!r:.80}, not a Platform of that name"
         return BrokenPlatform(name, _package(point), "platform-broken", reason)
+    for argument in (each for console in loaded.consoles.values() for each in console.kernel_arguments):
+        if (wrong := fault(argument)) is not None:
+            reason = f"{point.value}: kernel argument {argument!r:.80}: {wrong}"
+            return BrokenPlatform(name, _package(point), "platform-broken", reason)
     return loaded
 
 

@@ -1,7 +1,8 @@
 """Kernel arguments by GRUB itself and by a real kernel: what the rule of `bootimg.kernelarg` stands on.
 
-GRUB boots one command line after the other, of a file on its disk: first a kernel of 40 bytes that writes
-its command line to the serial port and resets the machine, last a Linux kernel of this machine.
+GRUB boots one command line after the other, of files on its disk: first a kernel of 40 bytes that writes
+its command line to the serial port and resets the machine, last a Linux kernel of this machine.  Debian's
+GRUB has no blscfg; that of the stand-in layer makes its menu of boot loader entries as on a real disk.
 """
 
 from __future__ import annotations
@@ -11,25 +12,30 @@ import shutil
 import struct
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from bootimg.arch import Arch
+from bootimg.cache import Cache
 from bootimg.disk.biosgrub import install_bios_grub
 from bootimg.disk.gpt import write_gpt
 from bootimg.disk.grub import early_config
 from bootimg.errors import BootimgError
+from bootimg.events import Events
 from bootimg.kernelarg import fault, split
+from bootimg.layer.fetch import fetch
+from bootimg.layer.tree import open_tree
 from bootimg.vm.kernel import find_kernel
 
-from ..unit.grubline import command_line, parameters
+from ..unit.grubline import command_line, expand, parameters
 from ..unit.test_gpt import coreos
 
 MODULES = Path("/usr/lib/grub/i386-pc")
 WANTED = (
     "biosdisk", "part_gpt", "ext2", "search", "search_label", "normal", "configfile", "test", "echo",
-    "loadenv", "linux", "boot", "serial", "terminal", "regexp",
+    "loadenv", "linux", "boot", "serial", "terminal", "regexp", "gzio",
 )  # fmt: skip
 # mov ebx,[esi+0x228]; next: mov al,[ebx]; test al,al; jz end; mov cl,al; mov dx,0x3fd; wait: in al,dx;
 # test al,0x20; jz wait; mov al,cl; mov dx,0x3f8; out dx,al; inc ebx; jmp next;
@@ -57,6 +63,14 @@ REFUSED = [
 ]
 # Its second byte in UTF-8 is A0, a blank to the kernel.
 LETTER = "letter=\xe0b"
+ENTRIES = [
+    'rw $ignition_firstboot a="b c" "d=e f" g="h;i {j}" ignition.platform.id=qemu',
+    "rw $ignition_firstboot x=$undefined y z=1",
+    "$one$two rw tail",
+    "rw a=\\$b cc",
+    'rw $ignition_firstboot a="b$c" dd',
+    "rw $ignition_firstboot 3",
+]
 TOO_LONG = ["long=" + "x" * 2100, "behind"]
 
 pytestmark = [
@@ -80,24 +94,24 @@ def printer() -> bytes:
     return bytes(setup) + PRINTER.ljust(1024, b"\x90")
 
 
-def entry(number: int) -> str:
-    """GRUB's commands for one command line; the next one is noted first, for this one may be fatal."""
-    commands = [f"set n={number + 1}", "save_env n", "echo", f"echo TRY {number}"]
-    commands += [f"source /entry{number}", "boot"]
-    return "\n".join([f'if [ "$n" = "{number}" ]; then', *commands, "fi\n"])
+def menu(count: int, *commands: str) -> bytes:
+    """GRUB's configuration: runs the commands for the numbers up to `count`, one at each start.
+
+    The next number is noted first, for what is tried may be fatal.
+    """
+    lines = ["serial --speed=115200", "terminal_output serial", "load_env", "set now=$n"]
+    for number in range(count):
+        lines += [f'if [ "$now" = "{number}" ]; then', f"set n={number + 1}", "save_env n", "echo"]
+        lines += [f"echo TRY {number}", *(each.format(number) for each in commands), "fi"]
+    return "\n".join([*lines, f'if [ "$now" = "{count}" ]; then', "echo FINISHED", "fi\n"]).encode()
 
 
-def make_disk(folder: Path, lines: Sequence[str], files: Mapping[str, bytes]) -> Path:
-    """A disk with GRUB that boots these lines one after the other, each behind a file's name."""
+def make_disk(folder: Path, files: Mapping[str, bytes], modules: Path, *wanted: str) -> Path:
+    """A disk with these files, and with GRUB of these modules."""
     disk, tree = folder / "disk", folder / "tree"
-    (tree / "grub2").mkdir(parents=True)
     for name, content in files.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_bytes(content)
-    for number, line in enumerate(lines):
-        (tree / f"entry{number}").write_text(f"linux /{line}\n")
-    menu = "".join(entry(number) for number in range(len(lines)))
-    serial = "serial --speed=115200\nterminal_output serial\nload_env\n"
-    (tree / "grub2/grub.cfg").write_text(f"{serial}{menu}echo FINISHED\n")
     environment = tree / "grub2/grubenv"
     run("grub-editenv", environment, "create")
     run("grub-editenv", environment, "set", "n=0")
@@ -108,11 +122,11 @@ def make_disk(folder: Path, lines: Sequence[str], files: Mapping[str, bytes]) ->
     run("mke2fs", *options, "-d", tree, disk, f"{length // 1024}k")
     (folder / "early.cfg").write_text(early_config())
     early: list[str | Path] = ["-c", folder / "early.cfg", "-o", folder / "core.img"]
-    run("grub-mkimage", "-O", "i386-pc", "-d", MODULES, "-p", "(,gpt3)/grub2", *early, *WANTED)
+    run("grub-mkimage", "-O", "i386-pc", "-d", modules, "-p", "(,gpt3)/grub2", *early, *WANTED, *wanted)
     start, length = gpt.span(1)
     core = (folder / "core.img").read_bytes()
     install_bios_grub(
-        disk, boot_image=(MODULES / "boot.img").read_bytes(), core_image=core, start=start, length=length
+        disk, boot_image=(modules / "boot.img").read_bytes(), core_image=core, start=start, length=length
     )
     return disk
 
@@ -145,9 +159,12 @@ def test_grub_and_the_kernel_take_arguments_as_the_rule_says(tmp_path: Path) -> 
     except BootimgError as error:
         pytest.skip(str(error))
     lines = [" ".join(ACCEPTED), *REFUSED, " ".join(TOO_LONG)]
-    tries = [f"printer {line}" for line in lines]
-    tries.append(f"vmlinuz console=ttyS0 ignore_loglevel panic=-1 {lines[0]} {LETTER}")
-    disk = make_disk(tmp_path, tries, {"printer": printer(), "vmlinuz": kernel})
+    tries = [f"linux /printer {line}\n" for line in lines]
+    tries.append(f"linux /vmlinuz console=ttyS0 ignore_loglevel panic=-1 {lines[0]} {LETTER}\n")
+    files = {f"entry{number}": each.encode() for number, each in enumerate(tries)}
+    # Where GRUB refuses a line the next one follows at once.
+    files["grub2/grub.cfg"] = menu(len(tries), "source /entry{}", "boot", "set now=$n")
+    disk = make_disk(tmp_path, {**files, "printer": printer(), "vmlinuz": kernel}, MODULES)
     text = serial_output(disk, "will be passed to user space")
 
     parts = re.split(r"TRY \d+\r?\n", text)[1:]
@@ -172,6 +189,22 @@ def test_grub_and_the_kernel_take_arguments_as_the_rule_says(tmp_path: Path) -> 
     assert words[-1] == "b"
     # Only some kernels count GRUB's own argument among them.
     assert said[1].replace("BOOT_IMAGE=/vmlinuz ", "") == " ".join([*words, *values])
+
+
+def test_blscfg_replaces_variables_and_then_runs_the_options(layer: Path, tmp_path: Path) -> None:
+    cache, modules = Cache(tmp_path / "cache"), tmp_path / "modules"
+    tree = open_tree(fetch(str(layer), arch=Arch.X86_64, cache=cache, events=Events()), cache, Events())
+    modules.mkdir()
+    for name in tree.listdir("usr/lib/grub/i386-pc"):
+        (modules / name).write_bytes(tree.read(f"usr/lib/grub/i386-pc/{name}"))
+    entry = "title Entry\nversion 1\nlinux /printer\noptions {}\n"
+    files = {f"{n}/e.conf": entry.format(each).encode() for n, each in enumerate(ENTRIES)}
+    variables = {"ignition_firstboot": "ignition.firstboot"}
+    setting = [f"set {name}={value}" for name, value in variables.items()]
+    files["grub2/grub.cfg"] = menu(len(ENTRIES), *setting, "set timeout=0", "blscfg --path (hd0,gpt3)/{}")
+    disk = make_disk(tmp_path, {**files, "printer": printer()}, modules, "blsuki", "minicmd")
+    parts = re.split(r"TRY \d+\r?\n", serial_output(disk, "FINISHED"))[1:]
+    assert [printed(part) for part in parts] == [command_line(expand(each, variables)) for each in ENTRIES]
 
 
 def printed(part: str) -> str | None:

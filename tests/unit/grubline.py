@@ -15,8 +15,21 @@ _KEYWORDS = ("[[", "]]")
 
 
 def expand(options: str, variables: Mapping[str, str]) -> str:
-    """The options with `$name` replaced, as the command blscfg does it: each with a blank behind it."""
-    return re.sub(r"\$(\w*) ?", lambda match: f"{variables.get(match[1], '')} ", options)
+    """The options with `$name` replaced, as the command blscfg does it.
+
+    The blank behind a variable belongs to it, and is gone with one that is not set.  What stands between
+    two variables, or behind the last, is dropped where it is a single character.  All is lost where the
+    options begin with a variable that is not set and another follows at once.
+    """
+    first, *rest = re.split(r"\$(\w*)", options)
+    found = first if len(first) > 1 else ""
+    for name, text in zip(rest[::2], rest[1::2], strict=True):
+        if not found and name not in variables and text == "":
+            return ""
+        found += f"{variables[name]} " if name in variables else ""
+        text = text.removeprefix(" ")
+        found += text if len(text) > 1 else ""
+    return found
 
 
 def words(line: str, variables: Mapping[str, str]) -> list[str] | None:

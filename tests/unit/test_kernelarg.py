@@ -31,6 +31,7 @@ from bootimg.layer.kargsd import read_kargs_d
 from bootimg.layer.platformsjson import parse_platforms_json
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
+from bootimg.manifest.render import BootcOptions
 from bootimg.platform import platforms
 
 from . import oci
@@ -190,6 +191,14 @@ def test_the_variable_of_the_first_boot_is_for_recipes_alone() -> None:
     assert parse_arguments([FIRSTBOOT], "x", variables=(FIRSTBOOT,)) == (FIRSTBOOT,)
     with pytest.raises(BootimgError, match="kernel-argument-invalid"):
         parse_arguments([f"a{FIRSTBOOT}"], "x", variables=(FIRSTBOOT,))
+
+
+@pytest.mark.parametrize("bootc", [None, BootcOptions()], ids=["ostree", "bootc"])
+def test_the_recipe_s_language_leaves_them_alone(bootc: BootcOptions | None) -> None:
+    recipe = read_recipe(Manifest.from_json(rendered(bootc=bootc, extra_kargs=tuple(GOOD))))
+    found = recipe.bootc.kernel_args if recipe.bootc else recipe.sysroot and recipe.sysroot.deploy.kernel_opts
+    assert found and found[-len(GOOD) :] == tuple(GOOD)
+    assert FIRSTBOOT in found
 
 
 def test_the_platforms_arguments_are_such() -> None:

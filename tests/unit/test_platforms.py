@@ -204,6 +204,7 @@ def test_a_plugin_of_others_is_a_platform_like_ours(tmp_path: Path) -> None:
         ("PLATFORM = 7", "not a Platform"),
         (EXAMPLE.replace('name="example"', 'name="other"'), "not a Platform of that name"),
         ("", "AttributeError"),
+        (EXAMPLE.replace("console=ttyS0,115200n8", "console=$tty"), "does not pass on the character $"),
     ],
 )
 def test_a_plugin_that_fails_is_named_and_the_others_live(tmp_path: Path, text: str, reason: str) -> None:
