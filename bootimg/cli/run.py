@@ -174,9 +174,13 @@ def _size(image: str | None, builds: Path, arch: Arch) -> int | None:
 
 def _file(image: str | None) -> Path | None:
     path = Path(image) if image else None
-    if path is None or path.name == META or not (path.is_file() or path.is_block_device()):
+    if path is None or path.name == META:
         return None
-    return path
+    try:
+        return path if path.is_file() or path.is_block_device() else None
+    except OSError:
+        # Longer than a name can be, or in a folder that may not be looked into.
+        return None
 
 
 def _console(console: str | None, ssh: str | None, app: App) -> Path | None:

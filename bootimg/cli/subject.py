@@ -16,7 +16,12 @@ def named_build(what: str, builds: Path, arch: Arch) -> Build | None:
     None where it names none; `build-not-found` where it can be nothing else.
     """
     path = Path(what)
-    if not _is_build(path, what, builds):
+    try:
+        is_build = _is_build(path, what, builds)
+    except OSError:
+        # Longer than a name can be, or in a folder that may not be looked into.
+        return None
+    if not is_build:
         return None
     return find_build(builds, what if what == LATEST else _build_name(path), arch)
 
@@ -25,7 +30,13 @@ def is_disk(path: Path) -> bool:
     """Whether a path is to be taken for a disk image: a file that is no archive, or a device."""
     from bootimg.layer.packedarchive import is_packed_archive
 
-    return path.is_block_device() or (path.is_file() and not is_archive(path) and not is_packed_archive(path))
+    try:
+        if path.is_block_device() or not path.is_file():
+            return path.is_block_device()
+    except OSError:
+        # Longer than a name can be, or in a folder that may not be looked into.
+        return False
+    return not is_archive(path) and not is_packed_archive(path)
 
 
 def _is_build(path: Path, what: str, builds: Path) -> bool:

@@ -82,7 +82,9 @@ def _partition(view: DiskView, partition: Partition, blkid: Path) -> Json:
 def _filesystem(path: Path, offset: int, size: int, blkid: Path) -> Json | None:
     """What blkid makes of the partition's first MiB, in which every filesystem here has its superblock."""
     words = ["--probe", "--usages", "filesystem", "--offset", str(offset), "--size", str(size)]
-    done = process.run([blkid, *words, "--output", "export", path], check=False, timeout=60)
+    # By its name alone, for blkid prints that as it is and everything else quoted.
+    words += ["--output", "export", path.name]
+    done = process.run([blkid, *words], cwd=path.parent, check=False, timeout=60)
     if done.returncode in (_NOTHING, _AMBIGUOUS):
         return None
     if done.returncode:

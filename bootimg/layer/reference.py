@@ -58,10 +58,8 @@ def parse_reference(text: str) -> Reference:
             hint="copy it first, for example: skopeo copy --preserve-digests … oci-archive:layer.ociarchive",
             exit_code=ExitCode.USAGE,
         )
-    path, _, tag = text.partition(":")
-    for name, chosen in ((text, None), (path, tag or None)):
-        if name and _exists(name):
-            return Reference(_kind_of(Path(name)), name, chosen)
+    if found := _local(text):
+        return Reference(_kind_of(Path(found[0])), *found)
     if text.startswith((".", "/", "~")) or not text:
         raise not_found(text, "there is no such file or directory")
     return _registry(text, ", and no such path exists")
@@ -76,12 +74,22 @@ def _with_transport(transport: Transport, rest: str, text: str) -> Reference:
         raise invalid_reference(f"{text[:200]} names no image")
     if transport is Transport.STORAGE:
         return Reference(transport, without_spare_tag(rest))
-    path, _, tag = rest.partition(":")
+    path = rest.partition(":")[0]
     if not path:
         raise invalid_reference(f"{text[:200]} names no path")
-    if not _exists(path):
+    if (found := _local(rest)) is None:
         raise not_found(path, "there is no such file or directory")
-    return Reference(transport, path, tag or None)
+    return Reference(transport, *found)
+
+
+def _local(text: str) -> tuple[str, str | None] | None:
+    """A path that exists and the tag behind it, if any; a path may have colons."""
+    first, _, behind_first = text.partition(":")
+    last, _, behind_last = text.rpartition(":")
+    for name, tag in ((text, None), (first, behind_first or None), (last, behind_last or None)):
+        if name and _exists(name):
+            return name, tag
+    return None
 
 
 def shipped_name(reference: str, digest: str) -> str:

@@ -14,6 +14,7 @@ from bootimg.cli.kargs import overlay_with_kargs
 from bootimg.disk.bootpatch import read_boot_files
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
+from bootimg.disk.inspection import inspect_disk
 from bootimg.events import Events
 from bootimg.layer.copy import copy_archive
 from bootimg.layer.fetch import fetch, inspect
@@ -49,6 +50,17 @@ def test_an_image_of_a_registry(place: Path) -> None:
     assert (cache.root / "blobs/sha256" / image.layers[0].digest[7:]).is_file()
 
 
+@pytest.mark.parametrize("tag", ["", ":x"])
+def test_a_local_image(place: Path, tag: str) -> None:
+    layout = oci.Layout(place / "layout")
+    made = layout.add([oci.bootable()], tag="x")
+    archive = layout.archive(place / "archive")
+    for reference in (layout.path, archive, f"oci:{layout.path}", f"oci-archive:{archive}"):
+        assert inspect(f"{reference}{tag}", Arch.X86_64).digest == made["digest"]
+        again = inspect(inspect(f"{reference}{tag}", Arch.X86_64).reference, Arch.X86_64)
+        assert again.digest == made["digest"]
+
+
 @needs_skopeo
 @pytest.mark.parametrize("kind", ["oci", "oci-archive"])
 def test_the_copy_of_an_image(kind: str, place: Path) -> None:
@@ -59,6 +71,17 @@ def test_the_copy_of_an_image(kind: str, place: Path) -> None:
     found = copy_archive(str(path), Arch.X86_64, out, cache, RegistryOptions())
     assert found.digest == made["digest"]
     assert sorted(each.name for each in place.iterdir()) == sorted({"layout", path.name, "cache", out.name})
+
+
+@needs_tools
+@pytest.mark.parametrize("name", [ODD, "a\nTYPE=x"])
+def test_a_disk_is_told_what_it_is(tmp_path: Path, name: str) -> None:
+    place = tmp_path / name
+    place.mkdir()
+    disk = make_disk(tmp_path).rename(place / "disk.raw")
+    kinds = [each["filesystem"] and each["filesystem"]["type"] for each in
+             inspect_disk(disk, "raw", place)["partitions"]]  # fmt: skip
+    assert kinds == [None, "vfat", "ext4", "xfs"]
 
 
 @needs_tools
