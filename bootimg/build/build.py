@@ -37,7 +37,6 @@ from bootimg.build.variables import target_imgref
 from bootimg.build.work import Work
 from bootimg.builds.build import open_build
 from bootimg.builds.meta import LayerIdentity, layer_meta
-from bootimg.builds.sbom import KEY as SBOM
 from bootimg.cache import Cache
 from bootimg.checks.system import system_of_image
 from bootimg.disk.layer_deploy import DeployWay, require_programs
@@ -47,6 +46,7 @@ from bootimg.layer.imagejson import PATH as IMAGE_JSON
 from bootimg.layer.importer import ImportedCommit, import_layer
 from bootimg.layer.tree import open_tree
 from bootimg.osbuild.program import require_osbuild
+from bootimg.targets import SBOM_KEY as SBOM
 
 
 def run_build(request: Request, cache: Cache, events: Events) -> Outcome:

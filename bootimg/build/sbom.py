@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from bootimg.build.request import Artifact
 from bootimg.build.work import Work
 from bootimg.builds.layout import sbom_name
-from bootimg.builds.sbom import KEY, Sbom, read_sbom, record_sbom
+from bootimg.builds.sbom import Sbom, read_sbom, record_sbom
 from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.sbom import dump_sbom, sbom
+from bootimg.targets import SBOM_KEY
 
 
 def write_sbom(work: Work) -> Artifact | None:
@@ -28,7 +29,7 @@ def write_sbom(work: Work) -> Artifact | None:
         why = error.message if error else "the layer has no package database"
         work.events.message(f"no SBOM is written: {why}", "warning")
         return None
-    with work.events.step(KEY, "describing the packages") as step:
+    with work.events.step(SBOM_KEY, "describing the packages") as step:
         made = _write(work, work.system.packages)
         step.result(f"{len(work.system.packages)} packages")
     return _artifact(work, made, seconds=time.monotonic() - started)
@@ -50,4 +51,6 @@ def _write(work: Work, packages: Sequence[Package]) -> Sbom:
 
 def _artifact(work: Work, made: Sbom, *, seconds: float = 0, cached: bool = False) -> Artifact:
     path = work.build.file(made.path)
-    return Artifact(key=KEY, path=path, size=made.size, sha256=made.sha256, seconds=seconds, cached=cached)
+    return Artifact(
+        key=SBOM_KEY, path=path, size=made.size, sha256=made.sha256, seconds=seconds, cached=cached
+    )

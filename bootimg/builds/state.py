@@ -19,9 +19,9 @@ from bootimg.builds.layout import META, SIGNATURE
 from bootimg.builds.malformed import malformed
 from bootimg.builds.meta import read_json
 from bootimg.builds.names import is_size, safe_name
-from bootimg.builds.sbom import KEY as SBOM
 from bootimg.builds.sbom import read_sbom
 from bootimg.errors import BootimgError
+from bootimg.targets import SBOM_KEY as SBOM
 
 
 class FileState(StrEnum):

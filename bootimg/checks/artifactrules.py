@@ -17,11 +17,10 @@ from bootimg.formats.decompress import PlainReader
 from bootimg.formats.written import Written
 from bootimg.layer.entry import MAX_NAME
 from bootimg.layer.fetch import inspect
+from bootimg.targets import LAYER_KEY, MANIFEST_KEY, target_file
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PACKED = (".gz", ".xz", ".zst")
-_UNNAMED = "ignition-gpg-key"
-"""An artifact whose name does not have the architecture."""
 Json = Mapping[str, Any]
 
 
@@ -43,7 +42,7 @@ def artifact_findings(build: Build, events: Events) -> list[Finding]:
         for key, entry in usable.items():
             found += _content(build.path / entry["path"], key, entry, step)
         step.result(f"{len(usable)} artifacts")
-    if "ostree" in usable:
+    if LAYER_KEY in usable:
         found += _archive(build, usable)
     return found
 
@@ -68,7 +67,9 @@ def _entry(key: str, entry: object, names: set[str]) -> Iterator[Finding]:
 
 def _name(build: Build, key: str, path: str) -> Iterator[Finding]:
     start = f"{build.meta.get('name')}-{build.meta.get('buildid')}-"
-    if not path.startswith(start) or (key != _UNNAMED and build.arch.value not in path[len(start) :]):
+    declared = target_file(key)
+    for_arch = declared is None or declared.arch_in_name
+    if not path.startswith(start) or (for_arch and build.arch.value not in path[len(start) :]):
         message = f"it is to be called {start}….{build.arch}…"
         yield finding(Rule.ARTIFACT_NAME, f"artifact {key}", path, message)
 
@@ -128,18 +129,18 @@ def _uncompressed(where: str, entry: Json, written: Written) -> Iterator[Finding
 
 
 def _archive(build: Build, entries: Mapping[str, Json]) -> Iterator[Finding]:
-    path = build.path / entries["ostree"]["path"]
+    path = build.path / entries[LAYER_KEY]["path"]
     if path.suffix != ".ociarchive" or not path.is_file():
         return
-    where = "artifact ostree"
+    where = f"artifact {LAYER_KEY}"
     try:
         image = inspect(str(path.absolute()), build.arch)
     except BootimgError as error:
         yield finding(Rule.ARCHIVE_IMAGE, where, error, "it is no archive of a layer")
         return
-    wanted = entries.get("oci-manifest", {}).get("sha256")
+    wanted = entries.get(MANIFEST_KEY, {}).get("sha256")
     if wanted is not None and image.digest != f"sha256:{wanted}":
-        message = f"the recorded manifest (oci-manifest) is sha256:{wanted}"
+        message = f"the recorded manifest ({MANIFEST_KEY}) is sha256:{wanted}"
         yield finding(Rule.ARCHIVE_IMAGE, where, image.digest, message)
     if image.version != build.meta.get("ostree-version"):
         message = f"ostree-version is {build.meta.get('ostree-version')}"
