@@ -9,19 +9,23 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+from bootimg import process
 from bootimg.atomic import write_whole
-from bootimg.build.artifacts import existing
-from bootimg.build.prepare import render_manifest
-from bootimg.build.request import Artifact
+from bootimg.build.prepare import Layer, render_manifest
+from bootimg.build.refusals import refuse_other_arches
+from bootimg.build.request import Artifact, Request
+from bootimg.build.space import base_bytes, tree_bytes
+from bootimg.build.step import MakingStep, Need, Why, needless
+from bootimg.build.survey import Survey
+from bootimg.build.targets.target import Target
 from bootimg.build.work import Work
-from bootimg.builds.build import BuildDir
 from bootimg.builds.find import digest_of
 from bootimg.builds.layout import artifact_name
 from bootimg.builds.meta import image_entry
 from bootimg.cache import Cache
-from bootimg.events import Events
+from bootimg.disk.layer_deploy import PROGRAMS
+from bootimg.errors import BootimgError, ExitCode
 from bootimg.formats.written import Written
 from bootimg.manifest.model import Json
 from bootimg.manifest.render import canonical_json
@@ -29,35 +33,74 @@ from bootimg.osbuild.exports import check_disk, disk_size, exported_file
 from bootimg.osbuild.program import inspect, require_osbuild
 from bootimg.osbuild.run import Job, run
 from bootimg.platform import Platform
+from bootimg.targets import LAYER_KEY
 
+_OUTPUT = "osbuild"
+_CONTAINER = PROGRAMS[0]
 # What coreos-assembler keeps between runs; a manifest need not have all of them.
 _KEPT = ("deployed-tree", "tree", "raw-image", "metal", "metal4k")
 
 
-def images_by_osbuild(work: Work, archive: Artifact) -> None:
-    """Make the images of the request's platforms; those that the build has already stay."""
-    build, layer, progress = work.build, work.layer, work.progress
-    document = render_manifest(work.request, layer, archive.path, archive.sha256)
-    wanted = work.wanted()
-    output = build.scratch / "osbuild"
-    if wanted:
-        with work.journal.step("osbuild"):
-            _run(document, wanted, build, output, work.cache, work.events)
-    progress.done("osbuild", work.cache.root / "osbuild" if wanted else None)
-    for platform in work.request.platforms:
-        if platform not in wanted:
-            artifact = existing(build, platform.image_key)
-        else:
-            with work.journal.step(platform.name):
-                name = artifact_name(layer.facts.osname, build.id, platform.name, build.arch, platform.suffix)
-                artifact = _collect(document, platform, name, build, output, work.events)
-        progress.artifacts.append(artifact)
-        progress.done(platform.name, artifact.path)
+class Osbuild(MakingStep):
+    """osbuild runs once for all targets, which collect what it exports."""
+
+    name = "osbuild"
+    title = "build all images with osbuild"
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._targets = targets
+
+    def require(self, request: Request) -> None:
+        """This machine's architecture."""
+        refuse_other_arches(request.arch, request.builder)
+
+    def require_machine(self, request: Request, cache: Cache) -> None:
+        """The program, the user that it needs, and podman, by which its stages unpack the layer."""
+        require_osbuild()
+        process.require("podman", packages="podman")
+
+    def require_layer(self, request: Request, layer: Layer) -> None:
+        """A layer with `ostree container`, by which osbuild deploys it; bootc installs without."""
+        if not layer.facts.image_json.bootc_install_to_fs and not layer.tree.exists(_CONTAINER):
+            raise BootimgError(
+                "deploy-program-missing",
+                f"osbuild cannot deploy the layer: it has no /{_CONTAINER}",
+                hint="use --builder guestfs: bootimg deploys the layer without its programs",
+                exit_code=ExitCode.USAGE,
+            )
+
+    def why(self, survey: Survey) -> Why:
+        """An image that needs it."""
+        if self._missing(survey):
+            return Why("osbuild keeps its own checkpoints")
+        return needless("no image needs it")
+
+    def need(self, survey: Survey) -> Need:
+        """The archive and the tree twice, then the disk, and each platform's before conversion."""
+        missing = self._missing(survey)
+        if not missing:
+            return Need()
+        files, disk = tree_bytes(survey.image, survey.tree), base_bytes(survey.image, survey.tree)
+        return Need(cache=2 * survey.image.size + 2 * files + disk * (1 + 2 * len(missing)))
+
+    def run(self, work: Work) -> None:
+        """Export the images that the build lacks into its scratch folder."""
+        wanted = [each.name for each in self._targets if each.existing(work) is None]
+        if wanted:
+            archive = work.progress.artifact(LAYER_KEY)
+            document = render_manifest(work.request, work.layer, archive.path, archive.sha256)
+            work.results.manifest = document
+            with work.journal.step(self.name):
+                _run(document, wanted, work)
+        work.progress.done(self.name, work.cache.root / "osbuild" if wanted else None)
+
+    def _missing(self, survey: Survey) -> list[Target]:
+        return [each for each in self._targets if not survey.has(each.declared)]
 
 
-def _run(
-    document: Json, wanted: Sequence[Platform], build: BuildDir, output: Path, cache: Cache, events: Events
-) -> None:
+def _run(document: Json, wanted: Sequence[str], work: Work) -> None:
+    build, cache, events = work.build, work.cache, work.events
+    output = build.scratch / _OUTPUT
     program = require_osbuild()
     manifest = build.scratch / "manifest.json"
     write_whole(manifest, canonical_json(document).encode())
@@ -71,7 +114,7 @@ def _run(
         job = Job(
             program=program,
             manifest=manifest,
-            exports=[platform.name for platform in wanted],
+            exports=list(wanted),
             checkpoints=[name for name in _KEPT if name in names],
             store=cache.folder("osbuild"),
             output=output,
@@ -81,24 +124,16 @@ def _run(
         step.result(f"{len(wanted)} exported; log: {log}")
 
 
-def _collect(
-    document: Json, platform: Platform, name: str, build: BuildDir, output: Path, events: Events
-) -> Artifact:
-    """Look at what was exported, digest it and give it its name in the build."""
-    started = time.monotonic()
-    found = exported_file(output, platform.name, name)
+def collect_image(work: Work, platform: Platform) -> Artifact:
+    """Look at what was exported for a platform, digest it and give it its name in the build."""
+    started, build, document = time.monotonic(), work.build, work.results.manifest
+    name = artifact_name(work.layer.facts.osname, build.id, platform.name, build.arch, platform.suffix)
+    found = exported_file(build.scratch / _OUTPUT, platform.name, name)
     check_disk(found, platform.name, platform.disk_format, disk_size(document, platform.name))
     size = found.stat().st_size
-    with events.step(platform.name, name, total=size) as step:
+    with work.events.step(platform.name, name, total=size) as step:
         sha256 = digest_of(found)
         step.advance(size)
-        path = build.publish(found, name)
-    build.meta.merge({"images": {platform.image_key: image_entry(Written(path, size, sha256))}})
-    return Artifact(
-        key=platform.image_key,
-        path=path,
-        size=size,
-        sha256=sha256,
-        seconds=time.monotonic() - started,
-        cached=False,
-    )
+        written = Written(build.publish(found, name), size, sha256)
+    build.meta.merge({"images": {platform.image_key: image_entry(written)}})
+    return Artifact.of(platform.image_key, written, started)

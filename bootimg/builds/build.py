@@ -95,9 +95,8 @@ class BuildDir:
         insert_build(self.builds, self.id, self.arch)
 
 
-@contextmanager
-def open_build(builds: Path, build_id: str, arch: Arch) -> Iterator[BuildDir]:
-    """Make or reopen a build's folder and hold it: `build-running` if another process does."""
+def require_build_id(build_id: str) -> None:
+    """`build-id-invalid` for what cannot be the name of a build's folder."""
     if not build_id or "/" in build_id or build_id.startswith(".") or build_id == "latest":
         raise BootimgError(
             "build-id-invalid",
@@ -105,6 +104,12 @@ def open_build(builds: Path, build_id: str, arch: Arch) -> Iterator[BuildDir]:
             hint="it becomes the name of a folder: without slashes, not `latest`, not hidden",
             exit_code=ExitCode.USAGE,
         )
+
+
+@contextmanager
+def open_build(builds: Path, build_id: str, arch: Arch) -> Iterator[BuildDir]:
+    """Make or reopen a build's folder and hold it: `build-running` if another process does."""
+    require_build_id(build_id)
     build = BuildDir(builds, build_id, arch)
     build.path.mkdir(parents=True, exist_ok=True)
     with build_lock(build.path):

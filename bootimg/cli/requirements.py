@@ -129,6 +129,8 @@ TOOLS = (
     Tool(name="osbuild", purpose="build --builder osbuild; it needs root", needed=False,
          minimum=osbuild.MINIMUM, parse=osbuild.parse_version,
          packages=Packages(apt="", dnf=osbuild.PACKAGES)),
+    Tool(name="podman", purpose="build --builder osbuild", needed=False,
+         packages=Packages(apt="podman", dnf="podman")),
     # Fedora has it as butane; Debian has no package of it.
     Tool(name="butane", purpose="run -i FILE.bu; https://github.com/coreos/butane/releases", needed=False),
 )  # fmt: skip

@@ -80,6 +80,10 @@ def bootable(*more: Member, image_json: bytes = b'{"size": 4}', kernels: Sequenc
     return tar(*members, *more)
 
 
+# What osbuild deploys a layer with.
+CONTAINER = file("usr/libexec/libostree/ext/ostree-container", b"", 0o755)
+
+
 def compress(data: bytes, how: str) -> bytes:
     if how == "gzip":
         return gzip.compress(data, mtime=0)

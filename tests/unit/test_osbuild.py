@@ -62,6 +62,8 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
         script = (HERE / "stand_in.py").read_text()
         (folder / "osbuild").write_text(f"#!{sys.executable}\n{script}")
         (folder / "osbuild").chmod(0o755)
+        (folder / "podman").write_text("#!/bin/sh\n")
+        (folder / "podman").chmod(0o755)
         (folder / "plan.json").write_text(json.dumps(plan))
         shutil.copy(HERE / f"{records}.seq", folder / "records.seq")
         monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
@@ -79,7 +81,7 @@ def cache(tmp_path: Path) -> Cache:
 @pytest.fixture
 def request_(tmp_path: Path) -> Request:
     layout = oci.Layout(tmp_path / "image")
-    layout.add([oci.bootable()])
+    layout.add([oci.bootable(oci.CONTAINER)])
     arch = Arch.of_machine()
     if arch is not Arch.X86_64:
         pytest.skip("the image is for x86_64")
@@ -418,9 +420,38 @@ def test_a_foreign_architecture_is_refused() -> None:
     refusals.refuse_other_arches(Arch.of_machine(), Builder.OSBUILD)
 
 
-def test_a_plan_has_osbuild_in_the_place_of_the_base_disk(request_: Request, cache: Cache) -> None:
+def test_a_plan_has_osbuild_in_the_place_of_the_base_disk(
+    stand_in: StandIn, request_: Request, cache: Cache
+) -> None:
+    stand_in()
     names = [step.name for step in make_plan(request_, cache).steps]
-    assert names == ["fetch", "layers", "import", "archive", "osbuild", "qemu"]
+    assert names == ["fetch", "layers", "import", "archive", "sbom", "osbuild", "qemu"]
+
+
+def test_podman_is_asked_for_in_the_first_second(
+    stand_in: StandIn, request_: Request, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = stand_in()
+    find = process.find
+    monkeypatch.setattr(process, "find", lambda name: None if name == "podman" else find(name))
+    for verb in (lambda: make_plan(request_, cache), lambda: run_build(request_, cache, Events())):
+        error = refused(verb)
+        assert (error.id, error.exit_code) == ("program-missing", ExitCode.ENVIRONMENT)
+    assert folder.is_dir()
+    assert not cache.root.exists()
+
+
+def test_a_layer_that_osbuild_cannot_deploy_is_refused_before_it_is_imported(
+    stand_in: StandIn, request_: Request, cache: Cache, tmp_path: Path
+) -> None:
+    stand_in()
+    other = oci.Layout(tmp_path / "other")
+    other.add([oci.bootable()])
+    request = replace(request_, reference=str(other.path))
+    for verb in (lambda: run_build(request, cache, Events()), lambda: make_plan(request, cache)):
+        assert refused(verb).id == "deploy-program-missing"
+    assert not request.builds.exists()
+    assert not (cache.root / "repo").exists()
 
 
 def test_the_verb_takes_the_builder_from_the_environment(
