@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bootimg import process
+from bootimg.appliance.interpreter import guestfs_python
 from bootimg.build.basedisks import base_disks
 from bootimg.build.prepare import Layer
 from bootimg.build.recipe import make_recipes
@@ -15,8 +17,12 @@ from bootimg.build.survey import UNREAD, Survey
 from bootimg.build.targets.target import Target
 from bootimg.build.tools import tool_tree_path
 from bootimg.build.work import Work
+from bootimg.cache import Cache
 from bootimg.disk.layer_deploy import DeployWay, require_programs
+from bootimg.layer.squashfs import PACKAGES as SQUASHFS
 from bootimg.targets import LAYER_KEY
+from bootimg.vm.probe import choose_accelerator, known_accelerator
+from bootimg.vm.qemu import require_system
 
 
 class BaseDisks(MakingStep):
@@ -36,6 +42,20 @@ class BaseDisks(MakingStep):
         """A layer that can deploy itself, where it is to."""
         if request.deploy is DeployWay.LAYER:
             require_programs(layer.tree)
+
+    def require_tools(self, request: Request, cache: Cache) -> None:
+        """The appliance, the images that it reads, and KVM where that is insisted on."""
+        if request.source is not None:
+            # The disk may be in the metal image of that build.
+            return
+        guestfs_python()
+        require_system()
+        for program in ("mksquashfs", "sqfstar"):
+            process.require(program, packages=SQUASHFS)
+        known = known_accelerator(request.accelerator, cache)
+        if known is not None and known.name != "kvm" and request.accelerator == "kvm":
+            # It knows why.
+            choose_accelerator(request.accelerator, cache)
 
     def why(self, survey: Survey) -> Why:
         """A disk that a target needs and the cache does not have."""

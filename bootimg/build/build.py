@@ -66,11 +66,11 @@ def _build(request: Request, cache: Cache, events: Events) -> Outcome:
     progress.version = version_of(image)
     if reading.opened is None or not steps_of(request).making:
         return progress.outcome()
-    require_layer(request, reading.opened.layer)
+    survey = Survey(request, image, reading.opened, cache)
+    require_layer(survey)
     if request.retry_failed:
         names = ", ".join(target.name for target in targets_of_disks(request))
         events.message(f"failed in the last run: {names or 'nothing'}")
-    survey = Survey(request, image, reading.opened, cache)
     plan = plan_of(survey)
     events.message(f"plan: {summary(plan)}")
     require_room(plan.spaces)

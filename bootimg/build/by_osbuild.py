@@ -45,7 +45,7 @@ class Osbuild(MakingStep):
     """osbuild runs once for all targets, which collect what it exports."""
 
     name = "osbuild"
-    title = "build all images with osbuild"
+    title = "in its place with `--builder osbuild`: have osbuild make all images"
 
     def __init__(self, targets: Sequence[Target]) -> None:
         self._targets = targets

@@ -10,11 +10,12 @@ from bootimg.build.request import Request
 from bootimg.build.space import tree_bytes
 from bootimg.build.step import MakingStep, Need, Why, needless
 from bootimg.build.survey import UNREAD, Survey
-from bootimg.build.variables import target_imgref
+from bootimg.build.variables import require_imgref, target_imgref
 from bootimg.build.work import Work
 from bootimg.builds.build import require_build_id
 from bootimg.builds.meta import LayerIdentity, layer_meta
 from bootimg.cache import Cache
+from bootimg.layer import libostree
 from bootimg.layer.facts import version_of
 from bootimg.layer.image import Image
 from bootimg.layer.imagejson import PATH as IMAGE_JSON
@@ -27,6 +28,10 @@ class Import(MakingStep):
     name = "import"
     title = "import the layer into the ostree repository"
 
+    def require(self, request: Request) -> None:
+        """An origin that machines can follow, where one is asked for."""
+        require_imgref(request)
+
     def require_machine(self, request: Request, cache: Cache) -> None:
         """A tree of builds that can be written: this is the first step that does."""
         require_writable(request.builds, "give another folder with -o or BOOTIMG_BUILDS")
@@ -34,6 +39,10 @@ class Import(MakingStep):
     def require_image(self, request: Request, image: Image, cache: Cache) -> None:
         """A version that a build can be called."""
         require_build_id(version_of(image))
+
+    def require_tools(self, request: Request, cache: Cache) -> None:
+        """libostree, which writes the repository."""
+        libostree.interpreter()
 
     def why(self, survey: Survey) -> Why:
         """An import that was not done."""

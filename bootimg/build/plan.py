@@ -109,8 +109,9 @@ def make_plan(request: Request, cache: Cache) -> Plan:
         return plan_of(Survey(request, image, None, cache))
     with temporary_folder("bootimg-plan-") as folder:
         opened = open_checked(request, image, cache, folder, Events())
-        require_layer(request, opened.layer)
-        plan = plan_of(Survey(request, image, opened, cache))
+        survey = Survey(request, image, opened, cache)
+        require_layer(survey)
+        plan = plan_of(survey)
     require_room(plan.spaces)
     return plan
 

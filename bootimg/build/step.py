@@ -1,7 +1,8 @@
 """A step of a build: what it requires, why it has work to do, what it takes, how it runs.
 
 What a build requires is asked in the order of its cost: of the request alone, then of this machine, then of
-the image's manifest and config, and of the layer's tree once that is open.  `plan` and `build` ask the same.
+the image's manifest and config, and of the layer's tree once that is open.  Programs are asked for as soon as
+it is known that a step will run them.  `plan` and `build` ask the same.
 """
 
 from __future__ import annotations
@@ -73,6 +74,10 @@ class Step(ABC):
 
     def require_layer(self, request: Request, layer: Layer) -> None:
         """Refuse by the layer's tree."""
+        return
+
+    def require_tools(self, request: Request, cache: Cache) -> None:
+        """Refuse where this machine lacks what the step's work takes; asked of a step that has work to do."""
         return
 
     @abstractmethod

@@ -14,17 +14,18 @@ from bootimg.build.again import only_failed
 from bootimg.build.basestep import BaseDisks
 from bootimg.build.by_osbuild import Osbuild
 from bootimg.build.importing import Import
-from bootimg.build.prepare import Layer
 from bootimg.build.readsteps import Fetch, Layers
 from bootimg.build.request import Builder, Request
 from bootimg.build.selection import Selection
 from bootimg.build.step import MakingStep, ReadingStep, Step
+from bootimg.build.survey import Survey
 from bootimg.build.targets.registry import targets_of_disks, targets_of_layer
 from bootimg.build.targets.target import Target
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.facts import version_of
 from bootimg.layer.image import Image
+from bootimg.layer.tree import is_open_tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,23 @@ def require_image(request: Request, image: Image, cache: Cache) -> Request:
         request = only_failed(request, version_of(image))
     for step in steps_of(request):
         step.require_image(request, image, cache)
+    if not is_open_tree(image, cache):
+        _require_tools(Survey(request, image, None, cache))
     return request
 
 
-def require_layer(request: Request, layer: Layer) -> None:
+def require_layer(survey: Survey) -> None:
     """Refuse by the layer's tree, before anything is made."""
-    for step in steps_of(request):
-        step.require_layer(request, layer)
+    if survey.layer is not None:
+        for step in steps_of(survey.request):
+            step.require_layer(survey.request, survey.layer)
+    _require_tools(survey)
+
+
+def _require_tools(survey: Survey) -> None:
+    for step in steps_of(survey.request):
+        if not step.why(survey).cached:
+            step.require_tools(survey.request, survey.cache)
 
 
 def _unknown(name: str, names: tuple[str, ...]) -> BootimgError:

@@ -22,6 +22,7 @@ _IMGREF = re.compile(
 )
 # The name of an image with its registry and a tag or digest, as bootc takes it.
 _NAME = re.compile(r"[\w.-]+(?::\d+)?(?:/[\w.-]+)+(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?")
+_MAYBE_NAME = re.compile(r"[\w.-]+(?::\d+)?/[^\s]+")
 
 
 def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
@@ -40,13 +41,24 @@ def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
         # bootc itself is told the image's name and nothing else.
         return f"ostree-unverified-registry:{wanted}"
     if not _IMGREF.fullmatch(wanted):
-        raise BootimgError(
-            "imgref-malformed",
-            f"{wanted} is not an ostree image reference",
-            hint="write it as ostree-unverified-registry:quay.io/example/os:latest or ostree-image-signed:docker://…",
-            exit_code=ExitCode.USAGE,
-        )
+        raise _malformed(wanted)
     return wanted
+
+
+def require_imgref(request: Request) -> None:
+    """`imgref-malformed` where no layer can make sense of what was asked for: bootc's take a name alone."""
+    wanted = request.target_imgref
+    if wanted is not None and not _IMGREF.fullmatch(wanted) and not _MAYBE_NAME.fullmatch(wanted):
+        raise _malformed(wanted)
+
+
+def _malformed(wanted: str) -> BootimgError:
+    return BootimgError(
+        "imgref-malformed",
+        f"{wanted} is not an ostree image reference",
+        hint="write it as ostree-unverified-registry:quay.io/example/os:latest or ostree-image-signed:docker://…",
+        exit_code=ExitCode.USAGE,
+    )
 
 
 def disk_sizes_mib(request: Request, tree: Tree, facts: LayerFacts) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from bootimg.layer.copy import copy_archive
 from bootimg.layer.facts import version_of
 from bootimg.layer.image import Image
 from bootimg.layer.reference import parse_reference
+from bootimg.layer.skopeo import check_version
 from bootimg.streams.section import substitute
 from bootimg.targets import EXTENSIONS, EXTENSIONS_KEY
 
@@ -28,11 +29,15 @@ class Extensions(Target):
     reference: str
 
     declared = EXTENSIONS
-    title = "copy the extensions container"
+    title = "copy the extensions container, where one is named"
 
     def require_image(self, request: Request, image: Image, cache: Cache) -> None:
         """A reference that names something, once the version is in it."""
         parse_reference(self._reference(version_of(image)))
+
+    def require_tools(self, request: Request, cache: Cache) -> None:
+        """skopeo, which copies."""
+        check_version()
 
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
         """Copy the image into the build."""

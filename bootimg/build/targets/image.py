@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bootimg import process
 from bootimg.build.artifacts import make_image
 from bootimg.build.by_osbuild import collect_image
 from bootimg.build.compression import artifact_compressor
@@ -17,6 +18,7 @@ from bootimg.build.step import Need
 from bootimg.build.survey import Survey
 from bootimg.build.targets.target import Target
 from bootimg.build.work import Work
+from bootimg.cache import Cache
 from bootimg.formats import Compressor, Packing
 from bootimg.platform import Platform
 from bootimg.targets import DeclaredTarget, image_of
@@ -50,6 +52,12 @@ class PlatformImage(Target):
     def require_layer(self, request: Request, layer: Layer) -> None:
         """A compressor that there is."""
         _compressor(request, layer, self.platform)
+
+    def require_tools(self, request: Request, cache: Cache) -> None:
+        """The programs that edit /boot; osbuild brings its own."""
+        if not by_osbuild(request):
+            for program in ("debugfs", "e2fsck"):
+                process.require(program, packages="e2fsprogs")
 
     def need(self, survey: Survey) -> Need:
         """As much as is used of the base disk."""
