@@ -20,10 +20,10 @@ from bootimg.rpmdb.listcache import ListCache
 from bootimg.rpmdb.lists import COMMIT_KEY, dump_list, in_order, parse_list
 from bootimg.rpmdb.ofimage import Source
 from bootimg.rpmdb.package import Package
+from bootimg.targets import LAYER_KEY
 
 """Where coreos-assembler keeps what rpm-ostree says of a commit, its packages too."""
 _LIMIT = 64 << 20
-_ARCHIVE = "ostree"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class PackageReader:
             return in_order(parse_list(file.read(_LIMIT), str(path), COMMIT_KEY))
 
     def _archived(self, build: ArchBuild) -> Sequence[Package] | None:
-        name = build.image(_ARCHIVE).get("path")
+        name = build.image(LAYER_KEY).get("path")
         path = build.folder / safe_name(name, str(build.folder)) if name else None
         if path is None or path.suffix != ".ociarchive" or not path.is_file():
             return None

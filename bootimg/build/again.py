@@ -10,7 +10,7 @@ from bootimg.build.compression import Compressors
 from bootimg.build.journal import NAME, RUN, Journal
 from bootimg.build.prepare import Layer
 from bootimg.build.request import Request
-from bootimg.build.selection import TESTS, only_for_tests
+from bootimg.build.selection import TESTS, names_of, only_for_tests
 from bootimg.build.variables import target_imgref
 from bootimg.builds.find import Build
 from bootimg.builds.layout import build_folder
@@ -19,7 +19,7 @@ from bootimg.checks.findings import Finding
 from bootimg.checks.purity import Purity
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.image import Image
-from bootimg.platform import platforms
+from bootimg.targets import LAYER_KEY, MANIFEST_KEY, every_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +86,12 @@ def request_again(build: Build, request: Request) -> Request:
     """
     reason = request.selection.skip_reason or read_record(build.path).skip_reason
     if reason is not None:
-        only_for_tests(request.platforms, reason)
+        only_for_tests(names_of(request.platforms, request.selection.targets), reason)
     before = Journal(build.path / NAME).last(RUN, "begun")
     return replace(
         request,
         source=build,
-        reference=str(build.artifact("ostree").absolute()),
+        reference=str(build.artifact(LAYER_KEY).absolute()),
         arch=build.arch,
         builds=build.path.parent.parent,
         target_imgref=request.target_imgref or before.get("target-imgref"),
@@ -101,20 +101,26 @@ def request_again(build: Build, request: Request) -> Request:
 
 
 def only_failed(request: Request, version: str) -> Request:
-    """The request for those platforms alone whose images failed when the build was last made.
+    """The request for those targets alone that failed when the build was last made.
 
     What is skipped now is not made again, whatever failed then.
     """
     folder = build_folder(request.builds, version, request.arch)
-    failed, known = Journal(folder / NAME).failed(), platforms()
+    failed = Journal(folder / NAME).failed()
     if request.selection.skip_reason is not None:
         failed = tuple(name for name in failed if name == TESTS)
-    return replace(request, platforms=tuple(known[name] for name in failed if name in known))
+    known = {each.name: each for each in every_target() if each.on_request}
+    found = [known[name] for name in failed if name in known]
+    return replace(
+        request,
+        platforms=tuple(each.platform for each in found if each.platform),
+        selection=replace(request.selection, targets=tuple(each for each in found if each.platform is None)),
+    )
 
 
 def require_same_image(build: Build, image: Image) -> None:
     """Refuse an archive that is not the image that the build was made from: `build-archive-changed`."""
-    wanted = build.images.get("oci-manifest", {}).get("sha256")
+    wanted = build.images.get(MANIFEST_KEY, {}).get("sha256")
     if wanted is not None and image.digest != f"sha256:{wanted}":
         raise BootimgError(
             "build-archive-changed",

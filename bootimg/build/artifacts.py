@@ -1,4 +1,4 @@
-"""Artifacts of a build: the layer's archive, and one disk image a platform."""
+"""A platform's image, made by ourselves: the base disk with the platform's patch, in its format."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from bootimg.atomic import write_own
 from bootimg.build.bases import BaseDisk
 from bootimg.build.packaging import Packer, assumption
 from bootimg.build.prepare import Layer
@@ -14,63 +13,20 @@ from bootimg.build.request import Artifact
 from bootimg.build.schedule import StoppableSource
 from bootimg.build.work import Work
 from bootimg.builds.build import BuildDir
-from bootimg.builds.layout import oci_manifest_name, ociarchive_name
 from bootimg.builds.meta import image_entry
-from bootimg.cache import Cache
 from bootimg.disk.bootpatch import Patch, make_patch, platform_arguments, platform_edits
 from bootimg.disk.composite import Composite
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
-from bootimg.events import Events
 from bootimg.formats import Packing, data_length
 from bootimg.formats.packagers import packager_of
 from bootimg.formats.written import Written
 from bootimg.jobs import Stop
-from bootimg.layer.archive import write_ociarchive
 from bootimg.layer.platformsjson import PATH as PLATFORMS
 from bootimg.manifest.recipe import PlatformDisk
 from bootimg.platform import Console, Platform
 
 BOOT_PARTITION = 3
-
-
-def archive_layer(build: BuildDir, layer: Layer, cache: Cache, events: Events, *, force: bool) -> Artifact:
-    """Put the image itself, digest preserved, beside what is made from it, with its manifest."""
-    if not force and build.has("ostree"):
-        return existing(build, "ostree")
-    started = time.monotonic()
-    name = ociarchive_name(layer.facts.osname, build.id, build.arch)
-    with events.step("archive", "archiving the layer", total=layer.image.size):
-        temporary = build.scratch / name
-        sha256, size = write_ociarchive(layer.image, cache, temporary)
-        path = build.publish(temporary, name)
-    manifest = oci_manifest_name(layer.facts.osname, build.id, build.arch)
-    temporary = build.scratch / manifest
-    write_own(temporary, layer.image.manifest)
-    build.publish(temporary, manifest)
-    build.meta.merge(
-        {
-            "images": {
-                "ostree": image_entry(Written(path, size, sha256), skip_compression=True),
-                "oci-manifest": {
-                    "path": manifest,
-                    "sha256": layer.image.digest.removeprefix("sha256:"),
-                    "size": len(layer.image.manifest),
-                    "skip-compression": True,
-                },
-            }
-        }
-    )
-    return Artifact(
-        key="ostree", path=path, size=size, sha256=sha256, seconds=time.monotonic() - started, cached=False
-    )
-
-
-def existing(build: BuildDir, key: str) -> Artifact:
-    """An artifact that the build has already."""
-    entry = build.meta.read()["images"][key]
-    path = build.file(entry["path"])
-    return Artifact(key=key, path=path, size=entry["size"], sha256=entry["sha256"], seconds=0, cached=True)
 
 
 def make_image(
@@ -94,14 +50,7 @@ def make_image(
         stoppable = StoppableSource(source, stop)
         written = Packer(work.layer, packing, step).write(platform, disk, stoppable, temporary)
     written = publish_image(build, platform, written, name)
-    return Artifact(
-        key=platform.image_key,
-        path=written.path,
-        size=written.size,
-        sha256=written.sha256,
-        seconds=time.monotonic() - started,
-        cached=False,
-    )
+    return Artifact.of(platform.image_key, written, started)
 
 
 def publish_image(build: BuildDir, platform: Platform, written: Written, name: str) -> Written:

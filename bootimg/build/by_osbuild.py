@@ -7,58 +7,85 @@ what it exports becomes the build's artifacts.
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from bootimg.atomic import write_whole
-from bootimg.build.artifacts import existing, publish_image
-from bootimg.build.packaging import wrap_exported
-from bootimg.build.prepare import render_manifest
-from bootimg.build.request import Artifact
+from bootimg.build.exported import EXPORTS
+from bootimg.build.prepare import Layer, render_manifest
+from bootimg.build.refusals import refuse_other_arches
+from bootimg.build.request import Request
+from bootimg.build.space import tree_bytes
+from bootimg.build.step import MakingStep, Need, Why, needless
+from bootimg.build.survey import Survey
+from bootimg.build.targets.target import Target
 from bootimg.build.work import Work
-from bootimg.builds.build import BuildDir
-from bootimg.builds.find import digest_of
-from bootimg.builds.layout import artifact_name
 from bootimg.cache import Cache
-from bootimg.events import Events
-from bootimg.formats.packagers import packager_of
-from bootimg.formats.written import Written
+from bootimg.disk.layer_deploy import require_programs
 from bootimg.manifest.model import Json
 from bootimg.manifest.render import canonical_json
-from bootimg.osbuild.exports import check_disk, disk_size, exported_file
 from bootimg.osbuild.program import inspect, require_osbuild
 from bootimg.osbuild.run import Job, run
-from bootimg.platform import Platform
+from bootimg.targets import LAYER_KEY
 
+_BY_BOOTIMG = "use --builder guestfs: bootimg deploys the layer without its programs"
 # What coreos-assembler keeps between runs; a manifest need not have all of them.
 _KEPT = ("deployed-tree", "tree", "raw-image", "metal", "metal4k")
 
 
-def images_by_osbuild(work: Work, archive: Artifact) -> None:
-    """Make the images of the request's platforms; those that the build has already stay."""
-    build, layer, progress = work.build, work.layer, work.progress
-    document = render_manifest(work.request, layer, archive.path, archive.sha256)
-    wanted = work.wanted()
-    output = build.scratch / "osbuild"
-    if wanted:
-        with work.journal.step("osbuild"):
-            _run(document, wanted, build, output, work.cache, work.events)
-    progress.done("osbuild", work.cache.root / "osbuild" if wanted else None)
-    for platform in work.request.platforms:
-        if platform not in wanted:
-            artifact = existing(build, platform.image_key)
-        else:
-            with work.journal.step(platform.name):
-                name = artifact_name(layer.facts.osname, build.id, platform.name, build.arch, platform.suffix)
-                artifact = _collect(work, document, platform, name, output)
-        progress.artifacts.append(artifact)
-        progress.done(platform.name, artifact.path)
+class Osbuild(MakingStep):
+    """osbuild runs once for all targets, which collect what it exports."""
+
+    name = "osbuild"
+    title = "in its place with `--builder osbuild`: have osbuild make all images"
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._targets = targets
+
+    def require(self, request: Request) -> None:
+        """This machine's architecture."""
+        refuse_other_arches(request.arch, request.builder)
+
+    def require_machine(self, request: Request, cache: Cache) -> None:
+        """The program, the user that it needs, and the programs that its stages start."""
+        require_osbuild()
+
+    def require_layer(self, request: Request, layer: Layer) -> None:
+        """A layer with `ostree container`, by which osbuild deploys it; bootc installs without."""
+        if not layer.facts.image_json.bootc_install_to_fs:
+            require_programs(layer.tree, _BY_BOOTIMG)
+
+    def why(self, survey: Survey) -> Why:
+        """An image that needs it."""
+        if self._missing(survey):
+            return Why("osbuild keeps its own checkpoints")
+        return needless("no image needs it")
+
+    def need(self, survey: Survey) -> Need:
+        """The archive and the tree twice, then the disk, and each platform's before conversion."""
+        missing = self._missing(survey)
+        if not missing:
+            return Need()
+        files, disk = tree_bytes(survey.image, survey.tree), survey.base_bytes
+        return Need(cache=2 * survey.image.size + 2 * files + disk * (1 + 2 * len(missing)))
+
+    def run(self, work: Work) -> None:
+        """Export the images that the build lacks into its scratch folder."""
+        wanted = [each.name for each in self._targets if each.existing(work) is None]
+        if wanted:
+            archive = work.progress.artifact(LAYER_KEY)
+            document = render_manifest(work.request, work.layer, archive.path, archive.sha256)
+            work.results.manifest = document
+            with work.journal.step(self.name):
+                _run(document, wanted, work)
+        work.progress.done(self.name, work.cache.root / "osbuild" if wanted else None)
+
+    def _missing(self, survey: Survey) -> list[Target]:
+        return [each for each in self._targets if not survey.has(each.declared)]
 
 
-def _run(
-    document: Json, wanted: Sequence[Platform], build: BuildDir, output: Path, cache: Cache, events: Events
-) -> None:
+def _run(document: Json, wanted: Sequence[str], work: Work) -> None:
+    build, cache, events = work.build, work.cache, work.events
+    output = build.scratch / EXPORTS
     program = require_osbuild()
     manifest = build.scratch / "manifest.json"
     write_whole(manifest, canonical_json(document).encode())
@@ -72,7 +99,7 @@ def _run(
         job = Job(
             program=program,
             manifest=manifest,
-            exports=[platform.name for platform in wanted],
+            exports=list(wanted),
             checkpoints=[name for name in _KEPT if name in names],
             store=cache.folder("osbuild"),
             output=output,
@@ -80,25 +107,3 @@ def _run(
         )
         run(job, events)
         step.result(f"{len(wanted)} exported; log: {log}")
-
-
-def _collect(work: Work, document: Json, platform: Platform, name: str, output: Path) -> Artifact:
-    """Look at what was exported, wrap and digest it, and give it its name in the build."""
-    started, build, packager = time.monotonic(), work.build, packager_of(platform)
-    found = exported_file(output, platform.name, packager.exported_name(platform, name))
-    if packager.is_disk or found.name != name:
-        check_disk(found, platform.name, platform.disk_format, disk_size(document, platform.name))
-    found = wrap_exported(work.layer, platform, found, build.scratch / name)
-    size = found.stat().st_size
-    with work.events.step(platform.name, name, total=size) as step:
-        sha256 = digest_of(found)
-        step.advance(size)
-        written = publish_image(build, platform, Written(found, size, sha256), name)
-    return Artifact(
-        key=platform.image_key,
-        path=written.path,
-        size=size,
-        sha256=sha256,
-        seconds=time.monotonic() - started,
-        cached=False,
-    )

@@ -32,7 +32,8 @@ from bootimg.formats.compression import open_output
 from bootimg.formats.raw import copy_content
 from bootimg.formats.unpack import unpack
 from bootimg.formats.written import Progress, data_length
-from bootimg.platform import Platform, platforms
+from bootimg.platform import Platform
+from bootimg.targets import platform_of_key
 from bootimg.vm.diskimage import refuse_references
 
 Work = Callable[[BuildDir], Iterator[Artifact]]
@@ -77,11 +78,10 @@ def uncompress_images(folder: BuildDir, events: Events) -> Iterator[Artifact]:
 def _disks(folder: BuildDir) -> Iterator[tuple[str, Platform, Mapping[str, Any]]]:
     """The build's images of platforms; the layer's archive and live media are not compressed."""
     build = _build(folder)
-    known = {platform.image_key: platform for platform in platforms().values()}
     for key, entry in build.images.items():
-        if key in known:
+        if platform := platform_of_key(key):
             build.artifact(key)
-            yield key, known[key], entry
+            yield key, platform, entry
 
 
 def _build(folder: BuildDir) -> Build:

@@ -12,6 +12,7 @@ from bootimg.events import Events
 from bootimg.layer.facts import LayerFacts, read_facts
 from bootimg.layer.fetch import fetch
 from bootimg.layer.image import Image
+from bootimg.layer.selection import Check
 from bootimg.layer.tree import Tree, open_tree
 from bootimg.manifest.model import Json
 from bootimg.manifest.render import render
@@ -32,9 +33,16 @@ def open_layer(request: Request, cache: Cache, events: Events) -> Layer:
     return read_layer(request, image, open_tree(image, cache, events))
 
 
-def fetch_image(request: Request, cache: Cache, events: Events) -> Image:
-    """The image that the request names, its blobs in the cache."""
-    return fetch(request.reference, arch=request.arch, cache=cache, events=events, registry=request.registry)
+def fetch_image(request: Request, cache: Cache, events: Events, check: Check | None = None) -> Image:
+    """The image that the request names, its blobs in the cache; `check` as `fetch` has it."""
+    return fetch(
+        request.reference,
+        arch=request.arch,
+        cache=cache,
+        events=events,
+        registry=request.registry,
+        check=check,
+    )
 
 
 def read_layer(request: Request, image: Image, tree: Tree) -> Layer:

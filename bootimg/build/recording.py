@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bootimg.build.request import Request
-from bootimg.build.selection import EXTENSIONS, TESTS
+from bootimg.build.selection import TESTS
+from bootimg.build.steps import all_steps
 from bootimg.builds.asked import expect
 from bootimg.builds.build import BuildDir
 from bootimg.builds.record import Record, change_record, read_record
 from bootimg.events import Events
 from bootimg.printable import printable
+from bootimg.targets import target_of_key
 
 
 def record_selection(request: Request, build: BuildDir, events: Events) -> None:
@@ -37,14 +39,16 @@ def record_selection(request: Request, build: BuildDir, events: Events) -> None:
         )
     change_record(build.path, record)
     if selection.stream is None:
-        more = (EXTENSIONS,) if selection.extensions is not None else ()
-        expect(build.path, ("ostree", "oci-manifest", *more, *(each.image_key for each in request.platforms)))
+        expect(build.path, (key for each in all_steps(request).made for key in each.declared.meta_keys))
 
 
 def _tell_of_images(build: BuildDir, events: Events) -> None:
     """Warn of images that the build has from before it was to skip them."""
-    containers = ("ostree", "oci-manifest", "extensions-container", "legacy-oscontainer")
-    images = build.meta.read().get("images", {})
-    there = [key for key in images if key not in (TESTS, *containers)]
+    there = [key for key in build.meta.read().get("images", {}) if _is_skipped(key)]
     if there:
         events.message(f"images of an earlier run stay in the build: {', '.join(there)}", "warning")
+
+
+def _is_skipped(key: str) -> bool:
+    target = target_of_key(key)
+    return target is None or (target.disk_image and target.name != TESTS)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from bootimg.arch import Arch
-from bootimg.build.prepare import Layer
 from bootimg.build.request import Builder, Request
-from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.events import Events
 from bootimg.formats.packagers import packager_of
 from bootimg.layer.facts import version_of
-from bootimg.layer.fetch import inspect
 from bootimg.layer.image import Image
-from bootimg.platform import Platform
-from bootimg.streams.match import require_stream, tells_versions
+from bootimg.streams.match import require_stream
+from bootimg.targets import DeclaredTarget
 
 
 def refuse_other_arches(arch: Arch, builder: Builder) -> None:
@@ -41,39 +35,21 @@ def _refuse_foreign(arch: Arch) -> None:
         )
 
 
-def refuse_undeployable(request: Request, layer: Layer) -> None:
-    """Refuse a layer without the programs by which it is to deploy itself: osbuild has no other way."""
-    if request.deploy is DeployWay.LAYER:
-        require_programs(layer.tree)
-    elif request.builder is Builder.OSBUILD and not layer.facts.image_json.bootc_install_to_fs:
-        require_programs(layer.tree, "use --builder guestfs: bootimg deploys the layer without its programs")
-
-
-def refuse_unbuildable(platforms: Iterable[Platform]) -> None:
-    """Refuse platforms whose images are made of live media, or wrapped in a way that is not known."""
-    for platform in platforms:
-        if not platform.buildable:
-            raise BootimgError(
-                "platform-not-buildable",
-                f"{platform.name} images cannot be built yet",
-                context=["they are made of live media, which this version of bootimg does not make"],
-                hint=f"leave {platform.name} out, or build it with coreos-assembler",
-                exit_code=ExitCode.USAGE,
-            )
-        packager_of(platform)
+def refuse_unmade(target: DeclaredTarget) -> None:
+    """Refuse a target that bootimg does not make yet, or an image wrapped in a way that is not known."""
+    if target.obstacle is not None:
+        raise BootimgError(
+            "platform-not-buildable",
+            f"{target.name} images cannot be built yet",
+            context=[target.obstacle],
+            hint=f"leave {target.name} out, or build it with coreos-assembler",
+            exit_code=ExitCode.USAGE,
+        )
+    if target.platform is not None:
+        packager_of(target.platform)
 
 
 def refuse_other_stream(request: Request, image: Image) -> None:
     """Refuse a layer that is not of the request's stream, with the errors of `require_stream`."""
     if (stream := request.selection.stream) is not None:
         require_stream(image.reference, image.labels, version_of(image), stream)
-
-
-def refuse_before_fetching(request: Request, events: Events) -> None:
-    """The same by manifest and config alone, before the layers of the wrong image are fetched."""
-    stream = request.selection.stream
-    if stream is None:
-        return
-    refuse_other_stream(request, inspect(request.reference, request.arch, request.registry))
-    if not tells_versions(stream):
-        events.message(f"the name {stream} says nothing of versions: the layer's is not checked", "warning")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -14,7 +15,7 @@ from bootimg.builds.find import Build
 from bootimg.checks.purity import Purity
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.errors import BootimgError
-from bootimg.formats import Compressor
+from bootimg.formats import Compressor, Written
 from bootimg.layer.fetch import RegistryOptions
 from bootimg.platform import Platform
 
@@ -76,6 +77,19 @@ class Artifact:
     sha256: str
     seconds: float
     cached: bool
+
+    @classmethod
+    def of(cls, key: str, written: Written, started: float) -> Artifact:
+        """One that was written now; `started` is the monotonic clock's time of the begin."""
+        seconds = time.monotonic() - started
+        return cls(
+            key=key,
+            path=written.path,
+            size=written.size,
+            sha256=written.sha256,
+            seconds=seconds,
+            cached=False,
+        )
 
     def as_dict(self) -> dict[str, object]:
         """The artifact as `--json` prints it."""

@@ -14,26 +14,22 @@ from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.platform import Platform, platform, registry
 from bootimg.printable import printable
+from bootimg.targets import (
+    ARCHIVE,
+    EXTENSIONS,
+    EXTENSIONS_KEY,
+    DeclaredTarget,
+    every_target,
+    image_of,
+    target_of_artifact,
+)
 
 if TYPE_CHECKING:
     from bootimg.streams.config import StreamConfig
 
-EXTENSIONS = "extensions-container"
-"""The pipeline's name of that artifact, and its key in meta.json."""
 TESTS = "qemu"
 """The platform whose image is made for tests, where disk images are skipped too."""
-_LIVE = "live media cannot be made yet"
-_SECEX = "images for secure execution cannot be made yet"
-# What coreos-assembler has a command for and bootimg does not.
-_NOT_YET: Mapping[str, str] = {
-    "live": _LIVE,
-    "qemu-secex": _SECEX,
-    "secex": _SECEX,
-    EXTENSIONS: "no image of it is named: --extensions REF, or `extensions` in the block bootimg",
-    "extensions": "extensions are taken as a container: extensions-container",
-    "legacy-oscontainer": "bootimg does not make it",
-    "hashlist-experimental": "bootimg does not make it",
-}
+_UNNAMED = "no image of it is named: --extensions REF, or `extensions` in the block bootimg"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +39,7 @@ class Selection:
     `stream` is whose layer it must be.  `expected` are the keys in meta.json that the stream's builds
     have, `left_out` its artifacts that are not made, with the reason.  `skip_reason` says why there are no
     disk images but QEMU's, or is None.  `extensions` is the image of the extensions, in which `${VERSION}`
-    may stand.
+    may stand.  `targets` are those asked for by name that are no platform's image.
     """
 
     stream: str | None = None
@@ -51,6 +47,7 @@ class Selection:
     left_out: Mapping[str, str] = field(default_factory=dict)
     skip_reason: str | None = None
     extensions: str | None = None
+    targets: tuple[DeclaredTarget, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """What `--json` says of it."""
@@ -69,12 +66,40 @@ NOTHING = Selection()
 class Asked:
     """What the command line says, which comes before what a stream says.
 
-    `platforms` is None where it names none.
+    `platforms` is None where it names none; `targets` are what it names besides.
     """
 
     platforms: tuple[Platform, ...] | None = None
+    targets: tuple[DeclaredTarget, ...] = ()
     skip_reason: str | None = None
     extensions: str | None = None
+
+
+def named(names: Iterable[str], arch: Arch) -> Asked:
+    """What `-p` asks for; `all` is every target that can be made for `arch`.
+
+    Raises `platform-unknown` and `platform-arch-unsupported`.
+    """
+    found: dict[str, DeclaredTarget] = {}
+    for name in names:
+        every = _all(arch) if name == "all" else [_on_request(name, arch)]
+        found.update((each.name, each) for each in every)
+    return Asked(
+        platforms=tuple(each.platform for each in found.values() if each.platform),
+        targets=tuple(each for each in found.values() if each.platform is None),
+    )
+
+
+def _all(arch: Arch) -> list[DeclaredTarget]:
+    known = (each for each in every_target() if each.on_request and each.obstacle is None)
+    return [each for each in known if arch in each.arches]
+
+
+def _on_request(name: str, arch: Arch) -> DeclaredTarget:
+    declared = next((each for each in every_target() if each.on_request and each.name == name), None)
+    if declared is not None and declared.platform is None:
+        return declared
+    return image_of(platform(name, arch))
 
 
 def select(asked: Asked, config: StreamConfig | None, arch: Arch) -> tuple[tuple[Platform, ...], Selection]:
@@ -82,37 +107,46 @@ def select(asked: Asked, config: StreamConfig | None, arch: Arch) -> tuple[tuple
     if config is not None:
         return _of_stream(asked, config, arch)
     if asked.skip_reason is not None:
-        only_for_tests(asked.platforms or (), asked.skip_reason)
-    selection = Selection(skip_reason=asked.skip_reason, extensions=asked.extensions)
+        only_for_tests(names_of(asked.platforms or (), asked.targets), asked.skip_reason)
+    selection = Selection(skip_reason=asked.skip_reason, extensions=asked.extensions, targets=asked.targets)
+    if asked.targets:
+        return asked.platforms or (), selection
     return asked.platforms or (platform(TESTS, arch),), selection
 
 
 def _of_stream(asked: Asked, config: StreamConfig, arch: Arch) -> tuple[tuple[Platform, ...], Selection]:
     require_arch(config, arch)
     names, reason = config.artifacts[arch], asked.skip_reason or config.skip_disk_images
-    extensions = asked.extensions or (config.extensions if reason or EXTENSIONS in names else None)
+    extensions = asked.extensions or (config.extensions if reason or EXTENSIONS_KEY in names else None)
     if reason is not None:
-        only_for_tests(asked.platforms or (), reason)
+        only_for_tests(names_of(asked.platforms or (), asked.targets), reason)
         names = (TESTS,)
-    made, left_out = _sorted_out(
-        config, [name for name in names if name != EXTENSIONS or not extensions], arch
-    )
-    if not (asked.platforms or made):
+    made, left_out = _sorted_out(config, names, arch, extensions)
+    explicit = bool(asked.platforms or asked.targets)
+    if not (explicit or made):
         raise _nothing(config, arch, left_out)
-    keys = ("ostree", *(each.image_key for each in made), *([EXTENSIONS] if extensions else []))
+    others = [ARCHIVE, *made, *([EXTENSIONS] if extensions else [])]
     selection = Selection(
         stream=config.name,
-        expected=keys,
+        expected=tuple(key for each in others for key in each.listed_keys),
         left_out=left_out,
         skip_reason=reason,
         extensions=extensions,
+        targets=asked.targets if explicit else tuple(each for each in made if each.platform is None),
     )
-    return asked.platforms or made, selection
+    if explicit:
+        return asked.platforms or (), selection
+    return tuple(each.platform for each in made if each.platform), selection
 
 
-def only_for_tests(platforms: Iterable[Platform], reason: str) -> None:
-    """`disk-images-skipped` where a platform is asked for that has no image when disk images are skipped."""
-    refused = [each.name for each in platforms if each.name != TESTS]
+def names_of(platforms: Iterable[Platform], targets: Iterable[DeclaredTarget]) -> tuple[str, ...]:
+    """The names of what is asked for."""
+    return (*(each.name for each in platforms), *(each.name for each in targets))
+
+
+def only_for_tests(names: Iterable[str], reason: str) -> None:
+    """`disk-images-skipped` where one is asked for by name that is not made when disk images are skipped."""
+    refused = [name for name in names if name != TESTS]
     if refused:
         raise BootimgError(
             "disk-images-skipped",
@@ -137,22 +171,30 @@ def require_arch(config: StreamConfig, arch: Arch) -> None:
 
 
 def _sorted_out(
-    config: StreamConfig, names: Iterable[str], arch: Arch
-) -> tuple[tuple[Platform, ...], dict[str, str]]:
-    """The platforms, and the names of what is left out with the reasons."""
-    known, made, left_out = registry(), [], {}
+    config: StreamConfig, names: Iterable[str], arch: Arch, extensions: str | None
+) -> tuple[tuple[DeclaredTarget, ...], dict[str, str]]:
+    """What is asked for by name, and the names of what is left out with the reasons."""
+    made, left_out = [], {}
     for name in names:
-        if name in known.platforms or name in known.broken:
-            found = platform(name, arch)
-            if found.buildable:
-                made.append(found)
-            else:
-                left_out[name] = _LIVE
-        elif name in _NOT_YET:
-            left_out[name] = _NOT_YET[name]
+        found = _of_artifact(config, name, arch)
+        if found is EXTENSIONS:
+            if not extensions:
+                left_out[name] = _UNNAMED
+        elif found.obstacle is not None:
+            left_out[name] = found.obstacle
         else:
-            raise _unknown(config, name, arch)
+            made.append(found)
     return tuple(made), left_out
+
+
+def _of_artifact(config: StreamConfig, name: str, arch: Arch) -> DeclaredTarget:
+    if name in registry().broken:
+        return image_of(platform(name, arch))
+    found = target_of_artifact(name)
+    if found is None:
+        raise _unknown(config, name, arch)
+    # A platform must exist for the architecture.
+    return found if found.platform is None else image_of(platform(name, arch))
 
 
 def _unknown(config: StreamConfig, name: str, arch: Arch) -> BootimgError:

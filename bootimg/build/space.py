@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootimg.atomic import free_space, nearest_folder, require_space, require_writable
+from bootimg.atomic import free_space, nearest_folder, require_space
 from bootimg.cache import Cache
 from bootimg.disk.size import estimate_root_mib
 from bootimg.layer.blobs import BlobStore
@@ -44,12 +44,6 @@ class Space:
         return nearest_folder(self.path).stat().st_dev
 
 
-def require_places(cache: Cache, builds: Path) -> None:
-    """`folder-not-writable` where the cache or the tree of builds is."""
-    require_writable(cache.root, "give another folder with --cache or BOOTIMG_CACHE")
-    require_writable(builds, "give another folder with -o or BOOTIMG_BUILDS")
-
-
 def require_room(spaces: Iterable[Space]) -> None:
     """`no-space-left` where a file system has less free than all that goes there."""
     together = defaultdict(list)
@@ -75,10 +69,14 @@ def base_bytes(image: Image, tree: Tree | None, *, labelled_by_bootc: bool = Fal
     return estimate_root_mib(tree, labelled_by_bootc=labelled_by_bootc) * MIB
 
 
-def fetch_bytes(image: Image, cache: Cache) -> int:
-    """The blobs that are to be fetched and the tars that are to be decompressed."""
-    blobs = sum(blob.size for blob in BlobStore(cache).lacking(image))
-    return blobs + EXPANSION * sum(blob.size for blob in image.layers if not is_open(blob, cache))
+def blob_bytes(image: Image, cache: Cache) -> int:
+    """The blobs that are to be fetched."""
+    return sum(blob.size for blob in BlobStore(cache).lacking(image))
+
+
+def tar_bytes(image: Image, cache: Cache) -> int:
+    """The tars that are to be decompressed; a guess."""
+    return EXPANSION * sum(blob.size for blob in image.layers if not is_open(blob, cache))
 
 
 def appliance_bytes(cache: Cache) -> int:

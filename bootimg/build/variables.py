@@ -47,16 +47,11 @@ def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
         if transport == "docker":
             return f"ostree-unverified-registry:{name}"
         return f"ostree-unverified-image:{shipped_name(image.reference, image.digest)}"
-    if facts.image_json.bootc_install_to_fs and "/" in wanted and name_fault(wanted) is None:
+    if facts.image_json.bootc_install_to_fs and _is_name(wanted):
         # bootc itself is told the image's name and nothing else.
         return f"ostree-unverified-registry:{without_spare_tag(wanted)}"
     if not _IMGREF.fullmatch(wanted):
-        raise BootimgError(
-            "imgref-malformed",
-            f"{wanted} is not an ostree image reference",
-            hint="write it as ostree-unverified-registry:quay.io/example/os:latest or ostree-image-signed:docker://…",
-            exit_code=ExitCode.USAGE,
-        )
+        raise _malformed(wanted)
     # skopeo, by which the machine fetches, takes no name with both.
     return imgref_without_spare_tag(wanted)
 
@@ -69,6 +64,27 @@ def warn_of_no_updates(imgref: str, events: Events) -> None:
             "say with --target-imgref which one they are to follow",
             "warning",
         )
+
+
+def require_imgref(request: Request) -> None:
+    """`imgref-malformed` where no layer can make sense of what was asked for: bootc's take a name alone."""
+    wanted = request.target_imgref
+    if wanted is not None and not _IMGREF.fullmatch(wanted) and not _is_name(wanted):
+        raise _malformed(wanted)
+
+
+def _is_name(wanted: str) -> bool:
+    """Whether it is the name of an image with its registry, which is what bootc itself is told."""
+    return "/" in wanted and name_fault(wanted) is None
+
+
+def _malformed(wanted: str) -> BootimgError:
+    return BootimgError(
+        "imgref-malformed",
+        f"{wanted} is not an ostree image reference",
+        hint="write it as ostree-unverified-registry:quay.io/example/os:latest or ostree-image-signed:docker://…",
+        exit_code=ExitCode.USAGE,
+    )
 
 
 def disk_sizes_mib(request: Request, tree: Tree, facts: LayerFacts) -> tuple[int, int]:

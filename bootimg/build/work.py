@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from bootimg.build.bases import BaseDisk
 from bootimg.build.journal import Journal
 from bootimg.build.prepare import Layer
 from bootimg.build.request import Request
@@ -12,14 +14,29 @@ from bootimg.builds.build import BuildDir
 from bootimg.cache import Cache
 from bootimg.checks.system import System
 from bootimg.events import Events
-from bootimg.platform import Platform
+from bootimg.layer.importer import ImportedCommit
+from bootimg.manifest.model import Json
+from bootimg.manifest.recipe import Recipe
+
+
+@dataclass
+class Results:
+    """What steps leave for later ones: the commit, the base disks and recipes by sector size.
+
+    `manifest` is the rendered one, where osbuild makes the images.
+    """
+
+    commit: ImportedCommit | None = None
+    recipes: Mapping[int, Recipe] = field(default_factory=dict)
+    bases: Mapping[int, BaseDisk] = field(default_factory=dict)
+    manifest: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """A build under way: what is asked for, of which layer, where it goes, who hears of it.
 
-    `system` is what the layer holds, its packages above all.
+    `system` is what the layer holds, its packages above all; `results` is what its steps have made.
     """
 
     request: Request
@@ -30,8 +47,4 @@ class Work:
     events: Events
     progress: Progress
     system: System
-
-    def wanted(self) -> list[Platform]:
-        """The platforms whose images are to be made: those that the build lacks, or all with `force`."""
-        request = self.request
-        return [p for p in request.platforms if request.force or not self.build.has(p.image_key)]
+    results: Results = field(default_factory=Results)

@@ -15,7 +15,6 @@ from typing import Any
 
 from bootimg.atomic import whole_file
 from bootimg.builds.jsonstore import Stored
-from bootimg.builds.layout import SPDX
 from bootimg.builds.malformed import malformed
 from bootimg.builds.s3client import (
     ABSENT,
@@ -30,11 +29,12 @@ from bootimg.builds.s3client import (
 )
 from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
+from bootimg.targets import SPDX
 
 # As coreos-assembler's buildupload has them.
 ARTIFACT_AGE, METADATA_AGE = 60 * 60 * 24 * 365, 60 * 5
 _TYPES = {
-    f".{SPDX}": "application/spdx+json",
+    SPDX: "application/spdx+json",
     ".json": "application/json",
     ".tar": "application/x-tar",
     ".xz": "application/x-xz",

@@ -98,9 +98,8 @@ class BuildDir:
         insert_build(self.builds, self.id, self.arch)
 
 
-@contextmanager
-def open_build(builds: Path, build_id: str, arch: Arch) -> Iterator[BuildDir]:
-    """Make or reopen a build's folder and hold it: `build-running` if another process does."""
+def require_build_id(build_id: str) -> None:
+    """`build-id-invalid` for what cannot be the name of a build's folder."""
     if not build_id or "/" in build_id or build_id.startswith(".") or build_id in (LATEST, BUILDS):
         raise BootimgError(
             "build-id-invalid",
@@ -108,6 +107,12 @@ def open_build(builds: Path, build_id: str, arch: Arch) -> Iterator[BuildDir]:
             hint="it names a folder: without slashes, not `latest` or `builds.json`, not hidden",
             exit_code=ExitCode.USAGE,
         )
+
+
+@contextmanager
+def open_build(builds: Path, build_id: str, arch: Arch) -> Iterator[BuildDir]:
+    """Make or reopen a build's folder and hold it: `build-running` if another process does."""
+    require_build_id(build_id)
     build = BuildDir(builds, build_id, arch)
     build.path.mkdir(parents=True, exist_ok=True)
     with build_lock(build.path):

@@ -14,6 +14,7 @@ from bootimg.builds.layout import LATEST, META
 from bootimg.builds.meta import read_json
 from bootimg.builds.names import safe_images
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.targets import target_of_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Build:
                 "artifact-missing",
                 f"build {self.id} ({self.arch}) has no {key} image",
                 context=[f"in {self.path}", f"it has: {', '.join(self.images)[:500] or 'none'}"],
-                hint=f"`bootimg build --from {self.id} -p {key}` makes it",
+                hint=_how_to_make(self.id, key),
                 exit_code=ExitCode.USAGE,
             )
         return path
@@ -83,6 +84,13 @@ def require_digest(path: Path, key: str, wanted: str, found: str | None, *, reco
             context=[f"{key} is {found}", f"{record} says {wanted}"],
             hint="nothing was changed; make the file again with `bootimg build … --force`",
         )
+
+
+def _how_to_make(build_id: str, key: str) -> str:
+    target = target_of_key(key)
+    if target is not None and target.on_request and target.obstacle is None:
+        return f"`bootimg build --from {build_id} -p {target.name}` makes it"
+    return "get it with `bootimg builds fetch`, or build the layer again"
 
 
 def _has_meta(folder: Path) -> bool:

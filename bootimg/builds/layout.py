@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bootimg.arch import Arch
+from bootimg.targets import ARCHIVE, SBOM
 
 META = "meta.json"
 BUILDS = "builds.json"
@@ -15,8 +16,6 @@ PRUNED = ".pruned"
 """The mark in a build's folder, beside its architectures, that it is to be removed."""
 SIGNATURE = ".sig"
 """What the name of a detached signature has more than its file's."""
-SPDX = "spdx.json"
-"""The suffix of an SPDX document in JSON."""
 
 
 def build_folder(builds: Path, build_id: str, arch: Arch) -> Path:
@@ -32,14 +31,14 @@ def artifact_name(name: str, build_id: str, platform: str, arch: Arch, suffix: s
 
 def ociarchive_name(name: str, build_id: str, arch: Arch) -> str:
     """The file name of the layer itself, `images.ostree`."""
-    return artifact_name(name, build_id, "ostree", arch, "ociarchive")
+    return ARCHIVE.files[0].file_name(name, build_id, arch)
 
 
 def sbom_name(name: str, build_id: str, arch: Arch) -> str:
     """The file name of the SPDX document of the layer."""
-    return artifact_name(name, build_id, "sbom", arch, SPDX)
+    return SBOM.files[0].file_name(name, build_id, arch)
 
 
 def oci_manifest_name(name: str, build_id: str, arch: Arch) -> str:
     """The file name of the layer's manifest, `images.oci-manifest`."""
-    return f"{name}-{build_id}-ostree.{arch.value}-manifest.json"
+    return ARCHIVE.files[1].file_name(name, build_id, arch)

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from typing import Any, TypeGuard
 
 from bootimg.arch import Arch
-from bootimg.builds.layout import BUILDS, COMMIT_META, LATEST, META, SIGNATURE, SPDX
+from bootimg.builds.layout import BUILDS, COMMIT_META, LATEST, META, SIGNATURE
 from bootimg.builds.malformed import malformed
 from bootimg.builds.record import RECORD
 from bootimg.errors import BootimgError
 from bootimg.printable import shown
+from bootimg.targets import SPDX
 
 _OWN = (META, RECORD, BUILDS, COMMIT_META)
 """What the tree itself has in a build's folder, or beside the folders."""
-_BESIDE = (SIGNATURE, f".{SPDX}")
+_BESIDE = (SIGNATURE, SPDX)
 """How names of signatures and of the SBOM end."""
 _COMPRESSED = re.compile(r"\.(gz|xz|zst)$")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~^:@-]{0,254}")

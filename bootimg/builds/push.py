@@ -22,10 +22,10 @@ from bootimg.builds.layout import BUILDS, META, SIGNATURE
 from bootimg.builds.merge import merged, with_images
 from bootimg.builds.names import safe_images, safe_name
 from bootimg.builds.record import RECORD, read_tree
-from bootimg.builds.sbom import KEY as SBOM
 from bootimg.builds.sbom import Sbom, read_sbom
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
+from bootimg.targets import SBOM_KEY as SBOM
 
 Json = dict[str, Any]
 

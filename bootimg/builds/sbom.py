@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from bootimg.builds.find import Build, digest_of, require_digest
-from bootimg.builds.layout import SPDX
 from bootimg.builds.meta import write_json
 from bootimg.builds.names import is_name, is_size
 from bootimg.builds.record import RECORD, malformed, read_tree
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.targets import SBOM_KEY, SPDX
 
-KEY = "sbom"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -48,17 +47,17 @@ def read_sbom(folder: Path) -> Sbom | None:
 
 def parse_sbom(record: Mapping[str, Any], name: str) -> Sbom | None:
     """The same of the object in a bootimg.json; `name` is for the error."""
-    entry = record.get(KEY)
+    entry = record.get(SBOM_KEY)
     if entry is None:
         return None
     if not isinstance(entry, dict):
-        raise malformed(name, f"{KEY} is no object")
+        raise malformed(name, f"{SBOM_KEY} is no object")
     path, sha256, size = (entry.get(key) for key in ("path", "sha256", "size"))
     # No other file of a build is so called: what a bucket says shall not replace one of those.
-    if not is_name(path) or not path.endswith(f".{SPDX}"):
-        raise malformed(name, f"{KEY} has a path that cannot be")
+    if not is_name(path) or not path.endswith(SPDX):
+        raise malformed(name, f"{SBOM_KEY} has a path that cannot be")
     if not isinstance(sha256, str) or not _DIGEST.fullmatch(sha256) or not is_size(size):
-        raise malformed(name, f"{KEY} has no sha256 or no size")
+        raise malformed(name, f"{SBOM_KEY} has no sha256 or no size")
     return Sbom(path, sha256, size)
 
 
@@ -66,8 +65,8 @@ def record_sbom(folder: Path, sbom: Sbom) -> None:
     """Have the folder's bootimg.json name this SBOM, whose file is there."""
     path = folder / RECORD
     before = read_tree(path)
-    if before.get(KEY) != sbom.as_dict():
-        write_json(path, {**before, KEY: sbom.as_dict()})
+    if before.get(SBOM_KEY) != sbom.as_dict():
+        write_json(path, {**before, SBOM_KEY: sbom.as_dict()})
 
 
 def sbom_file(build: Build, sbom: Sbom) -> Path:

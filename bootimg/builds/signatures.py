@@ -16,12 +16,12 @@ from bootimg.builds import gpg
 from bootimg.builds.build import BuildDir
 from bootimg.builds.find import Build, digest_of, require_digest
 from bootimg.builds.layout import SIGNATURE
-from bootimg.builds.sbom import KEY as SBOM
 from bootimg.builds.sbom import read_sbom, sbom_file
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.process import run
 from bootimg.sizes import MIB
+from bootimg.targets import SBOM_KEY as SBOM
 
 _LIMIT = MIB
 _PATIENCE = 3600.0

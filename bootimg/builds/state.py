@@ -20,9 +20,9 @@ from bootimg.builds.malformed import malformed
 from bootimg.builds.meta import read_json
 from bootimg.builds.names import is_size, safe_name
 from bootimg.builds.policy import Removed, removed_by_policy
-from bootimg.builds.sbom import KEY as SBOM
 from bootimg.builds.sbom import read_sbom
 from bootimg.errors import BootimgError
+from bootimg.targets import SBOM_KEY as SBOM
 
 _NOTHING = Removed()
 

@@ -23,15 +23,13 @@ from bootimg.formats.written import Written
 from bootimg.jobs import Job, Stop, memory_budget, run_jobs
 from bootimg.layer.entry import MAX_NAME
 from bootimg.layer.fetch import inspect
-from bootimg.platform import platforms
 from bootimg.sizes import MIB
+from bootimg.targets import LAYER_KEY, MANIFEST_KEY, platform_of_key, target_file
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PACKED = (".gz", ".xz", ".zst")
 _PLAIN_MEMORY, _PACKED_MEMORY = 8 * MIB, 320 * MIB
 """Eight chunks wait for their digest: of 256 KiB, or of 33 MiB at most where zeros were packed."""
-_UNNAMED = "ignition-gpg-key"
-"""An artifact whose name does not have the architecture."""
 Json = Mapping[str, Any]
 
 
@@ -58,7 +56,7 @@ def artifact_findings(build: Build, events: Events, jobs: int = 1) -> list[Findi
         if not removed.has(key) or (build.path / entry["path"]).exists()
     }
     found += _contents(build, usable, events, jobs)
-    if "ostree" in usable:
+    if LAYER_KEY in usable:
         found += _archive(build, usable)
     return found
 
@@ -130,16 +128,18 @@ def _entry(key: str, entry: object, names: set[str]) -> Iterator[Finding]:
 
 def _name(build: Build, key: str, path: str) -> Iterator[Finding]:
     start = f"{build.meta.get('name')}-{build.meta.get('buildid')}-"
-    if not path.startswith(start) or (key != _UNNAMED and build.arch.value not in path[len(start) :]):
+    declared = target_file(key)
+    for_arch = declared is None or declared.arch_in_name
+    if not path.startswith(start) or (for_arch and build.arch.value not in path[len(start) :]):
         message = f"it is to be called {start}….{build.arch}…"
         yield finding(Rule.ARTIFACT_NAME, f"artifact {key}", path, message)
 
 
 def _whole(key: str, entry: Json) -> Iterator[Finding]:
-    for platform in platforms().values():
-        if platform.image_key == key and lost_compressor(platform, entry):
-            message = f"{platform.name} takes a {platform.suffix}: `bootimg compress` makes it one again"
-            yield finding(Rule.ARTIFACT_NAME, f"artifact {key}", entry["path"], message)
+    platform = platform_of_key(key)
+    if platform is not None and lost_compressor(platform, entry):
+        message = f"{platform.name} takes a {platform.suffix}: `bootimg compress` makes it one again"
+        yield finding(Rule.ARTIFACT_NAME, f"artifact {key}", entry["path"], message)
 
 
 def _size(path: Path) -> int | None:
@@ -188,18 +188,18 @@ def _uncompressed(where: str, entry: Json, written: Written) -> Iterator[Finding
 
 
 def _archive(build: Build, entries: Mapping[str, Json]) -> Iterator[Finding]:
-    path = build.path / entries["ostree"]["path"]
+    path = build.path / entries[LAYER_KEY]["path"]
     if path.suffix != ".ociarchive" or not path.is_file():
         return
-    where = "artifact ostree"
+    where = f"artifact {LAYER_KEY}"
     try:
         image = inspect(str(path.absolute()), build.arch)
     except BootimgError as error:
         yield finding(Rule.ARCHIVE_IMAGE, where, error, "it is no archive of a layer")
         return
-    wanted = entries.get("oci-manifest", {}).get("sha256")
+    wanted = entries.get(MANIFEST_KEY, {}).get("sha256")
     if wanted is not None and image.digest != f"sha256:{wanted}":
-        message = f"the recorded manifest (oci-manifest) is sha256:{wanted}"
+        message = f"the recorded manifest ({MANIFEST_KEY}) is sha256:{wanted}"
         yield finding(Rule.ARCHIVE_IMAGE, where, image.digest, message)
     if image.version != build.meta.get("ostree-version"):
         message = f"ostree-version is {build.meta.get('ostree-version')}"

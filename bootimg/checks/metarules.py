@@ -13,6 +13,7 @@ from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
 from bootimg.errors import BootimgError
 from bootimg.layer.image import VERSION_LABEL
+from bootimg.targets import LAYER_KEY
 
 LABELS = "coreos-assembler.oci-imported-labels"
 _DIGEST = r"[0-9a-f]{64}"
@@ -106,8 +107,8 @@ def _schema(meta: Mapping[str, Any]) -> Iterator[Finding]:
         if key in meta and type(meta[key]) is not kind:
             message = f"it is to be of the type {kind.__name__}"
             yield finding(Rule.META_SCHEMA, f"{META}, {key}", repr(meta[key]), message)
-    if "ostree" not in _dict(meta.get("images")):
-        yield finding(Rule.META_SCHEMA, f"{META}, images", "no ostree", "the schema demands it")
+    if LAYER_KEY not in _dict(meta.get("images")):
+        yield finding(Rule.META_SCHEMA, f"{META}, images", f"no {LAYER_KEY}", "the schema demands it")
     for key in sorted(meta.keys() - _FORMS.keys() - _TYPES.keys() - _OTHERS):
         yield finding(Rule.META_KEY, META, key, "coreos-assembler's schema refuses what it does not know")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from bootimg.arch import Arch
+from bootimg.build.steps import known_steps
 from bootimg.checks.rules import Rule
 from bootimg.cli.main import VERBS, bootimg
 from bootimg.platform import platforms
@@ -26,6 +27,8 @@ def generated(root: Path) -> dict[Path, str]:
         found[page] = _with_block(text, "help", f"```text\n{verb_help(name)}\n```")
     verify = root / "docs" / "cli" / "verify.md"
     found[verify] = _with_block(found[verify], "rules", rule_table())
+    steps = root / "docs" / "steps.md"
+    found[steps] = _with_block(steps.read_text(), "steps", step_table())
     found[root / "docs" / "errors" / "index.md"] = errors_index(root / "docs" / "errors")
     return found
 
@@ -36,6 +39,13 @@ def platform_table() -> str:
     for name, platform in platforms().items():
         marks = " | ".join("✔" if arch in platform.arches else "" for arch in Arch)
         rows.append(f"| `{name}` | {platform.summary} | .{platform.suffix} | {marks} |")
+    return "\n".join(rows)
+
+
+def step_table() -> str:
+    """The steps of a build as a Markdown table."""
+    rows = ["| step | does |", "|---|---|"]
+    rows += [f"| `{step.name}` | {step.title} |" for step in known_steps()]
     return "\n".join(rows)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from bootimg.cli.options import PLAIN_EVENTS
 from bootimg.errors import BootimgError, ExitCode
@@ -38,9 +39,28 @@ def _require_terminal(ctx: click.Context, parameter: click.Parameter, value: boo
     return value
 
 
+class _StepOption(click.Option):
+    """An option whose help and completion name the steps; they are imported when they are shown."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from bootimg.build.steps import known_steps
+
+        names = ", ".join(step.name for step in known_steps())
+        self.help = f"Stop after a step: {names}, or a platform's name."
+        return super().get_help_record(ctx)
+
+
+def _complete_steps(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from bootimg.build.steps import known_steps
+    from bootimg.targets import every_target
+
+    targets = (each.name for each in every_target() if each.on_request and each.obstacle is None)
+    names = (*(step.name for step in known_steps()), *targets)
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 _OPTIONS = (
-    click.option("--until", metavar="STEP", help="Stop after a step: fetch, layers, import, archive, base, "
-                 "or a platform's name."),
+    click.option("--until", cls=_StepOption, metavar="STEP", shell_complete=_complete_steps),
     click.option("--keep", is_flag=True, help="Keep the scratch folder of the base disk, and say where."),
     click.option("--debug-shell", is_flag=True, callback=_require_terminal,
                  help="Open a shell in the appliance where something fails in it."),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Examples:
   bootimg plan quay.io/fedora/fedora-coreos:stable
   bootimg plan layer.ociarchive -p qemu --json
-  bootimg plan --stream rhel-9.6 --arch s390x"""
+  bootimg plan --stream rhel-9.6 --streams pipecfg/config.yaml"""
 )
 @common
 @build_options

@@ -14,14 +14,13 @@ from bootimg.cli.app import App
 from bootimg.cli.options import Decorated, arch_option, builds_option, common, folder_type, registry_options
 from bootimg.cli.subject import named_build
 from bootimg.printable import printable
+from bootimg.targets import LAYER_KEY
 
 if TYPE_CHECKING:
     from bootimg.builds.find import Build
     from bootimg.layer.fetch import RegistryOptions
     from bootimg.rpmdb.ofimage import Source
     from bootimg.rpmdb.package import Package
-
-_IMAGE_KEY = "ostree"
 
 _full_option = click.option(
     "--full", is_flag=True, help="Every package, with its architecture, where oc shows one of a name."
@@ -75,7 +74,7 @@ class _Fetched:
 
     def reference(self, what: str) -> str:
         build = self.build(what)
-        return f"oci-archive:{build.artifact(_IMAGE_KEY)}" if build else what
+        return f"oci-archive:{build.artifact(LAYER_KEY)}" if build else what
 
 
 @click.group("rpmdb")

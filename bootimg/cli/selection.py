@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +13,6 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from bootimg.arch import Arch
-from bootimg.cli.options import chosen_platforms
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.printable import printable
 
@@ -67,13 +66,13 @@ class Words:
 
         `warn` hears what is wrong with parts of the streams file that are not used.
         """
-        from bootimg.build.selection import Asked, select
+        from bootimg.build.selection import Asked, named, select
 
         config = self._config()
         for fault in config.faults() if config else ():
             warn(fault)
-        named = tuple(chosen_platforms(self.platforms, arch)) if self.explicit else None
-        asked = Asked(platforms=named, skip_reason=self.skip_reason, extensions=self.extensions)
+        asked = named(self.platforms, arch) if self.explicit else Asked()
+        asked = replace(asked, skip_reason=self.skip_reason, extensions=self.extensions)
         return Chosen(*select(asked, config, arch), config)
 
     def _config(self) -> StreamConfig | None:

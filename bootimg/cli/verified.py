@@ -11,6 +11,7 @@ from bootimg.arch import Arch
 from bootimg.atomic import scratch_folder
 from bootimg.cli.app import App
 from bootimg.cli.unpacked import plain_image
+from bootimg.targets import LAYER_KEY, platform_of_key
 from bootimg.vm.image import image_format, is_archive
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from bootimg.checks.findings import Finding
     from bootimg.checks.purity import Purity
     from bootimg.layer.fetch import RegistryOptions
-
-_LAYER = "ostree"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +52,11 @@ class Verifier:
 
         A file that is not there is none of its business.
         """
-        from bootimg.platform import platforms
-
-        disks = {each.image_key for each in platforms().values()}
         for key in build.images:
-            path = build.artifact(key) if key == _LAYER or key in disks else None
+            path = build.artifact(key) if key == LAYER_KEY or platform_of_key(key) else None
             if path is None or not path.is_file():
                 continue
-            found = self.image(f"oci-archive:{path}", build.arch) if key == _LAYER else self._disk(path)
+            found = self.image(f"oci-archive:{path}", build.arch) if key == LAYER_KEY else self._disk(path)
             yield key, None if found is None else [_in(key, each) for each in found]
 
     def _disk(self, path: Path) -> list[Finding] | None:

@@ -23,7 +23,7 @@ from bootimg.layer.image import (
 )
 from bootimg.layer.layout import fetch_layout, inspect_layout
 from bootimg.layer.reference import Reference, Transport, parse_reference
-from bootimg.layer.selection import Descriptor, check_usable, descriptors, instance, is_index
+from bootimg.layer.selection import Check, Descriptor, check_usable, descriptors, instance, is_index
 from bootimg.layer.skopeo import RegistryOptions, check_version, scratch, skopeo, take
 from bootimg.layer.storage import fetch_storage, inspect_storage
 
@@ -41,20 +41,22 @@ def fetch(
     cache: Cache,
     events: Events,
     registry: RegistryOptions = _DEFAULT,
+    check: Check | None = None,
 ) -> Image:
     """The image for `arch` that `reference` names, its blobs verified and in the cache.
 
-    Whatever no boot image can be made of is refused before its layers are fetched.
+    Whatever no boot image can be made of is refused before its layers are fetched, and so is what `check`
+    refuses.
     """
     source = parse_reference(reference)
-    store = BlobStore(cache)
+    store, usable = BlobStore(cache), _usable(check)
     with events.step("fetch", f"Fetching {source}") as step:
         if source.transport is Transport.REGISTRY:
-            image = _fetch_registry(source, arch, store, registry, step)
+            image = _fetch_registry(source, arch, store, registry, step, usable)
         elif source.transport is Transport.STORAGE:
-            image = fetch_storage(source, arch, store, events, step)
+            image = fetch_storage(source, arch, store, events, step, usable)
         else:
-            image = fetch_layout(source, str(source), arch, store, step)
+            image = fetch_layout(source, str(source), arch, store, step, usable)
         step.result(f"{image.digest} {image.version or ''}".strip(), cached=step.done == 0)
     return image
 
@@ -76,6 +78,15 @@ def inspect(reference: str, arch: Arch, registry: RegistryOptions = _DEFAULT) ->
         image = inspect_layout(source, str(source), arch)
     check_usable(image)
     return image
+
+
+def _usable(check: Check | None) -> Check:
+    def usable(image: Image) -> None:
+        check_usable(image)
+        if check is not None:
+            check(image)
+
+    return usable
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +126,7 @@ def _inspect_registry(source: Reference, arch: Arch, registry: RegistryOptions, 
 
 
 def _fetch_registry(
-    source: Reference, arch: Arch, store: BlobStore, registry: RegistryOptions, step: Step
+    source: Reference, arch: Arch, store: BlobStore, registry: RegistryOptions, step: Step, check: Check
 ) -> Image:
     check_version()
     with scratch(store.cache) as folder:
@@ -125,7 +136,7 @@ def _fetch_registry(
         if not store.has(config_digest):
             store.add(config_digest, [documents.config(manifest)])
     image = build_image(str(source), manifest, store.read(config_digest), arch)
-    check_usable(image)
+    check(image)
     store.add(image.digest, [manifest])
     with store.cache.locked(f"fetch-{image.digest}"):
         if lacking := store.lacking(image):

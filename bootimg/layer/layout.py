@@ -23,7 +23,7 @@ from bootimg.layer.entry import Kind
 from bootimg.layer.image import Blob, Image, build_image, config_digest_of, hex_of
 from bootimg.layer.packedarchive import plain_archive
 from bootimg.layer.reference import Reference, Transport
-from bootimg.layer.selection import by_tag, check_usable, descriptors, instance
+from bootimg.layer.selection import Check, by_tag, descriptors, instance
 from bootimg.layer.skopeo import scratch
 from bootimg.layer.tarformat import BLOCK, is_tar, read_entries
 
@@ -119,7 +119,9 @@ def inspect_layout(reference: Reference, text: str, arch: Arch) -> Image:
         return _describe(layout, reference, text, arch, partial(_document, layout))
 
 
-def fetch_layout(reference: Reference, text: str, arch: Arch, store: BlobStore, step: Step) -> Image:
+def fetch_layout(
+    reference: Reference, text: str, arch: Arch, store: BlobStore, step: Step, check: Check
+) -> Image:
     """Copy the blobs the store lacks, each verified; returns the image for `arch`."""
     with scratch(store.cache) as folder, open_layout(reference, folder) as layout:
 
@@ -129,7 +131,7 @@ def fetch_layout(reference: Reference, text: str, arch: Arch, store: BlobStore, 
             return store.read(digest)
 
         image = _describe(layout, reference, text, arch, read)
-        check_usable(image)
+        check(image)
         lacking = store.lacking(image)
         require_space(store.folder, sum(blob.size for blob in lacking))
         for blob in lacking:

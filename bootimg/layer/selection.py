@@ -17,6 +17,8 @@ _MAX_NESTING = 4
 _TRUE = ("1", "true")
 
 Descriptor = Mapping[str, Any]
+Check = Callable[[Image], None]
+"""Refuses an image by its manifest and config."""
 
 
 def descriptors(index: bytes) -> list[Descriptor]:

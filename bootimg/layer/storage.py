@@ -15,7 +15,7 @@ from bootimg.events import Events, Step
 from bootimg.layer.blobs import BlobStore, file_chunks
 from bootimg.layer.image import Image, build_image, config_digest_of
 from bootimg.layer.reference import Reference
-from bootimg.layer.selection import check_usable
+from bootimg.layer.selection import Check
 from bootimg.layer.skopeo import check_version, scratch, skopeo, take
 from bootimg.layer.skopeofailure import OTHER
 
@@ -31,13 +31,15 @@ def inspect_storage(source: Reference, arch: Arch, folder: Path) -> Image:
     return build_image(text, original, config, arch)
 
 
-def fetch_storage(source: Reference, arch: Arch, store: BlobStore, events: Events, step: Step) -> Image:
+def fetch_storage(
+    source: Reference, arch: Arch, store: BlobStore, events: Events, step: Step, check: Check
+) -> Image:
     """Copy an image out of the storage into the store."""
     text = str(source)
     with scratch(store.cache) as folder:
         image = inspect_storage(source, arch, folder)
         original = image.digest
-        check_usable(image)
+        check(image)
         if all(store.has(blob.digest, blob.size) for blob in image.layers) and store.has(image.digest):
             return image
         target = folder / "image"

@@ -15,21 +15,8 @@ from bootimg.streams.buildmeta import Built, BuiltFile, refuse_skipped
 from bootimg.streams.release import Media, Release, ReleaseArch, ReleaseExtension
 from bootimg.streams.stream import Artifact, ImageFormat
 from bootimg.streams.uploads import container, extension, region_images, region_objects, single_image
+from bootimg.targets import IGNITION_KEY, SECEX, Place, TargetFile, target_file
 from bootimg.urls import joined
-
-METAL = "metal"
-# Live media are no platform of their own: format and role below metal's.
-_LIVE = {
-    "live-iso": ("iso", "disk"),
-    "live-kernel": ("pxe", "kernel"),
-    "live-initramfs": ("pxe", "initramfs"),
-    "live-rootfs": ("pxe", "rootfs"),
-    "iso": ("installer.iso", "disk"),
-    "kernel": ("installer-pxe", "kernel"),
-    "initramfs": ("installer-pxe", "initramfs"),
-}
-_GPG_KEY, _SECEX = "ignition-gpg-key", "qemu-secex"
-_NO_MEDIA = {"ostree", "oci-manifest", "extensions-container", "legacy-oscontainer", "dasd", _GPG_KEY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +64,9 @@ def release_arch(build: Built, published: Published) -> ReleaseArch:
     refuse_skipped(build)
     media: dict[str, Media] = {}
     for key, file in build.meta.images.items():
-        if key not in _NO_MEDIA:
-            _add(media, key, file, build, published)
+        declared = target_file(key) or TargetFile(key=key, place=Place(platform=key))
+        if declared.place is not None:
+            _add(media, declared, declared.place, file, build, published)
     for platform in platforms().values():
         _add_uploads(media, platform, build)
     if not media:
@@ -97,30 +85,34 @@ def release_arch(build: Built, published: Published) -> ReleaseArch:
     )
 
 
-def _add(media: dict[str, Media], key: str, file: BuiltFile, build: Built, published: Published) -> None:
-    platform, name, role = _place(key, file, build)
-    before = media.get(platform, Media({}))
-    found = replace(before.artifacts.get(name, ImageFormat()), **{role: published.artifact(build, file)})
-    secret = build.meta.images.get(_GPG_KEY) if platform == _SECEX else None
-    media[platform] = replace(
+def _add(
+    media: dict[str, Media],
+    declared: TargetFile,
+    place: Place,
+    file: BuiltFile,
+    build: Built,
+    published: Published,
+) -> None:
+    name = place.format or place.prefix + _suffix(declared, file, build)
+    before = media.get(place.platform, Media({}))
+    found = replace(
+        before.artifacts.get(name, ImageFormat()), **{place.role: published.artifact(build, file)}
+    )
+    secret = build.meta.images.get(IGNITION_KEY) if declared.key in SECEX.listed_keys else None
+    media[place.platform] = replace(
         before,
         artifacts={**before.artifacts, name: found},
         ignition_gpg_key=published.artifact(build, secret) if secret else None,
     )
 
 
-def _place(key: str, file: BuiltFile, build: Built) -> tuple[str, str, str]:
-    """Platform, format and role of an image."""
-    if key in _LIVE:
-        return METAL, *_LIVE[key]
-    plugin = next((each for each in platforms().values() if each.image_key == key), None)
-    marker = f"-{plugin.name if plugin else key}.{build.meta.basearch}."
+def _suffix(declared: TargetFile, file: BuiltFile, build: Built) -> str:
+    """What follows the architecture in the file's name, without the dot."""
+    marker = f"-{declared.label or declared.key}.{build.meta.basearch}."
     _, found, suffix = file.path.partition(marker)
     if not found or not suffix:
-        raise build.reader.error(f"images.{key}.path", f"is not …{marker}…: {file.path}")
-    if plugin is None:
-        return key, suffix, "disk"
-    return plugin.release_key[0], plugin.release_prefix + suffix, "disk"
+        raise build.reader.error(f"images.{declared.key}.path", f"is not …{marker}…: {file.path}")
+    return suffix
 
 
 def _add_uploads(media: dict[str, Media], platform: Platform, build: Built) -> None:

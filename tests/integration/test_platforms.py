@@ -83,6 +83,22 @@ def raw_of(platform: Platform, artifact: Path, folder: Path) -> Path:
     return convert(FORMATS[platform.disk_format], artifact, folder)
 
 
+def test_the_artifacts_that_plan_promises_are_those_that_build_makes(
+    everything: Built, layer: Path, tmp_path: Path
+) -> None:
+    """Of a layer that is read; in a tree without the build, and in the one that has it."""
+    for own, cached in (
+        (Workspace(everything.workspace.cache, tmp_path), False),
+        (everything.workspace, True),
+    ):
+        plan = json.loads(own.bootimg("plan", layer, "-p", "all", "--json").stdout)
+        assert plan["exact"]
+        made = everything.document["artifacts"]
+        assert [(each["key"], each["name"], each["cached"]) for each in plan["artifacts"]] == [
+            (each["key"], Path(each["path"]).name, cached) for each in made
+        ]
+
+
 @dataclass(frozen=True)
 class Table:
     """Offset and length in bytes of each partition, by its number."""

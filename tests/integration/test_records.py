@@ -112,7 +112,7 @@ def test_stopped_after_each_step_and_gone_on(copy: Workspace, layer: Path, built
     forget(copy, "blobs", "tars", "index", *IMPORTED)
     shutil.rmtree(copy.builds, ignore_errors=True)
     seen: list[str] = []
-    for step in ("fetch", "layers", "import", "archive", "base", "qemu"):
+    for step in ("fetch", "layers", "import", "archive", "sbom", "base", "qemu"):
         done = copy.bootimg(
             "build", layer, "-p", "qemu", "--accel", "tcg", "--json", "--until", step,
             TMPDIR=str(copy.temporary),

@@ -13,12 +13,15 @@ import pytest
 from bootimg.appliance import Appliance
 from bootimg.arch import Arch
 from bootimg.build.install import bootc_imgref
+from bootimg.build.opening import Opened
 from bootimg.build.plan import make_plan, plan_of
 from bootimg.build.prepare import Layer, read_layer, render_manifest
 from bootimg.build.recipe import make_recipes
 from bootimg.build.request import Request
+from bootimg.build.survey import Survey
 from bootimg.build.variables import disk_sizes_mib
 from bootimg.cache import Cache
+from bootimg.checks.system import system_of_image
 from bootimg.disk import bootc
 from bootimg.disk.size import metal_size_mib
 from bootimg.errors import BootimgError, ExitCode
@@ -311,7 +314,8 @@ def test_a_layer_that_bootc_labels_has_room_for_its_objects_three_times(tmp_path
     # 140 % of 64 MiB twice more, and the blocks of what else is in the layer.
     assert 2 * 64 * 1.4 <= sizes[0] - sizes[1] <= 2 * 64 * 1.4 + 2
     # The plan counts the room that the base disk takes by the same rule.
-    (in_cache, _) = plan_of(request, layer.image, layer, Cache(tmp_path / "cache")).spaces
+    opened = Opened(layer, system_of_image(layer.image, layer.tree, tmp_path))
+    (in_cache, _) = plan_of(Survey(request, layer.image, opened, Cache(tmp_path / "cache"))).spaces
     assert in_cache.need >= (sizes[0] - 513) * MIB
 
 

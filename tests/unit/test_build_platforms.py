@@ -13,7 +13,7 @@ from bootimg.build.again import compressors_of, only_failed, request_again, requ
 from bootimg.build.compression import Compressors
 from bootimg.build.journal import NAME, RUN, Journal
 from bootimg.build.packaging import assumption, layer_values
-from bootimg.build.refusals import refuse_unbuildable
+from bootimg.build.refusals import refuse_unmade
 from bootimg.build.request import Request
 from bootimg.build.selection import Selection
 from bootimg.build.variables import disk_sizes_mib
@@ -26,6 +26,7 @@ from bootimg.layer.imagejson import ImageJson
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
 from bootimg.platform import Ovf, Packaging, PowerVolume, platform, platforms
+from bootimg.targets import image_of
 from tests.unit.manifests import of_every_platform
 from tests.unit.test_variables import layer, request
 
@@ -164,7 +165,7 @@ def test_vmware_s_hardware_is_the_layer_s_choice() -> None:
 ])  # fmt: skip
 def test_an_ova_that_nobody_can_describe_is_refused_before_work_starts(change: dict[str, Any]) -> None:
     with pytest.raises(BootimgError) as error:
-        refuse_unbuildable([replace(platform("vmware", X86), **change)])
+        refuse_unmade(image_of(replace(platform("vmware", X86), **change)))
     assert (error.value.id, error.value.exit_code) == ("ovf-unknown", ExitCode.USAGE)
 
 

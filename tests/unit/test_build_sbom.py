@@ -17,8 +17,8 @@ from bootimg.build.again import request_again
 from bootimg.build.build import run_build
 from bootimg.build.journal import NAME, Journal
 from bootimg.build.prepare import open_layer
-from bootimg.build.request import Builder, Outcome, Request
-from bootimg.build.sbom import write_sbom
+from bootimg.build.request import Artifact, Builder, Outcome, Request
+from bootimg.build.targets.sbom import LayerSbom
 from bootimg.build.until import Progress
 from bootimg.build.work import Work
 from bootimg.builds.build import BuildDir, open_build
@@ -31,6 +31,7 @@ from bootimg.checks.system import system_of_image
 from bootimg.cli.build import artifact_table
 from bootimg.errors import BootimgError
 from bootimg.events import Event, Events, Message
+from bootimg.jobs import Stop
 from bootimg.layer.tree import Tree
 from bootimg.platform import platform
 from bootimg.rpmdb.package import Package
@@ -56,7 +57,7 @@ def packages(folder: Path, *names: str) -> oci.Member:
 
 def image(folder: Path, *members: oci.Member) -> oci.Layout:
     layout = oci.Layout(folder / "image")
-    layout.add([oci.bootable(*members)])
+    layout.add([oci.bootable(*oci.DEPLOYING, *members)])
     return layout
 
 
@@ -208,6 +209,14 @@ def test_killed_before_any_of_its_writes_it_is_whole_or_not_there(tmp_path: Path
         if not killed:
             break
     assert number > 4
+
+
+def write_sbom(job: Work) -> Artifact | None:
+    """What the step makes or finds."""
+    target = LayerSbom()
+    kept = target.existing(job)
+    found = target.make(job, Stop()) if kept is None else kept
+    return found[0] if found else None
 
 
 def work(folder: Path, build: BuildDir, events: Events) -> Work:

@@ -319,7 +319,7 @@ def test_what_was_once_let_pass_stays_in_the_journal(tmp_path: Path) -> None:
 
 def test_more_of_an_impure_build_leaves_it_recorded_as_that(tmp_path: Path, stand_in: StandIn) -> None:
     stand_in()
-    made_of = [packages(tmp_path, "bash"), oci.file("usr/bin/oc")]
+    made_of = [packages(tmp_path, "bash"), oci.file("usr/bin/oc"), *oci.DEPLOYING]
     oci.Layout(tmp_path / "image").add([oci.bootable(*made_of)])
     cache = Cache(tmp_path / "cache")
     first = replace(request(tmp_path), builder=Builder.OSBUILD, accelerator="tcg")

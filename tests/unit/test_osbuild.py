@@ -32,7 +32,6 @@ from bootimg.cli.main import bootimg
 from bootimg.disk.base import disk_gpt
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
-from bootimg.disk.layer_deploy import PROGRAMS
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Sink, StepFinished, StepProgress, StepStarted
 from bootimg.manifest.model import Manifest
@@ -83,7 +82,7 @@ def cache(tmp_path: Path) -> Cache:
 @pytest.fixture
 def request_(tmp_path: Path) -> Request:
     layout = oci.Layout(tmp_path / "image")
-    layout.add([oci.bootable(*map(oci.file, PROGRAMS))])
+    layout.add([oci.bootable(*oci.DEPLOYING)])
     arch = Arch.of_machine()
     if arch is not Arch.X86_64:
         pytest.skip("the image is for x86_64")
@@ -477,7 +476,33 @@ def test_a_plan_has_osbuild_in_the_place_of_the_base_disk(
 ) -> None:
     stand_in()
     names = [step.name for step in make_plan(request_, cache).steps]
-    assert names == ["fetch", "layers", "import", "archive", "osbuild", "qemu"]
+    assert names == ["fetch", "layers", "import", "archive", "sbom", "osbuild", "qemu"]
+
+
+def test_podman_is_asked_for_in_the_first_second(
+    stand_in: StandIn, request_: Request, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = stand_in()
+    find = process.find
+    monkeypatch.setattr(process, "find", lambda name: None if name == "podman" else find(name))
+    for verb in (lambda: make_plan(request_, cache), lambda: run_build(request_, cache, Events())):
+        error = refused(verb)
+        assert (error.id, error.exit_code) == ("program-missing", ExitCode.ENVIRONMENT)
+    assert folder.is_dir()
+    assert not cache.root.exists()
+
+
+def test_a_layer_that_osbuild_cannot_deploy_is_refused_before_it_is_imported(
+    stand_in: StandIn, request_: Request, cache: Cache, tmp_path: Path
+) -> None:
+    stand_in()
+    other = oci.Layout(tmp_path / "other")
+    other.add([oci.bootable()])
+    request = replace(request_, reference=str(other.path))
+    for verb in (lambda: run_build(request, cache, Events()), lambda: make_plan(request, cache)):
+        assert refused(verb).id == "deploy-program-missing"
+    assert not request.builds.exists()
+    assert not (cache.root / "repo").exists()
 
 
 def test_the_verb_takes_the_builder_from_the_environment(

@@ -33,7 +33,7 @@ from . import oci
 VERSION = oci.LABELS["org.opencontainers.image.version"]
 ARCHIVE = f"rhcos-{VERSION}-ostree.x86_64.ociarchive"
 QCOW2 = f"rhcos-{VERSION}-qemu.x86_64.qcow2"
-STEPS = ["fetch", "layers", "import", "archive", "base", "qemu"]
+STEPS = ["fetch", "layers", "import", "archive", "sbom", "base", "qemu"]
 
 
 @pytest.fixture
@@ -136,7 +136,9 @@ def test_a_plan_of_a_layer_in_the_cache_is_exact(request_: Request, read: Cache)
         str(path) for path in (read.root / "locks").rglob("*")
     }
     assert plan.exact
-    assert [each.cached for each in plan.steps] == [True, True, False, False, False, False]
+    # This layer has no packages to describe.
+    assert [each.name for each in plan.steps if each.cached] == ["fetch", "layers", "sbom"]
+    assert step(plan, "sbom").why == "the layer has no package database that can be read"
     assert step(plan, "import").why == "not imported yet"
     assert step(plan, "base").why == "no base disk is kept"
     assert plan.artifacts[1].virtual_size == 4 << 30
@@ -280,11 +282,12 @@ def test_build_refuses_before_it_fetches(
 
 def test_why_there_is_no_base_disk(request_: Request, read: Cache) -> None:
     from bootimg.build.bases import _key_inputs, _parts
-    from bootimg.build.plan import _recipes
     from bootimg.build.prepare import open_layer
+    from bootimg.build.recipe import make_recipes
 
     layer = open_layer(request_, read, Events())
-    recipe, tools = _recipes(request_, layer)[512], layer.tree.digest
+    recipe = make_recipes(request_, layer, Path("layer.ociarchive"), "0" * 64)[512]
+    tools = layer.tree.digest
     had = replace(recipe, disk=replace(recipe.disk, size=1 << 40))
     for name, other in (("one", "another layer"), ("two", layer.image.digest)):
         folder = read.folder("bases") / name

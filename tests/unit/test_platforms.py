@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from bootimg.arch import Arch
-from bootimg.build.refusals import refuse_unbuildable
+from bootimg.build.refusals import refuse_unmade
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.platformsjson import parse_platforms_json
 from bootimg.platform import Console, DiskSize, Packaging, platform, platforms
 from bootimg.sizes import GIB, MIB
+from bootimg.targets import LIVE, image_of
 
 ROOT = Path(__file__).parents[2]
 X, A, P, S = Arch.X86_64, Arch.AARCH64, Arch.PPC64LE, Arch.S390X
@@ -162,8 +163,11 @@ def test_a_pair_that_does_not_exist_names_those_that_do() -> None:
 
 
 def test_what_is_declared_only_says_why_it_is_not_built() -> None:
-    with pytest.raises(BootimgError) as error:
-        refuse_unbuildable([platform("qemu", A), platform("nvidiabluefield", A)])
+    refuse_unmade(image_of(platform("qemu", A)))
+    for target in (image_of(platform("nvidiabluefield", A)), LIVE):
+        with pytest.raises(BootimgError) as error:
+            refuse_unmade(target)
+        assert target.name in error.value.message
     assert (error.value.id, error.value.exit_code) == ("platform-not-buildable", ExitCode.USAGE)
     assert "live media" in " ".join(error.value.context)
 

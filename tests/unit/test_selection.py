@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 
 from bootimg.arch import Arch
 from bootimg.build.again import request_again
-from bootimg.build.extensions import archive_extensions
 from bootimg.build.journal import NAME, RUN, Journal
 from bootimg.build.recording import record_selection
-from bootimg.build.request import Request
-from bootimg.build.selection import Asked, Selection, select
-from bootimg.build.until import Progress, require_step
+from bootimg.build.request import Artifact, Request
+from bootimg.build.selection import Asked, Selection, named, select
+from bootimg.build.steps import steps_of
+from bootimg.build.targets.extensions import Extensions
+from bootimg.build.until import Progress
 from bootimg.build.work import Work
 from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.find import find_build
@@ -35,11 +36,13 @@ from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message
 from bootimg.formats import Compressor
+from bootimg.jobs import Stop
 from bootimg.layer import libostree
 from bootimg.layer.fetch import fetch, inspect
 from bootimg.layer.tree import open_tree
 from bootimg.platform import platform, platforms
 from bootimg.streams.config import StreamConfig, read_stream_config, read_streams_file
+from bootimg.targets import DECLARED, LIVE
 
 from . import oci
 from .test_build_platforms import existing
@@ -124,6 +127,13 @@ def shown(document: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.fixture
+def every_arch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plans are made for architectures whose disks cannot be built here."""
+    monkeypatch.setattr("bootimg.build.basestep.refuse_other_arches", lambda arch, builder: None)
+
+
+@pytest.mark.usefixtures("every_arch")
 @pytest.mark.parametrize(("path", "name", "arch"), EVERY, ids=[f"{name}-{arch}" for _, name, arch in EVERY])
 def test_the_plan_of_every_stream_and_architecture_is_this_one(
     path: Path, name: str, arch: Arch, tmp_path: Path
@@ -131,6 +141,7 @@ def test_the_plan_of_every_stream_and_architecture_is_this_one(
     assert shown(plan(tmp_path, path, name, arch)) == json.loads(PLANS.read_text())[name][arch]
 
 
+@pytest.mark.usefixtures("every_arch")
 @pytest.mark.parametrize("arch", Arch)
 def test_a_stream_of_openshift_alone_has_exactly_its_artifacts(arch: Arch, tmp_path: Path) -> None:
     document = plan(tmp_path, RHCOS, "4.19-9.6", arch)
@@ -138,7 +149,7 @@ def test_a_stream_of_openshift_alone_has_exactly_its_artifacts(arch: Arch, tmp_p
     assert keys == ["ostree", "extensions-container", "qemu"]
     assert document["skip-disk-images"] == config("4.19-9.6").skip_disk_images
     steps = [each["step"] for each in document["steps"]]
-    assert steps == ["fetch", "layers", "import", "archive", "extensions", "base", "qemu"]
+    assert steps == ["fetch", "layers", "import", "archive", "sbom", "extensions", "base", "qemu"]
 
 
 NAMES = st.lists(st.sampled_from([*platforms(), "live", "extensions-container"]), max_size=6, unique=True)
@@ -381,6 +392,14 @@ def work(folder: Path, build: BuildDir) -> Work:
     return Work(asked, opened, build, journal, cache, Events(), Progress(asked), system)
 
 
+def archive_extensions(todo: Work, reference: str) -> Artifact:
+    """What the step makes or finds."""
+    target = Extensions(reference)
+    kept = target.existing(todo)
+    (found,) = target.make(todo, Stop()) if kept is None else kept
+    return found
+
+
 @pytest.mark.skipif(not shutil.which("skopeo"), reason="skopeo is not installed")
 def test_the_extensions_container_is_copied_and_recorded(tmp_path: Path) -> None:
     images = oci.Layout(tmp_path / "extensions")
@@ -463,10 +482,49 @@ def test_a_build_that_skips_disk_images_says_so_from_the_start(tmp_path: Path) -
 
 
 def test_a_build_with_extensions_can_stop_after_them(tmp_path: Path) -> None:
-    require_step(request(tmp_path, Selection(extensions="a"), until="extensions"))
+    assert (
+        steps_of(request(tmp_path, Selection(extensions="a"), until="extensions")).names[-1] == "extensions"
+    )
     with pytest.raises(BootimgError) as error:
-        require_step(request(tmp_path, until="extensions"))
+        steps_of(request(tmp_path, until="extensions"))
     assert error.value.id == "step-unknown"
+
+
+def test_live_media_are_asked_for_by_name_and_refused_until_they_are_made(tmp_path: Path) -> None:
+    image = layout(tmp_path, "rhel-9.6").path
+    for verb in ("plan", "build"):
+        error = refused(tmp_path, verb, image, "--arch", X86, "-p", "qemu,live")
+        assert error.id == "platform-not-buildable"
+        assert list(error.context) == ["live media cannot be made yet"]
+    assert not (tmp_path / "cache").exists()
+    asked = named(["live", "qemu", "live"], X86)
+    assert ([each.name for each in asked.platforms or ()], asked.targets) == (["qemu"], (LIVE,))
+
+
+def test_live_media_are_skipped_as_disk_images_are(tmp_path: Path) -> None:
+    error = refused(tmp_path, "plan", tmp_path, "--arch", X86, "--skip-disk-images", "-p", "live")
+    assert error.id == "disk-images-skipped"
+
+
+@pytest.mark.parametrize("arch", Arch)
+def test_all_is_what_can_be_made_for_the_architecture(arch: Arch) -> None:
+    asked = named(["all"], arch)
+    wanted = [name for name, each in platforms().items() if arch in each.arches and each.buildable]
+    assert [each.name for each in asked.platforms or ()] == wanted
+    assert asked.targets == ()
+
+
+def test_a_target_that_can_be_made_is_part_of_all_and_of_its_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What making live media will take: a declaration without an obstacle."""
+    made = replace(LIVE, obstacle=None)
+    others = tuple(made if each is LIVE else each for each in DECLARED)
+    monkeypatch.setattr("bootimg.targets.DECLARED", others)
+    assert named(["all"], X86).targets == (made,)
+    found, selection = select(Asked(), config("rhel-9.6"), X86)
+    assert selection.targets == (made,)
+    assert {*made.listed_keys} < {*selection.expected}
+    assert "live" not in selection.left_out
+    assert found
 
 
 def test_completion_knows_the_streams_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from bootimg.arch import Arch
 from bootimg.build.keeping import base_scratch
-from bootimg.build.request import Request
-from bootimg.build.until import STEPS, Progress, StepReached, require_step
+from bootimg.build.request import Builder, Request
+from bootimg.build.selection import Selection
+from bootimg.build.steps import known_steps, steps_of
+from bootimg.build.until import Progress, stopped_text
 from bootimg.cache import Cache
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
@@ -38,7 +42,10 @@ def request(folder: Path, until: str | None) -> Request:
     return Request(reference="x", arch=Arch.X86_64, platforms=(qemu,), builds=folder, until=until)
 
 
-@pytest.mark.parametrize("step", [*STEPS[:2]])
+STEPS = ("fetch", "layers", "import", "archive", "sbom", "base")
+
+
+@pytest.mark.parametrize("step", STEPS[:2])
 def test_before_the_import_there_is_no_build(tmp_path: Path, step: str) -> None:
     done = build(tmp_path, "--until", step, "--json")
     assert done.exit_code == 0, done.output
@@ -61,11 +68,36 @@ def test_people_are_told_where_it_is_and_how_to_go_on(tmp_path: Path) -> None:
 def test_a_step_that_there_is_not(tmp_path: Path) -> None:
     for name in ("metal", "bootloader", ""):
         with pytest.raises(BootimgError) as caught:
-            require_step(request(tmp_path, name))
+            steps_of(request(tmp_path, name))
         assert (caught.value.id, caught.value.exit_code) == ("step-unknown", ExitCode.USAGE)
-        assert caught.value.hint == "its steps are fetch, layers, import, archive, base, qemu"
-    for step in (None, *STEPS, "qemu"):
-        require_step(request(tmp_path, step))
+        assert caught.value.hint == "its steps are fetch, layers, import, archive, sbom, base, qemu"
+
+
+def test_a_build_has_the_steps_up_to_the_one_that_is_named(tmp_path: Path) -> None:
+    every = (*STEPS, "qemu")
+    assert steps_of(request(tmp_path, None)).names == every
+    for number, step in enumerate(every, 1):
+        assert steps_of(request(tmp_path, step)).names == every[:number]
+
+
+def test_the_steps_of_every_request_are_known(tmp_path: Path) -> None:
+    for builder in Builder:
+        asked = replace(request(tmp_path, None), builder=builder, selection=Selection(extensions="a"))
+        known = [step.name for step in known_steps()]
+        assert [name for name in steps_of(asked).names if name in known] == [*steps_of(asked).names[:-1]]
+    assert all(step.title for step in known_steps())
+
+
+def test_the_help_and_the_completion_name_every_step() -> None:
+    text = CliRunner().invoke(bootimg, ["build", "--help"], catch_exceptions=False).output
+    words = " ".join(text.split())
+    assert f"Stop after a step: {', '.join(step.name for step in known_steps())}, or a platform" in words
+    command = bootimg.get_command(click.Context(bootimg), "build")
+    assert command is not None
+    (option,) = [each for each in command.params if each.name == "until"]
+    found = {each.value for each in option.shell_complete(click.Context(command), "")}
+    assert {*STEPS, "osbuild", "extensions", "qemu"} < found
+    assert not {"live", "nvidiabluefield"} & found
 
 
 def test_it_is_refused_before_anything_is_done(tmp_path: Path) -> None:
@@ -74,13 +106,16 @@ def test_it_is_refused_before_anything_is_done(tmp_path: Path) -> None:
     assert not (tmp_path / "cache/blobs").exists()
 
 
-def test_a_step_that_had_nothing_to_make_ends_the_build_too(tmp_path: Path) -> None:
-    progress = Progress(request(tmp_path, "base"), VERSION)
+def test_what_is_kept_is_said_with_what_failed(tmp_path: Path) -> None:
+    progress = Progress(request(tmp_path, "qemu"), VERSION)
     progress.done("import", tmp_path)
-    with pytest.raises(StepReached):
-        progress.done("base", None)
+    progress.done("base", None)
+    progress.failures["qemu"] = BootimgError("artifact-not-written", "no")
     assert progress.outcome().as_dict()["kept"] == {"import": str(tmp_path)}
     assert progress.outcome().path == tmp_path / VERSION / "x86_64"
+    assert "failed: qemu: " in stopped_text(progress.outcome())
+    # Of a build that went to its end there are the artifacts.
+    assert replace(progress, request=request(tmp_path, None)).outcome().kept == {}
 
 
 def test_a_shell_needs_a_terminal(tmp_path: Path) -> None:

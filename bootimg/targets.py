@@ -1,0 +1,226 @@
+"""The targets: all that a build can hold, with the names that files, meta.json and metadata have for it.
+
+Only names are declared here.  `bootimg.build` says how a target is made, for those that bootimg makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bootimg.arch import Arch
+from bootimg.platform import Platform, platforms
+
+LAYER_KEY = "ostree"
+"""The key of the layer's archive in meta.json."""
+MANIFEST_KEY = "oci-manifest"
+SBOM_KEY = "sbom"
+EXTENSIONS_KEY = "extensions-container"
+IGNITION_KEY = "ignition-gpg-key"
+SPDX = ".spdx.json"
+"""How the name of an SPDX document in JSON ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where release.json and stream metadata have a file.
+
+    `role` is the file's name within the format.  Without `format` the format is `prefix` and the suffix of
+    the file's name.
+    """
+
+    platform: str
+    format: str | None = None
+    role: str = "disk"
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetFile:
+    """A file of a target: `<osname>-<build>-<label>.<arch><ending>`.
+
+    `key` is its key in meta.json's `images`, or in bootimg.json where it is not `in_meta`.  A file that is
+    not `listed` only goes with another: plans, results and a stream's list of artifacts do not name it.
+    `place` is None for what is not published.
+    """
+
+    key: str
+    ending: str = ""
+    label: str = ""
+    place: Place | None = None
+    listed: bool = True
+    in_meta: bool = True
+    arch_in_name: bool = True
+
+    def file_name(self, osname: str, build_id: str, arch: Arch, suffix: str = "") -> str:
+        """The file's name in a build; `suffix` is a compressor's, with its dot."""
+        return f"{osname}-{build_id}-{self.label or self.key}.{arch.value}{self.ending}{suffix}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredTarget:
+    """A target by its names.
+
+    `name` is that of its step and its record in the journal, `artifacts` the names that the pipeline's
+    config.yaml has for it, `platform` the platform whose image it is.  With `on_request`, `-p` takes its
+    name.  A `disk_image` is not made where disk images are skipped.  `obstacle` says why this version of
+    bootimg cannot make it; None if it can.
+    """
+
+    name: str
+    files: tuple[TargetFile, ...] = ()
+    artifacts: tuple[str, ...] = ()
+    platform: Platform | None = None
+    on_request: bool = False
+    disk_image: bool = True
+    obstacle: str | None = None
+    arches: frozenset[Arch] = frozenset(Arch)
+
+    @property
+    def meta_keys(self) -> tuple[str, ...]:
+        """The keys of all its files in meta.json."""
+        return tuple(each.key for each in self.files if each.in_meta)
+
+    @property
+    def listed(self) -> tuple[TargetFile, ...]:
+        """The files that plans and results name."""
+        return tuple(each for each in self.files if each.listed)
+
+    @property
+    def listed_keys(self) -> tuple[str, ...]:
+        """The keys of those files."""
+        return tuple(each.key for each in self.listed)
+
+
+def _of_metal(format: str, role: str = "disk") -> Place:
+    """Live media are no platform of their own in release.json."""
+    return Place(platform="metal", format=format, role=role)
+
+
+_NO_LIVE = "live media cannot be made yet"
+_NOT_OURS = "bootimg does not make it"
+
+ARCHIVE = DeclaredTarget(
+    name="archive",
+    files=(
+        TargetFile(key=LAYER_KEY, ending=".ociarchive"),
+        TargetFile(key=MANIFEST_KEY, label=LAYER_KEY, ending="-manifest.json", listed=False),
+    ),
+    disk_image=False,
+)
+SBOM = DeclaredTarget(
+    name="sbom",
+    files=(TargetFile(key=SBOM_KEY, ending=SPDX, listed=False, in_meta=False),),
+    disk_image=False,
+)
+EXTENSIONS = DeclaredTarget(
+    name="extensions",
+    files=(TargetFile(key=EXTENSIONS_KEY, ending=".ociarchive"),),
+    artifacts=(EXTENSIONS_KEY,),
+    disk_image=False,
+)
+LIVE = DeclaredTarget(
+    name="live",
+    files=(
+        TargetFile(key="live-iso", ending=".iso", place=_of_metal("iso")),
+        TargetFile(key="live-kernel", place=_of_metal("pxe", "kernel")),
+        TargetFile(key="live-initramfs", ending=".img", place=_of_metal("pxe", "initramfs")),
+        TargetFile(key="live-rootfs", ending=".img", place=_of_metal("pxe", "rootfs")),
+    ),
+    artifacts=("live",),
+    on_request=True,
+    obstacle=_NO_LIVE,
+)
+SECEX = DeclaredTarget(
+    name="qemu-secex",
+    files=(
+        TargetFile(key="qemu-secex", ending=".qcow2", place=Place(platform="qemu-secex")),
+        TargetFile(key=IGNITION_KEY, ending=".gpg.pub", listed=False, arch_in_name=False),
+    ),
+    artifacts=("qemu-secex", "secex"),
+    on_request=True,
+    obstacle="images for secure execution cannot be made yet",
+    arches=frozenset({Arch.S390X}),
+)
+# What older versions of coreos-assembler made, and what it makes of containers.
+_OTHERS = (
+    DeclaredTarget(
+        name="installer",
+        files=(
+            TargetFile(key="iso", ending=".iso", place=_of_metal("installer.iso")),
+            TargetFile(key="kernel", place=_of_metal("installer-pxe", "kernel")),
+            TargetFile(key="initramfs", ending=".img", place=_of_metal("installer-pxe", "initramfs")),
+        ),
+        obstacle=_NOT_OURS,
+    ),
+    DeclaredTarget(name="dasd", files=(TargetFile(key="dasd"),), obstacle=_NOT_OURS),
+    DeclaredTarget(
+        name="rpm-extensions",
+        artifacts=("extensions",),
+        disk_image=False,
+        obstacle=f"extensions are taken as a container: {EXTENSIONS_KEY}",
+    ),
+    DeclaredTarget(
+        name="legacy-oscontainer",
+        files=(TargetFile(key="legacy-oscontainer"),),
+        artifacts=("legacy-oscontainer",),
+        disk_image=False,
+        obstacle=_NOT_OURS,
+    ),
+    DeclaredTarget(
+        name="hashlist-experimental",
+        artifacts=("hashlist-experimental",),
+        disk_image=False,
+        obstacle=_NOT_OURS,
+    ),
+)
+DECLARED = (ARCHIVE, SBOM, EXTENSIONS, LIVE, SECEX, *_OTHERS)
+"""Every target but the platforms' images."""
+
+
+def image_of(platform: Platform) -> DeclaredTarget:
+    """The target that a platform's image is."""
+    name, _ = platform.release_key
+    file = TargetFile(
+        key=platform.image_key,
+        label=platform.name,
+        ending=f".{platform.suffix}",
+        place=Place(platform=name, prefix=platform.release_prefix),
+    )
+    return DeclaredTarget(
+        name=platform.name,
+        files=(file,),
+        artifacts=(platform.name,),
+        platform=platform,
+        on_request=True,
+        obstacle=None if platform.buildable else _NO_LIVE,
+        arches=platform.arches,
+    )
+
+
+def every_target() -> Iterator[DeclaredTarget]:
+    """The platforms' images and all other targets; a platform comes before what is declared by its name."""
+    yield from map(image_of, platforms().values())
+    yield from DECLARED
+
+
+def target_of_artifact(artifact: str) -> DeclaredTarget | None:
+    """The target that config.yaml means by a name."""
+    return next((each for each in every_target() if artifact in each.artifacts), None)
+
+
+def target_of_key(key: str) -> DeclaredTarget | None:
+    """The target that has this key in meta.json."""
+    return next((each for each in every_target() if key in each.meta_keys), None)
+
+
+def target_file(key: str) -> TargetFile | None:
+    """The file that has this key in meta.json."""
+    found = target_of_key(key)
+    return next(each for each in found.files if each.key == key) if found else None
+
+
+def platform_of_key(key: str) -> Platform | None:
+    """The platform whose image has this key in meta.json."""
+    found = target_of_key(key)
+    return found.platform if found else None
