@@ -17,7 +17,9 @@ def test_sizes_and_durations() -> None:
 
 
 @pytest.mark.parametrize("parse", [parse_size, parse_duration])
-@pytest.mark.parametrize("text", ["9" * 5000, "9" * 5000 + "s", "\u0661s", "\u0661G", "", "-1s", "1\x1b[2J", "8388608T"])
+@pytest.mark.parametrize(
+    "text", ["9" * 5000, "9" * 5000 + "s", "\u0661s", "\u0661G", "", "-1s", "1\x1b[2J", "8388608T"]
+)
 def test_what_is_none_is_refused_in_few_words(parse: Callable[[str], int], text: str) -> None:
     with pytest.raises(BootimgError) as error:
         parse(text)
