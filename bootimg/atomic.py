@@ -136,8 +136,8 @@ _FLAGS = {
 def open_own(path: Path, how: Opening) -> BinaryIO:
     """Open a lock, a journal or a scratch file whose name others may know or guess beforehand.
 
-    `file-foreign` where the name is a link to another file, symbolic or hard, or no file at all: who may
-    write in the folder could have such a file of ours truncated or filled.
+    `file-foreign` where the name is a symbolic link or no file at all, or, of a file to write anew, another
+    file's too: who may write in the folder could have such a file of ours truncated or filled.
     """
     try:
         fd = os.open(path, _FLAGS[how] | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
@@ -147,8 +147,11 @@ def open_own(path: Path, how: Opening) -> BinaryIO:
         raise _foreign(path, "is a symbolic link" if error.errno == errno.ELOOP else "is no file") from None
     try:
         status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-            raise _foreign(path, "has another name too" if stat.S_ISREG(status.st_mode) else "is no file")
+        if not stat.S_ISREG(status.st_mode):
+            raise _foreign(path, "is no file")
+        # A copy of a whole tree by hard links (cp -al) shares its locks and journals, and that is fine.
+        if how is Opening.REPLACE and status.st_nlink > 1:
+            raise _foreign(path, "has another name too")
         if how is Opening.REPLACE:
             os.ftruncate(fd, 0)
         return os.fdopen(fd, "ab+" if how is Opening.APPEND else "rb+")

@@ -80,11 +80,13 @@ class ArchiveLayout:
 
 @contextmanager
 def open_layout(reference: Reference, scratch: Path) -> Iterator[Layout]:
-    """The layout a reference names; `layer-not-oci` if it is something else.
+    """The layout a reference names.  Errors: `layer-not-oci`, `layer-unreadable`.
 
     What a compressed archive holds is unpacked into the folder `scratch`.
     """
     path = Path(reference.name)
+    if not os.access(path, os.R_OK):
+        raise _unreadable(path)
     if path.is_dir() or not path.stat().st_size:
         if reference.transport is Transport.ARCHIVE or not (path / "index.json").exists():
             raise _not_oci(path)
@@ -171,6 +173,15 @@ def _present(layout: Layout, digest: str) -> str:
             hint="the copy is incomplete: copy it again with `skopeo copy --preserve-digests`",
         )
     return name
+
+
+def _unreadable(path: Path) -> BootimgError:
+    return BootimgError(
+        "layer-unreadable",
+        f"user {os.geteuid()} may not read {path}",
+        hint="make it readable, or run as a user who may",
+        exit_code=ExitCode.USAGE,
+    )
 
 
 def _not_oci(path: Path) -> BootimgError:

@@ -183,6 +183,61 @@ def test_content_of_another_digest(place: Place) -> None:
     assert not list(place.cache.glob(f"blobs/sha256/{blob.name}"))
 
 
+@pytest.mark.parametrize(
+    ("id", "reference"),
+    [
+        ("layer-reference-invalid", "quay.io/Upper/os"),
+        ("layer-reference-invalid", "quay.io/os:"),
+        ("layer-reference-invalid", "docker://quay.io/os:tag@sha256:abc"),
+        ("layer-reference-invalid", "quay.io:99999/os"),
+        ("layer-reference-invalid", "x" * 5000),
+        ("layer-reference-invalid", os.fsdecode(b"\xff\xfe")),
+        ("layer-reference-invalid", "containers-storage:Upper"),
+        ("layer-not-found", "containers-storage:localhost/none:t@sha256:" + "0" * 64),
+    ],
+)
+def test_reference_that_names_nothing(place: Place, id: str, reference: str) -> None:
+    place.fails(id, USAGE, reference)
+    assert not place.builds.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "id"),
+    [("{", "registry-credentials-invalid"), ('{"auths": 3}', "registry-credentials-invalid")],
+)
+def test_credentials_that_are_none(place: Place, text: str, id: str) -> None:
+    (place.root / "auth.json").write_text(text)
+    place.fails(id, USAGE, "docker://localhost:1/os", "--authfile", f"{place.root}/auth.json")
+
+
+def test_files_in_the_place_of_folders(place: Place) -> None:
+    image, file = place.image(oci.bootable()), place.root / "file"
+    file.touch()
+    for options in (["-o", f"{file}/x"], ["--cache", f"{file}/x"], ["--cert-dir", str(file)],
+                    ["--authfile", str(place.root)]):  # fmt: skip
+        place.fails("command-line-invalid", USAGE, image, *options)
+    found = place.fails("folder-not-writable", ENVIRONMENT, image, TMPDIR=str(file))
+    assert str(file) in found.error
+
+
+def test_size_that_no_file_has(place: Place) -> None:
+    place.fails("size-malformed", USAGE, place.image(oci.bootable()), "--size", "9999999999T")
+
+
+@pytest.mark.parametrize("how", ["bzip2", "xz"])
+def test_layer_of_another_compression(place: Place, how: str) -> None:
+    layout = oci.Layout(place.root / "image")
+    layout.add([oci.bootable()], compression=[how])
+    place.fails("layer-compression-unsupported", FAILED, layout.path)
+
+
+def test_cache_of_everybody(place: Place) -> None:
+    place.cache.mkdir()
+    place.cache.chmod(0o777)
+    found = place.fails("cache-untrusted", ENVIRONMENT, place.image(oci.bootable()))
+    assert f"chmod -R o-w '{place.cache}'" in found.error or "chmod -R go-w" in found.error
+
+
 def test_image_json_missing(place: Place) -> None:
     layer = oci.bootable(oci.file("usr/share/coreos-assembler/.wh.image.json"))
     gone = oci.tar(oci.file("usr/share/coreos-assembler/.wh.image.json"))

@@ -90,12 +90,6 @@ def for_bootc(*without: str) -> list[Member]:
     return [*(file(f"usr/bin/{name}", b"", 0o755) for name in programs), *config]
 
 
-# What osbuild deploys a layer with.
-DEPLOYING = [
-    file(name, b"", 0o755) for name in ("usr/libexec/libostree/ext/ostree-container", "usr/bin/skopeo")
-]
-
-
 def compress(data: bytes, how: str) -> bytes:
     if how == "gzip":
         return gzip.compress(data, mtime=0)

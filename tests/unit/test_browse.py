@@ -187,7 +187,7 @@ def test_all_packages_have_a_page(site: Path) -> None:
 def test_packages_that_are_not_known_have_a_reason(site: Path) -> None:
     text = " ".join(page(site, "builds", NEWEST, "index.html").text.split())
     assert text.count("Not known: the layer's archive is not in this tree of builds.") == 4
-    assert "the image ends before all of it was read" in page(site, "builds", NEW, "index.html").text
+    assert "is neither an OCI archive nor an OCI directory" in page(site, "builds", NEW, "index.html").text
 
 
 def test_the_reason_for_skipped_disk_images_is_there(site: Path) -> None:

@@ -29,6 +29,7 @@ from bootimg.cache import Cache
 from bootimg.checks.purity import Purity
 from bootimg.checks.system import system_of_image
 from bootimg.cli.build import artifact_table
+from bootimg.disk.layer_deploy import PROGRAMS
 from bootimg.errors import BootimgError
 from bootimg.events import Event, Events, Message
 from bootimg.jobs import Stop
@@ -57,7 +58,7 @@ def packages(folder: Path, *names: str) -> oci.Member:
 
 def image(folder: Path, *members: oci.Member) -> oci.Layout:
     layout = oci.Layout(folder / "image")
-    layout.add([oci.bootable(*oci.DEPLOYING, *members)])
+    layout.add([oci.bootable(*map(oci.file, PROGRAMS), *members)])
     return layout
 
 

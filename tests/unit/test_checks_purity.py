@@ -29,6 +29,7 @@ from bootimg.checks.ocp import COMPONENTS, component_of
 from bootimg.checks.purity import Purity, purity
 from bootimg.checks.rules import Rule, Severity
 from bootimg.checks.system import System, system_of_image
+from bootimg.disk.layer_deploy import PROGRAMS
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message
 from bootimg.layer.fetch import fetch
@@ -319,7 +320,7 @@ def test_what_was_once_let_pass_stays_in_the_journal(tmp_path: Path) -> None:
 
 def test_more_of_an_impure_build_leaves_it_recorded_as_that(tmp_path: Path, stand_in: StandIn) -> None:
     stand_in()
-    made_of = [packages(tmp_path, "bash"), oci.file("usr/bin/oc"), *oci.DEPLOYING]
+    made_of = [packages(tmp_path, "bash"), oci.file("usr/bin/oc"), *map(oci.file, PROGRAMS)]
     oci.Layout(tmp_path / "image").add([oci.bootable(*made_of)])
     cache = Cache(tmp_path / "cache")
     first = replace(request(tmp_path), builder=Builder.OSBUILD, accelerator="tcg")

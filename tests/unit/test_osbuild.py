@@ -82,7 +82,7 @@ def cache(tmp_path: Path) -> Cache:
 @pytest.fixture
 def request_(tmp_path: Path) -> Request:
     layout = oci.Layout(tmp_path / "image")
-    layout.add([oci.bootable(*oci.DEPLOYING)])
+    layout.add([oci.bootable(*map(oci.file, PROGRAMS))])
     arch = Arch.of_machine()
     if arch is not Arch.X86_64:
         pytest.skip("the image is for x86_64")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -59,15 +60,14 @@ PLACES = [
 
 
 @pytest.mark.parametrize(("work", "name"), PLACES)
-@pytest.mark.parametrize("make", [Path.symlink_to, Path.hardlink_to])
 def test_a_link_in_the_place_of_a_lock_leads_nowhere(
-    work: Callable[[Path], None], name: str, make: Callable[[Path, Path], None], tmp_path: Path
+    work: Callable[[Path], None], name: str, tmp_path: Path
 ) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     link = tmp_path / "folder" / name
     link.parent.mkdir(parents=True)
-    make(link, victim)
+    link.symlink_to(victim)
     if name == "CACHEDIR.TAG":
         # It is written into an empty folder alone.
         work(tmp_path / "folder")
@@ -77,6 +77,23 @@ def test_a_link_in_the_place_of_a_lock_leads_nowhere(
         assert error.value.id == "file-foreign"
         assert str(link) in str(error.value.hint)
     assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize(("work", "name"), PLACES)
+def test_a_copy_by_hard_links_can_be_used(work: Callable[[Path], None], name: str, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    work(tmp_path / "one")
+    shutil.copytree(tmp_path / "one", tmp_path / "two", copy_function=os.link)
+    work(tmp_path / "two")
+
+
+def test_a_file_to_write_anew_has_one_name(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "name").hardlink_to(tmp_path / "victim")
+    with pytest.raises(BootimgError) as error:
+        write_own(tmp_path / "name", b"x")
+    assert error.value.id == "file-foreign"
+    assert (tmp_path / "victim").read_text() == "precious"
 
 
 def test_a_dangling_link_makes_no_file(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from bootimg.build.targets.registry import MAKERS
 from bootimg.build.work import Work
 from bootimg.builds.build import open_build
 from bootimg.cache import Cache
-from bootimg.disk.layer_deploy import DeployWay
+from bootimg.disk.layer_deploy import PROGRAMS, DeployWay
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.formats import Compressor, Written
@@ -57,8 +57,8 @@ LABELS: Mapping[str, Mapping[str, str]] = {
     "no-bootable": {"containers.bootc": "0", "ostree.bootable": "0"},
 }
 TREES: Mapping[str, bytes] = {
-    "good": oci.bootable(*oci.DEPLOYING),
-    "impure": oci.bootable(*oci.DEPLOYING, oci.file("usr/bin/oc")),
+    "good": oci.bootable(*map(oci.file, PROGRAMS)),
+    "impure": oci.bootable(*map(oci.file, PROGRAMS), oci.file("usr/bin/oc")),
     "no-kernel": oci.bootable(kernels=()),
     "no-programs": oci.bootable(),
     "bad-compressor": oci.bootable(image_json=b'{"size": 4, "compressor": "zip"}'),
