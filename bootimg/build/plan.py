@@ -128,7 +128,7 @@ def plan_of(survey: Survey) -> Plan:
         accelerator=name,
         accelerator_reason=reason,
         steps=tuple(_planned(step, survey) for step in steps),
-        artifacts=tuple(artifact for target in steps.made for artifact in target.artifacts(survey)),
+        artifacts=tuple(artifact for target in steps.all_targets for artifact in target.artifacts(survey)),
         spaces=(
             Space("cache", survey.cache.root, need.cache),
             Space("builds", survey.request.builds.absolute(), need.builds),

@@ -39,7 +39,8 @@ def record_selection(request: Request, build: BuildDir, events: Events) -> None:
         )
     change_record(build.path, record)
     if selection.stream is None:
-        expect(build.path, (key for each in all_steps(request).made for key in each.declared.meta_keys))
+        asked_for = all_steps(request).all_targets
+        expect(build.path, (key for each in asked_for for key in each.declared.meta_keys))
 
 
 def _tell_of_images(build: BuildDir, events: Events) -> None:

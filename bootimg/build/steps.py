@@ -50,7 +50,7 @@ class Steps:
         return tuple(each.name for each in self)
 
     @property
-    def made(self) -> Iterator[Target]:
+    def all_targets(self) -> Iterator[Target]:
         """The targets among them, those of the layer too."""
         return (each for each in self if isinstance(each, Target))
 

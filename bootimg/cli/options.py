@@ -132,10 +132,11 @@ builds_option = click.option(
 def _complete_platforms(
     ctx: click.Context, parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    from bootimg.platform import platforms
+    from bootimg.targets import every_target
 
     before, comma, last = incomplete.rpartition(",")
-    names = [name for name in ["all", *platforms()] if name.startswith(last)]
+    known = (each.name for each in every_target() if each.on_request and each.obstacle is None)
+    names = [name for name in ["all", *known] if name.startswith(last)]
     return [CompletionItem(before + comma + name) for name in names]
 
 

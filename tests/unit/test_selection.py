@@ -496,7 +496,7 @@ def test_live_media_are_asked_for_by_name_and_refused_until_they_are_made(tmp_pa
         error = refused(tmp_path, verb, image, "--arch", X86, "-p", "qemu,live")
         assert error.id == "platform-not-buildable"
         assert list(error.context) == ["live media cannot be made yet"]
-    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "cache/blobs").exists()
     asked = named(["live", "qemu", "live"], X86)
     assert ([each.name for each in asked.platforms or ()], asked.targets) == (["qemu"], (LIVE,))
 
