@@ -32,6 +32,7 @@ from bootimg.cli.main import bootimg
 from bootimg.disk.base import disk_gpt
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
+from bootimg.disk.layer_deploy import PROGRAMS
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Sink, StepFinished, StepProgress, StepStarted
 from bootimg.manifest.model import Manifest
