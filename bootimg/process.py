@@ -184,9 +184,9 @@ def _ties() -> tuple[str, ...]:
     The signal is asked for after the fork, so the program starts only if its parent is still this one then.
     """
     parent = str(os.getpid())
-    return (*_setpriv(), "/bin/sh", "-c", _UNLESS_ORPHANED, "sh", parent) if _setpriv() else (
-        sys.executable, "-I", "-S", "-c", _TIE, parent,
-    )  # fmt: skip
+    if setpriv := _setpriv():
+        return (*setpriv, "/bin/sh", "-c", _UNLESS_ORPHANED, "sh", parent)
+    return (sys.executable, "-I", "-S", "-c", _TIE, parent)
 
 
 _UNLESS_ORPHANED = '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"'
