@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.figures import Figure
 from bootimg.disk.extents import FileSource, copy_sparse
 from bootimg.formats import Compressor, Packing, write
-from bootimg.formats.parallel import processors
+from bootimg.formats.compression.parallel import processors
 from bootimg.sizes import MIB, align_up
 
 ENOUGH = 20.0

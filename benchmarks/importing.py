@@ -13,10 +13,10 @@ import time
 from bootimg.arch import Arch
 from bootimg.cache import Cache, default_root
 from bootimg.events import Events
-from bootimg.layer.facts import read_facts
-from bootimg.layer.fetch import fetch
-from bootimg.layer.importer import import_layer
-from bootimg.layer.tree import open_tree
+from bootimg.layer.declared.facts import read_facts
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.importing.importer import import_layer
+from bootimg.layer.tree.merged import open_tree
 
 
 def main(reference: str) -> None:

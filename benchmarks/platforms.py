@@ -18,8 +18,8 @@ from benchmarks.taken import Taken, measured
 from bootimg.disk.extents import FileSource, copy_sparse, data_chunks
 from bootimg.disk.gpt import read_gpt
 from bootimg.formats import Compressor, Packing, write
-from bootimg.formats.gzipwrite import GzipCodec
-from bootimg.formats.parallel import processors
+from bootimg.formats.compression.gzipwrite import GzipCodec
+from bootimg.formats.compression.parallel import processors
 from bootimg.platform import platforms
 from bootimg.sizes import GIB, MIB
 

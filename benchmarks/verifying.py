@@ -18,7 +18,7 @@ from bootimg.checks.artifactrules import artifact_findings
 from bootimg.disk.extents import FileSource
 from bootimg.events import Events
 from bootimg.formats import Compressor, Packing, write
-from bootimg.formats.written import Written
+from bootimg.formats.output import Written
 from bootimg.sizes import MIB
 
 _ARTIFACTS = (

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import click
 
-from bootimg.cli.app import Session
-from bootimg.cli.interrupt import stoppable
 from bootimg.cli.main import bootimg
+from bootimg.cli.output.interrupt import stoppable
+from bootimg.cli.output.session import Session
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.printable import printable
 

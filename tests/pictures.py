@@ -27,7 +27,7 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.console import Console
 from rich.text import Text
 
-from bootimg.cli.bars import bars_on
+from bootimg.cli.output.bars import bars_on
 from bootimg.events import Event, Message, StepFinished, StepProgress, StepStarted
 from tests.layer import stand_in
 from tests.unit import sites

@@ -9,9 +9,9 @@ from bootimg.browse.tree import ArchBuild
 from bootimg.builds.layout import META
 from bootimg.errors import BootimgError
 from bootimg.platform import Upload, UploadForm, platforms
-from bootimg.streams.buildmeta import Built, built
-from bootimg.streams.release import ReleaseImage
-from bootimg.streams.uploads import extension, region_images, region_objects, single_image
+from bootimg.streams.metadata.buildmeta import Built, built
+from bootimg.streams.metadata.release import ReleaseImage
+from bootimg.streams.metadata.uploads import extension, region_images, region_objects, single_image
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from bootimg.browse.tree import ArchBuild
 from bootimg.builds.layout import SIGNATURE
 from bootimg.builds.state import Artifact, FileState
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.streams.download import is_http
+from bootimg.streams.metadata.download import is_http
 from bootimg.urls import joined, quoted
 
 INDEX, DIFF = "index.html", "diff.html"

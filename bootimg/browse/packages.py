@@ -14,8 +14,8 @@ from bootimg.builds.names import safe_name
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
-from bootimg.layer.fetch import RegistryOptions, inspect
-from bootimg.layer.tree import is_open_tree
+from bootimg.layer.fetching.fetch import RegistryOptions, inspect
+from bootimg.layer.tree.merged import is_open_tree
 from bootimg.rpmdb.listcache import ListCache
 from bootimg.rpmdb.lists import COMMIT_KEY, dump_list, in_order, parse_list
 from bootimg.rpmdb.ofimage import Source

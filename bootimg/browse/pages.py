@@ -13,8 +13,8 @@ from bootimg.browse.render import render
 from bootimg.browse.site import Site
 from bootimg.browse.streams import StreamState
 from bootimg.browse.tree import ArchBuild, Build
-from bootimg.streams.inventory import Place
-from bootimg.streams.releasebrowser import diff_query
+from bootimg.streams.metadata.inventory import Place
+from bootimg.streams.metadata.releasebrowser import diff_query
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootimg.browse.tree import Build
-from bootimg.streams.findings import Against, Finding, Level
-from bootimg.streams.inventory import ARTIFACTS, Item, Place, inventory
-from bootimg.streams.lint import lint
-from bootimg.streams.sources import LocalBuilds
-from bootimg.streams.stream import Stream, read_stream
+from bootimg.streams.lint.check import lint
+from bootimg.streams.lint.findings import Against, Finding, Level
+from bootimg.streams.metadata.inventory import ARTIFACTS, Item, Place, inventory
+from bootimg.streams.metadata.sources import LocalBuilds
+from bootimg.streams.metadata.stream import Stream, read_stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from bootimg.builds.meta import read_json
 from bootimg.builds.record import NOTHING, Record, read_record
 from bootimg.builds.state import ArchState, BuildState, build_states
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.streams.releasebrowser import stream_for_version, stream_of
+from bootimg.streams.metadata.releasebrowser import stream_for_version, stream_of
 
 _PREFIX = "coreos-assembler"
 Json = Mapping[str, Any]

@@ -1,0 +1,1 @@
+"""The tree of builds: its files, locks, records and how builds are found, fetched and removed."""

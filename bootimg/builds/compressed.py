@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bootimg.formats.compression import Compressor
+from bootimg.formats.compression.writer import Compressor
 from bootimg.platform import Platform
 
 Json = Mapping[str, Any]

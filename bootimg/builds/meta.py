@@ -18,7 +18,7 @@ from bootimg.atomic import whole_file
 from bootimg.builds.locks import file_lock
 from bootimg.builds.malformed import malformed
 from bootimg.builds.merge import STAMP, require_same_build, stamp_after
-from bootimg.formats.written import Written
+from bootimg.formats.output import Written
 
 _PREFIX = "coreos-assembler"
 Json = dict[str, Any]

@@ -13,14 +13,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from bootimg.builds.asked import expected
+from bootimg.builds.expected import expected
 from bootimg.builds.index import read_index, tags_of
 from bootimg.builds.layout import META, SIGNATURE
 from bootimg.builds.malformed import malformed
 from bootimg.builds.meta import read_json
 from bootimg.builds.names import is_size, safe_name
 from bootimg.builds.policy import Removed, removed_by_policy
-from bootimg.builds.sbom import read_sbom
+from bootimg.builds.sbomrecord import read_sbom
 from bootimg.errors import BootimgError
 from bootimg.targets import SBOM_KEY as SBOM
 

@@ -18,11 +18,11 @@ from bootimg.checks.rules import Rule
 from bootimg.checks.sizerules import packed_size_findings
 from bootimg.errors import BootimgError
 from bootimg.events import Events, Step
-from bootimg.formats.decompress import PlainReader
-from bootimg.formats.written import Written
+from bootimg.formats.compression.decompress import PlainReader
+from bootimg.formats.output import Written
 from bootimg.jobs import Job, Stop, memory_budget, run_jobs
-from bootimg.layer.entry import MAX_NAME
-from bootimg.layer.fetch import inspect
+from bootimg.layer.fetching.fetch import inspect
+from bootimg.layer.tar.entry import MAX_NAME
 from bootimg.sizes import MIB
 from bootimg.targets import LAYER_KEY, MANIFEST_KEY, platform_of_key, target_file
 

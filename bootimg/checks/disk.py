@@ -19,7 +19,7 @@ from bootimg.disk.aleph import ALEPH, COREOS_ALEPH
 from bootimg.disk.inspection import deployments, inspect_disk, root_image
 from bootimg.disk.xfsread import XfsImage
 from bootimg.errors import BootimgError
-from bootimg.layer.image import VERSION_LABEL
+from bootimg.layer.image.fetched import VERSION_LABEL
 
 Json = dict[str, Any]
 _DAMAGED = ("gpt-damaged", "boot-partition-unreadable", "boot-filesystem-damaged")

@@ -14,7 +14,7 @@ from bootimg.disk.aleph import ALEPH, COREOS_ALEPH
 from bootimg.disk.bootc import ALEPH as BOOTC_ALEPH
 from bootimg.disk.xfsread import XfsImage, is_plain
 from bootimg.errors import BootimgError
-from bootimg.layer.image import VERSION_LABEL
+from bootimg.layer.image.fetched import VERSION_LABEL
 from bootimg.rpmdb import sqlitedb
 from bootimg.rpmdb.dpkg import read_status
 from bootimg.rpmdb.package import Package

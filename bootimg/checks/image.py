@@ -12,9 +12,9 @@ from bootimg.checks.rules import Rule
 from bootimg.checks.system import System, system_of_image
 from bootimg.checks.versionrules import version_findings
 from bootimg.errors import BootimgError
-from bootimg.layer.facts import read_facts
-from bootimg.layer.image import Image
-from bootimg.layer.tree import Tree
+from bootimg.layer.declared.facts import read_facts
+from bootimg.layer.image.fetched import Image
+from bootimg.layer.tree.merged import Tree
 
 
 def system_findings(system: System, mode: Purity, allow: Sequence[str]) -> list[Finding]:

@@ -12,7 +12,7 @@ from bootimg.builds.layout import META
 from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
 from bootimg.errors import BootimgError
-from bootimg.layer.image import VERSION_LABEL
+from bootimg.layer.image.fetched import VERSION_LABEL
 from bootimg.targets import LAYER_KEY
 
 LABELS = "coreos-assembler.oci-imported-labels"

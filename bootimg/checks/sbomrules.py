@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bootimg.builds.find import Build, digest_of
 from bootimg.builds.record import RECORD
-from bootimg.builds.sbom import read_sbom
+from bootimg.builds.sbomrecord import read_sbom
 from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
 from bootimg.errors import BootimgError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bootimg.builds.find import Build
 from bootimg.builds.layout import SIGNATURE
-from bootimg.builds.signatures import SignatureFinding, SignatureState, check_signatures
+from bootimg.builds.signing.signatures import SignatureFinding, SignatureState, check_signatures
 from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from bootimg.errors import BootimgError
-from bootimg.layer.entry import Kind
-from bootimg.layer.facts import parse_os_release
-from bootimg.layer.image import VERSION_LABEL, Image
-from bootimg.layer.tree import Tree
+from bootimg.layer.declared.facts import parse_os_release
+from bootimg.layer.image.fetched import VERSION_LABEL, Image
+from bootimg.layer.tar.entry import Kind
+from bootimg.layer.tree.merged import Tree
 from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.read import read_packages
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
 from bootimg.checks.system import System
-from bootimg.streams.versions import FEDORA_STREAMS, FedoraVersion, RhelVersion, Version, find_version
+from bootimg.streams.versions.schemes import FEDORA_STREAMS, FedoraVersion, RhelVersion, Version, find_version
 
 _KEYS = ("OSTREE_VERSION", "IMAGE_VERSION")
 _VERSIONS = "io.openshift.build.versions"

@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A verb of the command line: the module that has it as `command`, and its line in the help."""
+    """A verb of the command line: its module in `bootimg.cli.commands`, and its line in the help."""
 
     module: str
     section: str
@@ -23,24 +23,24 @@ IMAGES, CONTENT = "Make and boot images", "Builds, packages and streams"
 MACHINE = "This machine and bootimg itself"
 
 VERBS: Mapping[str, Verb] = {
-    "build": Verb("bootimg.cli.build", IMAGES, "Make boot images from a layer."),
-    "plan": Verb("bootimg.cli.plan", IMAGES, "Show what build would do; touch nothing."),
-    "compress": Verb("bootimg.cli.compress", IMAGES, "Compress the images of a build."),
-    "uncompress": Verb("bootimg.cli.uncompress", IMAGES, "Uncompress the images of a build."),
-    "run": Verb("bootimg.cli.run", IMAGES, "Boot an image in QEMU."),
-    "inspect": Verb("bootimg.cli.inspect", IMAGES, "Say what a layer, a disk image or a build is."),
-    "verify": Verb("bootimg.cli.verify", IMAGES, "Say whether a layer, a disk or a build may ship."),
-    "manifest": Verb("bootimg.cli.manifest", IMAGES, "Print the osbuild manifest of an image."),
-    "platforms": Verb("bootimg.cli.platforms", IMAGES, "List the platforms images are made for."),
-    "builds": Verb("bootimg.cli.builds", CONTENT, "List, show, remove, fetch and push builds."),
-    "sign": Verb("bootimg.cli.sign", CONTENT, "Sign the artifacts of a build."),
-    "browse": Verb("bootimg.cli.browse", CONTENT, "Write the release browser: builds as plain HTML."),
-    "rpmdb": Verb("bootimg.cli.rpmdb", CONTENT, "List and compare the packages of images."),
-    "version": Verb("bootimg.cli.version", CONTENT, "Say what version a stream's next build has."),
-    "stream": Verb("bootimg.cli.stream", CONTENT, "Make and check the metadata that installers read."),
-    "doctor": Verb("bootimg.cli.doctor", MACHINE, "Say what this machine has and lacks."),
-    "cache": Verb("bootimg.cli.cache", MACHINE, "List and clean what is kept between builds."),
-    "completion": Verb("bootimg.cli.completion", MACHINE, "Print a shell's completion script."),
+    "build": Verb("build", IMAGES, "Make boot images from a layer."),
+    "plan": Verb("plan", IMAGES, "Show what build would do; touch nothing."),
+    "compress": Verb("compress", IMAGES, "Compress the images of a build."),
+    "uncompress": Verb("uncompress", IMAGES, "Uncompress the images of a build."),
+    "run": Verb("run", IMAGES, "Boot an image in QEMU."),
+    "inspect": Verb("inspect", IMAGES, "Say what a layer, a disk image or a build is."),
+    "verify": Verb("verify", IMAGES, "Say whether a layer, a disk or a build may ship."),
+    "manifest": Verb("manifest", IMAGES, "Print the osbuild manifest of an image."),
+    "platforms": Verb("platforms", IMAGES, "List the platforms images are made for."),
+    "builds": Verb("builds", CONTENT, "List, show, remove, fetch and push builds."),
+    "sign": Verb("sign", CONTENT, "Sign the artifacts of a build."),
+    "browse": Verb("browse", CONTENT, "Write the release browser: builds as plain HTML."),
+    "rpmdb": Verb("rpmdb", CONTENT, "List and compare the packages of images."),
+    "version": Verb("version", CONTENT, "Say what version a stream's next build has."),
+    "stream": Verb("stream", CONTENT, "Make and check the metadata that installers read."),
+    "doctor": Verb("doctor", MACHINE, "Say what this machine has and lacks."),
+    "cache": Verb("cache", MACHINE, "List and clean what is kept between builds."),
+    "completion": Verb("completion", MACHINE, "Print a shell's completion script."),
 }
 
 EPILOG = """\
@@ -62,7 +62,7 @@ class LazyGroup(click.Group):
         verb = VERBS.get(cmd_name)
         if verb is None:
             return None
-        command = import_module(verb.module).command
+        command = import_module(f"bootimg.cli.commands.{verb.module}").command
         if not isinstance(command, click.Command):
             raise TypeError(f"{verb.module}.command is not a click command")
         return command

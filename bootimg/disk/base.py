@@ -22,11 +22,11 @@ from bootimg.disk.layer_deploy import DeployWay, deploy_by_layer
 from bootimg.disk.ostree_deploy import SYSROOT, Deployment
 from bootimg.disk.stamp import stamp_ignition
 from bootimg.events import Events
-from bootimg.layer.image import Image
-from bootimg.layer.importer import ImportedCommit
-from bootimg.layer.tree import Tree
+from bootimg.layer.image.fetched import Image
+from bootimg.layer.importing.importer import ImportedCommit
+from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import Disk, Mount, Recipe, Sysroot
-from bootimg.manifest.taken import unsupported
+from bootimg.manifest.strict import unsupported
 from bootimg.vm.probe import Accelerator
 
 _TOOLS, _SOURCE = "tools", "source"

@@ -12,7 +12,7 @@ from bootimg.appliance import Appliance
 from bootimg.disk.grub import early_config, esp_stub, grub_cfg, mkimage_argv
 from bootimg.disk.ostree_deploy import SYSROOT
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.layer.tree import Tree
+from bootimg.layer.tree.merged import Tree
 
 _BIOS_MODULES = "usr/lib/grub/i386-pc"
 _BOOT = f"{SYSROOT}/boot"

@@ -11,7 +11,7 @@ import json
 from bootimg.appliance import Appliance
 from bootimg.disk.ostree_deploy import SYSROOT
 from bootimg.errors import BootimgError
-from bootimg.layer.tree import Tree
+from bootimg.layer.tree.merged import Tree
 
 PROGRAM = "usr/bin/bootupctl"
 STATE = f"{SYSROOT}/boot/bootupd-state.json"

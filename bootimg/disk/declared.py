@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bootimg.layer.diskyaml import DeclaredDisk, DeclaredPartition, unsupported
+from bootimg.layer.declared.diskyaml import DeclaredDisk, DeclaredPartition, unsupported
 from bootimg.manifest.recipe import Disk, Ext4, Fat, Filesystem, Partition, Recipe, Xfs
 
 _TYPES = {Fat: "vfat", Ext4: "ext4", Xfs: "xfs"}

@@ -13,7 +13,7 @@ from enum import StrEnum
 from bootimg.appliance import Appliance
 from bootimg.disk.ostree_deploy import SYSROOT, Deployment, deployment_of
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.layer.tree import Tree
+from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import Deploy
 
 PROGRAMS = ("usr/libexec/libostree/ext/ostree-container", "usr/bin/skopeo")

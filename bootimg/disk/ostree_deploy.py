@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bootimg.appliance import Appliance
 from bootimg.errors import BootimgError
-from bootimg.layer.importer import ImportedCommit
+from bootimg.layer.importing.importer import ImportedCommit
 from bootimg.manifest.recipe import Attribute, Deploy
 
 SYSROOT = "/sysroot"

@@ -20,9 +20,9 @@ same in all three and is counted once.  That follows from how objects are named 
 from __future__ import annotations
 
 from bootimg.arch import Arch
-from bootimg.layer.entry import Entry, Kind
-from bootimg.layer.repository import SELINUX
-from bootimg.layer.tree import Tree
+from bootimg.layer.importing.repository import SELINUX
+from bootimg.layer.tar.entry import Entry, Kind
+from bootimg.layer.tree.merged import Tree
 from bootimg.sizes import MIB, align_up
 
 _BLOCK, _INODE = 4096, 512

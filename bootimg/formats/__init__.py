@@ -9,14 +9,14 @@ from typing import Protocol
 from bootimg.disk.extents import Source
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
-from bootimg.formats.compression import Compressor, Packing
+from bootimg.formats.compression.writer import Compressor, Packing
 from bootimg.formats.gcptar import write_gcp
-from bootimg.formats.qcow2packed import write_qcow2
+from bootimg.formats.output import Written, data_length
+from bootimg.formats.qcow2.packed import write_qcow2
 from bootimg.formats.raw import write_raw
 from bootimg.formats.vhdx import write_vhdx
 from bootimg.formats.vmdk import write_vmdk
 from bootimg.formats.vpc import write_vpc
-from bootimg.formats.written import Written, data_length
 
 __all__ = ["WRITERS", "Compressor", "Packing", "Written", "data_length", "write"]
 

@@ -10,9 +10,9 @@ from bootimg.disk.extents import Source
 from bootimg.errors import BootimgError
 from bootimg.events import Step
 from bootimg.formats import sparsetar
-from bootimg.formats.compression import Compressor, Packing, open_output
-from bootimg.formats.decompress import PlainReader
-from bootimg.formats.written import Progress, Written, data_length, refuse_options
+from bootimg.formats.compression.decompress import PlainReader
+from bootimg.formats.compression.writer import Compressor, Packing, open_output
+from bootimg.formats.output import Progress, Written, data_length, refuse_options
 
 MEMBER = "disk.raw"
 

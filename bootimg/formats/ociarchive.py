@@ -19,11 +19,11 @@ from bootimg.atomic import enough_space
 from bootimg.disk.extents import Source
 from bootimg.events import Step
 from bootimg.formats import sparsetar
-from bootimg.formats.compression import CompressedFile, Packing, open_output
-from bootimg.formats.gzipwrite import GzipCodec
-from bootimg.formats.ova import copy_file
-from bootimg.formats.qcow2 import PlainImage
-from bootimg.formats.written import Digest, DigestingFile, Progress, Sink, Written, data_length
+from bootimg.formats.compression.gzipwrite import GzipCodec
+from bootimg.formats.compression.writer import CompressedFile, Packing, open_output
+from bootimg.formats.output import Digest, DigestingFile, Progress, Sink, Written, data_length
+from bootimg.formats.ova.archive import copy_file
+from bootimg.formats.qcow2.plain import PlainImage
 
 _FOLDER = "disk/"
 _LAYOUT = {"imageLayoutVersion": "1.0.0"}

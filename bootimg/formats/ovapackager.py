@@ -9,12 +9,12 @@ from pathlib import Path
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
-from bootimg.formats import appliances
-from bootimg.formats.compression import Packing
-from bootimg.formats.ova import wrap_vmdk, write_ova, write_power_volume
-from bootimg.formats.ovf import Disk
+from bootimg.formats.compression.writer import Packing
+from bootimg.formats.output import Written
+from bootimg.formats.ova import appliances
+from bootimg.formats.ova.archive import wrap_vmdk, write_ova, write_power_volume
+from bootimg.formats.ova.ovf import Disk
 from bootimg.formats.packager import BasePackager, Content
-from bootimg.formats.written import Written
 from bootimg.manifest.recipe import PlatformDisk
 from bootimg.ovf import Ovf, PowerVolume
 from bootimg.platform import Platform

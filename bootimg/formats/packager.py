@@ -10,11 +10,11 @@ from typing import Protocol
 from bootimg.arch import Arch
 from bootimg.disk.extents import Source
 from bootimg.events import Step
-from bootimg.formats.compression import Packing
-from bootimg.formats.ovf import Product
-from bootimg.formats.written import Written
+from bootimg.formats.compression.writer import Packing
+from bootimg.formats.output import Written
+from bootimg.formats.ova.ovf import Product
 from bootimg.manifest.recipe import Package, PlatformDisk
-from bootimg.manifest.taken import unsupported
+from bootimg.manifest.strict import unsupported
 from bootimg.platform import Packaging, Platform
 
 LayerValues = Callable[[Mapping[str, str | int | bool]], Mapping[str, str]]

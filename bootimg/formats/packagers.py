@@ -10,7 +10,7 @@ from bootimg.formats import Packing, Written, gcptar, write
 from bootimg.formats.ociarchive import write_ociarchive
 from bootimg.formats.ovapackager import Ova
 from bootimg.formats.packager import BasePackager, Content, Packager
-from bootimg.manifest.taken import unsupported
+from bootimg.manifest.strict import unsupported
 from bootimg.platform import Packaging, Platform
 
 _LEVEL = 9

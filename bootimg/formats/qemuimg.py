@@ -12,8 +12,8 @@ from pathlib import Path
 from bootimg.atomic import enough_space, scratch_folder, sync
 from bootimg.disk.extents import Source
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.formats.qcow2 import write_overlay
-from bootimg.formats.written import Written, data_length
+from bootimg.formats.output import Written, data_length
+from bootimg.formats.qcow2.plain import write_overlay
 from bootimg.vm import imagetool
 from bootimg.vm.diskimage import layered, open_image
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bootimg.disk.extents import Source, is_zero
 from bootimg.events import Step
-from bootimg.formats.compression import Packing, open_output
-from bootimg.formats.written import Progress, Sink, Written, data_length, refuse_options
+from bootimg.formats.compression.writer import Packing, open_output
+from bootimg.formats.output import Progress, Sink, Written, data_length, refuse_options
 from bootimg.sizes import MIB
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from bootimg.disk.extents import Source
-from bootimg.formats.used import runs, used_blocks
-from bootimg.formats.written import Progress, Sink
+from bootimg.formats.allocation import runs, used_blocks
+from bootimg.formats.output import Progress, Sink
 from bootimg.sizes import KIB, MIB
 
 BLOCK = 512

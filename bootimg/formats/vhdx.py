@@ -14,10 +14,10 @@ from pathlib import Path
 from bootimg.disk.extents import Source
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
-from bootimg.formats.compression import Packing, open_output
+from bootimg.formats.allocation import identity, used_blocks
+from bootimg.formats.compression.writer import Packing, open_output
 from bootimg.formats.crc import crc32c
-from bootimg.formats.used import identity, used_blocks
-from bootimg.formats.written import Progress, Written, data_length, refuse_options
+from bootimg.formats.output import Progress, Written, data_length, refuse_options
 from bootimg.sizes import KIB, MIB, TIB, align_up, format_size
 
 LIMIT = 64 * TIB

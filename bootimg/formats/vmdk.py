@@ -13,11 +13,11 @@ from typing import BinaryIO
 
 from bootimg.disk.extents import Source
 from bootimg.events import Step
-from bootimg.formats import deflate
-from bootimg.formats.compression import Packing, open_output
-from bootimg.formats.parallel import InOrder
-from bootimg.formats.used import identity, used_blocks
-from bootimg.formats.written import Progress, Sink, Written, data_length, refuse_options
+from bootimg.formats.allocation import identity, used_blocks
+from bootimg.formats.compression import deflate
+from bootimg.formats.compression.parallel import InOrder
+from bootimg.formats.compression.writer import Packing, open_output
+from bootimg.formats.output import Progress, Sink, Written, data_length, refuse_options
 from bootimg.sizes import align_up
 
 GRAIN = 1 << 16

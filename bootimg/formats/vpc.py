@@ -12,10 +12,10 @@ from pathlib import Path
 from bootimg.disk.extents import Source
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
-from bootimg.formats.compression import Packing, open_output
+from bootimg.formats.allocation import content_identity
+from bootimg.formats.compression.writer import Packing, open_output
+from bootimg.formats.output import Progress, Written, data_length, refuse_options
 from bootimg.formats.raw import copy_content
-from bootimg.formats.used import content_identity
-from bootimg.formats.written import Progress, Written, data_length, refuse_options
 from bootimg.sizes import GIB, MIB, format_size
 
 LIMIT = 2040 * GIB

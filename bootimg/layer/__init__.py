@@ -1,0 +1,1 @@
+"""The CoreOS layer: the OCI image that boot images are made from."""

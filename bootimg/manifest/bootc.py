@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.recipe import Bootc, ContainerSource, Ignition, Link, Mount
 from bootimg.manifest.stages import Mounted, check_mounts, take_whole_disk
+from bootimg.manifest.strict import TakenStage, unsupported
 from bootimg.manifest.sysroot import has_archive, take_image
-from bootimg.manifest.taken import TakenStage, unsupported
 
 INSTALL = "bootc.install-to-filesystem"
 

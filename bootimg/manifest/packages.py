@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from bootimg.manifest.model import Pipeline
 from bootimg.manifest.recipe import Package
 from bootimg.manifest.stages import IMAGE_FILE, take_tree
-from bootimg.manifest.taken import Taken, TakenStage, check_build, taking, unsupported
+from bootimg.manifest.strict import Taken, TakenStage, check_build, taking, unsupported
 from bootimg.platform import Packaging
 
 _TAR = "disk.tar"

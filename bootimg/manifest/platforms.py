@@ -16,7 +16,7 @@ from bootimg.manifest.stages import (
     take_tree,
     take_whole_disk,
 )
-from bootimg.manifest.taken import TakenStage, check_build, check_order, taking, unsupported
+from bootimg.manifest.strict import TakenStage, check_build, check_order, taking, unsupported
 
 _ORDER = ("copy", "truncate", "coreos.platform", "zipl.inst")
 

@@ -38,6 +38,7 @@ from bootimg.manifest.stages import (
     take_tree,
     take_whole_disk,
 )
+from bootimg.manifest.strict import Taken, TakenStage, check_build, check_order, taking, unsupported
 from bootimg.manifest.sysroot import (
     ARCHIVE_PIPELINE,
     read_source,
@@ -45,7 +46,6 @@ from bootimg.manifest.sysroot import (
     take_attributes,
     take_directories,
 )
-from bootimg.manifest.taken import Taken, TakenStage, check_build, check_order, taking, unsupported
 
 _PIPELINES = (ARCHIVE_PIPELINE, "deployed-tree", "tree")
 _ORDER = (

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bootimg.manifest.recipe import Disk, Ext4, Fat, Filesystem, Labels, Mount, Xfs
-from bootimg.manifest.taken import Taken, TakenStage, unsupported
+from bootimg.manifest.strict import Taken, TakenStage, unsupported
 
 IMAGE_FILE = "disk.img"
 _FILESYSTEM_TYPES = {Xfs: "org.osbuild.xfs", Ext4: "org.osbuild.ext4", Fat: "org.osbuild.fat"}

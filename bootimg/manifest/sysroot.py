@@ -19,7 +19,7 @@ from bootimg.manifest.recipe import (
     Sysroot,
 )
 from bootimg.manifest.stages import DEPLOYMENT, take_default_deployment, take_labels, take_mounts
-from bootimg.manifest.taken import Taken, TakenStage, Value, check_build, check_order, taking, unsupported
+from bootimg.manifest.strict import Taken, TakenStage, Value, check_build, check_order, taking, unsupported
 
 ARCHIVE_PIPELINE = "oci-archive"
 _ARCHIVE = "coreos.ociarchive"

@@ -1,0 +1,1 @@
+"""The program osbuild as a second builder."""

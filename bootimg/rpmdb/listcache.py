@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bootimg.atomic import make_folder, write_whole
 from bootimg.cache import require_trusted
-from bootimg.layer.image import hex_of
+from bootimg.layer.image.fetched import hex_of
 from bootimg.rpmdb.lists import dump_list, parse_list
 from bootimg.rpmdb.package import Package
 

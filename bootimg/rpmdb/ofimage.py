@@ -13,10 +13,10 @@ from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.events import Events
-from bootimg.layer.fetch import RegistryOptions, fetch, inspect
-from bootimg.layer.image import Image
-from bootimg.layer.onelayer import one_layer
-from bootimg.layer.tree import Tree, open_tree
+from bootimg.layer.fetching.fetch import RegistryOptions, fetch, inspect
+from bootimg.layer.fetching.onelayer import one_layer
+from bootimg.layer.image.fetched import Image
+from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.rpmdb.listcache import ListCache
 from bootimg.rpmdb.lists import in_order, parse_list
 from bootimg.rpmdb.package import Package

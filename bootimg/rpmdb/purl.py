@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from bootimg.layer.image import Image
-from bootimg.layer.reference import Transport, parse_reference
+from bootimg.layer.image.fetched import Image
+from bootimg.layer.image.reference import Transport, parse_reference
 from bootimg.rpmdb.package import Kind, Package
 
 # The vendor's name by the ID of os-release(5); of other systems the ID itself.

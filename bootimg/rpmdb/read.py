@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bootimg.errors import BootimgError
-from bootimg.layer.entry import Kind
-from bootimg.layer.tree import Tree
+from bootimg.layer.tar.entry import Kind
+from bootimg.layer.tree.merged import Tree
 from bootimg.rpmdb import sqlitedb
 from bootimg.rpmdb.dpkg import read_status
 from bootimg.rpmdb.package import Package

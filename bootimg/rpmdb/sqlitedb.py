@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bootimg.errors import BootimgError
-from bootimg.layer.entry import Kind
-from bootimg.layer.tree import Tree
+from bootimg.layer.tar.entry import Kind
+from bootimg.layer.tree.merged import Tree
 from bootimg.rpmdb.header import package_of
 from bootimg.rpmdb.package import Package
 

@@ -1,0 +1,1 @@
+"""Virtual machines: QEMU, its accelerators, images, firmware and consoles."""

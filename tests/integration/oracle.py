@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bootimg.layer.libostree import interpreter
+from bootimg.layer.ostree.libostree import interpreter
 from tests.layer import tools
 from tests.unit import oci
 

@@ -27,10 +27,10 @@ from bootimg.disk.gpt import Gpt
 from bootimg.disk.xfsread import XfsImage
 from bootimg.errors import BootimgError
 from bootimg.events import Events
-from bootimg.layer.archive import write_layout_image
-from bootimg.layer.fetch import fetch
-from bootimg.layer.importer import ImportedCommit
-from bootimg.layer.tree import open_tree
+from bootimg.layer.fetching.archive import write_layout_image
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.importing.importer import ImportedCommit
+from bootimg.layer.tree.merged import open_tree
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.render import BootcOptions

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import pytest
 
 from bootimg.__main__ import main
-from bootimg.streams.releasebrowser import diff_url, release_url
+from bootimg.streams.metadata.releasebrowser import diff_url, release_url
 from tests.unit import sites
 from tests.unit.sites import NEW, NEWEST, OLD
 from tests.unit.test_browse import Page

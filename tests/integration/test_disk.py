@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from bootimg.layer.refs import image_ref
+from bootimg.layer.ostree.refs import image_ref
 
 from .conftest import Built, Workspace
 

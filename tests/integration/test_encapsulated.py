@@ -15,14 +15,14 @@ import pytest
 from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.events import Events
-from bootimg.layer.archive import write_layout_image
-from bootimg.layer.entry import Entry, Kind
-from bootimg.layer.facts import read_facts
-from bootimg.layer.fetch import fetch
-from bootimg.layer.importer import ImportedCommit, import_layer
-from bootimg.layer.repoimage import write_repo_image
-from bootimg.layer.tooltree import write_tool_tree
-from bootimg.layer.tree import Tree, open_tree
+from bootimg.layer.declared.facts import read_facts
+from bootimg.layer.fetching.archive import write_layout_image
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.importing.importer import ImportedCommit, import_layer
+from bootimg.layer.ostree.repoimage import write_repo_image
+from bootimg.layer.tar.entry import Entry, Kind
+from bootimg.layer.tree.merged import Tree, open_tree
+from bootimg.layer.tree.tooltree import write_tool_tree
 from tests.integration import oracle
 from tests.layer import stand_in, tools
 from tests.unit import oci

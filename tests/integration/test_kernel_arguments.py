@@ -25,8 +25,8 @@ from bootimg.disk.grub import early_config
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.kernelarg import fault, split
-from bootimg.layer.fetch import fetch
-from bootimg.layer.tree import open_tree
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.tree.merged import open_tree
 from bootimg.vm.kernel import find_kernel
 
 from ..unit.grubline import command_line, expand, parameters

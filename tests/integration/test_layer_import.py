@@ -23,17 +23,17 @@ from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.events import Events
-from bootimg.layer import repository
-from bootimg.layer.archive import write_ociarchive
-from bootimg.layer.entry import Entry, Kind
-from bootimg.layer.fetch import RegistryOptions, fetch
-from bootimg.layer.image import Image
-from bootimg.layer.importer import ImportedCommit, import_layer, write_repo_image
-from bootimg.layer.libostree import interpreter
-from bootimg.layer.objects import content_checksum, directory_metadata, file_header
-from bootimg.layer.ostreelayout import to_ostree
-from bootimg.layer.tooltree import write_tool_tree
-from bootimg.layer.tree import Tree, open_tree
+from bootimg.layer.fetching.archive import write_ociarchive
+from bootimg.layer.fetching.fetch import RegistryOptions, fetch
+from bootimg.layer.image.fetched import Image
+from bootimg.layer.importing import repository
+from bootimg.layer.importing.importer import ImportedCommit, import_layer, write_repo_image
+from bootimg.layer.ostree.containertree import to_ostree
+from bootimg.layer.ostree.libostree import interpreter
+from bootimg.layer.ostree.objects import content_checksum, directory_metadata, file_header
+from bootimg.layer.tar.entry import Entry, Kind
+from bootimg.layer.tree.merged import Tree, open_tree
+from bootimg.layer.tree.tooltree import write_tool_tree
 from tests.layer import stand_in
 from tests.registry import serving_registry
 from tests.unit import oci

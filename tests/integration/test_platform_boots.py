@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bootimg.cli.kargs import overlay_with_kargs
+from bootimg.disk.kargsoverlay import overlay_with_kargs
 from bootimg.vm.firmware import Firmware
 
 from . import metadata

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bootimg.build.journal import NAME, Journal
+from bootimg.orchestrator.journal import NAME, Journal
 
 from .conftest import Built, Workspace
 from .test_resume import (

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from bootimg.build.bases import seal_digest
+from bootimg.orchestrator.basedisk import seal_digest
 
 from .conftest import Built, Workspace
 from .test_disk import loop
@@ -31,7 +31,7 @@ Record = tuple[str, str]
 KILLED = """
 import os, signal, sys
 from bootimg.__main__ import main
-from bootimg.build.journal import Journal
+from bootimg.orchestrator.journal import Journal
 wanted = sys.argv[1:3]
 del sys.argv[1:3]
 write = Journal.record

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from bootimg.sizes import MIB
-from bootimg.streams import releaseindex as release_index
-from bootimg.streams.buildmeta import built
-from bootimg.streams.bump import stream_of, with_marketplace
-from bootimg.streams.choice import read_builds
-from bootimg.streams.cloudimages import CloudImage
-from bootimg.streams.findings import Against
-from bootimg.streams.lint import lint
-from bootimg.streams.media import Published, release_of
-from bootimg.streams.stream import Extensions, Metadata, Stream, StreamArch, parse_stream
+from bootimg.streams.lint.check import lint
+from bootimg.streams.lint.findings import Against
+from bootimg.streams.metadata import releaseindex as release_index
+from bootimg.streams.metadata.buildchoice import read_builds
+from bootimg.streams.metadata.buildmeta import built
+from bootimg.streams.metadata.bump import stream_of, with_marketplace
+from bootimg.streams.metadata.cloudimages import CloudImage
+from bootimg.streams.metadata.releases import Published, release_of
+from bootimg.streams.metadata.stream import Extensions, Metadata, Stream, StreamArch, parse_stream
 from tests.layer import tools
 from tests.layer.tools import streamreader
 from tests.unit import streams

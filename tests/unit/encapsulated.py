@@ -7,7 +7,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bootimg.layer.objects import (
+from bootimg.layer.ostree.objects import (
     content_checksum,
     directory_metadata,
     directory_tree,

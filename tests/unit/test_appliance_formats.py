@@ -17,10 +17,11 @@ from bootimg.disk.bootpatch import Patch
 from bootimg.disk.composite import Composite
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError
-from bootimg.formats import Compressor, Packing, appliances, ovf, qemuimg
+from bootimg.formats import Compressor, Packing, qemuimg
 from bootimg.formats.ociarchive import write_ociarchive
-from bootimg.formats.ova import write_ova, write_power_volume
-from bootimg.formats.ovf import Disk, Product, o
+from bootimg.formats.ova import appliances, ovf
+from bootimg.formats.ova.archive import write_ova, write_power_volume
+from bootimg.formats.ova.ovf import Disk, Product, o
 from bootimg.platform import Ovf, PowerVolume, platforms
 from bootimg.sizes import GIB, MIB
 from tests.unit.disks import DISKS, libyal, make_disk, needs_qemu_img, run

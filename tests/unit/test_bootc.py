@@ -12,27 +12,27 @@ import pytest
 
 from bootimg.appliance import Appliance
 from bootimg.arch import Arch
-from bootimg.build.install import bootc_imgref
-from bootimg.build.opening import Opened
-from bootimg.build.plan import make_plan, plan_of
-from bootimg.build.prepare import Layer, read_layer, render_manifest
-from bootimg.build.recipe import make_recipes
-from bootimg.build.request import Request
-from bootimg.build.survey import Survey
-from bootimg.build.variables import disk_sizes_mib
 from bootimg.cache import Cache
 from bootimg.checks.system import system_of_image
 from bootimg.disk import bootc
 from bootimg.disk.size import metal_size_mib
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
-from bootimg.layer.bootcneeds import require_bootc
-from bootimg.layer.facts import read_facts
-from bootimg.layer.fetch import fetch
-from bootimg.layer.tree import open_tree
+from bootimg.layer.declared.bootcneeds import require_bootc
+from bootimg.layer.declared.facts import read_facts
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.tree.merged import open_tree
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.recipe import Bootc, Recipe
+from bootimg.orchestrator.opening import Opened
+from bootimg.orchestrator.plan import make_plan, plan_of
+from bootimg.orchestrator.recipes.installation import bootc_imgref
+from bootimg.orchestrator.recipes.prepare import Layer, read_layer, render_manifest
+from bootimg.orchestrator.recipes.recipes import make_recipes
+from bootimg.orchestrator.recipes.variables import disk_sizes_mib
+from bootimg.orchestrator.request import Request
+from bootimg.orchestrator.survey import Survey
 from bootimg.platform import platform
 from bootimg.sizes import MIB
 

@@ -9,22 +9,22 @@ from typing import Any
 import pytest
 
 from bootimg.arch import Arch
-from bootimg.build.again import compressors_of, only_failed, request_again, require_same_image
-from bootimg.build.compression import Compressors
-from bootimg.build.journal import NAME, RUN, Journal
-from bootimg.build.packaging import assumption, layer_values
-from bootimg.build.refusals import refuse_unmade
-from bootimg.build.request import Request
-from bootimg.build.selection import Selection
-from bootimg.build.variables import disk_sizes_mib
 from bootimg.builds.find import Build, find_builds, require_digest
 from bootimg.builds.meta import MetaFile
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.formats import Compressor
 from bootimg.formats.packagers import PACKAGERS, packager_of
-from bootimg.layer.imagejson import ImageJson
+from bootimg.layer.declared.imagejson import ImageJson
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
+from bootimg.orchestrator.artifacts.compressors import Compressors
+from bootimg.orchestrator.artifacts.packaging import assumption, layer_values
+from bootimg.orchestrator.journal import NAME, RUN, Journal
+from bootimg.orchestrator.rebuild import compressors_of, only_failed, request_again, require_same_image
+from bootimg.orchestrator.recipes.variables import disk_sizes_mib
+from bootimg.orchestrator.refusals import refuse_unmade
+from bootimg.orchestrator.request import Request
+from bootimg.orchestrator.selection import Selection
 from bootimg.platform import Ovf, Packaging, PowerVolume, platform, platforms
 from bootimg.targets import image_of
 from tests.unit.manifests import of_every_platform

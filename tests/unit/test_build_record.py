@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootimg.builds.record import LIMIT, RECORD, Record, change_record, parse_record, read_record
-from bootimg.builds.sbom import Sbom, read_sbom, record_sbom
+from bootimg.builds.sbomrecord import Sbom, read_sbom, record_sbom
 from bootimg.errors import BootimgError
 
 FULL = Record(

@@ -13,27 +13,27 @@ from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 from bootimg.arch import Arch
-from bootimg.build.again import request_again
-from bootimg.build.build import run_build
-from bootimg.build.journal import NAME, Journal
-from bootimg.build.prepare import open_layer
-from bootimg.build.request import Artifact, Builder, Outcome, Request
-from bootimg.build.targets.sbom import LayerSbom
-from bootimg.build.until import Progress
-from bootimg.build.work import Work
-from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.find import find_build
+from bootimg.builds.folder import BuildDir, open_build
 from bootimg.builds.record import RECORD
-from bootimg.builds.sbom import read_sbom
+from bootimg.builds.sbomrecord import read_sbom
 from bootimg.cache import Cache
 from bootimg.checks.purity import Purity
 from bootimg.checks.system import system_of_image
-from bootimg.cli.build import artifact_table
+from bootimg.cli.commands.build import artifact_table
 from bootimg.disk.layer_deploy import PROGRAMS
 from bootimg.errors import BootimgError
 from bootimg.events import Event, Events, Message
 from bootimg.jobs import Stop
-from bootimg.layer.tree import Tree
+from bootimg.layer.tree.merged import Tree
+from bootimg.orchestrator.journal import NAME, Journal
+from bootimg.orchestrator.mainjob import run_build
+from bootimg.orchestrator.progress import Progress
+from bootimg.orchestrator.rebuild import request_again
+from bootimg.orchestrator.recipes.prepare import open_layer
+from bootimg.orchestrator.request import Artifact, Builder, Outcome, Request
+from bootimg.orchestrator.targets.layersbom import LayerSbom
+from bootimg.orchestrator.work import Work
 from bootimg.platform import platform
 from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.read import read_packages

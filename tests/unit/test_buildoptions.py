@@ -9,16 +9,16 @@ import pytest
 from click.testing import CliRunner
 
 from bootimg.arch import Arch
-from bootimg.build.request import Builder, Request
-from bootimg.build.selection import NOTHING
 from bootimg.cache import Cache
 from bootimg.checks.purity import Purity
 from bootimg.cli.main import bootimg
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.events import Events
 from bootimg.formats import Compressor
-from bootimg.layer.fetch import fetch
-from bootimg.layer.tree import open_tree
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.tree.merged import open_tree
+from bootimg.orchestrator.request import Builder, Request
+from bootimg.orchestrator.selection import NOTHING
 
 from . import oci
 
@@ -45,8 +45,8 @@ def request_of(verb: str, words: list[str], monkeypatch: pytest.MonkeyPatch) -> 
     def stop(request: Request, *_: Any) -> None:  # noqa: ANN401
         raise Made(request)
 
-    monkeypatch.setattr("bootimg.build.build.run_build", stop)
-    monkeypatch.setattr("bootimg.build.plan.make_plan", stop)
+    monkeypatch.setattr("bootimg.orchestrator.mainjob.run_build", stop)
+    monkeypatch.setattr("bootimg.orchestrator.plan.make_plan", stop)
     done = CliRunner().invoke(bootimg, [verb, *words])
     assert isinstance(done.exception, Made), done.output
     request: Request = done.exception.args[0]

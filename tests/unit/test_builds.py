@@ -16,18 +16,18 @@ import jsonschema
 import pytest
 
 from bootimg.arch import Arch
-from bootimg.build.inspection import inspect_build
 from bootimg.builds import locks
-from bootimg.builds.build import open_build
 from bootimg.builds.find import find_build
+from bootimg.builds.folder import open_build
 from bootimg.builds.index import insert_build, read_index
 from bootimg.builds.layout import artifact_name, oci_manifest_name, ociarchive_name, sbom_name
 from bootimg.builds.locks import file_lock
 from bootimg.builds.merge import STAMP
 from bootimg.builds.meta import LayerIdentity, MetaFile, image_entry, layer_meta, write_json
-from bootimg.builds.sbom import Sbom, record_sbom
+from bootimg.builds.sbomrecord import Sbom, record_sbom
 from bootimg.errors import BootimgError
 from bootimg.formats import Written
+from bootimg.orchestrator.inspection import inspect_build
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 BUILD = "9.6.20261101-0"

@@ -23,17 +23,17 @@ from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 
 from bootimg.arch import Arch
-from bootimg.builds import bucket as buckets
-from bootimg.builds.asked import expect, expected
-from bootimg.builds.bucket import Bucket
-from bootimg.builds.build import open_build
-from bootimg.builds.fetch import Wanted, fetch_build
+from bootimg.builds.bucket import tree as buckets
+from bootimg.builds.bucket.fetch import Wanted, fetch_build
+from bootimg.builds.bucket.push import Selection, push_builds
+from bootimg.builds.bucket.s3client import Place, parse_place
+from bootimg.builds.bucket.tree import Bucket
+from bootimg.builds.expected import expect, expected
 from bootimg.builds.find import Build, find_build
+from bootimg.builds.folder import open_build
 from bootimg.builds.index import read_index
 from bootimg.builds.meta import MetaFile
-from bootimg.builds.push import Selection, push_builds
-from bootimg.builds.s3client import Place, parse_place
-from bootimg.builds.sbom import read_sbom
+from bootimg.builds.sbomrecord import read_sbom
 from bootimg.builds.state import FileState, build_states
 from bootimg.checks.artifactrules import artifact_findings
 from bootimg.checks.rules import Rule
@@ -580,7 +580,7 @@ def test_a_server_without_conditions_is_written_and_read_back(
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from bootimg.builds.bucket import Bucket
+from bootimg.builds.bucket.tree import Bucket
 left = int(sys.argv[1])
 def counted(function):
     def call(*words, **more):

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from bootimg.arch import Arch
-from bootimg.builds.asked import expect
-from bootimg.builds.build import open_build
+from bootimg.builds.expected import expect
+from bootimg.builds.folder import open_build
 from bootimg.builds.layout import artifact_name
 from bootimg.builds.meta import image_entry, layer_meta
 from bootimg.builds.record import RECORD

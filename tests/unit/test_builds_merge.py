@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootimg.arch import Arch
+from bootimg.builds.bucket.jsonstore import Stored, update
 from bootimg.builds.index import insert_build, listed, read_index
-from bootimg.builds.jsonstore import Stored, update
 from bootimg.builds.merge import STAMP, merged, with_images
 from bootimg.builds.meta import MetaFile
 from bootimg.errors import BootimgError

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from bootimg.builds.find import find_build
-from bootimg.builds.signatures import SignatureFinding, SignatureState, check_signatures
+from bootimg.builds.signing.signatures import SignatureFinding, SignatureState, check_signatures
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 

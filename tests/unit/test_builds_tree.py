@@ -22,18 +22,18 @@ from hypothesis import strategies as st
 
 from bootimg.arch import Arch
 from bootimg.builds import prune as pruning
-from bootimg.builds.asked import expect, expected
-from bootimg.builds.bucket import Bucket, Head
-from bootimg.builds.build import open_build
-from bootimg.builds.fetch import Wanted, fetch_build
+from bootimg.builds.bucket.fetch import Wanted, fetch_build
+from bootimg.builds.bucket.jsonstore import Stored
+from bootimg.builds.bucket.tree import Bucket, Head
+from bootimg.builds.expected import expect, expected
 from bootimg.builds.find import find_build
+from bootimg.builds.folder import open_build
 from bootimg.builds.index import read_index
-from bootimg.builds.jsonstore import Stored
 from bootimg.builds.merge import merged
 from bootimg.builds.meta import MetaFile, image_entry
 from bootimg.builds.names import safe_images
 from bootimg.builds.record import Record, change_record, read_record
-from bootimg.builds.signatures import SignatureState, check_signatures, sign_build, signature_of
+from bootimg.builds.signing.signatures import SignatureState, check_signatures, sign_build, signature_of
 from bootimg.builds.state import FileState, build_states
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode

@@ -20,18 +20,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bootimg.arch import Arch
-from bootimg.builds.build import open_build
 from bootimg.builds.find import Build, find_build
+from bootimg.builds.folder import open_build
 from bootimg.builds.layout import artifact_name, oci_manifest_name, ociarchive_name
 from bootimg.builds.meta import image_entry, layer_meta
-from bootimg.checks.build import build_findings
+from bootimg.checks.buildfindings import build_findings
 from bootimg.checks.purity import Purity
 from bootimg.errors import ExitCode
 from bootimg.events import Event, Events, StepFinished, StepProgress, StepStarted
 from bootimg.formats import Packing
-from bootimg.formats.compression import Compressor, open_output
-from bootimg.formats.decompress import PlainReader
-from bootimg.layer.fetch import inspect
+from bootimg.formats.compression.decompress import PlainReader
+from bootimg.formats.compression.writer import Compressor, open_output
+from bootimg.layer.fetching.fetch import inspect
 from tests.unit import oci
 from tests.unit.test_builds import add_sbom, identity
 

@@ -14,13 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootimg.arch import Arch
-from bootimg.build.again import Judged, asked, judged, request_again
-from bootimg.build.build import run_build
-from bootimg.build.journal import NAME, RUN, Journal
-from bootimg.build.plan import make_plan
-from bootimg.build.prepare import Layer, open_layer
-from bootimg.build.pure import require_pure
-from bootimg.build.request import Builder
 from bootimg.builds.find import Build, find_build
 from bootimg.cache import Cache
 from bootimg.checks.findings import errors, finding
@@ -32,8 +25,15 @@ from bootimg.checks.system import System, system_of_image
 from bootimg.disk.layer_deploy import PROGRAMS
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message
-from bootimg.layer.fetch import fetch
-from bootimg.layer.tree import open_tree
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.tree.merged import open_tree
+from bootimg.orchestrator.journal import NAME, RUN, Journal
+from bootimg.orchestrator.mainjob import run_build
+from bootimg.orchestrator.plan import make_plan
+from bootimg.orchestrator.purity_gate import require_pure
+from bootimg.orchestrator.rebuild import Judged, asked, judged, request_again
+from bootimg.orchestrator.recipes.prepare import Layer, open_layer
+from bootimg.orchestrator.request import Builder
 from tests.layer.rpmdb import Evr, make_rpmdb
 from tests.unit import oci
 from tests.unit.rpms import needs_rpm

@@ -18,8 +18,8 @@ from bootimg.checks.purity import Purity
 from bootimg.checks.system import System, TreeContent, os_release
 from bootimg.checks.versionrules import version_findings
 from bootimg.events import Events
-from bootimg.layer.fetch import fetch
-from bootimg.layer.tree import open_tree
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.tree.merged import open_tree
 from tests.unit import oci
 from tests.unit.test_layer_declares import tree_of
 

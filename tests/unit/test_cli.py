@@ -12,9 +12,8 @@ from click.testing import CliRunner
 
 from bootimg.__main__ import diagnostic, main
 from bootimg.arch import Arch
-from bootimg.cli.app import App
 from bootimg.cli.main import VERBS, bootimg
-from bootimg.cli.options import (
+from bootimg.cli.options.common import (
     accel_option,
     arch_option,
     chosen_platforms,
@@ -23,6 +22,7 @@ from bootimg.cli.options import (
     platform_option,
     size_type,
 )
+from bootimg.cli.output.session import App
 from bootimg.errors import BootimgError, ExitCode
 
 HEAVY = {
@@ -195,7 +195,7 @@ def test_reader_that_leaves_ends_the_program_quietly() -> None:
 
 
 def test_bug_is_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootimg.cli.cache.kept", lambda cache: 1 // 0)
+    monkeypatch.setattr("bootimg.cli.commands.cache.kept", lambda cache: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         main(["cache", "list"])
 

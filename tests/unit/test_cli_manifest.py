@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from bootimg.arch import Arch
-from bootimg.build import manifest
-from bootimg.build.manifest import manifest_of
-from bootimg.build.prepare import open_layer
 from bootimg.cache import Cache
 from bootimg.events import Events
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
+from bootimg.orchestrator.recipes import document as manifest
+from bootimg.orchestrator.recipes.document import manifest_of
+from bootimg.orchestrator.recipes.prepare import open_layer
 from bootimg.platform import platforms
 from tests.unit import oci
 from tests.unit.manifests import pipeline, stages

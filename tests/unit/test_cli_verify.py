@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from bootimg.checks.rules import Rule
-from bootimg.cli.docs import rule_table
 from bootimg.errors import ExitCode
 from bootimg.formats import Compressor
+from script.docs import rule_table
 from tests.unit import oci
 from tests.unit.disks import write
 from tests.unit.program import program

@@ -11,16 +11,12 @@ from typing import Any
 import pytest
 
 from bootimg.arch import Arch
-from bootimg.build.artifacts import publish_image
-from bootimg.build.compress import compress_images, each_build, uncompress_images
-from bootimg.build.packaging import Packer
-from bootimg.build.prepare import Layer, open_layer
-from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.find import find_build
+from bootimg.builds.folder import BuildDir, open_build
 from bootimg.builds.layout import ociarchive_name
 from bootimg.builds.meta import layer_meta
 from bootimg.cache import Cache
-from bootimg.checks.build import build_findings
+from bootimg.checks.buildfindings import build_findings
 from bootimg.disk.bootpatch import Patch
 from bootimg.disk.composite import Composite
 from bootimg.events import Events
@@ -28,6 +24,10 @@ from bootimg.formats import Compressor, Packing
 from bootimg.formats.packagers import packager_of
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
+from bootimg.orchestrator.artifacts.packaging import Packer
+from bootimg.orchestrator.artifacts.platformimage import publish_image
+from bootimg.orchestrator.compress import compress_images, each_build, uncompress_images
+from bootimg.orchestrator.recipes.prepare import Layer, open_layer
 from bootimg.platform import Platform, platforms
 from bootimg.sizes import GIB, MIB
 from tests.unit import oci

@@ -19,10 +19,11 @@ from isal import isal_zlib
 
 from bootimg.disk.extents import Extent
 from bootimg.errors import BootimgError
-from bootimg.formats import WRITERS, Compressor, Packing, gzipwrite, xzwrite
-from bootimg.formats.compression import open_output
+from bootimg.formats import WRITERS, Compressor, Packing
+from bootimg.formats.compression import gzipwrite, xzwrite
+from bootimg.formats.compression.decompress import PlainReader, is_compressed
+from bootimg.formats.compression.writer import open_output
 from bootimg.formats.crc import crc32_zeros
-from bootimg.formats.decompress import PlainReader, is_compressed
 from bootimg.sizes import GIB, KIB, MIB
 from tests.unit.disks import DISKS, make_disk, run, write
 

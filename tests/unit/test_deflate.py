@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootimg.formats import deflate
+from bootimg.formats.compression import deflate
 from bootimg.sizes import KIB
 
 Piece = tuple[bool, int, int]

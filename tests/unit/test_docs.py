@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bootimg.cli.docs import platform_table
 from bootimg.cli.main import VERBS
 from bootimg.platform import platforms
+from script.docs import platform_table
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 STALE = """
 import sys
 from pathlib import Path
-from bootimg.cli.docs import generated
+from script.docs import generated
 for path, text in generated(Path(sys.argv[1])).items():
     if not path.exists() or path.read_text() != text:
         print(path)
@@ -27,7 +27,7 @@ for path, text in generated(Path(sys.argv[1])).items():
 def test_generated_parts_are_current() -> None:
     # In a process of its own: click's help depends on which commands were asked for help before.
     done = subprocess.run([sys.executable, "-c", STALE, ROOT], capture_output=True, text=True, check=True)
-    assert done.stdout == "", "run `python -m bootimg.cli.docs`"
+    assert done.stdout == "", "run `python -m script.docs`"
 
 
 def test_platform_table_has_a_row_for_each_platform() -> None:

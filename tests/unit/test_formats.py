@@ -19,9 +19,9 @@ from bootimg.disk.composite import Composite
 from bootimg.disk.extents import Extent, FileSource, Source
 from bootimg.errors import BootimgError
 from bootimg.events import Event, Events, StepProgress
-from bootimg.formats.qcow2 import CLUSTER, plan, write_overlay
-from bootimg.formats.qcow2packed import write_qcow2
-from bootimg.formats.qcow2read import Qcow2Source, open_disk
+from bootimg.formats.qcow2.packed import write_qcow2
+from bootimg.formats.qcow2.plain import CLUSTER, plan, write_overlay
+from bootimg.formats.qcow2.reading import Qcow2Source, open_disk
 from bootimg.sizes import GIB, MIB
 
 needs_qemu_img = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is not installed")

@@ -22,7 +22,7 @@ from bootimg.disk.extents import Extent, FileSource
 from bootimg.errors import BootimgError
 from bootimg.formats import Packing
 from bootimg.formats.crc import crc32c
-from bootimg.formats.qcow2 import CLUSTER
+from bootimg.formats.qcow2.plain import CLUSTER
 from bootimg.formats.vhdx import write_vhdx
 from bootimg.formats.vmdk import write_vmdk
 from bootimg.formats.vpc import LIMIT, geometry, write_vpc

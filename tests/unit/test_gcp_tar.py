@@ -9,9 +9,9 @@ import pytest
 
 from bootimg.disk.extents import FileSource
 from bootimg.formats import sparsetar
-from bootimg.formats.compression import Packing, open_output
+from bootimg.formats.compression.writer import Packing, open_output
 from bootimg.formats.gcptar import disk_size
-from bootimg.formats.written import Progress
+from bootimg.formats.output import Progress
 from bootimg.sizes import GIB, KIB, MIB
 from tests.unit.disks import DISKS, make_disk, run, write
 

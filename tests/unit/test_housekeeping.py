@@ -9,7 +9,7 @@ import pytest
 
 from bootimg.__main__ import main
 from bootimg.cache import Cache
-from bootimg.cli.app import App
+from bootimg.cli.output.session import App
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.housekeeping import TAG, in_use, kept, old, remove
 

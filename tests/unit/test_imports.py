@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*ROOT.glob("bootimg/**/*.py"), *ROOT.glob("platforms/*.py")])
 ONLY = {
     "guestfs": {"bootimg/appliance/worker.py"},
-    "gi": {"bootimg/layer/ostree_worker.py"},
+    "gi": {"bootimg/layer/ostree/ostree_worker.py"},
 }
 STARTERS = {"subprocess": {"run", "Popen", "call", "check_call", "check_output", "getoutput"},
             "os": {"system", "popen", "fork", "execv", "execvp", "execve", "posix_spawn"}}  # fmt: skip

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bootimg.build.journal import Journal
 from bootimg.errors import BootimgError
+from bootimg.orchestrator.journal import Journal
 
 
 @pytest.fixture

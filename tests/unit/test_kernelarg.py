@@ -25,10 +25,10 @@ from bootimg.kernelarg import (
     require_room,
     split,
 )
-from bootimg.layer.imagejson import parse_image_json
-from bootimg.layer.installconfig import read_install_config
-from bootimg.layer.kargsd import read_kargs_d
-from bootimg.layer.platformsjson import parse_platforms_json
+from bootimg.layer.declared.imagejson import parse_image_json
+from bootimg.layer.declared.installconfig import read_install_config
+from bootimg.layer.declared.kargsd import read_kargs_d
+from bootimg.layer.declared.platformsjson import parse_platforms_json
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.render import BootcOptions

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from bootimg.arch import Arch
 from bootimg.cache import Cache
-from bootimg.layer.copy import copy_archive
-from bootimg.layer.skopeo import RegistryOptions
+from bootimg.layer.fetching.imagecopy import copy_archive
+from bootimg.layer.fetching.skopeo import RegistryOptions
 from tests.unit import oci
 
 

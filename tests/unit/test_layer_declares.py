@@ -15,11 +15,11 @@ from bootimg.cache import Cache
 from bootimg.disk.declared import require_declared
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
-from bootimg.layer.diskyaml import read_disk_yaml
-from bootimg.layer.fetch import fetch
-from bootimg.layer.installconfig import InstallConfig, read_install_config
-from bootimg.layer.kargsd import read_kargs_d
-from bootimg.layer.tree import Tree, open_tree
+from bootimg.layer.declared.diskyaml import read_disk_yaml
+from bootimg.layer.declared.installconfig import InstallConfig, read_install_config
+from bootimg.layer.declared.kargsd import read_kargs_d
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.recipe import Recipe

@@ -7,11 +7,11 @@ import tarfile
 import pytest
 
 from bootimg.errors import BootimgError
-from bootimg.layer.derived import derived_tree, takes_all
-from bootimg.layer.entry import Entry, Kind
-from bootimg.layer.flatten import container_view, flatten
-from bootimg.layer.ostreelayout import OstreeTree
-from bootimg.layer.tarformat import read_entries
+from bootimg.layer.ostree.containertree import OstreeTree
+from bootimg.layer.ostree.derived import derived_tree, takes_all
+from bootimg.layer.ostree.flatten import container_view, flatten
+from bootimg.layer.tar.entry import Entry, Kind
+from bootimg.layer.tar.tarformat import read_entries
 
 from . import oci
 

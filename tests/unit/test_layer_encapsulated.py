@@ -12,11 +12,11 @@ from bootimg.cache import Cache
 from bootimg.disk.layer_deploy import require_programs
 from bootimg.errors import BootimgError
 from bootimg.events import Events
-from bootimg.layer.entry import Kind
-from bootimg.layer.facts import read_facts
-from bootimg.layer.fetch import fetch
-from bootimg.layer.objects import directory_metadata, directory_tree
-from bootimg.layer.tree import Tree, open_tree
+from bootimg.layer.declared.facts import read_facts
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.ostree.objects import directory_metadata, directory_tree
+from bootimg.layer.tar.entry import Kind
+from bootimg.layer.tree.merged import Tree, open_tree
 
 from . import oci
 from .encapsulated import SYSTEM, Commit, File, Folder, content_members, object_path
@@ -99,7 +99,7 @@ def test_objects_are_read_once(tmp_path: Path, commit: Commit, monkeypatch: pyte
     def again(*_: object) -> str:
         pytest.fail("an object was read again")
 
-    monkeypatch.setattr("bootimg.layer.checksums.content_checksum", again)
+    monkeypatch.setattr("bootimg.layer.ostree.checksums.content_checksum", again)
     opened(tmp_path / "b", commit, commit.layers())
 
 
@@ -213,7 +213,7 @@ def test_a_malformed_directory_is_refused(tmp_path: Path, commit: Commit, data: 
 def test_few_directories_that_unfold_to_many_are_refused(
     tmp_path: Path, commit: Commit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bootimg.layer.tars.MAX_ENTRIES", 5000)
+    monkeypatch.setattr("bootimg.layer.tar.opened.MAX_ENTRIES", 5000)
     meta = commit.keep("dirmeta", directory_metadata(0, 0, 0o755, ()))
     tree = commit.keep("dirtree", directory_tree([], []))
     for _ in range(20):

@@ -9,10 +9,10 @@ from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
-from bootimg.layer.facts import LayerFacts, parse_os_release, read_facts
-from bootimg.layer.fetch import fetch
-from bootimg.layer.imagejson import parse_image_json
-from bootimg.layer.tree import open_tree
+from bootimg.layer.declared.facts import LayerFacts, parse_os_release, read_facts
+from bootimg.layer.declared.imagejson import parse_image_json
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.tree.merged import open_tree
 
 from . import oci
 

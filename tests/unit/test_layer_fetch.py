@@ -12,16 +12,16 @@ from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
-from bootimg.layer import tars
-from bootimg.layer.archive import write_ociarchive
-from bootimg.layer.blobs import BlobStore
-from bootimg.layer.fetch import fetch, inspect
-from bootimg.layer.image import Image, build_image
-from bootimg.layer.packedarchive import is_packed_archive
-from bootimg.layer.reference import Transport, not_found, parse_reference
-from bootimg.layer.skopeo import RegistryOptions, check_version
-from bootimg.layer.skopeofailure import explain
-from bootimg.layer.tree import Tree, open_tree
+from bootimg.layer.fetching.archive import write_ociarchive
+from bootimg.layer.fetching.fetch import fetch, inspect
+from bootimg.layer.fetching.packedarchive import is_packed_archive
+from bootimg.layer.fetching.skopeo import RegistryOptions, check_version
+from bootimg.layer.fetching.skopeofailure import explain
+from bootimg.layer.image.blobs import BlobStore
+from bootimg.layer.image.fetched import Image, build_image
+from bootimg.layer.image.reference import Transport, not_found, parse_reference
+from bootimg.layer.tar import opened as tars
+from bootimg.layer.tree.merged import Tree, open_tree
 
 from . import oci
 

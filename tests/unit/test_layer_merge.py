@@ -5,10 +5,10 @@ import tarfile
 import pytest
 
 from bootimg.errors import BootimgError
-from bootimg.layer.entry import Entry, Kind
-from bootimg.layer.merge import Merged, resolve
-from bootimg.layer.ostreelayout import to_ostree
-from bootimg.layer.tarformat import read_entries
+from bootimg.layer.ostree.containertree import to_ostree
+from bootimg.layer.tar.entry import Entry, Kind
+from bootimg.layer.tar.merge import Merged, resolve
+from bootimg.layer.tar.tarformat import read_entries
 
 from . import oci
 

@@ -3,12 +3,12 @@
 import pytest
 
 from bootimg.errors import BootimgError
-from bootimg.layer.entry import Entry, Kind
-from bootimg.layer.merge import Merged
-from bootimg.layer.ostreelayout import label_path, to_ostree
-from bootimg.layer.refs import escape, image_ref, layer_ref
-from bootimg.layer.repository import labelled
-from bootimg.layer.tarformat import read_entries
+from bootimg.layer.importing.repository import labelled
+from bootimg.layer.ostree.containertree import label_path, to_ostree
+from bootimg.layer.ostree.refs import escape, image_ref, layer_ref
+from bootimg.layer.tar.entry import Entry, Kind
+from bootimg.layer.tar.merge import Merged
+from bootimg.layer.tar.tarformat import read_entries
 
 from . import oci
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from bootimg.errors import BootimgError
-from bootimg.layer import tars
-from bootimg.layer.entry import Entry, Kind
-from bootimg.layer.tarformat import MAX_RECORDS, read_entries
-from bootimg.layer.tarwriter import END, member, padding
+from bootimg.layer.tar import opened as tars
+from bootimg.layer.tar.entry import Entry, Kind
+from bootimg.layer.tar.tarformat import MAX_RECORDS, read_entries
+from bootimg.layer.tar.tarwriter import END, member, padding
 
 from . import oci
 

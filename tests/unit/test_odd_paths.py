@@ -10,15 +10,15 @@ import pytest
 from bootimg import process
 from bootimg.arch import Arch
 from bootimg.cache import Cache
-from bootimg.cli.kargs import overlay_with_kargs
 from bootimg.disk.bootpatch import read_boot_files
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
 from bootimg.disk.inspection import inspect_disk
+from bootimg.disk.kargsoverlay import overlay_with_kargs
 from bootimg.events import Events
-from bootimg.layer.copy import copy_archive
-from bootimg.layer.fetch import fetch, inspect
-from bootimg.layer.skopeo import RegistryOptions
+from bootimg.layer.fetching.fetch import fetch, inspect
+from bootimg.layer.fetching.imagecopy import copy_archive
+from bootimg.layer.fetching.skopeo import RegistryOptions
 from bootimg.vm.imagetool import convert
 from tests.registry import serving_registry
 from tests.unit import oci

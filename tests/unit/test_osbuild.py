@@ -21,11 +21,6 @@ from click.testing import CliRunner
 
 from bootimg import process
 from bootimg.arch import Arch
-from bootimg.build import by_osbuild, refusals
-from bootimg.build.build import run_build
-from bootimg.build.journal import NAME, Journal
-from bootimg.build.plan import make_plan
-from bootimg.build.request import Builder, Outcome, Request
 from bootimg.builds.find import digest_of
 from bootimg.cache import Cache
 from bootimg.cli.main import bootimg
@@ -38,6 +33,12 @@ from bootimg.events import Event, Events, Sink, StepFinished, StepProgress, Step
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.render import canonical_json
+from bootimg.orchestrator import osbuildstep as by_osbuild
+from bootimg.orchestrator import refusals
+from bootimg.orchestrator.journal import NAME, Journal
+from bootimg.orchestrator.mainjob import run_build
+from bootimg.orchestrator.plan import make_plan
+from bootimg.orchestrator.request import Builder, Outcome, Request
 from bootimg.osbuild import program
 from bootimg.osbuild.monitor import read_records
 from bootimg.osbuild.run import Job, run

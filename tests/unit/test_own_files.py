@@ -13,12 +13,12 @@ import pytest
 
 from bootimg.arch import Arch
 from bootimg.atomic import Opening, open_own, write_own
-from bootimg.build.journal import Journal
-from bootimg.builds.build import open_build
+from bootimg.builds.folder import open_build
 from bootimg.builds.locks import build_lock, file_lock
 from bootimg.cache import Cache, require_trusted
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.housekeeping import in_use
+from bootimg.orchestrator.journal import Journal
 from bootimg.rpmdb.listcache import ListCache
 
 SOURCE = Path(__file__).parents[2] / "bootimg"

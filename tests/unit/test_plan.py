@@ -10,22 +10,22 @@ import pytest
 from click.testing import CliRunner
 
 from bootimg.arch import Arch
-from bootimg.build import space
-from bootimg.build.bases import base_key, find_base, why_no_base
-from bootimg.build.build import run_build
-from bootimg.build.plan import Plan, PlannedStep, make_plan
-from bootimg.build.request import Request
-from bootimg.build.space import Space, require_room
-from bootimg.build.summary import duration, summary
-from bootimg.build.timings import Timings
-from bootimg.builds.build import open_build
+from bootimg.builds.folder import open_build
 from bootimg.cache import Cache
 from bootimg.cli.main import bootimg
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.errors import BootimgError
 from bootimg.events import Events
-from bootimg.layer.fetch import fetch, inspect
-from bootimg.layer.tree import open_tree
+from bootimg.layer.fetching.fetch import fetch, inspect
+from bootimg.layer.tree.merged import open_tree
+from bootimg.orchestrator import space
+from bootimg.orchestrator.basedisk import base_key, find_base, why_no_base
+from bootimg.orchestrator.mainjob import run_build
+from bootimg.orchestrator.plan import Plan, PlannedStep, make_plan
+from bootimg.orchestrator.request import Request
+from bootimg.orchestrator.space import Space, require_room
+from bootimg.orchestrator.summary import duration, summary
+from bootimg.orchestrator.timings import Timings
 from bootimg.platform import platform
 
 from . import oci
@@ -281,9 +281,9 @@ def test_build_refuses_before_it_fetches(
 
 
 def test_why_there_is_no_base_disk(request_: Request, read: Cache) -> None:
-    from bootimg.build.bases import _key_inputs, _parts
-    from bootimg.build.prepare import open_layer
-    from bootimg.build.recipe import make_recipes
+    from bootimg.orchestrator.basedisk import _key_inputs, _parts
+    from bootimg.orchestrator.recipes.prepare import open_layer
+    from bootimg.orchestrator.recipes.recipes import make_recipes
 
     layer = open_layer(request_, read, Events())
     recipe = make_recipes(request_, layer, Path("layer.ociarchive"), "0" * 64)[512]

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from bootimg.arch import Arch
-from bootimg.build.refusals import refuse_unmade
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.layer.platformsjson import parse_platforms_json
+from bootimg.layer.declared.platformsjson import parse_platforms_json
+from bootimg.orchestrator.refusals import refuse_unmade
 from bootimg.platform import Console, DiskSize, Packaging, platform, platforms
 from bootimg.sizes import GIB, MIB
 from bootimg.targets import LIVE, image_of

@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 import pytest
 
 from bootimg.arch import Arch
-from bootimg.formats import ovf
-from bootimg.formats.ovf import o
+from bootimg.formats.ova import ovf
+from bootimg.formats.ova.ovf import o
 from bootimg.platform import registry
 from tests.unit.disks import libyal, needs_qemu_img, run
 from tests.unit.test_compress import compress, faults, images, make, uncompress

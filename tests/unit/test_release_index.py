@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from bootimg.__main__ import main
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.streams.buildmeta import built
-from bootimg.streams.media import Published, release_of
-from bootimg.streams.releaseindex import (
+from bootimg.streams.metadata.buildmeta import built
+from bootimg.streams.metadata.releaseindex import (
     Index,
     IndexCommit,
     IndexImage,
@@ -25,7 +24,8 @@ from bootimg.streams.releaseindex import (
     parse_index,
     with_release,
 )
-from bootimg.streams.stream import Metadata
+from bootimg.streams.metadata.releases import Published, release_of
+from bootimg.streams.metadata.stream import Metadata
 
 from . import streams
 
@@ -195,7 +195,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_the_command_lists_a_build_in_a_bucket(
     builds: Path, endpoint: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bootimg.builds.bucket import Bucket
+    from bootimg.builds.bucket.tree import Bucket
 
     client = boto3.client("s3", endpoint_url=endpoint)
     client.create_bucket(Bucket="art")

@@ -19,8 +19,8 @@ from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.events import Events
-from bootimg.layer.fetch import fetch
-from bootimg.layer.tree import Tree, open_tree
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.rpmdb import sqlitedb
 from bootimg.rpmdb.dpkg import read_status, split_version
 from bootimg.rpmdb.header import package_of

@@ -14,7 +14,7 @@ from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.events import Events
-from bootimg.layer.skopeo import RegistryOptions
+from bootimg.layer.fetching.skopeo import RegistryOptions
 from bootimg.rpmdb.listcache import ListCache
 from bootimg.rpmdb.ofimage import Source
 from tests.registry import serving_registry

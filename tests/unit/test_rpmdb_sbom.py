@@ -16,10 +16,10 @@ from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 from bootimg.arch import Arch
-from bootimg.layer.image import Image, build_image
+from bootimg.layer.image.fetched import Image, build_image
 from bootimg.rpmdb.package import Kind, Package
 from bootimg.rpmdb.purl import package_url
-from bootimg.rpmdb.sbom import sbom
+from bootimg.rpmdb.spdx import sbom
 from tests.unit import oci
 from tests.unit.test_rpmdb import PLACE, database, header
 from tests.unit.test_rpmdb_images import run

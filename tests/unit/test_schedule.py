@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from bootimg.build.schedule import StoppableSource
 from bootimg.disk.extents import Extent
 from bootimg.errors import BootimgError
 from bootimg.jobs import Job, Stop, StoppedError, failures, memory_budget, run_jobs
+from bootimg.orchestrator.artifacts.stoppable import StoppableSource
 
 
 class Watch:

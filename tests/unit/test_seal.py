@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bootimg.build.bases import seal_digest
+from bootimg.orchestrator.basedisk import seal_digest
 
 KIB = 1 << 10
 SIZE = 1000 * KIB + 7

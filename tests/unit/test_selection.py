@@ -17,17 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootimg.arch import Arch
-from bootimg.build.again import request_again
-from bootimg.build.journal import NAME, RUN, Journal
-from bootimg.build.recording import record_selection
-from bootimg.build.request import Artifact, Request
-from bootimg.build.selection import Asked, Selection, named, select
-from bootimg.build.steps import steps_of
-from bootimg.build.targets.extensions import Extensions
-from bootimg.build.until import Progress
-from bootimg.build.work import Work
-from bootimg.builds.build import BuildDir, open_build
 from bootimg.builds.find import find_build
+from bootimg.builds.folder import BuildDir, open_build
 from bootimg.builds.record import Record, change_record, read_record
 from bootimg.cache import Cache
 from bootimg.checks.purity import Purity
@@ -37,11 +28,20 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message
 from bootimg.formats import Compressor
 from bootimg.jobs import Stop
-from bootimg.layer import libostree
-from bootimg.layer.fetch import fetch, inspect
-from bootimg.layer.tree import open_tree
+from bootimg.layer.fetching.fetch import fetch, inspect
+from bootimg.layer.ostree import libostree
+from bootimg.layer.tree.merged import open_tree
+from bootimg.orchestrator.journal import NAME, RUN, Journal
+from bootimg.orchestrator.progress import Progress
+from bootimg.orchestrator.rebuild import request_again
+from bootimg.orchestrator.recording import record_selection
+from bootimg.orchestrator.request import Artifact, Request
+from bootimg.orchestrator.selection import Asked, Selection, named, select
+from bootimg.orchestrator.steps import steps_of
+from bootimg.orchestrator.targets.extensions import Extensions
+from bootimg.orchestrator.work import Work
 from bootimg.platform import platform, platforms
-from bootimg.streams.config import StreamConfig, read_stream_config, read_streams_file
+from bootimg.streams.pipeline.config import StreamConfig, read_stream_config, read_streams_file
 from bootimg.targets import DECLARED, LIVE
 
 from . import oci
@@ -130,7 +130,7 @@ def shown(document: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def every_arch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plans are made for architectures whose disks cannot be built here."""
-    monkeypatch.setattr("bootimg.build.basestep.refuse_other_arches", lambda arch, builder: None)
+    monkeypatch.setattr("bootimg.orchestrator.basestep.refuse_other_arches", lambda arch, builder: None)
 
 
 @pytest.mark.usefixtures("every_arch")
@@ -269,7 +269,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
         requests.append(request)
         return replace(Progress(request), version="1").outcome()
 
-    monkeypatch.setattr("bootimg.build.build.run_build", run_build)
+    monkeypatch.setattr("bootimg.orchestrator.mainjob.run_build", run_build)
     return requests
 
 

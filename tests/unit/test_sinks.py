@@ -11,10 +11,10 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from bootimg.cli import sinks
-from bootimg.cli.amounts import clock
-from bootimg.cli.bars import bars_on
-from bootimg.cli.sinks import MAX_LINE, NdjsonSink, PlainSink, bounded_line, open_events
+from bootimg.cli.output import sinks
+from bootimg.cli.output.amounts import clock
+from bootimg.cli.output.bars import bars_on
+from bootimg.cli.output.sinks import MAX_LINE, NdjsonSink, PlainSink, bounded_line, open_events
 from bootimg.errors import BootimgError
 from bootimg.events import Event, Events, StepFinished, StepProgress, StepStarted
 
@@ -153,7 +153,7 @@ def test_bars_are_for_terminals_only(
 
 BARS = """
 import sys, time
-from bootimg.cli.sinks import open_events
+from bootimg.cli.output.sinks import open_events
 with open_events(machine=False, fd=None, quiet=False, verbose=0, color=None) as events:
     with events.step("aws", "vmdk [not markup]", total=4 << 20) as step:
         for _ in range(4):

@@ -18,26 +18,26 @@ from hypothesis import strategies as st
 
 from bootimg.appliance.interpreter import guestfs_python
 from bootimg.arch import Arch
-from bootimg.build import build as building
-from bootimg.build.bases import BaseDisk
-from bootimg.build.journal import NAME, Journal
-from bootimg.build.packaging import Packer
-from bootimg.build.plan import Plan, make_plan
-from bootimg.build.request import Builder, Outcome, Request
-from bootimg.build.selection import Selection
-from bootimg.build.steps import all_steps, known_steps, steps_of
-from bootimg.build.targets.registry import MAKERS
-from bootimg.build.work import Work
-from bootimg.builds.build import open_build
+from bootimg.builds.folder import open_build
 from bootimg.cache import Cache
 from bootimg.disk.layer_deploy import PROGRAMS, DeployWay
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.formats import Compressor, Written
-from bootimg.layer import libostree
-from bootimg.layer.fetch import fetch
-from bootimg.layer.importer import ImportedCommit
-from bootimg.layer.tree import open_tree
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.importing.importer import ImportedCommit
+from bootimg.layer.ostree import libostree
+from bootimg.layer.tree.merged import open_tree
+from bootimg.orchestrator import mainjob as building
+from bootimg.orchestrator.artifacts.packaging import Packer
+from bootimg.orchestrator.basedisk import BaseDisk
+from bootimg.orchestrator.journal import NAME, Journal
+from bootimg.orchestrator.plan import Plan, make_plan
+from bootimg.orchestrator.request import Builder, Outcome, Request
+from bootimg.orchestrator.selection import Selection
+from bootimg.orchestrator.steps import all_steps, known_steps, steps_of
+from bootimg.orchestrator.targets.registry import MAKERS
+from bootimg.orchestrator.work import Work
 from bootimg.platform import Platform, platform, platforms
 from bootimg.targets import LIVE, every_target
 from tests.unit import oci
@@ -87,8 +87,8 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, Arch]
 @pytest.fixture(autouse=True)
 def seen_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether this machine has libguestfs and libostree is found out once: it takes a moment."""
-    monkeypatch.setattr("bootimg.build.basestep.guestfs_python", _guestfs)
-    monkeypatch.setattr("bootimg.layer.libostree.interpreter", _ostree)
+    monkeypatch.setattr("bootimg.orchestrator.basestep.guestfs_python", _guestfs)
+    monkeypatch.setattr("bootimg.layer.ostree.libostree.interpreter", _ostree)
 
 
 _guestfs, _ostree = functools.cache(guestfs_python), functools.cache(libostree.interpreter)
@@ -235,9 +235,9 @@ def making_cheaply(folder: Path) -> Iterator[None]:
         return Written(out, len(platform.name), "00" * 32)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bootimg.build.importing.import_layer", import_layer)
-        patch.setattr("bootimg.build.basestep.base_disks", base_disks)
-        patch.setattr("bootimg.build.artifacts.platform_patch", lambda *words: ())
+        patch.setattr("bootimg.orchestrator.importstep.import_layer", import_layer)
+        patch.setattr("bootimg.orchestrator.basestep.base_disks", base_disks)
+        patch.setattr("bootimg.orchestrator.artifacts.platformimage.platform_patch", lambda *words: ())
         patch.setattr(Packer, "write", write)
         yield
 
@@ -398,10 +398,10 @@ def test_room_for_the_blobs_is_asked_for_before_they_are_fetched(
 @pytest.mark.parametrize(
     ("place", "id"),
     [
-        ("bootimg.build.basestep.guestfs_python", "libguestfs-missing"),
-        ("bootimg.layer.libostree.interpreter", "libostree-missing"),
-        ("bootimg.build.basestep.require_system", "qemu-missing"),
-        ("bootimg.build.basestep.process.require", "program-missing"),
+        ("bootimg.orchestrator.basestep.guestfs_python", "libguestfs-missing"),
+        ("bootimg.layer.ostree.libostree.interpreter", "libostree-missing"),
+        ("bootimg.orchestrator.basestep.require_system", "qemu-missing"),
+        ("bootimg.orchestrator.basestep.process.require", "program-missing"),
     ],
 )
 def test_what_the_machine_lacks_is_told_before_a_layer_is_fetched(

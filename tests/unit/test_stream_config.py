@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.formats import Compressor
-from bootimg.streams.artifacts import resolve_artifacts
-from bootimg.streams.config import (
+from bootimg.streams.pipeline.artifactlists import resolve_artifacts
+from bootimg.streams.pipeline.config import (
     Purity,
     PurityLevel,
     StreamConfig,
@@ -26,9 +26,9 @@ from bootimg.streams.config import (
     read_streams_file,
     stream_names,
 )
-from bootimg.streams.destinations import Bucket, Repository
-from bootimg.streams.section import Section, substitute
-from bootimg.streams.yamltree import LIMIT, parse_yaml
+from bootimg.streams.pipeline.destinations import Bucket, Repository
+from bootimg.streams.pipeline.section import Section, substitute
+from bootimg.streams.pipeline.yamltree import LIMIT, parse_yaml
 
 from .streams import every_version
 

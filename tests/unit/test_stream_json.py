@@ -12,17 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bootimg.errors import BootimgError
-from bootimg.streams.buildmeta import built
-from bootimg.streams.bump import bump, merge, stream_of
-from bootimg.streams.cloudimages import CloudImage, RegionImage
-from bootimg.streams.codec import Reader
-from bootimg.streams.diff import as_document, as_lines, difference
-from bootimg.streams.findings import Against
-from bootimg.streams.gojson import LIMIT, go_json, parse_object
-from bootimg.streams.lint import lint
-from bootimg.streams.media import Published
-from bootimg.streams.release import Media, ReleaseArch, ReleaseImage, parse_release, stream_arch
-from bootimg.streams.stream import (
+from bootimg.streams.lint.check import lint
+from bootimg.streams.lint.findings import Against
+from bootimg.streams.metadata.buildmeta import built
+from bootimg.streams.metadata.bump import bump, merge, stream_of
+from bootimg.streams.metadata.cloudimages import CloudImage, RegionImage
+from bootimg.streams.metadata.codec import Reader
+from bootimg.streams.metadata.gojson import LIMIT, go_json, parse_object
+from bootimg.streams.metadata.release import Media, ReleaseArch, ReleaseImage, parse_release, stream_arch
+from bootimg.streams.metadata.releases import Published
+from bootimg.streams.metadata.stream import (
     Artifact,
     Extensions,
     ImageFormat,
@@ -33,6 +32,7 @@ from bootimg.streams.stream import (
     StreamArch,
     parse_stream,
 )
+from bootimg.streams.metadata.streamdiff import as_document, as_lines, difference
 
 from . import streams
 

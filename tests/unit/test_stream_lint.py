@@ -12,15 +12,15 @@ import pytest
 
 from bootimg.errors import BootimgError
 from bootimg.platform import platforms
-from bootimg.streams import download
-from bootimg.streams.buildmeta import built
-from bootimg.streams.bump import bump, stream_of
-from bootimg.streams.choice import read_builds
-from bootimg.streams.findings import Against, Level
-from bootimg.streams.lint import lint
-from bootimg.streams.media import Published
-from bootimg.streams.sources import LocalBuilds, RemoteBuilds
-from bootimg.streams.stream import Metadata, Stream, parse_stream
+from bootimg.streams.lint.check import lint
+from bootimg.streams.lint.findings import Against, Level
+from bootimg.streams.metadata import download
+from bootimg.streams.metadata.buildchoice import read_builds
+from bootimg.streams.metadata.buildmeta import built
+from bootimg.streams.metadata.bump import bump, stream_of
+from bootimg.streams.metadata.releases import Published
+from bootimg.streams.metadata.sources import LocalBuilds, RemoteBuilds
+from bootimg.streams.metadata.stream import Metadata, Stream, parse_stream
 
 from . import streams
 from .test_streams import GOLDEN, NEWER, PUBLISHED, THEN, every, one
@@ -387,7 +387,7 @@ def test_only_http_is_read(tmp_path: Path) -> None:
 
 def test_a_busy_or_silent_server_is_asked_again_and_then_named(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("bootimg.streams.download.time.sleep", pauses.append)
+    monkeypatch.setattr("bootimg.streams.metadata.download.time.sleep", pauses.append)
     with pytest.raises(BootimgError) as error:
         download.get("http://127.0.0.1:9/x", 10)
     assert error.value.id == "download-failed"
@@ -396,7 +396,7 @@ def test_a_busy_or_silent_server_is_asked_again_and_then_named(monkeypatch: pyte
 
 def test_a_server_that_trickles_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "small").write_bytes(b"1")
-    monkeypatch.setattr("bootimg.streams.download._PATIENCE", -1.0)
+    monkeypatch.setattr("bootimg.streams.metadata.download._PATIENCE", -1.0)
     with streams.served(tmp_path) as url, pytest.raises(BootimgError) as error:
         download.get(f"{url}/small", 10)
     assert error.value.id == "download-failed"
@@ -409,7 +409,7 @@ def test_a_file_that_need_not_be_there(
     status: int, nothing: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """S3 answers 403 where there is nothing, to whoever may not list the bucket."""
-    monkeypatch.setattr("bootimg.streams.download.time.sleep", lambda _: None)
+    monkeypatch.setattr("bootimg.streams.metadata.download.time.sleep", lambda _: None)
     (tmp_path / "there").write_bytes(b"1")
     with streams.served(tmp_path) as url:
         assert download.find(f"{url}/there", 10) == b"1"

@@ -13,11 +13,11 @@ import pytest
 
 from bootimg.__main__ import main
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.streams.buildmeta import built
-from bootimg.streams.bump import stream_of
-from bootimg.streams.media import Published
-from bootimg.streams.mirror import Chosen, at, chosen_files, file_name
-from bootimg.streams.stream import Artifact, ImageFormat, Metadata, Stream, read_stream, write_stream
+from bootimg.streams.metadata.buildmeta import built
+from bootimg.streams.metadata.bump import stream_of
+from bootimg.streams.metadata.mirror import Chosen, at, chosen_files, file_name
+from bootimg.streams.metadata.releases import Published
+from bootimg.streams.metadata.stream import Artifact, ImageFormat, Metadata, Stream, read_stream, write_stream
 
 from . import streams
 

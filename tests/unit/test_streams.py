@@ -14,17 +14,17 @@ import yaml
 from bootimg.builds.record import NOTHING, Record, parse_record
 from bootimg.errors import BootimgError
 from bootimg.platform import Extension, platforms
-from bootimg.streams.assisted import os_images
-from bootimg.streams.buildmeta import Built, built
-from bootimg.streams.bump import bump, merge, stream_of, with_marketplace
-from bootimg.streams.choice import published_base, read_builds, stream_name, wanted_builds
-from bootimg.streams.codec import Reader
-from bootimg.streams.configmap import config_map
-from bootimg.streams.diff import as_document, as_lines, difference
-from bootimg.streams.inventory import inventory
-from bootimg.streams.media import Published, release_arch, release_of
-from bootimg.streams.release import parse_release, stream_arch
-from bootimg.streams.stream import Extensions, Marketplace, Metadata, Stream, parse_stream
+from bootimg.streams.metadata.assisted import os_images
+from bootimg.streams.metadata.buildchoice import published_base, read_builds, stream_name, wanted_builds
+from bootimg.streams.metadata.buildmeta import Built, built
+from bootimg.streams.metadata.bump import bump, merge, stream_of, with_marketplace
+from bootimg.streams.metadata.codec import Reader
+from bootimg.streams.metadata.configmap import config_map
+from bootimg.streams.metadata.inventory import inventory
+from bootimg.streams.metadata.release import parse_release, stream_arch
+from bootimg.streams.metadata.releases import Published, release_arch, release_of
+from bootimg.streams.metadata.stream import Extensions, Marketplace, Metadata, Stream, parse_stream
+from bootimg.streams.metadata.streamdiff import as_document, as_lines, difference
 
 from . import streams
 

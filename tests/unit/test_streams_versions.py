@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.streams.match import require_stream, tells_versions, version_fits
-from bootimg.streams.nextversion import next_version, rhel_of_ocp
-from bootimg.streams.releasebrowser import diff_url, release_url, stream_for_version, stream_of
-from bootimg.streams.versions import (
+from bootimg.streams.metadata.releasebrowser import diff_url, release_url, stream_for_version, stream_of
+from bootimg.streams.versions.layermatch import require_stream, tells_versions, version_fits
+from bootimg.streams.versions.nextversion import next_version, rhel_of_ocp
+from bootimg.streams.versions.schemes import (
     Dev,
     FedoraVersion,
     LegacyVersion,

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from bootimg.cli.table import table
+from bootimg.cli.output.table import table
 
 ROWS = [("FILE", "SIZE", "SHA256"), ("中文.raw", "1 GiB", "a" * 64), ("b.qcow2", "12 MiB", "b" * 64)]
 PROGRAM = """
 import click
-from bootimg.cli.options import common
-from bootimg.cli.table import table
+from bootimg.cli.options.common import common
+from bootimg.cli.output.table import table
 @click.command()
 @common
 def verb(app):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bootimg.build.timings import StepTimes, Timings, timed_as, timing
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.events import Event, Events, StepFinished
+from bootimg.orchestrator.timings import StepTimes, Timings, timed_as, timing
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_without_qemu_times_are_those_of_no_accelerator(
     def missing(choice: str, cache: Cache) -> None:
         raise BootimgError("qemu-missing", "no QEMU")
 
-    monkeypatch.setattr("bootimg.build.timings.known_accelerator", missing)
+    monkeypatch.setattr("bootimg.orchestrator.timings.known_accelerator", missing)
     assert timed_as("auto", cache) == "tcg"
 
 

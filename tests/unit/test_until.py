@@ -11,16 +11,16 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bootimg.arch import Arch
-from bootimg.build.keeping import base_scratch
-from bootimg.build.request import Builder, Request
-from bootimg.build.selection import Selection
-from bootimg.build.steps import known_steps, steps_of
-from bootimg.build.until import Progress, stopped_text
 from bootimg.cache import Cache
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message
 from bootimg.housekeeping import kept
+from bootimg.orchestrator.basedisks.scratch import base_scratch
+from bootimg.orchestrator.progress import Progress, stopped_text
+from bootimg.orchestrator.request import Builder, Request
+from bootimg.orchestrator.selection import Selection
+from bootimg.orchestrator.steps import known_steps, steps_of
 from bootimg.platform import platform
 
 from . import oci

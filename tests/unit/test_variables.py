@@ -9,23 +9,28 @@ from typing import Any
 import pytest
 
 from bootimg.arch import Arch
-from bootimg.build.bases import base_key
-from bootimg.build.install import bootc_options, kernel_arguments, recipe_arguments
-from bootimg.build.prepare import Layer, open_layer
-from bootimg.build.recipe import make_recipes
-from bootimg.build.request import Request
-from bootimg.build.variables import disk_sizes_mib, make_variables, target_imgref, warn_of_no_updates
 from bootimg.cache import Cache
 from bootimg.disk.size import estimate_root_mib, metal_size_mib
 from bootimg.errors import BootimgError
 from bootimg.events import Event, Events, Message
 from bootimg.kernelarg import KernelArgument
-from bootimg.layer.facts import LayerFacts
-from bootimg.layer.fetch import fetch
-from bootimg.layer.tree import Tree, open_tree
+from bootimg.layer.declared.facts import LayerFacts
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.render import render
+from bootimg.orchestrator.basedisk import base_key
+from bootimg.orchestrator.recipes.installation import bootc_options, kernel_arguments, recipe_arguments
+from bootimg.orchestrator.recipes.prepare import Layer, open_layer
+from bootimg.orchestrator.recipes.recipes import make_recipes
+from bootimg.orchestrator.recipes.variables import (
+    disk_sizes_mib,
+    make_variables,
+    target_imgref,
+    warn_of_no_updates,
+)
+from bootimg.orchestrator.request import Request
 from bootimg.platform import platform
 from bootimg.sizes import GIB, MIB
 from tests.unit import oci

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from bootimg import process
 from bootimg.arch import Arch
 from bootimg.cache import Cache
-from bootimg.cli.doctor import report
+from bootimg.cli.commands.doctor import report
 from bootimg.cli.main import bootimg
-from bootimg.cli.requirements import Finding, Status, Tool, binding, has_module, lacking, space
+from bootimg.doctor.requirements import Finding, Status, Tool, binding, has_module, lacking, space
 from bootimg.errors import BootimgError
 from bootimg.sizes import TIB
 from bootimg.vm import packages

@@ -17,17 +17,17 @@ import pytest
 from click.testing import CliRunner
 
 from bootimg import process
-from bootimg.build.frommetal import base_from_metal
-from bootimg.build.work import Work
-from bootimg.builds.build import open_build
 from bootimg.builds.find import Build
+from bootimg.builds.folder import open_build
+from bootimg.cache import Cache
 from bootimg.checks.purity import Purity
-from bootimg.cli.app import App
+from bootimg.checks.verifier import Verifier
 from bootimg.cli.main import bootimg
-from bootimg.cli.verified import Verifier
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
-from bootimg.layer.fetch import RegistryOptions
+from bootimg.layer.fetching.fetch import RegistryOptions
+from bootimg.orchestrator.basedisks.frommetal import base_from_metal
+from bootimg.orchestrator.work import Work
 from bootimg.sizes import KIB, MIB
 from bootimg.vm.diskimage import DiskImage, open_image
 from bootimg.vm.imagetool import convert, virtual_size
@@ -302,7 +302,7 @@ def test_a_build_that_has_it_is_not_gone_on_with(tmp_path: Path, monkeypatch: py
     change_image(folder, "metal", plain, image)
     refused("compress", "-o", builds)
     refuses_to_start_from(folder, tmp_path)
-    verifier = Verifier(cast(App, app(tmp_path)), RegistryOptions(), Purity.ERROR, ())
+    verifier = Verifier(Cache(tmp_path / "cache"), Events(), RegistryOptions(), Purity.ERROR, ())
     build = Build("1", X86, folder, {"images": {"metal": {"path": plain, "sha256": "0" * 64}}})
     with pytest.raises(BootimgError, match="image-references-other-file"):
         list(verifier.opened(build))
@@ -441,8 +441,8 @@ SAID: dict[object, set[str]] = {
     "-blockdev": MACHINE,
     "-hda": set(),
     "-cdrom": set(),
-    "qemu-img": {"bootimg/vm/qemu.py", "bootimg/cli/requirements.py"},
-    "qemu-io": {"bootimg/vm/imagetool.py", "bootimg/cli/requirements.py"},
+    "qemu-img": {"bootimg/vm/qemu.py", "bootimg/doctor/requirements.py"},
+    "qemu-io": {"bootimg/vm/imagetool.py", "bootimg/doctor/requirements.py"},
     "qemu-nbd": set(),
     "qemu-storage-daemon": set(),
     "guestfish": set(),

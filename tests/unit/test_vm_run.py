@@ -13,16 +13,16 @@ from bootimg import process
 from bootimg.arch import Arch
 from bootimg.builds.find import digest_of
 from bootimg.cache import Cache
-from bootimg.cli.kargs import overlay_with_kargs
+from bootimg.cli.commands.run import _disk, _size
 from bootimg.cli.main import bootimg
-from bootimg.cli.run import _disk, _size
-from bootimg.cli.unpacked import plain_image
 from bootimg.disk.bootpatch import read_boot_files
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import Gpt, Partition, write_gpt
+from bootimg.disk.kargsoverlay import overlay_with_kargs
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.formats import Compressor
+from bootimg.formats.plainimage import plain_image
 from bootimg.sizes import GIB, MIB
 from bootimg.vm.diskimage import DiskImage, open_image
 from bootimg.vm.image import image_format

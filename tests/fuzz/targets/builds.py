@@ -8,18 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bootimg.arch import Arch
-from bootimg.build.inspection import inspect_build
+from bootimg.builds.bucket.jsonstore import Stored, encode, parse
+from bootimg.builds.bucket.push import chosen_images
 from bootimg.builds.find import Build, find_build, find_builds
 from bootimg.builds.index import change_index, insert_build, listed, newest_id, tags_of
-from bootimg.builds.jsonstore import Stored, encode, parse
 from bootimg.builds.merge import merged, with_images
 from bootimg.builds.meta import MetaFile
 from bootimg.builds.names import known_arches, safe_images
-from bootimg.builds.push import chosen_images
 from bootimg.builds.state import build_states
 from bootimg.checks.artifactrules import artifact_findings
 from bootimg.checks.metarules import meta_findings
 from bootimg.events import Events
+from bootimg.orchestrator.inspection import inspect_build
 from tests.fuzz.mutate import SEPARATOR, json_documents
 from tests.fuzz.target import refusals, target
 from tests.unit import streams

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bootimg.builds.s3client import parse_place
-from bootimg.layer.reference import parse_reference
+from bootimg.builds.bucket.s3client import parse_place
+from bootimg.layer.image.reference import parse_reference
 from bootimg.sizes import format_size, parse_duration, parse_size
-from bootimg.streams.choice import wanted_builds
+from bootimg.streams.metadata.buildchoice import wanted_builds
 from tests.fuzz.target import refusals, target
 
 WORDS = (

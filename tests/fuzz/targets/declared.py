@@ -13,16 +13,16 @@ import yaml
 from bootimg.arch import Arch
 from bootimg.disk.declared import require_declared
 from bootimg.kernelarg import split
-from bootimg.layer.derived import takes_all
-from bootimg.layer.diskyaml import read_disk_yaml
-from bootimg.layer.facts import os_release, selinux_enabled, selinux_policy
-from bootimg.layer.imagejson import parse_image_json
-from bootimg.layer.installconfig import read_install_config
-from bootimg.layer.kargsd import read_kargs_d
-from bootimg.layer.platformsjson import parse_platforms_json
-from bootimg.layer.tarformat import read_entries
-from bootimg.layer.tars import LayerTar
-from bootimg.layer.tree import Tree
+from bootimg.layer.declared.diskyaml import read_disk_yaml
+from bootimg.layer.declared.facts import os_release, selinux_enabled, selinux_policy
+from bootimg.layer.declared.imagejson import parse_image_json
+from bootimg.layer.declared.installconfig import read_install_config
+from bootimg.layer.declared.kargsd import read_kargs_d
+from bootimg.layer.declared.platformsjson import parse_platforms_json
+from bootimg.layer.ostree.derived import takes_all
+from bootimg.layer.tar.opened import LayerTar
+from bootimg.layer.tar.tarformat import read_entries
+from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.render import render

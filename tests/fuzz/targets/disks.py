@@ -17,10 +17,10 @@ import zstandard
 
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt, read_gpt_file, write_gpt
-from bootimg.formats.decompress import PlainReader, is_compressed
+from bootimg.formats.compression.decompress import PlainReader, is_compressed
+from bootimg.formats.compression.unpack import unpack
 from bootimg.formats.gcptar import disk_size
-from bootimg.formats.qcow2read import open_disk
-from bootimg.formats.unpack import unpack
+from bootimg.formats.qcow2.reading import open_disk
 from bootimg.sizes import MIB
 from bootimg.vm.diskimage import open_image, refuse_references
 from tests.fuzz.target import refusals, target

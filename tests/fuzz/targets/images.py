@@ -14,10 +14,10 @@ from bootimg.arch import Arch
 from bootimg.builds.layout import artifact_name
 from bootimg.checks.system import System
 from bootimg.checks.versionrules import version_findings
-from bootimg.layer.facts import osname_of, version_of
-from bootimg.layer.fetch import inspect
-from bootimg.layer.image import Image, build_image
-from bootimg.layer.selection import by_tag, check_usable, descriptors, instance, is_index
+from bootimg.layer.declared.facts import osname_of, version_of
+from bootimg.layer.fetching.fetch import inspect
+from bootimg.layer.image.fetched import Image, build_image
+from bootimg.layer.image.manifestchoice import by_tag, check_usable, descriptors, instance, is_index
 from tests.fuzz.mutate import SEPARATOR, json_documents
 from tests.fuzz.target import refusals, target
 from tests.unit import oci

@@ -13,15 +13,15 @@ from pathlib import Path
 import zstandard
 
 from bootimg.cache import Cache
-from bootimg.layer.blobs import BlobStore
-from bootimg.layer.derived import derived_tree
-from bootimg.layer.entry import Entry, Kind
-from bootimg.layer.flatten import container_view, flatten
-from bootimg.layer.image import Blob, digest_of
-from bootimg.layer.merge import Merged
-from bootimg.layer.tarformat import BLOCK, read_entries
-from bootimg.layer.tars import LayerTar, open_layer
-from bootimg.layer.tree import Tree
+from bootimg.layer.image.blobs import BlobStore
+from bootimg.layer.image.fetched import Blob, digest_of
+from bootimg.layer.ostree.derived import derived_tree
+from bootimg.layer.ostree.flatten import container_view, flatten
+from bootimg.layer.tar.entry import Entry, Kind
+from bootimg.layer.tar.merge import Merged
+from bootimg.layer.tar.opened import LayerTar, open_layer
+from bootimg.layer.tar.tarformat import BLOCK, read_entries
+from bootimg.layer.tree.merged import Tree
 from tests.fuzz.target import refusals, target
 from tests.unit import oci
 

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from bootimg.layer.committree import commit_tree
-from bootimg.layer.entry import Entry, Kind
-from bootimg.layer.layerobjects import LayerObjects, read_objects
-from bootimg.layer.objects import directory_metadata, directory_tree, xattrs_variant
-from bootimg.layer.tars import LayerTar
+from bootimg.layer.ostree.committree import commit_tree
+from bootimg.layer.ostree.layerobjects import LayerObjects, read_objects
+from bootimg.layer.ostree.objects import directory_metadata, directory_tree, xattrs_variant
+from bootimg.layer.tar.entry import Entry, Kind
+from bootimg.layer.tar.opened import LayerTar
 from tests.fuzz.target import refusals, target
 from tests.unit.encapsulated import OBJECTS, XATTRS, commit_object
 

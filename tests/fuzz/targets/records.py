@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from bootimg.build.journal import Journal
-from bootimg.builds.asked import expected, join_record
+from bootimg.builds.expected import expected, join_record
 from bootimg.builds.record import Record, change_record, read_record
+from bootimg.orchestrator.journal import Journal
 from tests.fuzz.mutate import SEPARATOR, json_documents
 from tests.fuzz.target import refusals, target
 

@@ -9,17 +9,17 @@ from pathlib import Path
 import yaml
 
 from bootimg.builds.record import parse_record
-from bootimg.streams.assisted import os_images
-from bootimg.streams.buildmeta import built, refuse_skipped
-from bootimg.streams.bump import bump, merge, stream_of
-from bootimg.streams.configmap import config_map
-from bootimg.streams.diff import as_document, as_lines, difference
-from bootimg.streams.findings import Against
-from bootimg.streams.gojson import go_json, parse_object
-from bootimg.streams.lint import lint
-from bootimg.streams.media import Published, release_of
-from bootimg.streams.release import Release, parse_release, stream_arch
-from bootimg.streams.stream import Metadata, Stream, parse_stream
+from bootimg.streams.lint.check import lint
+from bootimg.streams.lint.findings import Against
+from bootimg.streams.metadata.assisted import os_images
+from bootimg.streams.metadata.buildmeta import built, refuse_skipped
+from bootimg.streams.metadata.bump import bump, merge, stream_of
+from bootimg.streams.metadata.configmap import config_map
+from bootimg.streams.metadata.gojson import go_json, parse_object
+from bootimg.streams.metadata.release import Release, parse_release, stream_arch
+from bootimg.streams.metadata.releases import Published, release_of
+from bootimg.streams.metadata.stream import Metadata, Stream, parse_stream
+from bootimg.streams.metadata.streamdiff import as_document, as_lines, difference
 from tests.fuzz.mutate import SEPARATOR, json_documents
 from tests.fuzz.target import refusals, target
 from tests.unit import streams

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from bootimg.streams.config import read_stream_config, read_streams_file, stream_names
+from bootimg.streams.pipeline.config import read_stream_config, read_streams_file, stream_names
 from tests.fuzz.mutate import json_documents
 from tests.fuzz.target import ROOT, refusals, target
 

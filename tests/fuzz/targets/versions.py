@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from bootimg.rpmdb.evr import compare_packages, compare_versions
 from bootimg.rpmdb.package import Package
-from bootimg.streams.assisted import os_images
-from bootimg.streams.match import require_stream, tells_versions, version_fits
-from bootimg.streams.nextversion import next_version
-from bootimg.streams.releasebrowser import release_url, stream_for_version
-from bootimg.streams.stream import Metadata, Stream
-from bootimg.streams.versions import find_version, parse_version
+from bootimg.streams.metadata.assisted import os_images
+from bootimg.streams.metadata.releasebrowser import release_url, stream_for_version
+from bootimg.streams.metadata.stream import Metadata, Stream
+from bootimg.streams.versions.layermatch import require_stream, tells_versions, version_fits
+from bootimg.streams.versions.nextversion import next_version
+from bootimg.streams.versions.schemes import find_version, parse_version
 from tests.fuzz.target import refusals, target
 
 T = TypeVar("T")

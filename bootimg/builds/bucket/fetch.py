@@ -1,0 +1,212 @@
+"""Fetching a build from a bucket into the builds tree: files first, then meta.json, builds.json last.
+
+A file appears when its digest is the one that meta.json says; one that is here already is not fetched
+again.  What else the tree has, other builds and what uploads have left in meta.json, stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootimg.arch import Arch
+from bootimg.atomic import require_space, write_own
+from bootimg.builds.bucket.jsonstore import parse
+from bootimg.builds.bucket.push import Moved, chosen_images
+from bootimg.builds.bucket.tree import Bucket, Head
+from bootimg.builds.expected import join_record
+from bootimg.builds.find import digest_of
+from bootimg.builds.folder import BuildDir, open_build
+from bootimg.builds.index import change_index, checked_index, insert_build, noted
+from bootimg.builds.layout import BUILDS, COMMIT_META, LATEST, META, SIGNATURE
+from bootimg.builds.merge import merged, require_same_build, with_images
+from bootimg.builds.names import known_arches, safe_images, safe_name
+from bootimg.builds.policy import CLEANUP, Removed, is_tombstone, removed_by_policy
+from bootimg.builds.record import RECORD, parse_record, parse_tree
+from bootimg.builds.sbomrecord import Sbom, parse_sbom, read_sbom, record_sbom
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.events import Events
+
+Json = dict[str, Any]
+# What coreos-assembler fetches with every build where it is there.
+_BESIDE = (COMMIT_META,)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which build and architectures, and which artifacts of it; `all` as the only one is every one."""
+
+    build: str
+    arches: Collection[Arch]
+    artifacts: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A build of one architecture that was fetched, and its files."""
+
+    id: str
+    arch: Arch
+    path: Path
+    files: Sequence[Moved]
+
+
+def fetch_build(builds: Path, bucket: Bucket, wanted: Wanted, events: Events) -> list[Fetched]:
+    """Fetch a build; no architectures are all that it has there.  `build-not-found` where it is not there."""
+    index = checked_index(parse(bucket.read(BUILDS), BUILDS), bucket.url(BUILDS))
+    order = [safe_name(entry["id"], bucket.url(BUILDS)) for entry in index["builds"]]
+    build_id = _resolve(index, order, wanted.build, bucket)
+    there = known_arches(index["builds"][order.index(build_id)]["arches"])
+    for arch in wanted.arches:
+        if arch not in there:
+            raise _missing(f"build {build_id} has no {arch} in {bucket.url(BUILDS)}", ", ".join(there))
+    fetched, removed = [], removed_by_policy(index, build_id)
+    for arch in wanted.arches or there:
+        with open_build(builds, build_id, arch) as folder:
+            files = list(_fetch(folder, bucket, wanted.artifacts, removed, events))
+        insert_build(builds, build_id, arch, order=order)
+        fetched.append(Fetched(build_id, arch, folder.path, files))
+    if cleanup := index["builds"][order.index(build_id)].get(CLEANUP):
+        change_index(builds, lambda ours: noted(ours, build_id, {CLEANUP: cleanup}))
+    return fetched
+
+
+def _fetch(
+    folder: BuildDir, bucket: Bucket, artifacts: Collection[str], removed: Removed, events: Events
+) -> Iterator[Moved]:
+    prefix = f"{folder.id}/{folder.arch}"
+    where = bucket.url(f"{prefix}/{META}")
+    stored = bucket.read(f"{prefix}/{META}")
+    if stored is None:
+        raise _missing(f"builds.json lists build {folder.id} ({folder.arch}), and there is no {where}", "")
+    theirs = parse(stored, where)
+    _check(theirs, folder, where)
+    images = chosen_images(theirs, () if "all" in artifacts else artifacts, where) if artifacts else {}
+    missing = {key: entry for key, entry in images.items() if not _is_here(folder, entry)}
+    for key in [key for key in missing if removed.has(key)]:
+        if bucket.head(f"{prefix}/{missing[key]['path']}", optional=True) is None:
+            _pass_over(f"{prefix}/{missing.pop(key)['path']}", key, bucket, artifacts, events)
+            images = {name: entry for name, entry in images.items() if name != key}
+    require_space(folder.path, sum(int(entry.get("size", 0)) for entry in missing.values()))
+    for key, entry in images.items():
+        yield _artifact(folder, bucket, f"{prefix}/{entry['path']}", entry, key in missing, events)
+    for name in _BESIDE:
+        _beside(folder, bucket, f"{prefix}/{name}")
+    yield from _record(folder, bucket, prefix, events)
+    kept = _ours(folder) | images
+    folder.meta.join(lambda ours: with_images(merged(ours, theirs, str(folder.path)), kept))
+
+
+def _pass_over(key: str, name: str, bucket: Bucket, artifacts: Collection[str], events: Events) -> None:
+    """Say that a policy has removed an artifact: `artifact-removed` where it was asked for by name."""
+    if "all" not in artifacts:
+        raise BootimgError(
+            "artifact-removed",
+            f"{bucket.url(key)} was removed by a policy",
+            context=[f"{bucket.url(BUILDS)} says so: {CLEANUP}"],
+            hint=f"fetch a newer build, or make it from the layer: bootimg build --from … -p {name}",
+            exit_code=ExitCode.USAGE,
+        )
+    events.message(f"{bucket.url(key)} was removed by a policy and is not fetched")
+
+
+def _artifact(
+    folder: BuildDir, bucket: Bucket, key: str, entry: Json, missing: bool, events: Events
+) -> Moved:
+    path = folder.file(entry["path"])
+    with events.step(f"fetch {path.name}", path.name, total=entry.get("size")) as step:
+        if missing:
+            scratch = folder.scratch / path.name
+            bucket.download(key, scratch, Head(_size(bucket, key, entry), entry["sha256"]), step.advance)
+            folder.publish(scratch, path.name)
+        else:
+            step.result("is here", cached=True)
+    _beside(folder, bucket, f"{key}{SIGNATURE}")
+    return Moved(key, path.stat().st_size, missing)
+
+
+def _record(folder: BuildDir, bucket: Bucket, prefix: str, events: Events) -> Iterator[Moved]:
+    """Take over what bootimg.json there says, if it is one, with the SBOM that it names."""
+    where = bucket.url(f"{prefix}/{RECORD}")
+    stored = bucket.read(f"{prefix}/{RECORD}", optional=True)
+    if stored is None:
+        return
+    parse_record(stored.data, where)
+    record = parse_tree(stored.data, where)
+    ours, theirs = read_sbom(folder.path), parse_sbom(record, where)
+    if theirs and (ours in (None, theirs) or not ours.is_whole(folder.path)):
+        yield from _sbom(folder, bucket, f"{prefix}/{theirs.path}", theirs, events)
+        record_sbom(folder.path, theirs)
+    join_record(folder.path, record)
+
+
+def _sbom(folder: BuildDir, bucket: Bucket, key: str, sbom: Sbom, events: Events) -> Iterator[Moved]:
+    """The SBOM and its signature; it need not be there, for no image depends on it."""
+    missing = not sbom.is_whole(folder.path)
+    if missing and bucket.head(key, optional=True) is None:
+        events.message(f"{bucket.url(key)}, the build's SBOM, is not there", "warning")
+    else:
+        yield _artifact(folder, bucket, key, sbom.as_dict(), missing, events)
+
+
+def _size(bucket: Bucket, key: str, entry: Json) -> int:
+    """The size that meta.json says; its schema lets it say nothing."""
+    if "size" in entry:
+        return int(entry["size"])
+    head = bucket.head(key)
+    return head.size if head else 0
+
+
+def _beside(folder: BuildDir, bucket: Bucket, key: str) -> None:
+    """A small file that need not be there; one that is the same already stays."""
+    path = folder.file(key.rpartition("/")[2])
+    stored = bucket.read(key, optional=True)
+    if stored is not None and not (path.is_file() and path.read_bytes() == stored.data):
+        scratch = folder.scratch / path.name
+        write_own(scratch, stored.data)
+        folder.publish(scratch, path.name)
+
+
+def _is_here(folder: BuildDir, entry: Json) -> bool:
+    path = folder.file(entry["path"])
+    if not path.is_file() or entry.get("size") not in (None, path.stat().st_size):
+        return False
+    wanted: str = entry["sha256"]
+    return digest_of(path) == wanted
+
+
+def _ours(folder: BuildDir) -> Json:
+    """The entries of files that are here: an older meta.json from the bucket does not change them."""
+    images = folder.meta.read().get("images", {})
+    return {key: entry for key, entry in images.items() if folder.has(key)}
+
+
+def _check(meta: Json, folder: BuildDir, where: str) -> None:
+    """Refuse a meta.json that would replace other files, or is of another build than asked for."""
+    images, here = safe_images(meta, where), folder.meta.read()
+    asked = {"buildid": folder.id, "coreos-assembler.basearch": folder.arch.value}
+    require_same_build(asked, meta, where)
+    require_same_build(here, meta, str(folder.path))
+    # An image that is here under another key keeps its file.
+    safe_images({"images": {**here.get("images", {}), **images}}, where)
+
+
+def _resolve(index: Json, order: Sequence[str], which: str, bucket: Bucket) -> str:
+    if which == LATEST and order:
+        return order[0]
+    if which not in order:
+        how = "lists no build" if not is_tombstone(index, which) else "says that a policy has removed build"
+        raise _missing(f"{bucket.url(BUILDS)} {how} {which}", ", ".join(order[:5]))
+    return which
+
+
+def _missing(message: str, found: str) -> BootimgError:
+    return BootimgError(
+        "build-not-found",
+        message,
+        context=[f"found: {found or 'nothing'}"],
+        hint="check the URL: it names the folder that holds builds.json",
+        exit_code=ExitCode.USAGE,
+    )

@@ -1,0 +1,185 @@
+"""Pushing a build to a bucket: files first, then meta.json, builds.json last.
+
+So whoever reads the bucket at any moment finds every file that a meta.json there names, and a meta.json
+for every build that is listed.  What is there already, with the same size and digest, is not sent again:
+a push that was cut off is gone on with by the same command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootimg.builds.bucket.jsonstore import parse, update
+from bootimg.builds.bucket.tree import ARTIFACT_AGE, METADATA_AGE, Bucket, Head
+from bootimg.builds.expected import joined
+from bootimg.builds.find import Build, digest_of, require_digest
+from bootimg.builds.folder import BuildDir, open_build
+from bootimg.builds.index import checked_index, listed, read_index
+from bootimg.builds.layout import BUILDS, META, SIGNATURE
+from bootimg.builds.merge import merged, with_images
+from bootimg.builds.names import safe_images, safe_name
+from bootimg.builds.record import RECORD, read_tree
+from bootimg.builds.sbomrecord import Sbom, read_sbom
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.events import Events
+from bootimg.targets import SBOM_KEY as SBOM
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Which artifacts of a build (all, where empty), and what else.
+
+    With `force` files in the bucket that differ are replaced; without `index` builds.json stays.
+    """
+
+    artifacts: Collection[str] = ()
+    force: bool = False
+    index: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A file and the key of its object; `moved` is False if it was there."""
+
+    key: str
+    size: int
+    moved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    sha256: str
+    is_artifact: bool = False
+
+
+def push_builds(found: Collection[Build], bucket: Bucket, chosen: Selection, events: Events) -> list[Moved]:
+    """Push these builds, which are one build's architectures, and list them in the bucket's builds.json."""
+    done: list[Moved] = []
+    for build in found:
+        with open_build(build.path.parent.parent, build.id, build.arch) as folder:
+            done += _push(folder, bucket, chosen, events)
+    for build in found:
+        if chosen.index:
+            _list(build, bucket)
+    return done
+
+
+def chosen_images(meta: Json, artifacts: Collection[str], where: str) -> Json:
+    """The entries of the chosen artifacts (all, where empty): `artifact-missing` where one is none."""
+    images = safe_images(meta, where)
+    for key in artifacts:
+        if key not in images:
+            raise BootimgError(
+                "artifact-missing",
+                f"{where} has no {key} image",
+                context=[f"it has: {', '.join(images)[:500] or 'none'}"],
+                hint="name artifacts by their keys in meta.json",
+                exit_code=ExitCode.USAGE,
+            )
+    return {key: entry for key, entry in images.items() if not artifacts or key in artifacts}
+
+
+def _push(folder: BuildDir, bucket: Bucket, chosen: Selection, events: Events) -> Iterator[Moved]:
+    prefix = f"{safe_name(folder.id, str(folder.builds))}/{folder.arch}"
+    key, meta = f"{prefix}/{META}", folder.meta.read()
+    ours = {**meta, "images": chosen_images(meta, chosen.artifacts, str(folder.path))}
+    # Another build under the same id is seen before anything is sent.
+    merged(parse(bucket.read(key), key), ours, bucket.url(key))
+    for file in _files(folder, meta, ours["images"], bucket, prefix):
+        yield _send(file, f"{prefix}/{file.path.name}", bucket, chosen, events)
+    for path in _plain_files(folder.path.parent):
+        yield _send(_File(path, digest_of(path)), f"{folder.id}/{path.name}", bucket, chosen, events)
+    if record := read_tree(folder.file(RECORD)):
+        where = f"{prefix}/{RECORD}"
+        update(bucket, where, lambda there: joined(record, there, bucket.url(where)))
+    update(bucket, key, lambda there: with_images(merged(there, ours, bucket.url(key)), ours["images"]))
+
+
+def _list(build: Build, bucket: Bucket) -> None:
+    order = [entry["id"] for entry in read_index(build.path.parent.parent)["builds"]]
+
+    def insert(there: Json) -> Json:
+        return listed(checked_index(there, bucket.url(BUILDS)), build.id, build.arch.value, order)
+
+    update(bucket, BUILDS, insert)
+
+
+def _files(
+    folder: BuildDir, meta: Json, images: Mapping[str, Any], bucket: Bucket, prefix: str
+) -> Iterator[_File]:
+    """What is to be in the bucket, the artifacts first; `artifact-missing` where one is nowhere."""
+    for key, entry in images.items():
+        path = folder.file(entry["path"])
+        if path.is_file():
+            require_digest(path, "sha256", entry["sha256"], digest_of(path))
+            yield _File(path, entry["sha256"], is_artifact=True)
+            if (signature := path.with_name(f"{path.name}{SIGNATURE}")).is_file():
+                yield _File(signature, digest_of(signature))
+        else:
+            _require_object(bucket, f"{prefix}/{path.name}", key, entry["sha256"])
+    known = {
+        f"{each['path']}{suffix}" for each in meta.get("images", {}).values() for suffix in ("", SIGNATURE)
+    }
+    if sbom := read_sbom(folder.path):
+        known.add(sbom.path)
+        yield from _sbom(folder.file(sbom.path), sbom, bucket, prefix)
+    for path in _plain_files(folder.path):
+        if path.name not in known and path.name not in (META, RECORD):
+            yield _File(path, digest_of(path))
+
+
+def _sbom(path: Path, sbom: Sbom, bucket: Bucket, prefix: str) -> Iterator[_File]:
+    if path.is_file():
+        require_digest(path, "sha256", sbom.sha256, digest_of(path), record=RECORD)
+        yield _File(path, sbom.sha256)
+    else:
+        _require_object(bucket, f"{prefix}/{path.name}", SBOM, sbom.sha256)
+
+
+def _plain_files(folder: Path) -> list[Path]:
+    """Files that pipelines may have put there too; hidden ones are locks and journals."""
+    return [each for each in sorted(folder.iterdir()) if each.is_file() and not each.name.startswith(".")]
+
+
+def _require_object(bucket: Bucket, key: str, image: str, sha256: str) -> None:
+    """An artifact that was not fetched must be there: `artifact-missing` otherwise."""
+    there = bucket.head(key)
+    if there is None or (there.sha256 or bucket.digest(key)) != sha256:
+        raise BootimgError(
+            "artifact-missing",
+            f"{image} is neither here nor, as the build's metadata describe it, in the bucket",
+            context=[bucket.url(key)],
+            hint="name with --artifact what is to be pushed, or make it again",
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def _send(file: _File, key: str, bucket: Bucket, chosen: Selection, events: Events) -> Moved:
+    size = file.path.stat().st_size
+    with events.step(f"push {file.path.name}", file.path.name, total=size) as step:
+        there = bucket.head(key)
+        if there is not None and _same(there, Head(size, file.sha256), bucket, key):
+            step.result("is there", cached=True)
+            return Moved(key, size, False)
+        if there is not None and file.is_artifact and not chosen.force:
+            raise BootimgError(
+                "bucket-object-differs",
+                f"{bucket.url(key)} is there and is another file",
+                context=[f"there: {there.size} bytes, sha256 {there.sha256 or 'not stored'}",
+                         f"here:  {size} bytes, sha256 {file.sha256}"],
+                hint="caches keep it for a year: give the build another id, or replace it with --force",
+            )  # fmt: skip
+        age = ARTIFACT_AGE if file.is_artifact else METADATA_AGE
+        bucket.upload(file.path, key, file.sha256, age, step.advance)
+    return Moved(key, size, True)
+
+
+def _same(there: Head, ours: Head, bucket: Bucket, key: str) -> bool:
+    """Whether an object is our file; one whose digest nobody stored (coreos-assembler) is read."""
+    return there.size == ours.size and (there.sha256 or bucket.digest(key)) == ours.sha256

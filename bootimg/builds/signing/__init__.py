@@ -1,0 +1,1 @@
+"""Detached signatures of a build, made and checked."""

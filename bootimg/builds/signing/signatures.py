@@ -1,0 +1,182 @@
+"""Detached signatures of a build's artifacts and SBOM, `<file>.sig` beside each, and what is wrong with them.
+
+For whoever checks a build: `check_signatures(build)`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from bootimg.builds.find import Build, digest_of, require_digest
+from bootimg.builds.folder import BuildDir
+from bootimg.builds.layout import SIGNATURE
+from bootimg.builds.sbomrecord import read_sbom, sbom_file
+from bootimg.builds.signing import gpg
+from bootimg.errors import BootimgError
+from bootimg.events import Events
+from bootimg.process import run
+from bootimg.sizes import MIB
+from bootimg.targets import SBOM_KEY as SBOM
+
+_LIMIT = MIB
+_PATIENCE = 3600.0
+
+
+class SignatureState(StrEnum):
+    """What is the matter with the signature of one artifact."""
+
+    GOOD = "good"
+    MISSING = "missing"
+    BAD = "bad"
+    """Not of this file, of an unknown, expired or revoked key, or no signature at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureFinding:
+    """The signature of one artifact; `reason` is gpg's where it is bad, `fingerprints` are the key's."""
+
+    key: str
+    path: Path
+    state: SignatureState
+    reason: str = ""
+    fingerprints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """An artifact that has a signature now; `cached` if it had a good one before."""
+
+    key: str
+    signature: Path
+    cached: bool
+
+
+class Signer(Protocol):
+    """What makes signatures."""
+
+    def sign(self, file: Path) -> None:
+        """Write `<file>.sig`."""
+
+    def accepts(self, file: Path, signature: Path) -> bool:
+        """Whether a signature that is there is as good as a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpgSigner:
+    """gpg with a secret key of the user's: an id, a fingerprint or an address."""
+
+    key: str
+
+    def sign(self, file: Path) -> None:
+        """Write `<file>.sig`, a binary signature."""
+        gpg.sign_with_key(file, signature_of(file), self.key)
+
+    def accepts(self, file: Path, signature: Path) -> bool:
+        """Whether it is a good signature by that key."""
+        found = gpg.check(file, signature)
+        return found.good and bool(set(found.fingerprints) & set(gpg.fingerprints(self.key)))
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSigner:
+    """A program of the team's, called with the file as its last word; it writes `<file>.sig`.
+
+    It gets the whole environment, for its credentials are there.
+    """
+
+    words: Sequence[str]
+
+    def sign(self, file: Path) -> None:
+        """Run it; `program-failed` where it says no."""
+        run([*self.words, str(file)], env=dict(os.environ), timeout=_PATIENCE)
+
+    def accepts(self, file: Path, signature: Path) -> bool:
+        """Whether it is younger than the file: what is in it only the team's own tools can tell."""
+        return signature.stat().st_mtime_ns >= file.stat().st_mtime_ns
+
+
+def signature_of(file: Path) -> Path:
+    """Where the detached signature of a file is."""
+    return file.with_name(f"{file.name}{SIGNATURE}")
+
+
+def sign_build(
+    folder: BuildDir, signer: Signer, events: Events, *, artifacts: Collection[str] = (), force: bool = False
+) -> list[Signed]:
+    """Sign these artifacts of a build that is held (all, where none is named).
+
+    An artifact whose content is not what meta.json says is `artifact-damaged` and is not signed; all are
+    looked at before any signature is made.  Signatures appear when the last one is made.
+    """
+    build = Build(folder.id, folder.arch, folder.path, folder.meta.read())
+    files = {key: _file(build, key) for key in artifacts or _names(build)}
+    wanted = [key for key, path in files.items() if force or not _has_good(signer, path)]
+    made = {key: _made(folder, signer, files[key], events) for key in wanted}
+    for key, signature in made.items():
+        folder.publish(signature, signature_of(files[key]).name)
+    return [Signed(key, signature_of(path), key not in made) for key, path in files.items()]
+
+
+def check_signatures(build: Build, keys: Sequence[Path] = ()) -> Iterator[SignatureFinding]:
+    """What is the matter with the signature of each artifact that is here.
+
+    `keys` are files with public keys, as `gpg --export` writes them; without any the user's keyring
+    counts.  Raises `sign-key-unknown` where a file has no key, `program-missing` without gpg.
+    """
+    for key, name in _names(build).items():
+        path = build.path / name
+        if path.is_file():
+            yield _finding(key, path, keys)
+
+
+def _names(build: Build) -> dict[str, str]:
+    """The names of the files that are signed, by the artifacts' keys."""
+    names = {key: str(entry["path"]) for key, entry in build.images.items()}
+    sbom = read_sbom(build.path)
+    return {**names, SBOM: sbom.path} if sbom else names
+
+
+def _file(build: Build, key: str) -> Path:
+    """The file of an artifact, if its content is what is recorded."""
+    if key == SBOM and (sbom := read_sbom(build.path)):
+        return sbom_file(build, sbom)
+    path = build.artifact(key)
+    require_digest(path, "sha256", build.images[key]["sha256"], digest_of(path))
+    return path
+
+
+def _finding(key: str, path: Path, keys: Sequence[Path]) -> SignatureFinding:
+    signature = signature_of(path)
+    if not signature.is_file():
+        return SignatureFinding(key, path, SignatureState.MISSING)
+    found = gpg.check(path, signature, keys)
+    state = SignatureState.GOOD if found.good else SignatureState.BAD
+    return SignatureFinding(key, path, state, found.reason, found.fingerprints)
+
+
+def _has_good(signer: Signer, path: Path) -> bool:
+    signature = signature_of(path)
+    return signature.is_file() and signature.stat().st_size > 0 and signer.accepts(path, signature)
+
+
+def _made(folder: BuildDir, signer: Signer, path: Path, events: Events) -> Path:
+    """A signature in the scratch folder: the signer sees the artifact there under its own name."""
+    alias = folder.scratch / path.name
+    alias.unlink(missing_ok=True)
+    alias.symlink_to(path.absolute())
+    with events.step(f"sign {path.name}", path.name):
+        signer.sign(alias)
+    signature = signature_of(alias)
+    if signature.is_symlink() or not signature.is_file() or not 0 < signature.stat().st_size <= _LIMIT:
+        raise BootimgError(
+            "sign-failed",
+            f"no signature of {path.name} was made",
+            context=[f"{SIGNATURE} beside the file is missing, empty, or larger than {_LIMIT} bytes"],
+            hint="the command gets the file as its last word and writes the signature to that name with .sig",
+        )
+    return signature

@@ -1,0 +1,77 @@
+"""What `bootimg verify` finds in an image, in a disk, and in all that a build has of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bootimg.arch import Arch
+from bootimg.atomic import scratch_folder
+from bootimg.cache import Cache
+from bootimg.events import Events
+from bootimg.formats.plainimage import plain_image
+from bootimg.targets import LAYER_KEY, platform_of_key
+from bootimg.vm.image import image_format, is_archive
+
+if TYPE_CHECKING:
+    from bootimg.builds.find import Build
+    from bootimg.checks.findings import Finding
+    from bootimg.checks.purity import Purity
+    from bootimg.layer.fetching.fetch import RegistryOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Looks at things, purity being as strict as `mode` says, with the exceptions `allow`."""
+
+    cache: Cache
+    events: Events
+    registry: RegistryOptions
+    mode: Purity
+    allow: tuple[str, ...]
+
+    def disk(self, path: Path) -> list[Finding]:
+        """Findings of a disk image, compressed or not."""
+        with plain_image(path, self.cache, self.events) as disk:
+            return self._plain(disk, path.name)
+
+    def image(self, reference: str, arch: Arch) -> list[Finding]:
+        """Findings of an OCI image."""
+        from bootimg.checks.image import image_findings
+        from bootimg.layer.fetching.fetch import fetch
+        from bootimg.layer.tree.merged import open_tree
+
+        cache, events = self.cache, self.events
+        image = fetch(reference, arch=arch, cache=cache, events=events, registry=self.registry)
+        return image_findings(
+            image, open_tree(image, cache, events), cache.folder("tmp"), self.mode, self.allow
+        )
+
+    def opened(self, build: Build) -> Iterator[tuple[str, list[Finding] | None]]:
+        """By key of meta.json, what is in a build's layer and disk images; None for a disk in an archive.
+
+        A file that is not there is none of its business.
+        """
+        for key in build.images:
+            path = build.artifact(key) if key == LAYER_KEY or platform_of_key(key) else None
+            if path is None or not path.is_file():
+                continue
+            found = self.image(f"oci-archive:{path}", build.arch) if key == LAYER_KEY else self._disk(path)
+            yield key, None if found is None else [_in(key, each) for each in found]
+
+    def _disk(self, path: Path) -> list[Finding] | None:
+        with plain_image(path, self.cache, self.events) as disk:
+            return None if is_archive(disk) else self._plain(disk, path.name)
+
+    def _plain(self, disk: Path, name: str) -> list[Finding]:
+        from bootimg.checks.disk import disk_findings
+
+        # In the cache, for the root filesystem is copied: /tmp may be memory.
+        with scratch_folder(self.cache.folder("tmp"), "verify-") as folder:
+            return disk_findings(disk, image_format(disk), folder, self.mode, self.allow, name=name)
+
+
+def _in(key: str, finding: Finding) -> Finding:
+    return replace(finding, where=f"{key}: {finding.where}")

@@ -1,0 +1,179 @@
+"""`bootimg builds fetch` and `push`: builds from and to a bucket."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from bootimg.arch import Arch
+from bootimg.cli.options.common import builds_option, common, force_option
+from bootimg.cli.output.session import App
+from bootimg.printable import printable
+from bootimg.sizes import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bootimg.builds.bucket.push import Moved
+    from bootimg.builds.bucket.s3client import Place
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def split_names(ctx: click.Context, parameter: click.Parameter, value: Iterable[str]) -> tuple[str, ...]:
+    """A callback: the names of an option that takes several, each once."""
+    return tuple(dict.fromkeys(name for words in value for name in words.split(",") if name))
+
+
+def _arches(ctx: click.Context, parameter: click.Parameter, value: Iterable[str]) -> tuple[Arch, ...] | None:
+    """The architectures; none at all for `all`, None where nothing was said."""
+    names = split_names(ctx, parameter, value)
+    if not names:
+        return None
+    return () if "all" in names else tuple(Arch.parse(name) for name in names)
+
+
+def _place_options(function: Decorated) -> Decorated:
+    """Where the bucket is, and which part of a build; passes `place: Place` and more."""
+
+    @functools.wraps(function)
+    def with_place(
+        *args: Any,  # noqa: ANN401
+        url: str,
+        endpoint_url: str | None,
+        no_sign_request: bool,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        from bootimg.builds.bucket.s3client import parse_place
+
+        place = parse_place(url, endpoint=endpoint_url, unsigned=no_sign_request)
+        return function(*args, place=place, **kwargs)
+
+    decorated: Any = with_place
+    for option in reversed(_PLACE):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+arches_option = click.option(
+    "--arch",
+    "arches",
+    multiple=True,
+    metavar="ARCH|all",
+    callback=_arches,
+    help="Only this architecture; repeatable.",
+)
+endpoint_option = click.option(
+    "--endpoint-url",
+    metavar="URL",
+    envvar="BOOTIMG_S3_ENDPOINT_URL",
+    show_envvar=True,
+    help="A server that speaks S3.  [default: boto3's, Amazon's]",
+)
+acl_option = click.option(
+    "--acl",
+    metavar="ACL",
+    envvar="BOOTIMG_S3_ACL",
+    show_envvar=True,
+    help="Canned ACL of the objects, such as public-read.  [default: none]",
+)
+_PLACE = (
+    click.argument("url", envvar="BOOTIMG_BUILDS_URL"),
+    click.option("--build", default="latest", show_default=True, help="Which build."),
+    arches_option,
+    click.option("--artifact", "artifacts", multiple=True, metavar="NAME[,NAME…]", callback=split_names,
+                 help="Which artifacts, by their keys in meta.json; repeatable."),
+    endpoint_option,
+    click.option("--no-sign-request", is_flag=True, help="Anonymously, as public buckets allow it."),
+)  # fmt: skip
+
+
+@click.command(
+    "fetch",
+    epilog="""\
+\b
+Examples:
+  bootimg builds fetch s3://fcos-builds/prod/streams/stable/builds --artifact qemu
+  bootimg builds fetch s3://art/prod/streams/rhel-9.6/builds --build 9.6.20261101-0 --arch all""",
+)
+@common
+@_place_options
+@builds_option
+def fetch(
+    app: App,
+    place: Place,
+    build: str,
+    arches: tuple[Arch, ...] | None,
+    artifacts: tuple[str, ...],
+    builds: Path,
+) -> None:
+    """Fetch a build's metadata, and the artifacts that are asked for, from the bucket at URL.
+
+    Without --arch it is this machine's; --artifact all fetches every file. URL may be BOOTIMG_BUILDS_URL.
+    """
+    from bootimg.builds.bucket.fetch import Wanted, fetch_build
+    from bootimg.builds.bucket.tree import Bucket
+
+    wanted = Wanted(build, (Arch.of_machine(),) if arches is None else arches, artifacts)
+    fetched = fetch_build(builds, Bucket(place), wanted, app.events)
+    document = [
+        {"id": each.id, "arch": each.arch, "path": str(each.path), "files": [*map(_moved, each.files)]}
+        for each in fetched
+    ]
+    lines = [line for each in fetched for line in (str(each.path), *_rows(each.files, "fetched", "was here"))]
+    app.result({"builds": document}, "\n".join(lines))
+
+
+@click.command(
+    "push",
+    epilog="""\
+\b
+Examples:
+  bootimg builds push s3://art/prod/streams/rhel-9.6/builds
+  bootimg builds push s3://art/builds --artifact ostree --skip-builds-json""",
+)
+@common
+@_place_options
+@acl_option
+@click.option("--skip-builds-json", is_flag=True, help="Do not list the build in the bucket's builds.json.")
+@force_option
+@builds_option
+def push(
+    app: App,
+    place: Place,
+    build: str,
+    arches: tuple[Arch, ...] | None,
+    artifacts: tuple[str, ...],
+    acl: str | None,
+    skip_builds_json: bool,
+    force: bool,
+    builds: Path,
+) -> None:
+    """Push a build, all its architectures or those asked for, to the bucket at URL.
+
+    The same command goes on with a push that was cut off. URL may be BOOTIMG_BUILDS_URL.
+    """
+    from bootimg.builds.bucket.push import Selection, push_builds
+    from bootimg.builds.bucket.tree import Bucket
+    from bootimg.builds.find import find_build, find_builds
+
+    found = [find_build(builds, build, arch) for arch in arches or ()] or find_builds(builds, build)
+    chosen = Selection(artifacts=artifacts, force=force, index=not skip_builds_json)
+    moved = push_builds(found, Bucket(place, acl=acl), chosen, app.events)
+    document = {"bucket": place.bucket, "files": [*map(_moved, moved)]}
+    app.result(document, "\n".join(_rows(moved, "pushed", "was there")))
+
+
+def _moved(each: Moved) -> dict[str, Any]:
+    return {"key": each.key, "size": each.size, "moved": each.moved}
+
+
+def _rows(files: Iterable[Moved], done: str, cached: str) -> list[str]:
+    return [
+        printable(f"  {done if each.moved else cached:<10} {format_size(each.size):>9}  {each.key}")
+        for each in files
+    ]

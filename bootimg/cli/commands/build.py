@@ -1,0 +1,66 @@
+"""`bootimg build`: the main job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from bootimg.cli.options.buildoptions import BuildOptions, build_options
+from bootimg.cli.options.common import common
+from bootimg.cli.options.debugging import Faults, fault_options
+from bootimg.cli.options.streamchoice import selection_lines
+from bootimg.cli.output.session import App
+from bootimg.cli.output.table import table
+from bootimg.errors import ExitCode
+
+if TYPE_CHECKING:
+    from bootimg.orchestrator.request import Outcome
+
+
+@click.command(
+    epilog="""\
+\b
+Examples:
+  bootimg build quay.io/fedora/fedora-coreos:stable
+  bootimg build layer.ociarchive -p all --compress -o builds
+  bootimg build --from latest -p aws,gcp
+  bootimg build --stream rhel-9.6 --streams pipecfg/config.yaml"""
+)
+@common
+@build_options
+@fault_options
+def command(app: App, options: BuildOptions, faults: Faults) -> None:
+    """Make boot images from the layer IMAGE: whatever skopeo takes, or a path to an OCI archive or layout.
+
+    With --stream, IMAGE may be left out.
+    """
+    from bootimg.orchestrator.mainjob import run_build
+    from bootimg.orchestrator.progress import stopped_text
+
+    request = replace(
+        options.request(app), until=faults.until, keep=faults.keep, on_failure=faults.on_failure
+    )
+    outcome = run_build(request, app.cache, app.events)
+    text = stopped_text(outcome) if outcome.stopped_after else artifact_table(outcome, app.width)
+    app.result(outcome.as_dict(), text)
+    if outcome.failures:
+        click.get_current_context().exit(ExitCode.PARTIAL)
+
+
+def artifact_table(outcome: Outcome, width: int | None = None) -> str:
+    """The artifacts a person can act on: file, size, digest, time; and what to do next."""
+    from bootimg.sizes import format_size
+
+    rows = [("FILE", "SIZE", "SHA256", "TIME")]
+    for artifact in (*outcome.artifacts, *([outcome.sbom] if outcome.sbom else [])):
+        took = "kept" if artifact.cached else f"{artifact.seconds:.1f} s"
+        rows.append((artifact.path.name, format_size(artifact.size), artifact.sha256[:16], took))
+    lines = table(rows, width=width, header=True, right={1, 3})
+    failed = [f"failed: {name}: {error}" for name, error in outcome.failures.items()]
+    if failed:
+        lines += ["", *failed, "the same command with --retry-failed makes only these"]
+    lines += selection_lines(outcome.selection)
+    following = f"next: bootimg run -o {outcome.path.parent.parent}"
+    return "\n".join([*lines, "", f"in {outcome.path}", following])

@@ -1,0 +1,80 @@
+"""`bootimg doctor`: what this machine has and lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from bootimg.cli.options.common import accel_option, common, registry_options
+from bootimg.cli.output.session import App
+from bootimg.doctor.requirements import Finding, Status, examine, lacking
+from bootimg.errors import ExitCode
+from bootimg.layer.fetching.fetch import RegistryOptions
+from bootimg.vm.packages import Packages, distribution_family
+
+MARKS = {Status.OK: "✔", Status.MISSING: "✘", Status.TOO_OLD: "✘", Status.FAULT: "✘"}
+EPILOG = """\
+\b
+Examples:
+  bootimg doctor
+  bootimg doctor --json --layer quay.io/fedora/fedora-coreos:stable
+"""
+
+
+@click.command("doctor", epilog=EPILOG)
+@common
+@click.option("--layer", metavar="IMAGE",
+              help="Also make filesystems with this layer's tools and mount them.")  # fmt: skip
+@accel_option
+@registry_options
+def command(*, app: App, layer: str | None, registry: RegistryOptions) -> None:
+    """Say what this machine has, lacks, and how to get it.
+
+    Exits with 3 if something that builds need is missing or too old.
+    """
+    findings = list(examine(app.cache, app.events, app.accel))
+    missing = lacking(findings)
+    if layer and not missing:
+        from bootimg.doctor.deepcheck import mounts_of_layer
+
+        findings.append(mounts_of_layer(layer, app.cache, app.events, app.accel, registry))
+        missing = lacking(findings)
+    document = {"ok": not missing, "findings": [finding.as_dict() for finding in findings]}
+    app.result(document, "\n".join(report(findings, distribution_family())))
+    if missing:
+        click.get_current_context().exit(ExitCode.ENVIRONMENT)
+
+
+def report(findings: Sequence[Finding], family: str | None) -> Iterator[str]:
+    """The findings for people: what is wrong says how to get it."""
+    width = max(len(finding.name) for finding in findings)
+    for finding in findings:
+        mark = MARKS[finding.status] if finding.needed or finding.good else "-"
+        yield f"{mark} {finding.name:<{width}}  {_state(finding)}"
+    missing = lacking(findings)
+    others = [finding for finding in findings if not finding.good and not finding.needed]
+    yield ""
+    yield f"{len(missing)} of what builds need is missing" if missing else "all that builds need is there"
+    for title, wrong in (("to build", missing), ("for the rest", others)):
+        packages = [finding.packages for finding in wrong if finding.packages]
+        yield from (f"{title}: {line}" for line in _commands(packages, family))
+
+
+def _state(finding: Finding) -> str:
+    words = [finding.version or "", finding.detail]
+    if finding.status is Status.MISSING:
+        words = ["missing", f"({finding.purpose})", finding.detail]
+    if finding.status is Status.TOO_OLD and finding.version:
+        words = [f"{finding.version} is too old, {finding.minimum} is needed", finding.detail]
+    return "  ".join(word for word in words if word)
+
+
+def _commands(packages: Sequence[Packages], family: str | None) -> Iterator[str]:
+    if not packages:
+        return
+    for tool in ("apt", "dnf"):
+        if family in (None, tool):
+            names = dict.fromkeys(" ".join(getattr(each, tool) for each in packages).split())
+            if names:
+                yield f"{tool} install {' '.join(names)}"

@@ -1,0 +1,170 @@
+"""`bootimg inspect`: what a layer, a disk image or a build is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bootimg.arch import Arch
+from bootimg.atomic import scratch_folder
+from bootimg.cli.options.common import arch_option, builds_option, common, registry_options
+from bootimg.cli.options.target import is_disk, named_build
+from bootimg.cli.output.session import App
+from bootimg.cli.output.table import table
+from bootimg.formats.plainimage import plain_image
+from bootimg.sizes import format_size
+from bootimg.vm.image import image_format
+
+if TYPE_CHECKING:
+    from bootimg.layer.fetching.fetch import RegistryOptions
+
+Json = dict[str, Any]
+
+
+@click.command(
+    epilog="""\
+\b
+Examples:
+  bootimg inspect quay.io/fedora/fedora-coreos:stable
+  bootimg inspect disk.qcow2
+  bootimg inspect latest --json"""
+)
+@common
+@click.argument("what", metavar="IMAGE|FILE|BUILD")
+@arch_option
+@builds_option
+@registry_options
+def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOptions) -> None:
+    """Say what a layer, a disk image or a build is.
+
+    A path that is there is what it is: a build's folder, an image in an archive or a folder, else a disk;
+    archives and disks may be compressed.  A word is `latest` or the id of a build if there is one, else an
+    image.
+    """
+    path = Path(what)
+    if build := named_build(what, builds, arch):
+        from bootimg.orchestrator.inspection import inspect_build
+
+        document = inspect_build(build)
+    elif is_disk(path):
+        document = _disk(app, path)
+    else:
+        from bootimg.layer.fetching.fetch import fetch
+        from bootimg.orchestrator.inspection import inspect_image
+
+        image = fetch(what, arch=arch, cache=app.cache, events=app.events, registry=registry)
+        document = inspect_image(image, app.cache, app.events)
+    lines = {"build": build_lines, "disk": disk_lines, "image": image_lines}[document["kind"]]
+    app.result(document, "\n".join(lines(document, app.width)))
+
+
+def _disk(app: App, path: Path) -> Json:
+    from bootimg.disk.inspection import inspect_disk
+
+    # In the cache, for the root filesystem is copied: /tmp may be memory.
+    tmp = app.cache.folder("tmp")
+    with scratch_folder(tmp, "inspect-") as folder, plain_image(path, app.cache, app.events) as disk:
+        document = inspect_disk(disk, image_format(disk), folder)
+    size = path.stat().st_size if path.is_file() else document["virtual-size"]
+    return {**document, "path": str(path), "size": size}
+
+
+def build_lines(document: Json, width: int | None = None) -> Iterator[str]:
+    """A build for people, on a terminal of this width."""
+    yield from table([
+        ("build", f"{document['build']}   {document['arch']}   {document['path']}"),
+        ("version", str(document["version"])),
+        ("commit", str(document["commit"])),
+    ], width=width)  # fmt: skip
+    rows = [("ARTIFACT", "FILE", "SIZE", "SHA256", "")]
+    sbom = {"sbom": document["sbom"]} if document["sbom"] else {}
+    for key, entry in {**document["images"], **sbom}.items():
+        size = format_size(entry["size"]) if "size" in entry else ""
+        rows.append(
+            (key, entry["path"], size, entry.get("sha256", ""), "" if entry["present"] else "missing")
+        )
+    yield ""
+    yield from table(rows, width=width, header=True, right={2}, cut=3)
+
+
+def disk_lines(document: Json, width: int | None = None) -> Iterator[str]:
+    """A disk image for people."""
+    size, virtual = format_size(document["size"]), format_size(document["virtual-size"])
+    sector = document["sector-size"]
+    yield from table([
+        ("disk", document["path"]),
+        ("format", f"{document['format']}, {size}, {virtual} virtual"),
+        ("table", f"GPT {document['disk-guid']}, sectors of {sector} bytes"),
+    ], width=width)  # fmt: skip
+    yield ""
+    rows = [("#", "PARTITION", "SIZE", "TYPE", "LABEL", "UUID"), *map(_partition, document["partitions"])]
+    yield from table(rows, width=width, header=True, right={0, 2}, indent=1)
+    yield ""
+    yield from table([*_root(document["root"] or {}), *_boot(document["boot"])], width=width)
+
+
+def _partition(partition: Json) -> tuple[str, ...]:
+    found = partition["filesystem"] or {}
+    place = (str(partition["number"]), partition["name"], format_size(partition["size"]))
+    return (*place, found.get("type") or "-", found.get("label") or "", found.get("uuid") or "")
+
+
+def _root(root: Json) -> Iterator[tuple[str, str]]:
+    if root.get("problem"):
+        yield "root", root["problem"]["message"]
+    for each in root.get("deployments", ()):
+        yield "deployed", f"{each['commit']} in {each['stateroot']}"
+        yield from (("  origin", f"{key}={value}") for key, value in (each["origin"] or {}).items())
+    aleph = root.get("aleph") or {}
+    yield from (("aleph", line) for key, value in aleph.items() for line in _flat(key, value))
+
+
+def _flat(name: str, value: object) -> Iterator[str]:
+    """A value of a JSON document, an object's each on a line of its own."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flat(f"{name} {key}", inner)
+    else:
+        yield f"{name}: {json.dumps(value)}"
+
+
+def _boot(boot: Json | None) -> Iterator[tuple[str, str]]:
+    if boot is None:
+        yield "boot", "there is no partition called boot"
+        return
+    yield "ignition", boot["ignition-platform"] or "no platform"
+    yield "first boot", "not yet" if boot["first-boot"] else "done, or not wanted"
+    yield from (("console", command) for command in boot["console"] or ())
+    for entry in boot["entries"]:
+        yield "entry", f"{entry['file']}: {entry.get('title', '')}"
+        yield "  linux", entry.get("linux", "")
+        yield "  options", " ".join(entry["options"])
+
+
+def image_lines(document: Json, width: int | None = None) -> Iterator[str]:
+    """A layer for people."""
+    packages = [("package", each["nevra"]) for each in document["packages"] or ()]
+    labels = [("label", f"{key}={value}") for key, value in sorted(document["labels"].items())]
+    yield from table([*_image(document), *labels, *packages], width=width)
+
+
+def _image(document: Json) -> Iterator[tuple[str, str]]:
+    yield "image", document["reference"]
+    yield "digest", document["digest"]
+    yield "version", f"{document['version'] or 'none'}   {document['osname']}   {document['arch']}"
+    yield "layers", f"{document['layers']}, {format_size(document['size'])}"
+    layer = document["layer"]
+    if layer is None:
+        yield "problem", f"no disk can be made of it: {document['problem']['message']}"
+        return
+    yield "form", layer["form"] + (f", commit {layer['commit']}" if layer["commit"] else "")
+    yield "tree", f"{layer['files']} files, {format_size(layer['tree-size'])}"
+    yield "kernel", layer["kernel"]
+    yield "arguments", " ".join(layer["kernel-arguments"])
+    yield "SELinux", layer["selinux-policy"] or "no policy"
+    yield "bootupd", "yes" if layer["bootupd"] else "no"
+    yield from (("image.json", f"{key}: {json.dumps(value)}") for key, value in layer["image-json"].items())

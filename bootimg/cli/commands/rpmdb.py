@@ -1,0 +1,192 @@
+"""`bootimg rpmdb`: the packages of images, and what differs between them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bootimg.arch import Arch
+from bootimg.cli.options.common import (
+    Decorated,
+    arch_option,
+    builds_option,
+    common,
+    folder_type,
+    registry_options,
+)
+from bootimg.cli.options.target import named_build
+from bootimg.cli.output.session import App
+from bootimg.printable import printable
+from bootimg.targets import LAYER_KEY
+
+if TYPE_CHECKING:
+    from bootimg.builds.find import Build
+    from bootimg.layer.fetching.fetch import RegistryOptions
+    from bootimg.rpmdb.ofimage import Source
+    from bootimg.rpmdb.package import Package
+
+_full_option = click.option(
+    "--full", is_flag=True, help="Every package, with its architecture, where oc shows one of a name."
+)
+lists_option = click.option(
+    "--rpmdb-cache",
+    "lists",
+    type=folder_type,
+    metavar="DIR",
+    envvar="BOOTIMG_RPMDB_CACHE",
+    show_envvar=True,
+    help="Keep the lists of images there, as oc does.",
+)
+
+
+def _images(function: Decorated) -> Decorated:
+    """The options of whatever reads images; passes `fetched: Fetched`."""
+
+    @functools.wraps(function)
+    def with_images(
+        *args: Any,  # noqa: ANN401
+        app: App,
+        arch: Arch,
+        builds: Path,
+        registry: RegistryOptions,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        return function(*args, app=app, fetched=_Fetched(app, arch, builds, registry), **kwargs)
+
+    decorated: Any = with_images
+    for option in (registry_options, builds_option, arch_option, common):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+class _Fetched:
+    """What images are fetched by; a word may be a build, whose image is the archive in it."""
+
+    def __init__(self, app: App, arch: Arch, builds: Path, registry: RegistryOptions) -> None:
+        self._app, self._arch, self._builds, self._registry = app, arch, builds, registry
+
+    def source(self, lists: Path | None = None) -> Source:
+        from bootimg.rpmdb.listcache import ListCache
+        from bootimg.rpmdb.ofimage import Source
+
+        return Source(arch=self._arch, cache=self._app.cache, events=self._app.events,
+                      registry=self._registry, lists=ListCache(lists) if lists else None)  # fmt: skip
+
+    def build(self, what: str) -> Build | None:
+        return named_build(what, self._builds, self._arch)
+
+    def reference(self, what: str) -> str:
+        build = self.build(what)
+        return f"oci-archive:{build.artifact(LAYER_KEY)}" if build else what
+
+
+@click.group("rpmdb")
+def command() -> None:
+    """List and compare the packages of images."""
+
+
+@command.command(
+    "list",
+    epilog="""\
+\b
+Examples:
+  bootimg rpmdb list quay.io/fedora/fedora-coreos:stable
+  bootimg rpmdb list latest --full --json""",
+)
+@_images
+@click.argument("image", metavar="IMAGE|BUILD")
+@_full_option
+@lists_option
+def list_(app: App, fetched: _Fetched, image: str, full: bool, lists: Path | None) -> None:
+    """List the packages of an image."""
+    from bootimg.rpmdb.lists import all_versions, in_order, versions
+
+    packages = fetched.source(lists).packages(fetched.reference(image))
+    document = all_versions(packages) if full else versions(packages)
+    lines = (f"{each.name}-{each.evra}" for each in in_order(packages)) if full else _lines(packages)
+    app.result(document, "\n".join(map(printable, lines)))
+
+
+@command.command(
+    "diff",
+    epilog="""\
+\b
+Examples:
+  bootimg rpmdb diff quay.io/fedora/fedora-coreos:stable quay.io/fedora/fedora-coreos:testing
+  bootimg rpmdb diff 9.6.20261101-0 latest --json""",
+)
+@_images
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@_full_option
+@lists_option
+def diff(app: App, fetched: _Fetched, old: str, new: str, full: bool, lists: Path | None) -> None:
+    """Say how the packages of the image or build NEW differ from those of OLD."""
+    from bootimg.rpmdb.lists import all_versions, difference, versions
+
+    source = fetched.source(lists)
+    one, other = (source.packages(fetched.reference(each)) for each in (old, new))
+    form = all_versions if full else versions
+    document = difference(form(one), form(other))
+    app.result(document, "\n".join(map(printable, _changes(document, one, other))) or "no difference")
+
+
+@command.command("sbom", epilog="\b\nExample:\n  bootimg rpmdb sbom latest > sbom.spdx.json")
+@_images
+@click.argument("image", metavar="IMAGE|BUILD")
+def sbom(app: App, fetched: _Fetched, image: str) -> None:
+    """Print an SPDX document of an image and its packages (JSON, with --json or without).
+
+    Of a BUILD that has one it is that file, byte for byte.
+    """
+    from bootimg.layer.declared.facts import os_release
+    from bootimg.rpmdb.spdx import dump_sbom
+    from bootimg.rpmdb.spdx import sbom as described
+
+    build = fetched.build(image)
+    data = _kept_sbom(build) if build else None
+    if data is None:
+        found, tree, packages = fetched.source().tree(fetched.reference(image))
+        os_id = os_release(tree).get("ID", "")
+        data = dump_sbom(described(found, packages, os_id, located=build is None))
+    click.echo(data.decode(errors="replace"), nl=False)
+
+
+def _kept_sbom(build: Build) -> bytes | None:
+    from bootimg.builds.sbomrecord import read_sbom, sbom_file
+
+    sbom = read_sbom(build.path)
+    if sbom is None or not (build.path / sbom.path).exists():
+        return None
+    return sbom_file(build, sbom).read_bytes()
+
+
+def _lines(packages: Iterable[Package]) -> Iterator[str]:
+    from bootimg.rpmdb.lists import versions
+
+    return (f"{name}-{evr}" for name, evr in versions(packages).items())
+
+
+def _changes(
+    document: Mapping[str, Mapping[str, Any]], old: Iterable[Package], new: Iterable[Package]
+) -> Iterator[str]:
+    """The difference for people: whether what changed is newer or older, as far as RPM's rules can tell."""
+    from bootimg.rpmdb.evr import direction
+
+    newest = [{each.name: each for each in packages} for packages in (old, new)]
+    width = max((len(name) for part in document.values() for name in part), default=0)
+    for name, change in document.get("changed", {}).items():
+        mark = direction(newest[0][name], newest[1][name])
+        yield f"{mark:<10} {name:<{width}}  {_words(change['old'])} → {_words(change['new'])}"
+    for kind in ("added", "removed"):
+        yield from (
+            f"{kind:<10} {name:<{width}}  {_words(what)}" for name, what in document.get(kind, {}).items()
+        )
+
+
+def _words(what: str | list[str]) -> str:
+    return what if isinstance(what, str) else ", ".join(what)

@@ -1,0 +1,22 @@
+"""`bootimg stream`: the metadata that installers read."""
+
+from __future__ import annotations
+
+import click
+
+from bootimg.cli.commands.streamcheck import diff, lint
+from bootimg.cli.commands.streamindex import index
+from bootimg.cli.commands.streammake import bump, generate, merge
+from bootimg.cli.commands.streammirror import mirror
+
+
+@click.group("stream", context_settings={"max_content_width": 100})
+def command() -> None:
+    """Make and check the metadata that installers read.
+
+    A stream's JSON file says where the images of each platform and architecture are.
+    """
+
+
+for each in (generate, bump, lint, diff, merge, index, mirror):
+    command.add_command(each)

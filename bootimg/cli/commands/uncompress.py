@@ -1,0 +1,27 @@
+"""`bootimg uncompress`: the images of a build as plain files again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bootimg.cli.options.common import common
+from bootimg.cli.options.compression import build_arguments, change_build
+from bootimg.cli.output.session import App
+
+
+@click.command(
+    epilog="""\
+\b
+Examples:
+  bootimg uncompress
+  bootimg uncompress 9.6.20261101-0 -o builds"""
+)
+@common
+@build_arguments
+def command(app: App, build: str, arch: str | None, builds: Path) -> None:
+    """Uncompress the images of BUILD (an id, `latest` or a path), in place of the files that are there."""
+    from bootimg.orchestrator.compress import uncompress_images
+
+    change_build(app, builds, build, arch, lambda folder: uncompress_images(folder, app.events))

@@ -1,0 +1,116 @@
+"""`bootimg verify`: whether an image, a disk or a build may ship."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bootimg.arch import Arch
+from bootimg.checks.verifier import Verifier
+from bootimg.cli.options.common import arch_option, builds_option, common, jobs_option, registry_options
+from bootimg.cli.options.purity import purity_options
+from bootimg.cli.options.target import is_disk, named_build
+from bootimg.cli.output.session import App
+from bootimg.cli.output.table import table
+from bootimg.errors import ExitCode
+from bootimg.printable import printable
+
+if TYPE_CHECKING:
+    from bootimg.checks.findings import Finding
+    from bootimg.layer.fetching.fetch import RegistryOptions
+
+
+@click.command(
+    epilog="""\
+\b
+Examples:
+  bootimg verify quay.io/fedora/fedora-coreos:stable
+  bootimg verify disk.qcow2.gz
+  bootimg verify latest --json"""
+)
+@common
+@click.argument("what", metavar="IMAGE|FILE|BUILD")
+@purity_options
+@click.option("--deep", is_flag=True, help="Look into the layer and the disk images of a BUILD too.")
+@click.option("--signed", is_flag=True, help="Every artifact of a BUILD must be signed.")
+@click.option(
+    "--key",
+    "keys",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A public key (gpg --export) that may have signed; repeatable. [default: the user's keyring]",
+)
+@arch_option
+@builds_option
+@jobs_option
+@registry_options
+def command(
+    app: App,
+    what: str,
+    purity: str | None,
+    allow: tuple[str, ...],
+    deep: bool,
+    signed: bool,
+    keys: tuple[Path, ...],
+    arch: Arch,
+    builds: Path,
+    jobs: int,
+    registry: RegistryOptions,
+) -> None:
+    """Say what is wrong with a layer, a disk image or a build; exit with 1 if anything is.
+
+    A path that is there is what it is: a build's folder, an image in an archive or a folder, else a disk;
+    archives and disks may be compressed.  A word is `latest` or the id of a build if there is one, else an
+    image.  Warnings alone do not count.
+    """
+    from bootimg.checks.findings import errors
+    from bootimg.checks.purity import Purity
+
+    path = Path(what)
+    verifier = Verifier(app.cache, app.events, registry, Purity(purity or "error"), allow)
+    closed: list[str] = []
+    if build := named_build(what, builds, arch):
+        from bootimg.checks.buildfindings import build_findings
+        from bootimg.checks.signaturerules import Signatures
+
+        wanted = Signatures(signed, keys)
+        kind, found = "build", build_findings(build, app.events, verifier.mode, allow, wanted, jobs)
+        # What is damaged may not even open.
+        for key, inside in verifier.opened(build) if deep and not errors(found) else ():
+            found += inside or ()
+            closed += [key] if inside is None else []
+    elif is_disk(path):
+        kind, found = "disk", verifier.disk(path)
+    else:
+        kind, found = "image", verifier.image(what, arch)
+    bad = errors(found)
+    document = {
+        "kind": kind,
+        "subject": what,
+        "good": not bad,
+        "findings": [each.as_dict() for each in found],
+        **({"not-opened": closed} if deep else {}),
+    }
+    lines = finding_lines(found, app.width) or [printable(f"{what}: nothing is wrong")]
+    lines += [printable(f"not opened, for it is an archive: {key}") for key in closed]
+    app.result(document, "\n".join(lines))
+    if bad:
+        click.get_current_context().exit(ExitCode.FAILED)
+
+
+def finding_lines(found: Sequence[Finding], width: int | None) -> list[str]:
+    """Findings for people, and how many there are of each kind."""
+    if not found:
+        return []
+    rows = [
+        (str(each.severity), each.rule.value, each.where, f"{each.evidence}: {each.message}")
+        for each in found
+    ]
+    counts = Counter(severity for severity, *_ in rows)
+    words = [f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in sorted(counts.items())]
+    return [*table(rows, width=width), "", ", ".join(words)]

@@ -1,0 +1,149 @@
+"""The options that decide what a build makes, and the request they amount to; for `build` and `plan`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from bootimg.arch import Arch
+from bootimg.cli.options.common import (
+    accel_option,
+    arch_option,
+    builds_option,
+    force_option,
+    jobs_option,
+    platform_option,
+    registry_options,
+    size_type,
+)
+from bootimg.cli.options.compression import compress_options
+from bootimg.cli.options.purity import purity_of, purity_options
+from bootimg.cli.options.streamchoice import Words, layer_of, selection_options
+from bootimg.cli.output.session import App
+
+if TYPE_CHECKING:
+    from bootimg.layer.fetching.fetch import RegistryOptions
+    from bootimg.orchestrator.request import Request
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+target_imgref_option = click.option(
+    "--target-imgref",
+    metavar="IMGREF",
+    envvar="BOOTIMG_TARGET_IMGREF",
+    show_envvar=True,
+    help="Where the machines will take their updates from, as ostree writes it.",
+)
+"""Passes `target_imgref: str | None`."""
+size_option = click.option(
+    "--size", type=size_type, envvar="BOOTIMG_SIZE", show_envvar=True, help="Virtual size of the disks."
+)
+"""Passes `size: int | None`, in bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """What those options say; the names are those of the parameters."""
+
+    image: str | None
+    source: str | None
+    retry_failed: bool
+    words: Words
+    arch: Arch
+    builds: Path
+    size: int | None
+    target_imgref: str | None
+    builder: str
+    deploy: str
+    force: bool
+    purity: str | None
+    allow: tuple[str, ...]
+    compress: bool
+    compressor: str | None
+    jobs: int
+    registry: RegistryOptions
+
+    def request(self, app: App) -> Request:
+        """The build they ask for.
+
+        Raises the errors of the streams file, of platforms, of what is skipped, and of the build of `--from`.
+        """
+        from bootimg.builds.find import find_build
+        from bootimg.disk.layer_deploy import DeployWay
+        from bootimg.formats import Compressor
+        from bootimg.orchestrator.rebuild import request_again
+        from bootimg.orchestrator.request import Builder, Request
+
+        if self.image is not None and self.source is not None:
+            raise click.UsageError("name either an IMAGE or a build with --from")
+        chosen = self.words.choose(self.arch, lambda text: app.events.message(text, "warning"))
+        before = find_build(self.builds, self.source, self.arch) if self.source is not None else None
+        level, allowed = purity_of(self.purity, self.allow, chosen, before)
+        request = Request(
+            reference="" if before is not None else layer_of(self.image, chosen, self.words),
+            arch=self.arch,
+            platforms=chosen.platforms,
+            builds=self.builds,
+            registry=self.registry,
+            target_imgref=self.target_imgref,
+            size=self.size,
+            accelerator=app.accel,
+            force=self.force,
+            builder=Builder(self.builder),
+            deploy=DeployWay(self.deploy),
+            compress=self.compress or self.compressor is not None or chosen.compress,
+            compressor=Compressor(self.compressor) if self.compressor else chosen.compressor,
+            jobs=self.jobs,
+            retry_failed=self.retry_failed,
+            selection=chosen.selection,
+            purity=level,
+            allow=allowed,
+        )
+        return request if before is None else request_again(before, request)
+
+
+_OPTIONS = (
+    click.argument("image", required=False),
+    click.option("--from", "source", metavar="BUILD",
+                 help="Make more artifacts of a build that exists: an id, `latest` or a path."),
+    click.option("--retry-failed", is_flag=True,
+                 help="Make only what failed when the build was last made."),
+    selection_options,
+    platform_option,
+    arch_option,
+    builds_option,
+    size_option,
+    target_imgref_option,
+    click.option("--builder", type=click.Choice(["guestfs", "osbuild"]), default="guestfs", show_default=True,
+                 envvar="BOOTIMG_BUILDER", show_envvar=True,
+                 help="What makes the disks: a virtual machine, or the program osbuild (as root)."),
+    click.option("--deploy", type=click.Choice(["own", "layer"]), default="own", show_default=True,
+                 envvar="BOOTIMG_DEPLOY", show_envvar=True,
+                 help="Who deploys: bootimg, or the layer's own programs (slow without KVM)."),
+    accel_option,
+    force_option,
+    purity_options,
+    compress_options,
+    jobs_option,
+    registry_options,
+)  # fmt: skip
+
+
+def build_options(function: Decorated) -> Decorated:
+    """IMAGE and every option that decides what is made of it; passes `options: BuildOptions`."""
+    names = [field.name for field in fields(BuildOptions)]
+
+    @functools.wraps(function)
+    def with_options(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        given = {name: kwargs.pop(name) for name in names}
+        return function(*args, options=BuildOptions(**given), **kwargs)
+
+    decorated: Any = with_options
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]

@@ -1,0 +1,302 @@
+"""The options that mean the same for every verb.
+
+`@common` goes directly under `@click.command()` and passes `app: App` by name; the others are
+decorators for the verbs that have them.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from bootimg.arch import Arch
+from bootimg.atomic import blocking_file
+from bootimg.cache import Cache, default_root
+from bootimg.cli.output.session import App, Session
+from bootimg.cli.output.sinks import open_events
+from bootimg.sizes import parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from bootimg.platform import Platform
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+_ACCEL = "bootimg.accel"
+PLAIN_EVENTS = "bootimg.plain-events"
+"""Key of a context's `meta`: true where a verb uses the terminal itself while steps run."""
+
+
+class SizeType(click.ParamType[int]):
+    """A size such as 10G, in bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        """Bytes of the text; raises `size-malformed`."""
+        return value if isinstance(value, int) else parse_size(value)
+
+
+class DurationType(click.ParamType[int]):
+    """A duration such as 30d, in seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        """Seconds of the text; raises `duration-malformed`."""
+        return value if isinstance(value, int) else parse_duration(value)
+
+
+class ArchType(click.ParamType[Arch]):
+    """An architecture by its RPM or OCI name."""
+
+    name = "arch"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Arch:  # noqa: ANN401
+        """The architecture; raises `arch-unknown`."""
+        return value if isinstance(value, Arch) else Arch.parse(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """The architectures that begin so."""
+        return [CompletionItem(arch.value) for arch in Arch if arch.startswith(incomplete)]
+
+
+class FolderType(click.Path):
+    """The path of a folder that is there or may be made."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """The path; a usage error where a file is in the place of one of its folders."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        found = blocking_file(path)
+        if found is not None:
+            self.fail(f"Directory {str(path)!r} cannot be: {str(found)!r} is no directory.", param, ctx)
+        return path
+
+
+folder_type = FolderType()
+size_type, duration_type = SizeType(), DurationType()
+
+arch_option = click.option(
+    "--arch",
+    type=ArchType(),
+    default=Arch.of_machine,
+    show_default="this machine's",
+    envvar="BOOTIMG_ARCH",
+    show_envvar=True,
+    help="Architecture of the image.",
+)
+"""Passes `arch: Arch`."""
+
+
+def _remember_accel(ctx: click.Context, parameter: click.Parameter, value: str) -> None:
+    ctx.meta[_ACCEL] = value
+
+
+accel_option = click.option(
+    "--accel",
+    type=click.Choice(["auto", "kvm", "tcg"]),
+    default="auto",
+    show_default=True,
+    envvar="BOOTIMG_ACCEL",
+    show_envvar=True,
+    expose_value=False,
+    callback=_remember_accel,
+    help="How virtual machines run.",
+)
+"""Passes nothing: the choice is `app.accel`."""
+
+builds_option = click.option(
+    "-o",
+    "--builds",
+    type=folder_type,
+    default=Path("builds"),
+    show_default=True,
+    metavar="DIR",
+    envvar="BOOTIMG_BUILDS",
+    show_envvar=True,
+    help="The tree of builds.",
+)
+"""Passes `builds: Path`."""
+
+
+def _complete_platforms(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from bootimg.targets import every_target
+
+    before, comma, last = incomplete.rpartition(",")
+    known = (each.name for each in every_target() if each.on_request and each.obstacle is None)
+    names = [name for name in ["all", *known] if name.startswith(last)]
+    return [CompletionItem(before + comma + name) for name in names]
+
+
+def _split_platforms(ctx: click.Context, parameter: click.Parameter, value: Iterable[str]) -> tuple[str, ...]:
+    names = [name.strip() for words in value for name in words.split(",")]
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+platform_option = click.option(
+    "-p",
+    "--platform",
+    "platforms",
+    multiple=True,
+    default=("qemu",),
+    show_default=True,
+    metavar="NAME[,NAME…]|all",
+    callback=_split_platforms,
+    shell_complete=_complete_platforms,
+    envvar="BOOTIMG_PLATFORM",
+    show_envvar=True,
+    help="Platforms to make images for; repeatable.",
+)
+"""Passes `platforms: tuple[str, ...]`, in the order given and without repetition."""
+
+
+def chosen_platforms(names: Iterable[str], arch: Arch) -> list[Platform]:
+    """The platforms that `-p` named, `all` being every one that exists for `arch`.
+
+    Raises `platform-unknown` and `platform-arch-unsupported`.
+    """
+    from bootimg.platform import platform, platforms
+
+    found: dict[str, Platform] = {}
+    for name in names:
+        if name == "all":
+            known = platforms().values()
+            found.update((each.name, each) for each in known if arch in each.arches and each.buildable)
+        else:
+            found[name] = platform(name, arch)
+    return list(found.values())
+
+
+def registry_options(function: Decorated) -> Decorated:
+    """skopeo's options for registries; passes `registry: RegistryOptions`."""
+
+    @functools.wraps(function)
+    def with_registry(
+        *args: Any,  # noqa: ANN401
+        authfile: Path | None,
+        cert_dir: Path | None,
+        tls_verify: bool,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        from bootimg.layer.fetching.fetch import RegistryOptions
+
+        registry = RegistryOptions(authfile=authfile, cert_dir=cert_dir, tls_verify=tls_verify)
+        return function(*args, registry=registry, **kwargs)
+
+    decorated: Any = with_registry
+    for option in reversed(_REGISTRY):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+_REGISTRY = (
+    click.option("--authfile", type=_FILE, envvar="BOOTIMG_AUTHFILE", show_envvar=True,
+                 help="Credentials for registries, as skopeo has it."),
+    click.option("--cert-dir", type=_FOLDER, envvar="BOOTIMG_CERT_DIR", show_envvar=True,
+                 help="Certificates for registries, as skopeo has it."),
+    click.option("--tls-verify", type=bool, default=True, show_default=True, envvar="BOOTIMG_TLS_VERIFY",
+                 show_envvar=True, help="Check the registry's certificate."),
+)  # fmt: skip
+
+force_option = click.option("-f", "--force", is_flag=True, help="Make again what is there already.")
+"""Passes `force: bool`."""
+
+dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done; do nothing.")
+"""Passes `dry_run: bool`."""
+
+jobs_option = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=lambda: os.cpu_count() or 1,
+    show_default="the number of CPUs",
+    metavar="N",
+    envvar="BOOTIMG_JOBS",
+    show_envvar=True,
+    help="How much to do at a time.",
+)
+"""Passes `jobs: int`."""
+
+_COMMON = (
+    click.option("--json", is_flag=True, help="Print the result as one JSON document."),
+    click.option("--events", type=click.Choice(["ndjson"]), envvar="BOOTIMG_EVENTS", show_envvar=True,
+                 help="Progress for machines, on stderr."),
+    click.option("--events-fd", type=click.IntRange(min=0), metavar="N", envvar="BOOTIMG_EVENTS_FD",
+                 show_envvar=True, help="Write those events to file descriptor N."),
+    click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors."),
+    click.option("-v", "--verbose", count=True, help="More to read."),
+    click.option("--no-color", is_flag=True, help="No colours (also: NO_COLOR, FORCE_COLOR)."),
+    click.option("--cache", type=folder_type, default=default_root,
+                 show_default="~/.cache/bootimg", metavar="DIR", envvar="BOOTIMG_CACHE", show_envvar=True,
+                 help="What is kept between builds."),
+)  # fmt: skip
+
+
+def common(function: Decorated) -> Decorated:
+    """The options every verb has; passes `app: App` by name and closes it when the verb ends."""
+
+    @functools.wraps(function)
+    def with_app(
+        *args: Any,  # noqa: ANN401
+        json: bool,
+        events: str | None,
+        events_fd: int | None,
+        quiet: bool,
+        verbose: int,
+        no_color: bool,
+        cache: Path,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        context = click.get_current_context()
+        session = context.find_object(Session) or Session()
+        machine = events is not None or events_fd is not None
+        session.machine_stderr = machine and events_fd in (None, 2)
+        color = _wants_color(no_color)
+        with (
+            ExitStack() as resources,
+            open_events(
+                machine=machine,
+                fd=events_fd,
+                quiet=quiet,
+                verbose=verbose,
+                color=color,
+                plain=context.meta.get(PLAIN_EVENTS, False),
+            ) as sent,
+        ):
+            session.app = App(
+                events=sent,
+                idle_cache=Cache(cache.absolute()),
+                json=json,
+                accel=context.meta.get(_ACCEL, "auto"),
+                quiet=quiet,
+                verbose=verbose,
+                color=color,
+                resources=resources,
+            )
+            return function(*args, app=session.app, **kwargs)
+
+    decorated: Any = with_app
+    for option in reversed(_COMMON):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+def _wants_color(no_color: bool) -> bool | None:
+    """NO_COLOR (no-color.org) and FORCE_COLOR count when they are not empty; the flag wins."""
+    if no_color or os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None

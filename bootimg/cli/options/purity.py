@@ -1,0 +1,50 @@
+"""The options about content of OpenShift, for whoever builds or verifies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bootimg.cli.options.common import Decorated
+
+if TYPE_CHECKING:
+    from bootimg.builds.find import Build
+    from bootimg.checks.purity import Purity
+    from bootimg.cli.options.streamchoice import Chosen
+
+_OPTIONS = (
+    click.option("--purity", type=click.Choice(["off", "warn", "error"]),
+                 show_default="error, or as the stream has it", envvar="BOOTIMG_PURITY", show_envvar=True,
+                 help="What to do about OpenShift's packages and files in the layer."),
+    click.option("--allow", multiple=True, metavar="NAME", envvar="BOOTIMG_ALLOW", show_envvar=True,
+                 help="A package (or glob), /path, unit or label that may be there; repeatable."),
+)  # fmt: skip
+
+
+def purity_options(function: Decorated) -> Decorated:
+    """Pass `purity: str | None` (not given) and `allow: tuple[str, ...]`."""
+    decorated: Any = function
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+def purity_of(
+    given: str | None, allow: tuple[str, ...], chosen: Chosen, build: Build | None = None
+) -> tuple[Purity, tuple[str, ...]]:
+    """What applies to a layer: the options; else what applied when the `build` was made; else its stream's.
+
+    OpenShift's content is expected where disk images are skipped: then it is told and recorded, not refused.
+    """
+    from bootimg.checks.purity import Purity
+    from bootimg.orchestrator.rebuild import Judged, judged
+
+    before = judged(build) if build else Judged()
+    rules = chosen.config.purity if chosen.config else None
+    level = Purity(given or before.purity or (rules.level if rules else Purity.ERROR))
+    if not (given or before.purity) and level is Purity.ERROR and chosen.selection.skip_reason:
+        level = Purity.WARN
+    if before.allow is not None and not allow:
+        return level, before.allow
+    return level, (*allow, *(rules.allow if rules else ()))

@@ -1,0 +1,52 @@
+"""What a word of the command line names: a build that exists, or else an image or a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bootimg.arch import Arch
+from bootimg.builds.find import Build, find_build
+from bootimg.builds.layout import LATEST, META
+from bootimg.vm.image import is_archive
+
+
+def named_build(what: str, builds: Path, arch: Arch) -> Build | None:
+    """The build that `what` names: `latest`, an id in `builds`, its folder or its meta.json.
+
+    None where it names none; `build-not-found` where it can be nothing else.
+    """
+    path = Path(what)
+    try:
+        is_build = _is_build(path, what, builds)
+    except OSError:
+        # Longer than a name can be, or in a folder that may not be looked into.
+        return None
+    if not is_build:
+        return None
+    return find_build(builds, what if what == LATEST else _build_name(path), arch)
+
+
+def is_disk(path: Path) -> bool:
+    """Whether a path is to be taken for a disk image: a file that is no archive, or a device."""
+    from bootimg.layer.fetching.packedarchive import is_packed_archive
+
+    try:
+        if path.is_block_device() or not path.is_file():
+            return path.is_block_device()
+    except OSError:
+        # Longer than a name can be, or in a folder that may not be looked into.
+        return False
+    return not is_archive(path) and not is_packed_archive(path)
+
+
+def _is_build(path: Path, what: str, builds: Path) -> bool:
+    if what == LATEST or path.name == META:
+        return True
+    if path.is_dir():
+        return any((path / arch / META).is_file() for arch in ("", *Arch))
+    return "/" not in what and (builds / what).is_dir()
+
+
+def _build_name(path: Path) -> str:
+    """The build as `find_build` takes it: a folder by a path that cannot be an id."""
+    return str(path.absolute()) if path.exists() else str(path)

@@ -1,0 +1,1 @@
+"""What a terminal, a log file or a machine gets: bars, lines, tables, JSON."""

@@ -1,0 +1,1 @@
+"""What bootimg needs of a machine, and what this machine has."""

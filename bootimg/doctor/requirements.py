@@ -1,0 +1,305 @@
+"""What bootimg needs of a machine, and what this machine has of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from bootimg import process
+from bootimg.appliance import interpreter
+from bootimg.arch import Arch
+from bootimg.cache import Cache
+from bootimg.errors import BootimgError
+from bootimg.events import Events
+from bootimg.layer.fetching.skopeo import MINIMUM as SKOPEO_MINIMUM
+from bootimg.layer.ostree import libostree
+from bootimg.osbuild import program as osbuild
+from bootimg.sizes import GIB, format_size
+from bootimg.vm import network, qemu
+from bootimg.vm.firmware import UEFI_PACKAGES, find_uefi
+from bootimg.vm.kernel import PACKAGES as KERNEL_PACKAGES
+from bootimg.vm.kernel import Kernel, find_kernel
+from bootimg.vm.packages import Packages
+from bootimg.vm.probe import choose_accelerator
+
+CACHE_SPACE = 10 * GIB
+FILESYSTEMS = ("xfs", "ext4", "vfat", "squashfs")
+
+
+class Status(StrEnum):
+    """How a requirement stands."""
+
+    OK = "ok"
+    MISSING = "missing"
+    TOO_OLD = "too-old"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the report; `needed` is False for what only some commands use."""
+
+    name: str
+    status: Status
+    purpose: str
+    needed: bool = True
+    version: str | None = None
+    minimum: str | None = None
+    detail: str = ""
+    packages: Packages | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing has to be done."""
+        return self.status is Status.OK
+
+    def as_dict(self) -> dict[str, object]:
+        """The finding as `--json` has it."""
+        return {
+            "name": self.name,
+            "status": str(self.status),
+            "needed": self.needed,
+            "purpose": self.purpose,
+            "version": self.version,
+            "minimum": self.minimum,
+            "detail": self.detail,
+            "install": {"apt": self.packages.apt, "dnf": self.packages.dnf} if self.packages else None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A program that is looked for; `version_words` make it print its version."""
+
+    name: str
+    purpose: str
+    packages: Packages | None = None
+    version_words: tuple[str, ...] = ("--version",)
+    minimum: tuple[int, ...] = ()
+    needed: bool = True
+    parse: Callable[[str], tuple[int, ...]] = qemu.parse_version
+
+    def check(self) -> Finding:
+        """Look for it and ask its version."""
+        path = process.find(self.name)
+        if path is None:
+            return self._finding(Status.MISSING)
+        done = process.run([path, *self.version_words], check=False, timeout=60)
+        version = self.parse((done.stdout + done.stderr).decode(errors="replace"))
+        old = bool(self.minimum) and bool(version) and version < self.minimum
+        return self._finding(Status.TOO_OLD if old else Status.OK, version, str(path))
+
+    def _finding(self, status: Status, version: tuple[int, ...] = (), detail: str = "") -> Finding:
+        return Finding(
+            name=self.name,
+            status=status,
+            purpose=self.purpose,
+            needed=self.needed,
+            version=_dotted(version),
+            minimum=_dotted(self.minimum),
+            detail=detail,
+            packages=self.packages,
+        )
+
+
+_SQUASHFS = Packages(apt="squashfs-tools", dnf="squashfs-tools")
+_E2FSPROGS = Packages(apt="e2fsprogs", dnf="e2fsprogs")
+_SSH = Packages(apt="openssh-client", dnf="openssh-clients")
+TOOLS = (
+    Tool(name="skopeo", purpose="fetches layers", minimum=SKOPEO_MINIMUM,
+         packages=Packages(apt="skopeo", dnf="skopeo")),
+    Tool(name=qemu.system_name(Arch.of_machine()), purpose="runs virtual machines", minimum=qemu.MINIMUM,
+         packages=qemu.SYSTEM_PACKAGES[Arch.of_machine()]),
+    Tool(name="qemu-img", purpose="protects read-only drives", minimum=qemu.MINIMUM,
+         packages=qemu.IMG_PACKAGES),
+    # 4.5 is the first version with sqfstar.
+    Tool(name="mksquashfs", purpose="images for the appliance", version_words=("-version",), minimum=(4, 5),
+         packages=_SQUASHFS),
+    Tool(name="sqfstar", purpose="the tool tree's image", version_words=("-version",), minimum=(4, 5),
+         packages=_SQUASHFS),
+    Tool(name="debugfs", purpose="edits /boot", version_words=("-V",), packages=_E2FSPROGS),
+    Tool(name="e2fsck", purpose="checks /boot", version_words=("-V",), packages=_E2FSPROGS),
+    Tool(name="qemu-io", purpose="run --kargs", needed=False, minimum=qemu.MINIMUM,
+         packages=qemu.IMG_PACKAGES),
+    Tool(name="ssh", purpose="run --ssh", needed=False, version_words=("-V",), packages=_SSH),
+    Tool(name="ssh-keygen", purpose="run --ssh", needed=False, version_words=("-?",), packages=_SSH),
+    Tool(name="osbuild", purpose="build --builder osbuild; it needs root", needed=False,
+         minimum=osbuild.MINIMUM, parse=osbuild.parse_version,
+         packages=Packages(apt="", dnf=osbuild.PACKAGES)),
+    Tool(name="podman", purpose="build --builder osbuild: its stages mount the layer with it", needed=False,
+         packages=Packages(apt="podman", dnf="podman")),
+    # Fedora has it as butane; Debian has no package of it.
+    Tool(name="butane", purpose="run -i FILE.bu; https://github.com/coreos/butane/releases", needed=False),
+)  # fmt: skip
+
+
+def examine(cache: Cache, events: Events, accel: str) -> Iterator[Finding]:
+    """Every finding, in the order of the report."""
+    for tool in TOOLS:
+        yield _emulator(tool) if tool.name.startswith("qemu-system") else tool.check()
+    yield binding(
+        "libguestfs", "makes disks", "guestfs", interpreter.PACKAGES, interpreter.guestfs_python,
+        "import guestfs; v = guestfs.GuestFS(python_return_dict=True).version();"
+        "print(f\"{v['major']}.{v['minor']}.{v['release']}\")",
+    )  # fmt: skip
+    yield binding(
+        "libostree", "imports layers", "OSTree", Packages(apt="python3-gi gir1.2-ostree-1.0",
+        dnf="python3-gobject-base ostree-libs"), libostree.interpreter,
+        "import gi; gi.require_version('OSTree', '1.0'); from gi.repository import OSTree;"
+        "print(f'{OSTree.YEAR_VERSION}.{OSTree.RELEASE_VERSION}')",
+    )  # fmt: skip
+    yield from kernel_findings()
+    yield uefi()
+    yield accelerator(cache, events, accel)
+    yield guest_network()
+    yield space(cache)
+
+
+def _emulator(tool: Tool) -> Finding:
+    """RHEL's emulator has another name and place."""
+    found = qemu.find_system(Arch.of_machine())
+    if found is None or process.find(tool.name):
+        return tool.check()
+    status = Status.TOO_OLD if found.version < qemu.MINIMUM else Status.OK
+    return tool._finding(status, found.version, str(found.path))
+
+
+def binding(
+    name: str, purpose: str, module: str, packages: Packages, find: Callable[[], Path], script: str
+) -> Finding:
+    """A Python binding of the system's interpreter; `script` prints the library's version."""
+    try:
+        python = find()
+    except BootimgError as error:
+        status = Status.TOO_OLD if error.id.endswith("-too-old") else Status.MISSING
+        return Finding(name=name, status=status, purpose=purpose, packages=packages, detail=error.message)
+    version = (
+        process.run([python, "-I", "-c", script], check=False, timeout=60).stdout.decode().strip() or None
+    )
+    detail = f"module {module} of {python}"
+    return Finding(
+        name=name, status=Status.OK, purpose=purpose, version=version, packages=packages, detail=detail
+    )
+
+
+def kernel_findings() -> Iterator[Finding]:
+    """The appliance's kernel, and whether it has the filesystems that disks are made of."""
+    try:
+        kernel = find_kernel()
+    except BootimgError as error:
+        detail = "; ".join(error.context)
+        yield Finding(
+            name="kernel",
+            status=Status.MISSING,
+            purpose="boots the appliance",
+            packages=KERNEL_PACKAGES,
+            detail=f"{detail}; {error.hint}",
+        )
+        return
+    yield Finding(
+        name="kernel",
+        status=Status.OK,
+        purpose="boots the appliance",
+        version=kernel.release,
+        detail=str(kernel.path),
+    )
+    lacking = [name for name in FILESYSTEMS if not has_module(kernel, name)]
+    yield Finding(
+        name="filesystems",
+        status=Status.FAULT if lacking else Status.OK,
+        purpose="the kernel mounts what disks are made of",
+        packages=KERNEL_PACKAGES if lacking else None,
+        detail=f"the kernel lacks {', '.join(lacking)}" if lacking else ", ".join(FILESYSTEMS),
+    )
+
+
+def has_module(kernel: Kernel, name: str) -> bool:
+    """Whether a kernel has a module, or has it built in (modules.dep, modules.builtin; kmod(8))."""
+    for listing in ("modules.dep", "modules.builtin"):
+        try:
+            lines = (kernel.modules / listing).read_text(errors="replace").splitlines()
+        except OSError:
+            continue
+        paths = (line.partition(":")[0] for line in lines)
+        if any(path.rpartition("/")[2].partition(".ko")[0] == name for path in paths):
+            return True
+    return False
+
+
+def uefi() -> Finding:
+    """UEFI firmware for guests of this machine's architecture."""
+    arch = Arch.of_machine()
+    try:
+        detail, status = str(find_uefi(arch).code), Status.OK
+    except BootimgError as error:
+        detail, status = error.message, Status.MISSING
+    except KeyError:
+        detail, status = f"{arch} has no UEFI", Status.OK
+    return Finding(
+        name="uefi-firmware",
+        status=status,
+        purpose="run --firmware uefi",
+        needed=arch is Arch.AARCH64,
+        detail=detail,
+        packages=UEFI_PACKAGES.get(arch),
+    )
+
+
+def accelerator(cache: Cache, events: Events, choice: str) -> Finding:
+    """The accelerator that builds and runs would take."""
+    purpose = "how virtual machines run"
+    try:
+        chosen = choose_accelerator(choice, cache, events)
+    except BootimgError as error:
+        return Finding(name="accelerator", status=Status.FAULT, purpose=purpose, detail=error.message)
+    return Finding(
+        name="accelerator", status=Status.OK, purpose=purpose, version=chosen.name, detail=chosen.reason
+    )
+
+
+def guest_network() -> Finding:
+    """What guests of `run` reach: with passt other machines, without it nothing."""
+    purpose = "run: guests reach other machines, and not this one's loopback"
+    found, fault = process.find("passt"), network.passt_fault()
+    if fault is None:
+        return Finding(
+            name="guest-network", status=Status.OK, purpose=purpose, needed=False, version="passt",
+            detail=str(found),
+        )  # fmt: skip
+    return Finding(
+        name="guest-network",
+        status=Status.FAULT if found else Status.MISSING,
+        purpose=purpose,
+        needed=False,
+        version="restricted" if found else None,
+        detail=f"{fault}: guests of `run` reach no other machine, unless with --network host",
+        packages=None if found else network.PACKAGES,
+    )
+
+
+def space(cache: Cache, needed: int = CACHE_SPACE) -> Finding:
+    """Room in the cache's filesystem: a layer, its objects and a base disk take some GiB."""
+    root = cache.root
+    while not root.exists():
+        root = root.parent
+    free = shutil.disk_usage(root).free
+    return Finding(
+        name="cache",
+        status=Status.OK if free >= needed else Status.FAULT,
+        purpose="what is kept between builds",
+        needed=False,
+        detail=f"{format_size(free)} free in {cache.root}"
+        + ("" if free >= needed else "; `bootimg cache gc`"),
+    )
+
+
+def lacking(findings: Sequence[Finding]) -> list[Finding]:
+    """What is needed and not as it should be."""
+    return [finding for finding in findings if finding.needed and not finding.good]
+
+
+def _dotted(version: tuple[int, ...]) -> str | None:
+    return ".".join(str(number) for number in version) or None

@@ -1,0 +1,1 @@
+"""Compression and decompression as streams, with digests in the same pass."""

@@ -1,0 +1,127 @@
+"""xz as one stream of many blocks, compressed on threads (the .xz file format, version 1.2.1).
+
+liblzma makes each block as a stream of its own; the blocks are taken out of these and joined under one
+index, as `xz -T` does.
+"""
+
+from __future__ import annotations
+
+import lzma
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Sequence
+from functools import cache
+from types import TracebackType
+from typing import Self
+
+from bootimg.formats.compression.parallel import InOrder, processors
+from bootimg.sizes import MIB
+
+BLOCK = 16 * MIB
+PRESET = 6
+MEMORY = 94 * MIB + 3 * BLOCK
+"""Bytes that each thread needs, for the memory budget."""
+_ENCODERS = threading.BoundedSemaphore(processors())
+"""Artifacts that are made side by side take turns: more encoders than processors gain nothing."""
+_EDGE = 12
+_FLAGS = b"\0\x04"
+_MAGIC = b"\xfd7zXZ\0"
+
+Block = tuple[bytes, int, int]
+"""Padded bytes, unpadded size, uncompressed size."""
+
+
+class XzCodec:
+    """Compresses what is written to it."""
+
+    def __init__(self, put: Callable[[bytes], None], threads: int) -> None:
+        self._put = put
+        self._blocks: InOrder[Block] = InOrder(self._take, threads, threads)
+        self._pending: list[bytes] = []
+        self._room = BLOCK
+        self._records = bytearray()
+        self._count = 0
+        put(_MAGIC + _FLAGS + struct.pack("<I", zlib.crc32(_FLAGS)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._blocks.__exit__(kind, error, trace)
+
+    def write(self, data: bytes) -> None:
+        """Compress `data`."""
+        while len(data) >= self._room:
+            room = self._room
+            self._pending.append(data[:room])
+            self._submit()
+            data = data[room:]
+        if data:
+            self._pending.append(data)
+            self._room -= len(data)
+
+    def skip(self, length: int) -> None:
+        """Compress zeros; whole blocks of them are made once."""
+        head = min(length, self._room % BLOCK)
+        self.write(bytes(head))
+        whole, rest = divmod(length - head, BLOCK)
+        for _ in range(whole):
+            self._blocks.put(_zero_block())
+        self.write(bytes(rest))
+
+    def finish(self) -> None:
+        """The last block, the index and the footer."""
+        if self._pending:
+            self._submit()
+        self._blocks.drain()
+        index = b"\0" + _number(self._count) + self._records
+        index += bytes(-len(index) % 4)
+        index += struct.pack("<I", zlib.crc32(index))
+        tail = struct.pack("<I", len(index) // 4 - 1) + _FLAGS
+        self._put(index + struct.pack("<I", zlib.crc32(tail)) + tail + b"YZ")
+
+    def _submit(self) -> None:
+        self._blocks.submit(compress, self._pending)
+        self._pending, self._room = [], BLOCK
+
+    def _take(self, block: Block) -> None:
+        data, unpadded, length = block
+        self._put(data)
+        self._records += _number(unpadded) + _number(length)
+        self._count += 1
+
+
+def compress(parts: Sequence[bytes]) -> Block:
+    """One block of all parts, of which there must be some."""
+    with _ENCODERS:
+        packer = lzma.LZMACompressor(lzma.FORMAT_XZ, lzma.CHECK_CRC64, PRESET)
+        stream = b"".join([*map(packer.compress, parts), packer.flush()])
+    index = (int.from_bytes(stream[-8:-4], "little") + 1) * 4
+    records = stream[-_EDGE - index : -_EDGE]
+    return stream[_EDGE : -_EDGE - index], _first_number(records[2:]), sum(map(len, parts))
+
+
+@cache
+def _zero_block() -> Block:
+    return compress([bytes(BLOCK)])
+
+
+def _number(value: int) -> bytes:
+    """An integer of the format: seven bits a byte, the lowest first."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _first_number(data: bytes) -> int:
+    value = 0
+    for place, byte in enumerate(data):
+        value |= (byte & 0x7F) << 7 * place
+        if byte < 0x80:
+            break
+    return value

@@ -1,0 +1,1 @@
+"""OVAs: the descriptor, its texts for each hypervisor, and the archive."""

@@ -1,0 +1,1 @@
+"""qcow2: written plain or compressed, and read."""

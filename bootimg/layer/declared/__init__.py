@@ -1,0 +1,1 @@
+"""What the layer declares about its installation: image.json, install configuration, kargs.d and others."""

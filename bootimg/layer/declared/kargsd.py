@@ -1,0 +1,59 @@
+"""/usr/lib/bootc/kargs.d/*.toml: kernel arguments that belong to the layer (bootc's "Kernel arguments").
+
+bootc applies them when it installs.  An update by bootc applies only what differs between the files of the
+old and the new layer, so a disk that was made without them would never get them.
+"""
+
+from __future__ import annotations
+
+from bootimg.arch import Arch
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.kernelarg import KernelArgument, parse_arguments
+from bootimg.layer.declared.bootcfile import is_strings, read_toml, take_match
+from bootimg.layer.tar.entry import Kind
+from bootimg.layer.tree.merged import Tree
+from bootimg.printable import shown
+
+FOLDER = "usr/lib/bootc/kargs.d"
+_KARGS = "kargs"
+
+
+def read_kargs_d(tree: Tree, arch: Arch) -> tuple[KernelArgument, ...]:
+    """The arguments for this architecture, in the order of the files' names.
+
+    Errors: `kargs-file-malformed` for what bootc would not read, `kernel-argument-invalid`.
+    """
+    found: list[KernelArgument] = []
+    folder = tree.resolve(FOLDER) or FOLDER
+    for name in tree.listdir(folder):
+        # bootc goes by the extension alone: `.toml` is a name without one.
+        if name.endswith(".toml") and name != ".toml":
+            found += _read(tree, f"{folder}/{name}", arch)
+    return tuple(found)
+
+
+def _read(tree: Tree, path: str, arch: Arch) -> tuple[KernelArgument, ...]:
+    # An installation by bootc follows a symlink, its update does not.
+    if tree.entries[path].kind is not Kind.FILE:
+        raise _malformed(path, "it is no regular file")
+    try:
+        document = read_toml(tree.read(path))
+        matches = take_match(document, arch)
+    except ValueError as error:
+        raise _malformed(path, str(error)) from None
+    kargs = document.pop(_KARGS, None)
+    if document:
+        raise _malformed(path, f"bootc knows no {', '.join(document)[:300]}")
+    if not is_strings(kargs):
+        raise _malformed(path, "there are no kargs" if kargs is None else f"kargs = {shown(kargs)}")
+    return parse_arguments(kargs or (), f"/{path}: {_KARGS}") if matches else ()
+
+
+def _malformed(path: str, what: str) -> BootimgError:
+    return BootimgError(
+        "kargs-file-malformed",
+        "a file of kernel arguments is not what bootc takes",
+        context=[f"/{path}: {what}"],
+        hint='write it as TOML: kargs = ["quiet"] and, if need be, match-architectures = ["x86_64"]',
+        exit_code=ExitCode.USAGE,
+    )

@@ -1,0 +1,175 @@
+"""Fetching an image into the cache: what is there already is not fetched again, digests are kept.
+
+Blobs land in the cache by digest.  The digest recorded is that of the manifest as the source has it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootimg.arch import Arch
+from bootimg.atomic import require_space, temporary_folder
+from bootimg.cache import Cache
+from bootimg.events import Events, Step
+from bootimg.layer.fetching.ocilayout import fetch_layout, inspect_layout
+from bootimg.layer.fetching.skopeo import RegistryOptions, check_version, scratch, skopeo, take
+from bootimg.layer.fetching.storage import fetch_storage, inspect_storage
+from bootimg.layer.image.blobs import BlobStore, digest_mismatch, verified
+from bootimg.layer.image.fetched import (
+    DOCKER_MANIFEST,
+    Image,
+    build_image,
+    config_digest_of,
+    digest_of,
+    hex_of,
+)
+from bootimg.layer.image.manifestchoice import (
+    Check,
+    Descriptor,
+    check_usable,
+    descriptors,
+    instance,
+    is_index,
+)
+from bootimg.layer.image.reference import Reference, Transport, parse_reference
+
+__all__ = ["RegistryOptions", "fetch", "inspect"]
+
+_DEFAULT = RegistryOptions()
+_INSPECT_TIMEOUT = 120.0
+_COPY_TIMEOUT = 3600.0
+
+
+def fetch(
+    reference: str,
+    *,
+    arch: Arch,
+    cache: Cache,
+    events: Events,
+    registry: RegistryOptions = _DEFAULT,
+    check: Check | None = None,
+) -> Image:
+    """The image for `arch` that `reference` names, its blobs verified and in the cache.
+
+    Whatever no boot image can be made of is refused before its layers are fetched, and so is what `check`
+    refuses.
+    """
+    source = parse_reference(reference)
+    store, usable = BlobStore(cache), _usable(check)
+    with events.step("fetch", f"Fetching {source}") as step:
+        if source.transport is Transport.REGISTRY:
+            image = _fetch_registry(source, arch, store, registry, step, usable)
+        elif source.transport is Transport.STORAGE:
+            image = fetch_storage(source, arch, store, events, step, usable)
+        else:
+            image = fetch_layout(source, str(source), arch, store, step, usable)
+        step.result(f"{image.digest} {image.version or ''}".strip(), cached=step.done == 0)
+    return image
+
+
+def inspect(reference: str, arch: Arch, registry: RegistryOptions = _DEFAULT) -> Image:
+    """The image that `fetch` would fetch, by its manifest and config alone: no layer is read, nothing kept.
+
+    It is refused for the same reasons.  An image that podman pulled has the registry's digests here,
+    and others once its layers are read out of podman's storage.
+    """
+    source = parse_reference(reference)
+    if source.transport in (Transport.REGISTRY, Transport.STORAGE):
+        with temporary_folder("bootimg-inspect-") as folder:
+            if source.transport is Transport.REGISTRY:
+                image = _inspect_registry(source, arch, registry, folder)
+            else:
+                image = inspect_storage(source, arch, folder)
+    else:
+        image = inspect_layout(source, str(source), arch)
+    check_usable(image)
+    return image
+
+
+def _usable(check: Check | None) -> Check:
+    def usable(image: Image) -> None:
+        check_usable(image)
+        if check is not None:
+            check(image)
+
+    return usable
+
+
+@dataclass(frozen=True, slots=True)
+class _Registry:
+    """A registry's image as documents; skopeo's temporary files go below `folder`."""
+
+    source: Reference
+    options: RegistryOptions
+    folder: Path
+
+    def inspect(self, name: str, *options: str) -> bytes:
+        words = ["inspect", "--raw", *options, *self.options.arguments(), f"docker://{name}"]
+        return skopeo(words, str(self.source), scratch=self.folder, timeout=_INSPECT_TIMEOUT)
+
+    def manifest(self, arch: Arch) -> bytes:
+        manifest = self.inspect(self.source.name)
+        if "@" in self.source.name:
+            verified(self.source.name.rpartition("@")[2], manifest)
+        if is_index(manifest):
+            return instance(descriptors(manifest), arch, str(self.source), self._child)
+        return manifest
+
+    def _child(self, descriptor: Descriptor) -> bytes:
+        digest = f"sha256:{hex_of(descriptor['digest'])}"
+        return verified(digest, self.inspect(f"{self.source.repository}@{digest}"))
+
+    def config(self, manifest: bytes) -> bytes:
+        pinned = f"{self.source.repository}@{digest_of(manifest)}"
+        return verified(config_digest_of(manifest), self.inspect(pinned, "--config"))
+
+
+def _inspect_registry(source: Reference, arch: Arch, registry: RegistryOptions, folder: Path) -> Image:
+    check_version()
+    documents = _Registry(source, registry, folder)
+    manifest = documents.manifest(arch)
+    return build_image(str(source), manifest, documents.config(manifest), arch)
+
+
+def _fetch_registry(
+    source: Reference, arch: Arch, store: BlobStore, registry: RegistryOptions, step: Step, check: Check
+) -> Image:
+    check_version()
+    with scratch(store.cache) as folder:
+        documents = _Registry(source, registry, folder)
+        manifest = documents.manifest(arch)
+        config_digest = config_digest_of(manifest)
+        if not store.has(config_digest):
+            store.add(config_digest, [documents.config(manifest)])
+    image = build_image(str(source), manifest, store.read(config_digest), arch)
+    check(image)
+    store.add(image.digest, [manifest])
+    with store.cache.locked(f"fetch-{image.digest}"):
+        if lacking := store.lacking(image):
+            require_space(store.folder, sum(blob.size for blob in lacking))
+            _copy(f"{source.repository}@{image.digest}", image, store, registry)
+            step.advance(image.size)
+    return image
+
+
+def _copy(pinned: str, image: Image, store: BlobStore, registry: RegistryOptions) -> None:
+    for blob in image.layers:
+        if not store.has(blob.digest, blob.size):
+            store.path(blob.digest).unlink(missing_ok=True)
+    with scratch(store.cache) as folder:
+        target = "image"
+        docker = image.media_type == DOCKER_MANIFEST
+        # Only skopeo's dir: keeps Docker's own manifests; only oci: shares blobs that are here already.
+        destination = [f"dir:{target}"] if docker else [
+            "--dest-shared-blob-dir", str(store.folder.absolute()), f"oci:{target}:layer"]  # fmt: skip
+        words = ["copy", "--quiet", "--preserve-digests", "--remove-signatures", "--retry-times", "3",
+                 *registry.arguments("src-"), f"docker://{pinned}"]  # fmt: skip
+        # Options come before the two references.
+        words[1:1] = destination[:-1]
+        skopeo([*words, destination[-1]], image.reference, scratch=folder, timeout=_COPY_TIMEOUT)
+        if docker:
+            take(folder / target, image, store)
+    for blob in image.layers:
+        if not store.has(blob.digest, blob.size):
+            raise digest_mismatch(blob.digest, f"not {blob.size} bytes, or nothing at all")

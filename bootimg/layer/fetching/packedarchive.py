@@ -1,0 +1,88 @@
+"""OCI archives that are compressed as a whole, as skopeo takes them, though it writes none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bootimg.atomic import enough_space, require_space
+from bootimg.errors import BootimgError
+from bootimg.layer.image.blobs import CHUNK
+from bootimg.layer.tar.decompress import ERRORS, HEAD, Compression, Reader, compression_of, plain_reader
+from bootimg.layer.tar.opened import plain_limit
+from bootimg.layer.tar.tarformat import first_path
+
+_FIRST = ("", "blobs", "oci-layout", "index.json")
+_BEGINNING = 64 << 10
+
+
+def is_packed_archive(path: Path) -> bool:
+    """Whether a file is a compressed tar whose first member is one of an OCI layout."""
+    try:
+        with _reading(path) as (reader, compression):
+            name = first_path(reader.read(_BEGINNING)) if compression is not Compression.NONE else None
+    except ERRORS:
+        # Damaged at its beginning: whoever reads all of it says so.
+        return False
+    return name is not None and name.partition("/")[0] in _FIRST
+
+
+@contextmanager
+def plain_archive(path: Path, scratch: Path) -> Iterator[Path]:
+    """The archive itself, or what it holds as a file in the folder `scratch`.
+
+    Errors: `compressed-file-damaged`, `layer-too-large`, `no-space-left`.
+    """
+    with _reading(path) as (reader, compression):
+        if compression is Compression.NONE:
+            yield path
+            return
+        plain = scratch / "archive"
+        _unpack(path, reader, plain)
+    try:
+        yield plain
+    finally:
+        plain.unlink()
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[tuple[Reader, Compression]]:
+    with path.open("rb") as handle:
+        compression = compression_of(handle.read(HEAD))
+        handle.seek(0)
+        yield plain_reader(handle, compression), compression
+
+
+def _unpack(path: Path, reader: Reader, plain: Path) -> None:
+    packed = path.stat().st_size
+    limit, total = plain_limit(packed), 0
+    require_space(plain.parent, packed)
+    with enough_space(plain.parent), plain.open("xb") as output:
+        while chunk := _read(path, reader):
+            total += len(chunk)
+            if total > limit:
+                raise _too_large(path, limit, packed)
+            output.write(chunk)
+
+
+def _read(path: Path, reader: Reader) -> bytes:
+    try:
+        return reader.read(CHUNK)
+    except ERRORS as error:
+        if isinstance(error, OSError) and error.errno:
+            raise
+        raise BootimgError(
+            "compressed-file-damaged",
+            f"{path} cannot be decompressed: {error}",
+            hint="get or build the file again",
+        ) from None
+
+
+def _too_large(path: Path, limit: int, packed: int) -> BootimgError:
+    return BootimgError(
+        "layer-too-large",
+        f"{path} decompresses to more than {limit >> 20} MiB",
+        note=f"it has {packed} bytes: no honest archive shrinks to a hundredth",
+        hint="the image is made to fill this machine's disk, or holds a huge empty file: leave that out",
+    )

@@ -1,0 +1,1 @@
+"""The OCI image as data: references, manifests, configs and blobs."""

@@ -1,0 +1,111 @@
+"""Which manifest of an index, by tag and by architecture; and whether an image can be used at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bootimg.arch import Arch
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.layer.image.encapsulation import encapsulation
+from bootimg.layer.image.fetched import INDEXES, Image, arch_mismatch, malformed, parse_json
+from bootimg.layer.image.reference import not_found
+from bootimg.printable import shown
+
+REF_NAME = "org.opencontainers.image.ref.name"
+_MAX_NESTING = 4
+_TRUE = ("1", "true")
+
+Descriptor = Mapping[str, Any]
+Check = Callable[[Image], None]
+"""Refuses an image by its manifest and config."""
+
+
+def descriptors(index: bytes) -> list[Descriptor]:
+    """The manifests an index lists."""
+    found = parse_json(index, "index").get("manifests")
+    if not isinstance(found, list) or not all(map(_is_descriptor, found)):
+        raise malformed("its index lists no manifests")
+    return found
+
+
+def _is_descriptor(item: object) -> bool:
+    if not isinstance(item, dict) or "digest" not in item:
+        return False
+    return all(isinstance(item.get(key), dict | None) for key in ("annotations", "platform"))
+
+
+def by_tag(found: Sequence[Descriptor], tag: str | None, reference: str) -> Sequence[Descriptor]:
+    """The manifests of an index.json that carry the tag; without one there must be no choice."""
+    tags = [str((item.get("annotations") or {}).get(REF_NAME, "")) for item in found]
+    if tag:
+        chosen = [item for item, name in zip(found, tags, strict=True) if name == tag]
+        if not chosen:
+            raise not_found(reference, f"its tags are: {', '.join(filter(None, tags))[:500] or 'none'}")
+        return chosen
+    if len(found) > 1 and not all(item.get("platform") for item in found):
+        raise BootimgError(
+            "layer-tag-needed",
+            f"{reference} holds {len(found)} images",
+            context=[f"tags: {', '.join(filter(None, tags))[:500] or 'none'}"],
+            hint="name one: oci-archive:FILE:TAG or oci:DIR:TAG",
+            exit_code=ExitCode.USAGE,
+        )
+    return found
+
+
+def by_arch(found: Sequence[Descriptor], arch: Arch, reference: str) -> Descriptor:
+    """The manifest for `arch`; the only one there is, whatever it says of itself."""
+    if len(found) == 1 and not found[0].get("platform"):
+        return found[0]
+    names = []
+    for item in found:
+        platform = item.get("platform") or {}
+        # Indexes list disk images and attestations beside the images; those have a type of their own.
+        if item.get("artifactType") or platform.get("os", "linux") != "linux":
+            continue
+        if platform.get("architecture") == arch.oci:
+            return item
+        names.append(str(platform.get("architecture")))
+    raise arch_mismatch(reference, arch, names)
+
+
+def instance(
+    found: Sequence[Descriptor], arch: Arch, reference: str, read: Callable[[Descriptor], bytes]
+) -> bytes:
+    """The image manifest for `arch`, through indexes inside of indexes."""
+    for _ in range(_MAX_NESTING):
+        data = read(by_arch(found, arch, reference))
+        if not is_index(data):
+            return data
+        found = descriptors(data)
+    raise malformed("its indexes are nested too deep")
+
+
+def is_index(manifest: bytes) -> bool:
+    """Whether a manifest is an index (OCI) or a manifest list (Docker)."""
+    document = parse_json(manifest, "manifest")
+    return document.get("mediaType") in INDEXES or ("manifests" in document and "layers" not in document)
+
+
+def check_usable(image: Image) -> None:
+    """Refuse, before any layer is fetched, what no disk can be made of."""
+    labels = image.labels
+    if labels.get("containers.bootc") not in _TRUE and labels.get("ostree.bootable") not in _TRUE:
+        raise _not_bootable(image)
+    if not image.layers:
+        raise malformed("it has no layers")
+    encapsulation(image)
+
+
+def _not_bootable(image: Image) -> BootimgError:
+    settings = parse_json(image.config, "config").get("config") or {}
+    words = settings.get("Entrypoint") or settings.get("Cmd")
+    program = words[0] if isinstance(words, list) else None
+    return BootimgError(
+        "layer-not-bootable",
+        f"{image.reference} carries neither label containers.bootc=1 nor ostree.bootable=1",
+        note=f"it looks like an application image (it starts {shown(program)})" if program else None,
+        hint="boot images are made from a bootable layer such as quay.io/fedora/fedora-coreos:stable",
+        exit_code=ExitCode.USAGE,
+    )

@@ -1,0 +1,1 @@
+"""Importing the layer into an ostree repository."""

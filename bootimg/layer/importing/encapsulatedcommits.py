@@ -1,0 +1,104 @@
+"""The commits of an encapsulated image, as `ostree container image deploy` of ostree-rs-ext 0.15 leaves them.
+
+- The first layer's ref is the commit that was encapsulated, each further layer of the base has a commit
+  of its objects under their checksums, and each derived layer one of its files.
+- The merge commit is the image.  Its files are labelled anew, by the policy that is in it; without
+  derived layers by the base's.  A path without a label keeps what it has.  Paths in /usr/etc are looked
+  up as such: that is how libostree labels unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bootimg.cache import Cache
+from bootimg.layer.declared.facts import selinux_enabled, selinux_policy
+from bootimg.layer.image.fetched import Image
+from bootimg.layer.importing.plaincommits import IMPORTER
+from bootimg.layer.importing.repository import SELINUX, ObjectWriter
+from bootimg.layer.importing.selabels import Key, labels
+from bootimg.layer.ostree.containertree import OstreeTree
+from bootimg.layer.ostree.encapsulatedimage import OstreeImage
+from bootimg.layer.ostree.libostree import Libostree
+from bootimg.layer.ostree.refs import layer_ref
+from bootimg.layer.tar.entry import TYPES, Entry
+from bootimg.layer.tree.merged import Tree
+
+_IMPORTER = {"ostree.importer.version": IMPORTER}
+
+
+def write_encapsulated(
+    image: Image, tree: Tree, writer: ObjectWriter, worker: Libostree, cache: Cache
+) -> tuple[str, dict[str, str]]:
+    """Write objects and commits; returns the merge commit, and the refs of the layers."""
+    ostree = tree.ostree
+    assert ostree
+    commits = [*_write_base(ostree, writer, worker)]
+    base = Tree(tree.layers, replace(ostree, merged=ostree.base)) if ostree.derived else tree
+    for layer in ostree.derived:
+        root = writer.write(_relabelled(layer, base, cache, worker))
+        commits.append(worker.call("commit", *root, 0, _IMPORTER, {}, None))
+    root = writer.write(_relabelled(ostree.merged, tree, cache, worker))
+    derived = image.layers[len(ostree.objects) :]
+    filtered = {
+        blob.digest: layer.filtered
+        for blob, layer in zip(derived, ostree.derived, strict=True)
+        if layer.filtered
+    }
+    checksum = worker.call("commit", *root, image.created, _strings(image), {}, filtered)
+    refs = {layer_ref(blob.digest): commit for blob, commit in zip(image.layers, commits, strict=True)}
+    return checksum, refs
+
+
+def _write_base(ostree: OstreeImage, writer: ObjectWriter, worker: Libostree) -> list[str]:
+    """Write the base's objects as they are; returns the commit of each of its layers."""
+    commits = []
+    for number, layer in enumerate(ostree.objects):
+        for entry in layer.content.values():
+            writer.write_file(entry)
+        for name, data in layer.metadata.items():
+            writer.write_metadata(name, data)
+        if number:
+            root = writer.write_set(layer.content)
+            commits.append(worker.call("commit", *root, 0, {}, {}, None))
+        else:
+            commits.append(ostree.commit)
+    return commits
+
+
+def _relabelled(tree: OstreeTree, policy_of: Tree, cache: Cache, worker: Libostree) -> OstreeTree:
+    policy = selinux_policy(policy_of) if selinux_enabled(policy_of) else None
+    if policy is None:
+        return tree
+    keys = {_key(path, entry) for path, entry in tree.entries.items()}
+    found = labels(policy_of, policy, keys, cache, worker)
+    entries = {path: _labelled(entry, found.get(_key(path, entry))) for path, entry in tree.entries.items()}
+    return replace(tree, entries=entries)
+
+
+def _key(path: str, entry: Entry) -> Key:
+    return f"/{path}", TYPES[entry.kind]
+
+
+def _labelled(entry: Entry, label: str | None) -> Entry:
+    pair = (SELINUX, f"{label}\0".encode())
+    if label is None or pair in entry.xattrs:
+        return entry
+    kept = [each for each in entry.xattrs if each[0] != SELINUX]
+    return replace(entry, xattrs=tuple(sorted([*kept, pair])))
+
+
+def _strings(image: Image) -> Mapping[str, str]:
+    return {
+        **_IMPORTER,
+        "ostree.manifest-digest": image.digest,
+        "ostree.manifest": _canonical(image.manifest),
+        "ostree.container.image-config": _canonical(image.config),
+    }
+
+
+def _canonical(document: bytes) -> str:
+    # ostree-rs-ext writes what it has parsed; since bootc 1.2 with sorted keys, before in no order.
+    return json.dumps(json.loads(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,146 @@
+"""Importing a layer into an ostree repository, object by object and only what is not there yet.
+
+The commit is the merge commit that ostree-rs-ext would make: its keys are read by bootc, rpm-ostree and
+`ostree container image list` on the running system, and so are the refs of the image and of its layers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootimg.cache import Cache
+from bootimg.events import Events
+from bootimg.layer.image.blobs import replacing
+from bootimg.layer.image.fetched import Image
+from bootimg.layer.importing.encapsulatedcommits import write_encapsulated
+from bootimg.layer.importing.plaincommits import write_plain
+from bootimg.layer.importing.repository import ObjectWriter, is_loose, open_repository, ref_of
+from bootimg.layer.ostree.checksums import LayerChecksums
+from bootimg.layer.ostree.libostree import Libostree, libostree
+from bootimg.layer.ostree.refs import image_ref
+from bootimg.layer.ostree.repoimage import write_repo_image
+from bootimg.layer.tree.merged import Tree
+
+__all__ = ["ImportedCommit", "import_layer", "is_imported", "write_repo_image"]
+
+_FORMAT = 2
+"""Counted up when the same image would give another commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedCommit:
+    """A layer in a repository.
+
+    `ref` names the merge commit `checksum`; `refs` has it and a ref for each layer of the image.
+    `objects` and `bytes` are what all of these need, `new_objects` and `new_bytes` what was written.
+    `files` are the loose files below the repository's `objects`, with their content's sizes.
+    """
+
+    checksum: str
+    ref: str
+    refs: Mapping[str, str]
+    objects: int
+    new_objects: int
+    bytes: int
+    new_bytes: int
+    seconds: float
+    files: Mapping[str, int] = field(repr=False)
+
+
+def import_layer(
+    image: Image, tree: Tree, *, repo: Path, cache: Cache, events: Events, imgref: str | None = None
+) -> ImportedCommit:
+    """Import the merged tree (and each layer for itself) and set the refs.
+
+    `imgref` is what the ref is named after, `image.reference` if it is not given.  The commit does not
+    depend on it: the same image always gives the same checksum.
+    """
+    started = time.monotonic()
+    ref = image_ref(imgref or image.reference)
+    record = _record_path(image, repo, cache)
+    lock = f"repo-{_name(repo)}"
+    with events.step("import", "Importing the layer", total=tree.size) as step, cache.locked(lock, events):
+        imported = _found(record, repo, ref)
+        new = new_bytes = 0
+        if imported is None:
+            with libostree(repo, cache.folder("logs") / "ostree.log") as worker:
+                mode = open_repository(repo, worker)
+                writer, checksum, refs = _write(image, tree, repo, mode, ref, cache, worker)
+            imported = checksum, refs, writer.files
+            new, new_bytes = writer.new, writer.new_bytes
+            _record(record, imported)
+        checksum, refs, files = imported
+        step.advance(tree.size)
+        step.result(f"{len(files)} objects, {new} new", cached=not new)
+    return ImportedCommit(
+        checksum=checksum,
+        ref=ref,
+        refs={**refs, ref: checksum},
+        objects=len(files),
+        new_objects=new,
+        bytes=sum(files.values()),
+        new_bytes=new_bytes,
+        seconds=time.monotonic() - started,
+        files=files,
+    )
+
+
+def is_imported(image: Image, *, repo: Path, cache: Cache, imgref: str | None = None) -> bool:
+    """Whether `import_layer` would find all of the image in the repository."""
+    return _found(_record_path(image, repo, cache), repo, image_ref(imgref or image.reference)) is not None
+
+
+def _name(repo: Path) -> str:
+    return hashlib.sha256(os.fsencode(repo.absolute())).hexdigest()[:16]
+
+
+def _record_path(image: Image, repo: Path, cache: Cache) -> Path:
+    return cache.root / "imports" / f"{image.digest.partition(':')[2]}-{_name(repo)}.json"
+
+
+def _found(record: Path, repo: Path, ref: str) -> _Imported | None:
+    imported = _recorded(record, repo)
+    if imported is None or not _has_refs(repo, {**imported[1], ref: imported[0]}):
+        return None
+    return imported
+
+
+def _has_refs(repo: Path, refs: Mapping[str, str]) -> bool:
+    return all(ref_of(repo, ref) == checksum for ref, checksum in refs.items())
+
+
+_Imported = tuple[str, dict[str, str], dict[str, int]]
+
+
+def _recorded(record: Path, repo: Path) -> _Imported | None:
+    if not record.exists():
+        return None
+    version, checksum, refs, files = json.loads(record.read_bytes())
+    return (checksum, refs, files) if version == _FORMAT and is_loose(repo, files) else None
+
+
+def _record(record: Path, imported: _Imported) -> None:
+    with replacing(record) as output:
+        output.write(json.dumps([_FORMAT, *imported], separators=(",", ":")).encode())
+
+
+def _write(
+    image: Image, tree: Tree, repo: Path, mode: str, ref: str, cache: Cache, worker: Libostree
+) -> tuple[ObjectWriter, str, dict[str, str]]:
+    sums = {number: LayerChecksums(layer.diff_id, cache) for number, layer in enumerate(tree.layers)}
+    worker.call("begin", [os.fspath(layer.path) for layer in tree.layers])
+    writer = ObjectWriter(repo, mode, worker, tree, sums)
+    write = write_encapsulated if tree.ostree else write_plain
+    checksum, refs = write(image, tree, writer, worker, cache)
+    for commit in {checksum, *refs.values()}:
+        writer.count_commit(commit)
+    worker.call("finish", {**refs, ref: checksum})
+    for known in sums.values():
+        known.save()
+    return writer, checksum, refs

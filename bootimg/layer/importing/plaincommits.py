@@ -1,0 +1,84 @@
+"""The commits of an image in the plain form: one of each layer and one of all of them merged.
+
+The merge commit has the keys that ostree-rs-ext writes since it takes plain images (bootc 1.1), and for
+tools that read them of any commit `version`, `ostree.linux`, `ostree.bootable` and `ostree.tar-filtered`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bootimg.cache import Cache
+from bootimg.layer.declared.facts import kernel_version, selinux_policy
+from bootimg.layer.image.fetched import Image
+from bootimg.layer.importing.repository import ObjectWriter, labelled
+from bootimg.layer.importing.selabels import Key, label_key, labels
+from bootimg.layer.ostree.containertree import OstreeTree, to_ostree
+from bootimg.layer.ostree.libostree import Libostree
+from bootimg.layer.ostree.refs import layer_ref
+from bootimg.layer.tar.merge import Merged
+from bootimg.layer.tree.merged import Tree
+
+IMPORTER = "0.15.3"
+"""The version of ostree-rs-ext whose commits ours are like."""
+
+
+def write_plain(
+    image: Image, tree: Tree, writer: ObjectWriter, worker: Libostree, cache: Cache
+) -> tuple[str, dict[str, str]]:
+    """Write objects and commits; returns the merge commit, and the refs of the layers."""
+    merged = to_ostree(tree.entries.values(), tree.root)
+    layers = layer_trees(tree)
+    found = _labels(tree, [merged, *layers], cache, worker)
+    refs = {}
+    for blob, layer in zip(image.layers, layers, strict=True):
+        root = writer.write(_labelled(layer, found))
+        refs[layer_ref(blob.digest)] = worker.call("commit", *root, 0, {}, {}, None)
+    root = writer.write(_labelled(merged, found))
+    filtered = {
+        blob.digest: layer.filtered
+        for blob, layer in zip(image.layers, layers, strict=True)
+        if layer.filtered
+    }
+    flags = {"ostree.bootable": True}
+    checksum = worker.call("commit", *root, image.created, _strings(image, tree), flags, filtered)
+    return checksum, refs
+
+
+def layer_trees(tree: Tree) -> list[OstreeTree]:
+    """Each layer for itself, whiteouts as the files they are, as ostree-rs-ext keeps layers."""
+    merged, found = Merged(), []
+    for layer in tree.layers:
+        alone = Merged()
+        alone.lay(merged.apply(layer.entries))
+        root = alone.entries.pop("")
+        found.append(to_ostree(alone.entries.values(), root, whole=False))
+    return found
+
+
+def _labelled(tree: OstreeTree, found: Mapping[Key, str]) -> OstreeTree:
+    entries = {
+        path: replace(entry, xattrs=tuple(labelled(entry.xattrs, found.get(label_key(path, entry)))))
+        for path, entry in tree.entries.items()
+    }
+    return replace(tree, entries=entries)
+
+
+def _labels(tree: Tree, trees: list[OstreeTree], cache: Cache, worker: Libostree) -> Mapping[Key, str]:
+    policy = selinux_policy(tree)
+    if policy is None:
+        return {}
+    keys = {label_key(path, entry) for each in trees for path, entry in each.entries.items()}
+    return labels(tree, policy, keys, cache, worker)
+
+
+def _strings(image: Image, tree: Tree) -> dict[str, str]:
+    return {
+        "ostree.manifest-digest": image.digest,
+        "ostree.manifest": image.manifest.decode(),
+        "ostree.container.image-config": image.config.decode(),
+        "ostree.importer.version": IMPORTER,
+        "ostree.linux": kernel_version(tree),
+        "version": image.version or "",
+    }

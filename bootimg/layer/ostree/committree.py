@@ -1,0 +1,107 @@
+"""The tree of an ostree commit whose objects are in the layers of an image: what a checkout would have."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from bootimg.errors import BootimgError
+from bootimg.layer.image.encapsulation import invalid
+from bootimg.layer.ostree.containertree import OstreeTree
+from bootimg.layer.ostree.layerobjects import LayerObjects
+from bootimg.layer.ostree.objects import (
+    directory_metadata,
+    directory_tree,
+    parse_commit,
+    parse_directory_tree,
+    parse_file_metadata,
+)
+from bootimg.layer.tar.entry import Entry, Kind, check_length
+from bootimg.layer.tar.merge import join
+from bootimg.layer.tar.opened import check_count
+
+_T = TypeVar("_T")
+
+
+def commit_tree(objects: Sequence[LayerObjects]) -> OstreeTree:
+    """The tree of the first layer's commit; `layer-object-missing` names what the layers lack of it."""
+    walker = _Walker(objects)
+    commit = f"{objects[0].commit}.commit"
+    root, meta = _parsed(parse_commit, walker.metadata[commit], commit)
+    walker.directory("", root, meta)
+    return OstreeTree(walker.entries, {})
+
+
+class _Walker:
+    """Walks a commit from its root."""
+
+    def __init__(self, objects: Sequence[LayerObjects]) -> None:
+        self.metadata: Mapping[str, bytes] = objects[0].metadata
+        self._content = {name: entry for layer in objects for name, entry in layer.content.items()}
+        self.entries: dict[str, Entry] = {}
+
+    def directory(self, path: str, tree: str, meta: str) -> None:
+        """Add a directory and what is in it."""
+        self._add(_directory(path, _parsed(_dirmeta, self._need(f"{meta}.dirmeta", path), f"{meta}.dirmeta")))
+        files, folders = _parsed(_dirtree, self._need(f"{tree}.dirtree", path), f"{tree}.dirtree")
+        for name, checksum in files:
+            inner = join(path, name)
+            if checksum not in self._content:
+                raise missing(f"{checksum}.file", inner)
+            self._add(replace(self._content[checksum], path=inner))
+        for name, subtree, submeta in folders:
+            self.directory(join(path, name), subtree, submeta)
+
+    def _need(self, name: str, path: str) -> bytes:
+        if name not in self.metadata:
+            raise missing(name, path)
+        return self.metadata[name]
+
+    def _add(self, entry: Entry) -> None:
+        # A few small dirtrees that name each other unfold to any number of paths.
+        check_length(entry.path)
+        self.entries[entry.path] = entry
+        check_count(len(self.entries))
+
+
+def _directory(path: str, meta: tuple[int, int, int, tuple[tuple[str, bytes], ...]]) -> Entry:
+    uid, gid, mode, xattrs = meta
+    return Entry(path, Kind.DIRECTORY, mode & 0o7777, uid, gid, xattrs=xattrs)
+
+
+def _dirmeta(data: bytes) -> tuple[int, int, int, tuple[tuple[str, bytes], ...]]:
+    uid, gid, mode, xattrs = parse_file_metadata(data)
+    if directory_metadata(uid, gid, mode & 0o7777, xattrs) != data:
+        raise ValueError("it is not in normal form")
+    return uid, gid, mode, xattrs
+
+
+def _dirtree(data: bytes) -> tuple[list[tuple[str, str]], list[tuple[str, str, str]]]:
+    files, folders = parse_directory_tree(data)
+    if directory_tree(files, folders) != data:
+        raise ValueError("it is not in normal form")
+    names = [name for name, *_ in files], [name for name, *_ in folders]
+    if any(name in ("", ".", "..") or "/" in name for each in names for name in each):
+        raise ValueError("it holds a name that no file can have")
+    if any(each != sorted(set(each)) for each in names) or set(names[0]) & set(names[1]):
+        raise ValueError("its names are not sorted and unique")
+    return files, folders
+
+
+def _parsed(parse: Callable[[bytes], _T], data: bytes, name: str) -> _T:
+    try:
+        return parse(data)
+    except (ValueError, IndexError, struct.error) as error:
+        raise invalid(f"the object {name} is malformed ({error})") from None
+
+
+def missing(name: str, path: str) -> BootimgError:
+    """The error for a commit that is not complete."""
+    return BootimgError(
+        "layer-object-missing",
+        f"the image's commit needs the object {name}, which none of its layers has",
+        context=[f"it is /{path[:200]} or a part of it"],
+        hint="the image was cut short or made with another tool; a commit must have an empty /sysroot",
+    )

@@ -1,0 +1,66 @@
+"""From a container's tree to the tree of an ostree commit.
+
+The rules are those of ostree-rs-ext for plain images: /etc becomes /usr/etc, what is in the places of
+API file systems is dropped and the places stay, files that container builders inject are dropped when
+empty, /var stays as it is (ostree ≥ 2024.3 fills a new stateroot's /var from it).  /sysroot must be
+empty in a commit, or ostree refuses to deploy it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from bootimg.errors import BootimgError
+from bootimg.layer.tar.entry import Entry, Kind
+from bootimg.layer.tar.merge import is_emptied
+
+_INJECTED = ("usr/etc/hostname", "usr/etc/resolv.conf")
+
+
+@dataclass(frozen=True, slots=True)
+class OstreeTree:
+    """`entries` by path, the root under ``""``; `filtered` counts what was dropped, by top directory."""
+
+    entries: Mapping[str, Entry]
+    filtered: Mapping[str, int]
+
+
+def to_ostree(entries: Iterable[Entry], root: Entry, *, whole: bool = True) -> OstreeTree:
+    """Map a tree to ostree's layout; with `whole` false, one layer of it."""
+    found: dict[str, Entry] = {"": root}
+    entries = list(entries)
+    if whole and {"etc", "usr/etc"} <= {entry.path for entry in entries}:
+        raise etc_twice()
+    filtered: Counter[str] = Counter()
+    for entry in entries:
+        top = entry.path.partition("/")[0]
+        if is_emptied(entry.path):
+            filtered[top] += 1
+            continue
+        path = f"usr/{entry.path}" if top == "etc" else entry.path
+        if path in _INJECTED and entry.kind is Kind.FILE and not entry.size:
+            filtered[top] += 1
+            continue
+        found[path] = entry if path == entry.path else replace(entry, path=path)
+    if "usr/etc" in found and "usr" not in found:
+        found["usr"] = Entry("usr", Kind.DIRECTORY, 0o755, 0, 0)
+    return OstreeTree(found, dict(filtered))
+
+
+def etc_twice() -> BootimgError:
+    """The error for a tree with both places of configuration."""
+    return BootimgError(
+        "layer-etc-twice",
+        "the image has both /etc and /usr/etc",
+        note="an ostree commit keeps its configuration in /usr/etc; container images have it in /etc",
+        hint="remove one where the layer is made",
+    )
+
+
+def label_path(path: str) -> str:
+    """The path by which SELinux's policy knows a path of the commit."""
+    if path == "usr/etc" or path.startswith("usr/etc/"):
+        path = path.removeprefix("usr/")
+    return "/" + path

@@ -1,0 +1,144 @@
+"""Layers derived from an encapsulated image, as ostree-rs-ext 0.15 turns each into a commit of its own.
+
+- /etc becomes /usr/etc; what is in the places of API file systems is dropped; /var stays, as with
+  libostree 2024.3 and newer; all else outside /usr is dropped unless the base's root is an overlay.
+- Symlinks are not followed: a layer that has `lib/x` where the base has a symlink `lib` has a directory.
+- Directories that a path implies get the owner of the file they were made for, and mode 0755.
+- Device nodes and fifos are dropped with the places they are in; libostree takes them nowhere else.
+- Files that a container tool changed within /sysroot/ostree/repo, the files' first names, count as the
+  first of their other names.
+"""
+
+from __future__ import annotations
+
+import configparser
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from bootimg.errors import BootimgError
+from bootimg.layer.ostree.containertree import OstreeTree
+from bootimg.layer.ostree.layerobjects import REPOSITORY
+from bootimg.layer.tar.entry import Entry, Kind, refuse_special, unsafe_path
+
+PREPARE_ROOT = "usr/lib/ostree/prepare-root.conf"
+_API = ("run", "tmp", "proc", "sys", "dev")
+
+
+def takes_all(prepare_root: str) -> bool:
+    """Whether files outside /usr are kept, by the text of ostree's prepare-root.conf in the base."""
+    parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    try:
+        parser.read_string(prepare_root)
+    except configparser.Error:
+        return False
+    composefs = parser.get("composefs", "enabled", fallback="no")
+    transient = parser.get("root", "transient", fallback="false")
+    return composefs in ("yes", "true", "1", "maybe", "signed", "verity") or transient in ("true", "1")
+
+
+def derived_tree(entries: Iterable[Entry], *, everything: bool) -> OstreeTree:
+    """One derived layer as a tree of its own, whiteouts as the files they are.
+
+    With `everything` files outside /usr are kept.  `filtered` counts what was dropped, by the name below
+    the place where it was dropped.
+    """
+    builder = _Builder()
+    filtered: Counter[str] = Counter()
+    for entry in _without_repository(entries):
+        path, dropped = _place(entry.path, everything=everything)
+        if dropped:
+            filtered[dropped] += 1
+        else:
+            builder.add(replace(entry, path=path, target=_target(entry)))
+    return OstreeTree(builder.finish(), dict(filtered))
+
+
+def _place(path: str, *, everything: bool) -> tuple[str, str]:
+    """Where a path goes, or else by which name it is counted as dropped."""
+    top, _, rest = path.partition("/")
+    if top in _API:
+        return path, rest.partition("/")[0]
+    if top == "etc":
+        return f"usr/{path}", ""
+    return path, "" if everything or top in ("", "usr", "var") else top
+
+
+def _target(entry: Entry) -> str:
+    if entry.kind is Kind.HARDLINK:
+        return _place(entry.target, everything=True)[0]
+    return entry.target
+
+
+def _without_repository(entries: Iterable[Entry]) -> Iterable[Entry]:
+    changed: dict[str, Entry] = {}
+    moved: dict[str, str] = {}
+    for entry in entries:
+        inside = entry.path.startswith(REPOSITORY)
+        if inside and entry.mtime and entry.kind is Kind.FILE:
+            changed[entry.path] = entry
+        elif inside or not _links_inside(entry):
+            yield entry
+        elif entry.target in moved:
+            yield replace(entry, target=moved[entry.target])
+        elif entry.target in changed:
+            moved[entry.target] = entry.path
+            yield replace(changed[entry.target], path=entry.path)
+
+
+def _links_inside(entry: Entry) -> bool:
+    return entry.kind is Kind.HARDLINK and bool(entry.mtime) and entry.target.startswith(REPOSITORY)
+
+
+class _Builder:
+    """A tree made member by member, as libostree makes one of an archive."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._links: dict[str, Entry] = {}
+
+    def add(self, entry: Entry) -> None:
+        refuse_special(entry)
+        self._make_parents(entry)
+        old = self._entries.get(entry.path)
+        if old and (old.kind is Kind.DIRECTORY) != (entry.kind is Kind.DIRECTORY):
+            raise unsafe_path(entry.path, "is a directory and also something else in one layer")
+        self._links.pop(entry.path, None)
+        if entry.kind is Kind.HARDLINK:
+            self._links[entry.path] = entry
+        self._entries[entry.path] = entry
+
+    def _make_parents(self, entry: Entry) -> None:
+        if not entry.path:
+            return
+        parents = [""]
+        for part in entry.path.split("/")[:-1]:
+            parents.append(f"{parents[-1]}/{part}" if parents[-1] else part)
+        if any(path in self._entries and self._entries[path].kind is not Kind.DIRECTORY for path in parents):
+            raise unsafe_path(entry.path, "goes through something that is no directory")
+        if parents[-1] in self._entries or len(parents) == 1:
+            return
+        # libostree does so with all of them, those that an earlier member described too.
+        for path in parents:
+            self._entries[path] = Entry(path, Kind.DIRECTORY, 0o755, entry.uid, entry.gid)
+
+    def finish(self) -> Mapping[str, Entry]:
+        self._entries.setdefault("", Entry("", Kind.DIRECTORY, 0o755, 0, 0))
+        for path, link in self._links.items():
+            self._entries[path] = replace(self._linked(link), path=path)
+        return self._entries
+
+    def _linked(self, link: Entry) -> Entry:
+        seen = set()
+        target: Entry | None = link
+        while target is not None and target.kind is Kind.HARDLINK and target.path not in seen:
+            seen.add(target.path)
+            target = self._entries.get(target.target)
+        if target is None or target.kind not in (Kind.FILE, Kind.SYMLINK):
+            raise BootimgError(
+                "layer-link-unsafe",
+                f"{link.path[:200]} is a hardlink to {link.target[:200]}, which is no file of its layer",
+                hint="a derived layer must hold every file it links to: make it again with a current tool",
+            )
+        return target

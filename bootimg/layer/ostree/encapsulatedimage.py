@@ -1,0 +1,98 @@
+"""An encapsulated image, read: its objects, verified, and its trees."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bootimg.cache import Cache
+from bootimg.layer.image.blobs import CHUNK
+from bootimg.layer.image.encapsulation import Encapsulation, invalid
+from bootimg.layer.ostree.checksums import LayerChecksums
+from bootimg.layer.ostree.committree import commit_tree
+from bootimg.layer.ostree.containertree import OstreeTree, etc_twice
+from bootimg.layer.ostree.derived import PREPARE_ROOT, derived_tree, takes_all
+from bootimg.layer.ostree.flatten import flatten
+from bootimg.layer.ostree.layerobjects import LayerObjects, mismatch, read_objects
+from bootimg.layer.ostree.objects import Xattrs, file_header
+from bootimg.layer.tar.entry import TYPES, Entry, Kind
+from bootimg.layer.tar.opened import LayerTar
+from bootimg.layer.tar.tarformat import truncated
+
+
+@dataclass(frozen=True, slots=True)
+class OstreeImage:
+    """`objects` are those of the base's layers, bottom first; `base` is the tree of their commit.
+
+    `derived` has each further layer as a tree of its own, and `merged` is what all of them make.
+    All paths are those of commits, with /usr/etc.
+    """
+
+    commit: str
+    objects: tuple[LayerObjects, ...]
+    base: OstreeTree
+    derived: tuple[OstreeTree, ...]
+    merged: OstreeTree
+
+
+def open_ostree(found: Encapsulation, layers: Sequence[LayerTar], cache: Cache) -> OstreeImage:
+    """Read and verify the objects of the base's layers, and make the trees."""
+    objects = tuple(
+        read_objects(layer, lambda entry: b"".join(chunks(layers, entry)), first=number == 0)
+        for number, layer in enumerate(layers[: found.base])
+    )
+    commit = objects[0].commit
+    assert commit is not None
+    if found.commit not in (None, commit):
+        raise invalid(f"its label names the commit {str(found.commit)[:80]}, its layers hold {commit}")
+    for number, each in enumerate(objects):
+        _verify(each, layers, number, cache)
+    base = commit_tree(objects)
+    if {"etc", "usr/etc"} <= base.entries.keys():
+        raise etc_twice()
+    everything = takes_all(_prepare_root(base.entries, layers))
+    derived = tuple(derived_tree(layer.entries, everything=everything) for layer in layers[found.base :])
+    return OstreeImage(commit, objects, base, derived, flatten(base, derived))
+
+
+def _verify(objects: LayerObjects, layers: Sequence[LayerTar], number: int, cache: Cache) -> None:
+    sums = LayerChecksums(layers[number].diff_id, cache)
+    for checksum, entry in objects.content.items():
+        found = sums.of(entry.offset, content_header(entry, entry.xattrs), chunks(layers, entry))
+        if found != checksum:
+            raise mismatch(f"{checksum}.file", found)
+    sums.save()
+
+
+def content_header(entry: Entry, xattrs: Xattrs) -> bytes:
+    """The header of a content object made of a file or symlink."""
+    mode, target = content_mode(entry)
+    return file_header(entry.uid, entry.gid, mode, target, xattrs)
+
+
+def content_mode(entry: Entry) -> tuple[int, str]:
+    """A content object's mode, with the type's bits, and the text of a symlink."""
+    link = entry.kind is Kind.SYMLINK
+    return TYPES[entry.kind] | (0o777 if link else entry.mode), entry.target if link else ""
+
+
+def _prepare_root(entries: Mapping[str, Entry], layers: Sequence[LayerTar]) -> str:
+    entry = entries.get(PREPARE_ROOT)
+    if entry is None or entry.kind is not Kind.FILE:
+        return ""
+    return b"".join(chunks(layers, entry)).decode(errors="replace")
+
+
+def chunks(layers: Sequence[LayerTar], entry: Entry) -> Iterator[bytes]:
+    """The content of a file, a piece at a time."""
+    if not entry.size:
+        return
+    with layers[entry.layer].path.open("rb") as handle:
+        offset, end = entry.offset, entry.offset + entry.size
+        while offset < end:
+            data = os.pread(handle.fileno(), min(CHUNK, end - offset), offset)
+            if not data:
+                raise truncated()
+            offset += len(data)
+            yield data

@@ -1,0 +1,1 @@
+"""The tars of the layers: read, written, merged."""

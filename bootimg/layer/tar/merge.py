@@ -1,0 +1,190 @@
+"""Layers laid over each other: whiteouts, opaque directories, last writer wins, hardlinks.
+
+The rules are those of the OCI image specification's "layer" page.  Where it leaves room, this does
+what containers/storage does when it unpacks:
+
+- a member whose parent is a symlink lands where the symlink leads, inside the tree and never above it;
+- a directory over a symlink or file replaces it, and a directory over a directory keeps what is in it;
+- a whiteout hides what lower layers have, never what its own layer brings;
+- device nodes and fifos may be where ostree's layout drops everything, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from bootimg.errors import BootimgError
+from bootimg.layer.tar.entry import Entry, Kind, check_length, refuse_special, unsafe_path
+
+WHITEOUT = ".wh."
+OPAQUE = ".wh..wh..opq"
+EMPTIED = ("dev", "proc", "run", "sys", "sysroot", "tmp")
+"""The directories whose content ostree's layout drops."""
+_MAX_LINKS = 40
+
+
+def is_emptied(path: str) -> bool:
+    """Whether a path is below a directory whose content is dropped."""
+    top, slash, _ = path.partition("/")
+    return bool(slash) and top in EMPTIED
+
+
+def implied_directory(path: str) -> Entry:
+    """The directory that a member's path implies and no layer describes."""
+    return Entry(path, Kind.DIRECTORY, 0o755, 0, 0)
+
+
+class Merged:
+    """The tree as the layers applied so far make it; the root is the path ``""``."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {"": implied_directory("")}
+        self.children: dict[str, dict[str, None]] = {"": {}}
+        self._fresh: set[str] = set()
+
+    def apply(self, layer: Iterable[Entry]) -> list[Entry]:
+        """Lay one more layer over the tree; returns its entries where they landed, whiteouts too."""
+        self._fresh = set()
+        return [self._whiteout(e) if e.name.startswith(WHITEOUT) else self._put(e) for e in layer]
+
+    def lay(self, entries: Iterable[Entry]) -> None:
+        """Put entries into the tree as they are, whiteouts as the files they are."""
+        for entry in entries:
+            self._put(entry)
+
+    def _whiteout(self, entry: Entry) -> Entry:
+        name = entry.name.removeprefix(WHITEOUT)
+        if name in ("", ".", ".."):
+            raise unsafe_path(entry.path, "is a whiteout of nothing")
+        refuse_special(entry)
+        folder = self.locate(entry.parent)
+        if folder is None:
+            return entry
+        if entry.name == OPAQUE:
+            self._hide_children(folder)
+        elif join(folder, name) in self.entries:
+            self._hide(join(folder, name))
+        return replace(entry, path=join(folder, entry.name))
+
+    def _hide(self, path: str) -> None:
+        self._hide_children(path)
+        # A directory that this layer made, or put something into, stays for what is in it.
+        if path not in self._fresh and not self.children.get(path):
+            self._forget(path)
+
+    def _hide_children(self, path: str) -> None:
+        for name in tuple(self.children.get(path, ())):
+            self._hide(join(path, name))
+
+    def _put(self, entry: Entry) -> Entry:
+        folder = self._make_parents(entry.parent) if entry.path else ""
+        path = join(folder, entry.name) if entry.path else ""
+        if entry.kind is Kind.HARDLINK:
+            entry = self._linked(entry, path)
+        if not is_emptied(path):
+            refuse_special(replace(entry, path=path))
+        old = self.entries.get(path)
+        if old and not (old.kind is entry.kind is Kind.DIRECTORY):
+            self._remove(path)
+        entry = entry if entry.path == path else replace(entry, path=path)
+        self._set(entry)
+        return entry
+
+    def _set(self, entry: Entry) -> None:
+        check_length(entry.path)
+        self.entries[entry.path] = entry
+        self._fresh.add(entry.path)
+        if entry.path:
+            self.children[entry.parent][entry.name] = None
+        if entry.kind is Kind.DIRECTORY:
+            self.children.setdefault(entry.path, {})
+
+    def _linked(self, link: Entry, path: str) -> Entry:
+        folder = self.locate(link.target.rpartition("/")[0])
+        target = (
+            self.entries.get(join(folder, link.target.rpartition("/")[2])) if folder is not None else None
+        )
+        if target is None or target.kind is Kind.DIRECTORY:
+            raise BootimgError(
+                "layer-link-unsafe",
+                f"{link.path[:200]} is a hardlink to {link.target[:200]}, which is no file of the tree",
+                hint="the image is damaged or made to do harm; nothing of it was written",
+            )
+        return replace(target, path=path)
+
+    def _remove(self, path: str) -> None:
+        for name in tuple(self.children.get(path, ())):
+            self._remove(join(path, name))
+        self._forget(path)
+
+    def _forget(self, path: str) -> None:
+        entry = self.entries.pop(path)
+        self.children.pop(path, None)
+        self._fresh.discard(path)
+        self.children[entry.parent].pop(entry.name, None)
+
+    def _make_parents(self, path: str) -> str:
+        if path in self.children:
+            return path
+        made = ""
+        for part in path.split("/"):
+            step = join(made, part)
+            found = self.locate(step)
+            if found is None:
+                if step in self.entries:
+                    raise unsafe_path(path, "goes through something that is no directory")
+                self._set(implied_directory(step))
+                found = step
+            made = found
+        return made
+
+    def locate(self, path: str) -> str | None:
+        """The directory that `path` leads to inside the tree, symlinks followed; None if it is none."""
+        if path in self.children:
+            return path
+        found = resolve(self.entries, path)
+        return found if found in self.children else None
+
+
+def resolve(entries: dict[str, Entry], path: str) -> str | None:
+    """The path of what `path` names, every symlink followed as chroot would; None if there is nothing."""
+    todo = path.split("/")[::-1]
+    found: list[str] = []
+    links = 0
+    while todo:
+        part = todo.pop()
+        if part in ("", "."):
+            continue
+        if part == "..":
+            del found[-1:]
+            continue
+        here = entries.get("/".join([*found, part]))
+        if here is None:
+            return None
+        if here.kind is Kind.SYMLINK:
+            links += 1
+            if links > _MAX_LINKS:
+                return None
+            if here.target.startswith("/"):
+                found = []
+            todo.extend(here.target.split("/")[::-1])
+        else:
+            if todo and here.kind is not Kind.DIRECTORY and any(part not in ("", ".") for part in todo):
+                return None
+            found.append(part)
+    return "/".join(found)
+
+
+def join(folder: str, name: str) -> str:
+    """A path in a directory of the tree, whose root is the empty path."""
+    return f"{folder}/{name}" if folder else name
+
+
+def walk(children: dict[str, dict[str, None]], path: str = "") -> Iterator[str]:
+    """Every path below `path`, directories before what is in them, names in byte order."""
+    for name in sorted(children.get(path, ()), key=str.encode):
+        inner = join(path, name)
+        yield inner
+        if inner in children:
+            yield from walk(children, inner)

@@ -1,0 +1,1 @@
+"""Making the platforms' images: patch, packaging, compression, cost."""

@@ -1,0 +1,1 @@
+"""Making the base disks, and what the appliance gets for that."""

@@ -1,0 +1,77 @@
+"""The base disks of a build, one a sector size: those that are kept, and the others made in one launch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from bootimg.disk.base import BaseInputs
+from bootimg.disk.layer_deploy import DeployWay
+from bootimg.layer.fetching.archive import write_layout_image
+from bootimg.layer.importing.importer import ImportedCommit, write_repo_image
+from bootimg.manifest.recipe import Recipe
+from bootimg.orchestrator.basedisk import BaseDisk, base_key, find_base, make_bases, seal_digest
+from bootimg.orchestrator.basedisks.applianceimages import tool_tree_image
+from bootimg.orchestrator.basedisks.frommetal import base_from_metal
+from bootimg.orchestrator.basedisks.scratch import base_scratch
+from bootimg.orchestrator.work import Work
+from bootimg.vm.probe import choose_accelerator
+
+
+def base_disks(work: Work, recipes: Mapping[int, Recipe], commit: ImportedCommit) -> dict[int, BaseDisk]:
+    """The sealed base disk of each recipe, by sector size; those that are not kept are made now."""
+    # Natively the tool tree is the layer itself; a foreign layer will bring another one here.
+    tools, digest = work.layer.tree, work.layer.image.digest
+    way = work.request.deploy
+    keys = {size: base_key(recipe, digest, tools.digest, way) for size, recipe in recipes.items()}
+    with ExitStack() as locks, work.events.step("base", "base disk") as step:
+        for key in sorted(keys.values()):
+            locks.enter_context(work.cache.locked(f"base-{key}", work.events))
+        found = {size: _find(work, size, key) for size, key in keys.items()}
+        missing = {keys[size]: recipes[size] for size, base in found.items() if base is None}
+        made = _make(work, missing, commit) if missing else {}
+        if not missing:
+            step.result("kept", cached=True)
+        return {size: base or made[keys[size]] for size, base in found.items()}
+
+
+def _find(work: Work, sector_size: int, key: str) -> BaseDisk | None:
+    """The base disk that is kept, else the one in the metal image of the build that the request is about."""
+    kept = find_base(work.cache, key)
+    if kept and seal_digest(kept.path) != kept.digest:
+        work.events.message("the kept base disk was changed after it was sealed; it is made anew", "warning")
+        kept = None
+    return kept or base_from_metal(work, sector_size)
+
+
+def _make(work: Work, missing: Mapping[str, Recipe], commit: ImportedCommit) -> dict[str, BaseDisk]:
+    request, cache, events = work.request, work.cache, work.events
+    accelerator = choose_accelerator(request.accelerator, cache, events)
+    events.message(f"accelerator: {accelerator.name} ({accelerator.reason})")
+    tool_tree = tool_tree_image(work.layer.tree, cache, events)
+    with base_scratch(cache, events, keep=request.keep) as scratch:
+        source_image = scratch / "source.squashfs"
+        if request.deploy is DeployWay.LAYER or any(recipe.bootc for recipe in missing.values()):
+            write_layout_image(work.layer.image, cache, source_image)
+        else:
+            write_repo_image(cache.folder("repo"), commit, source_image)
+        inputs = {
+            key: _inputs(work, recipe, commit, tool_tree, source_image) for key, recipe in missing.items()
+        }
+        return make_bases(cache, inputs, scratch, accelerator, events, request.on_failure)
+
+
+def _inputs(
+    work: Work, recipe: Recipe, commit: ImportedCommit, tool_tree: Path, source_image: Path
+) -> BaseInputs:
+    return BaseInputs(
+        recipe=recipe,
+        image=work.layer.image,
+        tree=work.layer.tree,
+        commit=commit,
+        tools=work.layer.tree,
+        tool_tree=tool_tree,
+        source_image=source_image,
+        way=work.request.deploy,
+    )

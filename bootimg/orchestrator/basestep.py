@@ -1,0 +1,102 @@
+"""The step that has the base disks made, one a sector size, from which targets are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bootimg import process
+from bootimg.appliance.interpreter import guestfs_python
+from bootimg.cache import Cache
+from bootimg.disk.layer_deploy import DeployWay, require_programs
+from bootimg.layer.tar.squashfs import PACKAGES as SQUASHFS
+from bootimg.orchestrator.basedisks.applianceimages import tool_tree_path
+from bootimg.orchestrator.basedisks.making import base_disks
+from bootimg.orchestrator.recipes.prepare import Layer
+from bootimg.orchestrator.recipes.recipes import make_recipes
+from bootimg.orchestrator.refusals import refuse_other_arches
+from bootimg.orchestrator.request import Request
+from bootimg.orchestrator.space import appliance_bytes, tree_bytes
+from bootimg.orchestrator.step import MakingStep, Need, Why, needless
+from bootimg.orchestrator.survey import UNREAD, Survey
+from bootimg.orchestrator.targets.target import Target
+from bootimg.orchestrator.work import Work
+from bootimg.targets import LAYER_KEY
+from bootimg.vm.probe import choose_accelerator, known_accelerator
+from bootimg.vm.qemu import require_system
+
+
+class BaseDisks(MakingStep):
+    """Sealed disks that `targets` are made of."""
+
+    name = "base"
+    title = "make the base disk"
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._targets = targets
+
+    def require(self, request: Request) -> None:
+        """An architecture whose disks can be made on this machine."""
+        refuse_other_arches(request.arch, request.builder)
+
+    def require_layer(self, request: Request, layer: Layer) -> None:
+        """A layer that can deploy itself, where it is to."""
+        if request.deploy is DeployWay.LAYER:
+            require_programs(layer.tree)
+
+    def require_tools(self, request: Request, cache: Cache) -> None:
+        """The appliance, the images that it reads, and KVM where that is insisted on."""
+        if request.source is not None:
+            # The disk may be in the metal image of that build.
+            return
+        guestfs_python()
+        require_system()
+        for program in ("mksquashfs", "sqfstar"):
+            process.require(program, packages=SQUASHFS)
+        known = known_accelerator(request.accelerator, cache)
+        if known is not None and known.name != "kvm" and request.accelerator == "kvm":
+            # It knows why.
+            choose_accelerator(request.accelerator, cache)
+
+    def why(self, survey: Survey) -> Why:
+        """A disk that a target needs and the cache does not have."""
+        wanted = self._sizes(survey)
+        if not wanted:
+            return needless("no image needs it")
+        if survey.layer is None:
+            return Why(UNREAD)
+        missing = self._missing(survey)
+        return Why(survey.why_no_base(missing[0])) if missing else needless("kept")
+
+    def need(self, survey: Survey) -> Need:
+        """The disks, and while they are made the commit and the tools as file system images."""
+        wanted, missing = self._sizes(survey), self._missing(survey)
+        if not wanted or (survey.layer is not None and not missing):
+            return Need()
+        files = tree_bytes(survey.image, survey.tree)
+        disks = survey.base_bytes * max(1, len(missing))
+        tools = survey.tree is not None and tool_tree_path(survey.tree, survey.cache).exists()
+        return Need(cache=disks + files + appliance_bytes(survey.cache) + (0 if tools else files))
+
+    def run(self, work: Work) -> None:
+        """Find or make the disks of the targets that the build lacks."""
+        wanted = [each for each in self._targets if each.existing(work) is None]
+        if sizes := _sector_sizes(wanted):
+            archive, commit = work.progress.artifact(LAYER_KEY), work.results.commit
+            assert commit is not None
+            recipes = make_recipes(work.request, work.layer, archive.path, archive.sha256)
+            work.results.recipes = recipes
+            with work.journal.step(self.name):
+                work.results.bases = base_disks(work, {size: recipes[size] for size in sizes}, commit)
+        disks = {size: base.path for size, base in work.results.bases.items()}
+        work.progress.base_disks.update(disks)
+        work.progress.done(self.name, next(iter(disks.values()), None))
+
+    def _sizes(self, survey: Survey) -> list[int]:
+        return _sector_sizes([each for each in self._targets if not survey.has(each.declared)])
+
+    def _missing(self, survey: Survey) -> list[int]:
+        return [size for size in self._sizes(survey) if survey.base(size) is None]
+
+
+def _sector_sizes(targets: Sequence[Target]) -> list[int]:
+    return sorted({each.base_sector_size for each in targets if each.base_sector_size is not None})

@@ -1,0 +1,135 @@
+"""Compressing and uncompressing the images of a build that exists, one after the other.
+
+Each image's entry in meta.json changes when its new file is there, and only then is the old one removed:
+a run that was cut off is gone on with by the same command.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bootimg.arch import Arch
+from bootimg.builds.compressed import (
+    lost_compressor,
+    says_uncompressed,
+    stays_as_it_is,
+    uncompressed_name,
+)
+from bootimg.builds.find import Build, find_builds, require_digest
+from bootimg.builds.folder import BuildDir, open_build
+from bootimg.builds.meta import image_entry
+from bootimg.builds.names import require_free
+from bootimg.disk.extents import FileSource
+from bootimg.events import Events, Step
+from bootimg.formats import Compressor, Packing, Written
+from bootimg.formats.compression.unpack import unpack
+from bootimg.formats.compression.writer import open_output
+from bootimg.formats.output import Progress, data_length
+from bootimg.formats.raw import copy_content
+from bootimg.orchestrator.rebuild import compressors_of
+from bootimg.orchestrator.request import Artifact
+from bootimg.platform import Platform
+from bootimg.targets import platform_of_key
+from bootimg.vm.diskimage import refuse_references
+
+Work = Callable[[BuildDir], Iterator[Artifact]]
+
+
+def each_build(builds: Path, which: str, arch: Arch | None, work: Work) -> list[Artifact]:
+    """What `work` does on the build `which` (as `find_build` takes it), held meanwhile, arch by arch."""
+    changed: list[Artifact] = []
+    for build in find_builds(builds, which, arch):
+        with open_build(build.path.parent.parent, build.id, build.arch) as folder:
+            changed += work(folder)
+    return changed
+
+
+def compress_images(folder: BuildDir, wanted: Compressor | None, events: Events) -> Iterator[Artifact]:
+    """Compress what is not compressed yet and may be; yields the artifacts that changed.
+
+    Where an older version has uncompressed what is compressed by its own format, it is made whole again.
+
+    An image whose file is not what meta.json says is `artifact-damaged`, and stays as it is.
+    """
+    layer = compressors_of(_build(folder))
+    for key, platform, entry in _disks(folder):
+        if stays_as_it_is(entry) or says_uncompressed(entry):
+            continue
+        lost = lost_compressor(platform, entry)
+        compressor = lost or layer.of(platform, wanted)
+        if compressor is not Compressor.NONE:
+            name = f"{entry['path']}{compressor.suffix}"
+            job = _Job(key, entry, name, Packing(compressor), skip_compression=lost is not None)
+            yield _change(folder, job, events)
+
+
+def uncompress_images(folder: BuildDir, events: Events) -> Iterator[Artifact]:
+    """Uncompress what `compress_images`, a build or coreos-assembler has compressed; the same errors."""
+    for key, platform, entry in _disks(folder):
+        name = uncompressed_name(platform, entry)
+        if name is not None:
+            yield _change(folder, _Job(key, entry, name, Packing()), events)
+
+
+def _disks(folder: BuildDir) -> Iterator[tuple[str, Platform, Mapping[str, Any]]]:
+    """The build's images of platforms; the layer's archive and live media are not compressed."""
+    build = _build(folder)
+    for key, entry in build.images.items():
+        if platform := platform_of_key(key):
+            build.artifact(key)
+            yield key, platform, entry
+
+
+def _build(folder: BuildDir) -> Build:
+    return Build(folder.id, folder.arch, folder.path, folder.meta.read())
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """An image by its key and entry, and what becomes of it: a file `name`, packed so."""
+
+    key: str
+    entry: Mapping[str, Any]
+    name: str
+    packing: Packing
+    skip_compression: bool = False
+
+
+def _change(folder: BuildDir, job: _Job, events: Events) -> Artifact:
+    started = time.monotonic()
+    require_free(job.name, job.key, _build(folder).images, str(folder.path))
+    source, temporary = folder.file(str(job.entry["path"])), folder.scratch / job.name
+    work = _uncompressed if job.packing.compressor is Compressor.NONE else _compressed
+    with events.step(job.key, job.name, total=source.stat().st_size) as step:
+        written = work(source, job.entry, temporary, job.packing, step)
+    written = replace(written, path=folder.publish(temporary, job.name))
+    folder.replace_image(job.key, image_entry(written, skip_compression=job.skip_compression))
+    return Artifact(
+        key=job.key,
+        path=written.path,
+        size=written.size,
+        sha256=written.sha256,
+        seconds=time.monotonic() - started,
+        cached=False,
+    )
+
+
+def _compressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Packing, step: Step) -> Written:
+    refuse_references(source)
+    with FileSource(source) as disk, open_output(out, packing) as sink:
+        copy_content(disk, sink, Progress(step, data_length(disk)))
+        written = sink.finish(out)
+        require_digest(source, "sha256", entry["sha256"], written.uncompressed_sha256)
+        return written
+
+
+def _uncompressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Packing, step: Step) -> Written:
+    def check(found: Written) -> None:
+        require_digest(source, "sha256", entry["sha256"], found.sha256)
+        require_digest(source, "uncompressed-sha256", entry["uncompressed-sha256"], found.uncompressed_sha256)
+
+    return unpack(source, out, check=check, step=step, need=entry["uncompressed-size"])

@@ -1,0 +1,111 @@
+"""What an image or a build is, by its own word."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bootimg.builds.find import Build
+from bootimg.builds.sbomrecord import read_sbom
+from bootimg.cache import Cache
+from bootimg.errors import BootimgError
+from bootimg.events import Events
+from bootimg.layer.declared.facts import read_facts
+from bootimg.layer.declared.imagejson import PATH as IMAGE_JSON
+from bootimg.layer.image.encapsulation import encapsulation
+from bootimg.layer.image.fetched import Image
+from bootimg.layer.tree.merged import Tree, open_tree
+from bootimg.orchestrator.recipes.installation import kernel_arguments
+from bootimg.rpmdb.package import Package
+from bootimg.rpmdb.read import read_packages
+
+Json = dict[str, Any]
+
+
+def inspect_image(image: Image, cache: Cache, events: Events) -> Json:
+    """A fetched image as a document.
+
+    `layer` is None, and `problem` the error, where no disk can be made of the image; `commit` and
+    `derived-layers` are of an image that has an ostree commit in it.  `packages` is None where there is no
+    package database, or none that can be read, which is a warning.
+    """
+    document: Json = {
+        "kind": "image",
+        "reference": image.reference,
+        "digest": image.digest,
+        "arch": str(image.arch),
+        "version": image.version,
+        "osname": image.osname,
+        "layers": len(image.layers),
+        "size": image.size,
+        "labels": dict(image.labels),
+        "packages": None,
+        "layer": None,
+        "problem": None,
+    }
+    tree = open_tree(image, cache, events)
+    document["packages"] = _packages(tree, cache, events)
+    form = encapsulation(image)
+    try:
+        facts = read_facts(image, tree)
+    except BootimgError as error:
+        document["problem"] = error.as_dict()
+        return document
+    document["layer"] = {
+        "form": _form(len(image.layers), None if form is None else form.base),
+        "commit": None if form is None else form.commit,
+        "derived-layers": 0 if form is None else len(image.layers) - form.base,
+        "files": len(tree.entries),
+        "tree-size": tree.size,
+        "stream": facts.stream,
+        "kernel": facts.kernel_version,
+        "kernel-arguments": list(kernel_arguments(facts)),
+        "selinux-policy": facts.selinux_policy,
+        "bootupd": facts.has_bootupd,
+        "os-release": dict(facts.os_release),
+        "image-json": json.loads(tree.read(IMAGE_JSON)),
+    }
+    return document
+
+
+def _packages(tree: Tree, cache: Cache, events: Events) -> list[Json] | None:
+    try:
+        packages = read_packages(tree, cache.folder("tmp"))
+    except BootimgError as error:
+        events.message(f"{error.id}: {error.message}", "warning")
+        return None
+    return None if packages is None else [_package(each) for each in packages]
+
+
+def _package(package: Package) -> Json:
+    fields = ("name", "epoch", "version", "release", "arch", "nevra")
+    return {name: getattr(package, name) for name in fields}
+
+
+def _form(layers: int, base: int | None) -> str:
+    if base is None:
+        return "plain"
+    return "encapsulated" if base == layers else "derived"
+
+
+def inspect_build(build: Build) -> Json:
+    """A build as a document: what its meta.json says, and which of its files are there."""
+    return {
+        "kind": "build",
+        "build": build.id,
+        "arch": str(build.arch),
+        "path": str(build.path),
+        "name": build.meta.get("name"),
+        "version": build.meta.get("ostree-version"),
+        "commit": build.meta.get("ostree-commit"),
+        "images": {
+            key: {**entry, "present": (build.path / str(entry["path"])).is_file()}
+            for key, entry in build.images.items()
+        },
+        "sbom": _sbom(build),
+    }
+
+
+def _sbom(build: Build) -> Json | None:
+    found = read_sbom(build.path)
+    return {**found.as_dict(), "present": (build.path / found.path).is_file()} if found else None

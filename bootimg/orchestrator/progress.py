@@ -1,0 +1,68 @@
+"""How far a build came: the results of its steps, and where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootimg.builds.layout import build_folder
+from bootimg.errors import BootimgError
+from bootimg.orchestrator.request import Artifact, Outcome, Request
+from bootimg.targets import SBOM_KEY
+
+
+@dataclass
+class Progress:
+    """What a build has so far: `kept` is where the results of its steps are, by their names."""
+
+    request: Request
+    version: str = ""
+    kept: dict[str, Path] = field(default_factory=dict)
+    artifacts: list[Artifact] = field(default_factory=list)
+    base_disks: dict[int, Path] = field(default_factory=dict)
+    failures: dict[str, BootimgError] = field(default_factory=dict)
+
+    def done(self, step: str, path: Path | None) -> None:
+        """Note a step and its result, where it had one to make."""
+        if path is not None:
+            self.kept[step] = path
+
+    def add(self, target: str, artifacts: Collection[Artifact]) -> None:
+        """Note a target that is there with all its artifacts."""
+        self.artifacts += artifacts
+        self.done(target, next((each.path for each in artifacts), None))
+
+    def artifact(self, key: str) -> Artifact:
+        """An artifact that an earlier step has made or found."""
+        return next(each for each in self.artifacts if each.key == key)
+
+    def outcome(self, statistics: Mapping[str, object] | None = None) -> Outcome:
+        """The outcome of the build, which is stopped here where the request says so."""
+        return Outcome(
+            build_id=self.version,
+            arch=self.request.arch,
+            path=build_folder(self.request.builds, self.version, self.request.arch),
+            artifacts=tuple(each for each in self.artifacts if each.key != SBOM_KEY),
+            sbom=next((each for each in self.artifacts if each.key == SBOM_KEY), None),
+            base_disks=self.base_disks,
+            failures=self.failures,
+            statistics=statistics or {},
+            stopped_after=self.request.until,
+            kept=self.kept if self.request.until else {},
+            selection=self.request.selection,
+        )
+
+
+def stopped_text(outcome: Outcome) -> str:
+    """Where everything is, and how to go on, for people."""
+    places = [f"  {step:<10} {path}" for step, path in outcome.kept.items()]
+    return "\n".join(
+        [f"stopped after the step {outcome.stopped_after}; kept:", *places, *_following(outcome)]
+    )
+
+
+def _following(outcome: Outcome) -> Iterator[str]:
+    yield from (f"failed: {name}: {error}" for name, error in outcome.failures.items())
+    yield ""
+    yield "next: the same command, with a later step or without --until, goes on from there"

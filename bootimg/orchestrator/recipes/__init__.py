@@ -1,0 +1,1 @@
+"""From a layer and a request to the recipes of its disks."""

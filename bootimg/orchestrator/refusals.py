@@ -1,0 +1,55 @@
+"""What is refused before work starts, for this version or this machine cannot build it."""
+
+from __future__ import annotations
+
+from bootimg.arch import Arch
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.formats.packagers import packager_of
+from bootimg.layer.declared.facts import version_of
+from bootimg.layer.image.fetched import Image
+from bootimg.orchestrator.request import Builder, Request
+from bootimg.streams.versions.layermatch import require_stream
+from bootimg.targets import DeclaredTarget
+
+
+def refuse_other_arches(arch: Arch, builder: Builder) -> None:
+    """Refuse what there is no bootloader row and no tool tree for yet; osbuild has its machine's own."""
+    if builder is Builder.OSBUILD:
+        _refuse_foreign(arch)
+    elif (arch, Arch.of_machine()) != (Arch.X86_64, Arch.X86_64):
+        raise BootimgError(
+            "arch-build-unsupported",
+            f"disks for {arch} cannot be built on {Arch.of_machine()} yet",
+            hint="build x86_64 on x86_64; `bootimg manifest` prints the recipe of every architecture",
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def _refuse_foreign(arch: Arch) -> None:
+    if arch is not Arch.of_machine():
+        raise BootimgError(
+            "arch-build-unsupported",
+            f"osbuild builds disks for {Arch.of_machine()} on this machine, not for {arch}",
+            hint=f"run the same command on {arch}: the layer's own programs run while its disk is made",
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def refuse_unmade(target: DeclaredTarget) -> None:
+    """Refuse a target that bootimg does not make yet, or an image wrapped in a way that is not known."""
+    if target.obstacle is not None:
+        raise BootimgError(
+            "platform-not-buildable",
+            f"{target.name} images cannot be built yet",
+            context=[target.obstacle],
+            hint=f"leave {target.name} out, or build it with coreos-assembler",
+            exit_code=ExitCode.USAGE,
+        )
+    if target.platform is not None:
+        packager_of(target.platform)
+
+
+def refuse_other_stream(request: Request, image: Image) -> None:
+    """Refuse a layer that is not of the request's stream, with the errors of `require_stream`."""
+    if (stream := request.selection.stream) is not None:
+        require_stream(image.reference, image.labels, version_of(image), stream)

@@ -1,0 +1,141 @@
+"""What a build is asked for, and what it answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from bootimg.appliance import FailureHook
+from bootimg.arch import Arch
+from bootimg.builds.find import Build
+from bootimg.checks.purity import Purity
+from bootimg.disk.layer_deploy import DeployWay
+from bootimg.errors import BootimgError
+from bootimg.formats import Compressor, Written
+from bootimg.layer.fetching.fetch import RegistryOptions
+from bootimg.orchestrator.selection import NOTHING, Selection
+from bootimg.platform import Platform
+
+
+class Builder(StrEnum):
+    """What makes the disks: we ourselves in libguestfs' appliance, or the program osbuild."""
+
+    GUESTFS = "guestfs"
+    OSBUILD = "osbuild"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One build: a layer, an architecture, the platforms, and where the artifacts go.
+
+    `size` is the virtual size of platform disks in bytes, over image.json's.  `accelerator` is
+    `auto`, `kvm` or `tcg`.  With `force` artifacts that exist are made again, with `retry_failed` only
+    those are made that failed in an earlier run.  With `compress` disks are compressed as they are
+    written, by `compressor` where the layer says nothing of the platform.  `jobs` is how many artifacts
+    are made at a time.  `source` is the build whose archive the layer comes from, if it is from one.
+    `selection` says why the platforms are those.
+    `purity` is what is done about content of OpenShift in the layer, but for what `allow` names.
+
+    For whoever hunts a fault: `until` names the step to stop after, `keep` leaves the base disk's
+    scratch folder, `on_failure` gets the appliance in which something failed.
+    """
+
+    reference: str
+    arch: Arch
+    platforms: tuple[Platform, ...]
+    builds: Path
+    registry: RegistryOptions = field(default_factory=RegistryOptions)
+    target_imgref: str | None = None
+    size: int | None = None
+    accelerator: str = "auto"
+    force: bool = False
+    until: str | None = None
+    keep: bool = False
+    on_failure: FailureHook | None = None
+    builder: Builder = Builder.GUESTFS
+    deploy: DeployWay = DeployWay.OWN
+    source: Build | None = None
+    compress: bool = False
+    compressor: Compressor | None = None
+    jobs: int = 2
+    retry_failed: bool = False
+    selection: Selection = NOTHING
+    purity: Purity = Purity.ERROR
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A file of the build: `cached` where an earlier run had made it already."""
+
+    key: str
+    path: Path
+    size: int
+    sha256: str
+    seconds: float
+    cached: bool
+
+    @classmethod
+    def of(cls, key: str, written: Written, started: float) -> Artifact:
+        """One that was written now; `started` is the monotonic clock's time of the begin."""
+        seconds = time.monotonic() - started
+        return cls(
+            key=key,
+            path=written.path,
+            size=written.size,
+            sha256=written.sha256,
+            seconds=seconds,
+            cached=False,
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        """The artifact as `--json` prints it."""
+        return {
+            "key": self.key,
+            "path": str(self.path),
+            "size": self.size,
+            "sha256": self.sha256,
+            "seconds": round(self.seconds, 3),
+            "cached": self.cached,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a build made; `stopped_after` is the step that it was told to stop after, `kept` what is there.
+
+    `kept` has a file or folder for every step that was done, `failures` the errors of the platforms whose
+    images could not be made, by name.  `sbom` is None where the layer's packages are not known, or a run was
+    stopped before it.  `base_disks` are those that were needed, by sector size in bytes.
+    """
+
+    build_id: str
+    arch: Arch
+    path: Path
+    artifacts: tuple[Artifact, ...]
+    statistics: Mapping[str, object]
+    sbom: Artifact | None = None
+    base_disks: Mapping[int, Path] = field(default_factory=dict)
+    failures: Mapping[str, BootimgError] = field(default_factory=dict)
+    stopped_after: str | None = None
+    kept: Mapping[str, Path] = field(default_factory=dict)
+    selection: Selection = NOTHING
+
+    def as_dict(self) -> dict[str, object]:
+        """The outcome as `bootimg build --json` prints it."""
+        return {
+            "build": self.build_id,
+            "arch": str(self.arch),
+            "path": str(self.path),
+            "artifacts": [artifact.as_dict() for artifact in self.artifacts],
+            "sbom": self.sbom.as_dict() if self.sbom else None,
+            "base-disks": {str(size): str(path) for size, path in self.base_disks.items()},
+            "failures": {name: error.as_dict() for name, error in self.failures.items()},
+            "statistics": dict(self.statistics),
+            "stopped-after": self.stopped_after,
+            "kept": {step: str(path) for step, path in self.kept.items()},
+            **self.selection.as_dict(),
+        }

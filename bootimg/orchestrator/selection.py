@@ -1,0 +1,218 @@
+"""What is made of a layer because of its stream, or of the knob that skips disk images.
+
+The pipeline's list of artifacts becomes platforms here.  What bootimg does not make yet is left out and
+said; a name that nobody knows is refused, as a build would fail of it in the pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bootimg.arch import Arch
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.platform import Platform, platform, registry
+from bootimg.printable import printable
+from bootimg.targets import (
+    ARCHIVE,
+    EXTENSIONS,
+    EXTENSIONS_KEY,
+    DeclaredTarget,
+    every_target,
+    image_of,
+    target_of_artifact,
+)
+
+if TYPE_CHECKING:
+    from bootimg.streams.pipeline.config import StreamConfig
+
+TESTS = "qemu"
+"""The platform whose image is made for tests, where disk images are skipped too."""
+_UNNAMED = "no image of it is named: --extensions REF, or `extensions` in the block bootimg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """Why a request has the platforms that it has.
+
+    `stream` is whose layer it must be.  `expected` are the keys in meta.json that the stream's builds
+    have, `left_out` its artifacts that are not made, with the reason.  `skip_reason` says why there are no
+    disk images but QEMU's, or is None.  `extensions` is the image of the extensions, in which `${VERSION}`
+    may stand.  `targets` are those asked for by name that are no platform's image.
+    """
+
+    stream: str | None = None
+    expected: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    skip_reason: str | None = None
+    extensions: str | None = None
+    targets: tuple[DeclaredTarget, ...] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """What `--json` says of it."""
+        return {
+            "stream": self.stream,
+            "skip-disk-images": self.skip_reason,
+            "left-out": dict(self.left_out),
+        }
+
+
+NOTHING = Selection()
+"""That of a request without a stream and without the knob."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the command line says, which comes before what a stream says.
+
+    `platforms` is None where it names none; `targets` are what it names besides.
+    """
+
+    platforms: tuple[Platform, ...] | None = None
+    targets: tuple[DeclaredTarget, ...] = ()
+    skip_reason: str | None = None
+    extensions: str | None = None
+
+
+def named(names: Iterable[str], arch: Arch) -> Asked:
+    """What `-p` asks for; `all` is every target that can be made for `arch`.
+
+    Raises `platform-unknown` and `platform-arch-unsupported`.
+    """
+    found: dict[str, DeclaredTarget] = {}
+    for name in names:
+        every = _all(arch) if name == "all" else [_on_request(name, arch)]
+        found.update((each.name, each) for each in every)
+    return Asked(
+        platforms=tuple(each.platform for each in found.values() if each.platform),
+        targets=tuple(each for each in found.values() if each.platform is None),
+    )
+
+
+def _all(arch: Arch) -> list[DeclaredTarget]:
+    known = (each for each in every_target() if each.on_request and each.obstacle is None)
+    return [each for each in known if arch in each.arches]
+
+
+def _on_request(name: str, arch: Arch) -> DeclaredTarget:
+    declared = next((each for each in every_target() if each.on_request and each.name == name), None)
+    if declared is not None and declared.platform is None:
+        return declared
+    return image_of(platform(name, arch))
+
+
+def select(asked: Asked, config: StreamConfig | None, arch: Arch) -> tuple[tuple[Platform, ...], Selection]:
+    """The platforms to make images for, and why it is those; without a stream and a word it is QEMU."""
+    if config is not None:
+        return _of_stream(asked, config, arch)
+    if asked.skip_reason is not None:
+        only_for_tests(names_of(asked.platforms or (), asked.targets), asked.skip_reason)
+    selection = Selection(skip_reason=asked.skip_reason, extensions=asked.extensions, targets=asked.targets)
+    if asked.targets:
+        return asked.platforms or (), selection
+    return asked.platforms or (platform(TESTS, arch),), selection
+
+
+def _of_stream(asked: Asked, config: StreamConfig, arch: Arch) -> tuple[tuple[Platform, ...], Selection]:
+    require_arch(config, arch)
+    names, reason = config.artifacts[arch], asked.skip_reason or config.skip_disk_images
+    extensions = asked.extensions or (config.extensions if reason or EXTENSIONS_KEY in names else None)
+    if reason is not None:
+        only_for_tests(names_of(asked.platforms or (), asked.targets), reason)
+        names = (TESTS,)
+    made, left_out = _sorted_out(config, names, arch, extensions)
+    explicit = bool(asked.platforms or asked.targets)
+    if not (explicit or made):
+        raise _nothing(config, arch, left_out)
+    others = [ARCHIVE, *made, *([EXTENSIONS] if extensions else [])]
+    selection = Selection(
+        stream=config.name,
+        expected=tuple(key for each in others for key in each.listed_keys),
+        left_out=left_out,
+        skip_reason=reason,
+        extensions=extensions,
+        targets=asked.targets if explicit else tuple(each for each in made if each.platform is None),
+    )
+    if explicit:
+        return asked.platforms or (), selection
+    return tuple(each.platform for each in made if each.platform), selection
+
+
+def names_of(platforms: Iterable[Platform], targets: Iterable[DeclaredTarget]) -> tuple[str, ...]:
+    """The names of what is asked for."""
+    return (*(each.name for each in platforms), *(each.name for each in targets))
+
+
+def only_for_tests(names: Iterable[str], reason: str) -> None:
+    """`disk-images-skipped` where one is asked for by name that is not made when disk images are skipped."""
+    refused = [name for name in names if name != TESTS]
+    if refused:
+        raise BootimgError(
+            "disk-images-skipped",
+            f"disk images are skipped, and images for {', '.join(refused)} were asked for",
+            context=[f"why: {printable(reason)}"],
+            hint=f"leave them out: only {TESTS}'s is made, for tests;"
+            " or build without `skip_disk_images` (--skip-disk-images, BOOTIMG_SKIP_DISK_IMAGES)",
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def require_arch(config: StreamConfig, arch: Arch) -> None:
+    """`stream-arch-unsupported` for an architecture that the stream has no builds for."""
+    if arch not in config.arches:
+        raise BootimgError(
+            "stream-arch-unsupported",
+            f"the stream {printable(config.name)} has no builds for {arch}",
+            context=[f"by additional_arches and skip_additional_arches in {config.file}"],
+            hint=f"it has builds for {', '.join(config.arches)}: choose one with --arch",
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def _sorted_out(
+    config: StreamConfig, names: Iterable[str], arch: Arch, extensions: str | None
+) -> tuple[tuple[DeclaredTarget, ...], dict[str, str]]:
+    """What is asked for by name, and the names of what is left out with the reasons."""
+    made, left_out = [], {}
+    for name in names:
+        found = _of_artifact(config, name, arch)
+        if found is EXTENSIONS:
+            if not extensions:
+                left_out[name] = _UNNAMED
+        elif found.obstacle is not None:
+            left_out[name] = found.obstacle
+        else:
+            made.append(found)
+    return tuple(made), left_out
+
+
+def _of_artifact(config: StreamConfig, name: str, arch: Arch) -> DeclaredTarget:
+    if name in registry().broken:
+        return image_of(platform(name, arch))
+    found = target_of_artifact(name)
+    if found is None:
+        raise _unknown(config, name, arch)
+    # A platform must exist for the architecture.
+    return found if found.platform is None else image_of(platform(name, arch))
+
+
+def _unknown(config: StreamConfig, name: str, arch: Arch) -> BootimgError:
+    return BootimgError(
+        "stream-artifact-unknown",
+        f"the stream {printable(config.name)} wants the artifact {printable(name)!r:.100} for {arch},"
+        " which nobody knows",
+        context=[f"in {config.file}"],
+        hint="`bootimg platforms` lists what is made; correct the name, or add it to skip_artifacts",
+        exit_code=ExitCode.USAGE,
+    )
+
+
+def _nothing(config: StreamConfig, arch: Arch, left_out: Mapping[str, str]) -> BootimgError:
+    return BootimgError(
+        "stream-nothing-to-make",
+        f"of the stream {printable(config.name)} there is no disk image to make for {arch}",
+        context=[f"{name}: {why}" for name, why in left_out.items()],
+        hint=f"name artifacts in {config.file}, or platforms with -p",
+        exit_code=ExitCode.USAGE,
+    )

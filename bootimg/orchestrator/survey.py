@@ -1,0 +1,107 @@
+"""What there is of a build already: the cache, the build's folder, and the layer where it is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from bootimg.builds.folder import BuildDir
+from bootimg.cache import Cache
+from bootimg.layer.declared.facts import version_of
+from bootimg.layer.image.fetched import Image
+from bootimg.layer.tree.merged import Tree
+from bootimg.manifest.recipe import Recipe
+from bootimg.orchestrator.basedisk import BaseDisk, base_key, find_base, why_no_base
+from bootimg.orchestrator.opening import Opened
+from bootimg.orchestrator.recipes.installation import labelled_by_bootc
+from bootimg.orchestrator.recipes.prepare import Layer
+from bootimg.orchestrator.recipes.recipes import make_recipes
+from bootimg.orchestrator.request import Request
+from bootimg.orchestrator.space import base_bytes
+from bootimg.orchestrator.timings import Timings, timed_as
+from bootimg.targets import DeclaredTarget
+
+UNREAD = "the layer is not read yet"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a plan looks at; `opened` is None while the layer is not read.  Nothing here changes anything."""
+
+    request: Request
+    image: Image
+    opened: Opened | None
+    cache: Cache
+
+    @property
+    def version(self) -> str:
+        """The version of the layer, which is the build's id."""
+        return version_of(self.image)
+
+    @property
+    def layer(self) -> Layer | None:
+        """The opened layer."""
+        return self.opened.layer if self.opened else None
+
+    @property
+    def tree(self) -> Tree | None:
+        """The layer's tree."""
+        return self.opened.layer.tree if self.opened else None
+
+    @property
+    def build(self) -> BuildDir:
+        """The build's folder, which need not be there."""
+        return BuildDir(self.request.builds, self.version, self.request.arch)
+
+    @property
+    def base_bytes(self) -> int:
+        """What a base disk takes at most."""
+        labelled = self.layer is not None and labelled_by_bootc(self.layer.facts)
+        return base_bytes(self.image, self.tree, labelled_by_bootc=labelled)
+
+    @cached_property
+    def recipes(self) -> Mapping[int, Recipe]:
+        """The recipes by sector size; none while the layer is not read."""
+        if self.layer is None:
+            return {}
+        # Neither the archive's path nor its digest decides anything but where osbuild would find it.
+        return make_recipes(self.request, self.layer, Path("layer.ociarchive"), "0" * 64)
+
+    def has(self, target: DeclaredTarget) -> bool:
+        """Whether the build has all of a target and is not asked to make it again."""
+        return has_all(self.request, self.build, target)
+
+    def why_not_made(self, target: DeclaredTarget) -> str:
+        """Why a target is to be made that `has` does not find."""
+        if any(key not in self.build.meta.read().get("images", {}) for key in target.listed_keys):
+            return "not made yet"
+        there = all(self.build.has(key) for key in target.listed_keys)
+        return "--force" if there else "its file is missing or has another size"
+
+    def base(self, sector_size: int) -> BaseDisk | None:
+        """The base disk that is kept for a recipe."""
+        return find_base(self.cache, self._base_key(sector_size)) if self.layer else None
+
+    def why_no_base(self, sector_size: int) -> str:
+        """Why `base` found none."""
+        if self.layer is None:
+            return UNREAD
+        key, recipe, way = self._base_key(sector_size), self.recipes[sector_size], self.request.deploy
+        return why_no_base(self.cache, key, recipe, self.image.digest, self.layer.tree.digest, way)
+
+    def seconds(self, step: str) -> float | None:
+        """What a step took last time on this machine."""
+        request = self.request
+        return Timings(self.cache, timed_as(request.accelerator, self.cache)).seconds(step)
+
+    def _base_key(self, sector_size: int) -> str:
+        assert self.layer
+        digest, way = self.layer.tree.digest, self.request.deploy
+        return base_key(self.recipes[sector_size], self.image.digest, digest, way)
+
+
+def has_all(request: Request, build: BuildDir, target: DeclaredTarget) -> bool:
+    """Whether the build has every listed file of a target, unless all is to be made again."""
+    return not request.force and all(build.has(key) for key in target.listed_keys)

@@ -1,0 +1,1 @@
+"""How each target is made: images, the archive, the SBOM, extensions."""

@@ -1,0 +1,30 @@
+"""Whether a stream may be published: every rule that it breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from bootimg.streams.lint.comparerules import lost_things
+from bootimg.streams.lint.contentrules import content_findings
+from bootimg.streams.lint.filerules import file_findings
+from bootimg.streams.lint.findings import Against, Finding, Level
+from bootimg.streams.lint.urlrules import url_findings
+from bootimg.streams.metadata.stream import Stream
+
+
+def lint(stream: Stream, against: Against, tell: Callable[[str], None] = lambda _: None) -> Sequence[Finding]:
+    """All findings, each once; `tell` hears which file is being read."""
+    found = dict.fromkeys(_findings(stream, against, tell))
+    return [
+        replace(each, level=Level.ERROR) if against.strict and each.level is Level.NOTE else each
+        for each in found
+    ]
+
+
+def _findings(stream: Stream, against: Against, tell: Callable[[str], None]) -> Iterator[Finding]:
+    yield from content_findings(stream, against)
+    yield from url_findings(stream, against)
+    if against.previous is not None:
+        yield from lost_things(against.previous, stream)
+    yield from file_findings(stream, against, tell)

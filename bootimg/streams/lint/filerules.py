@@ -1,0 +1,81 @@
+"""Rules about the files that a stream names: what was built, and what the server has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from bootimg.errors import BootimgError
+from bootimg.streams.lint.findings import Against, Finding
+from bootimg.streams.metadata.buildchoice import wanted_build
+from bootimg.streams.metadata.buildmeta import Built, BuiltFile
+from bootimg.streams.metadata.download import digest
+from bootimg.streams.metadata.inventory import ARTIFACTS, Item, Place, inventory
+from bootimg.streams.metadata.sources import Source
+from bootimg.streams.metadata.stream import Stream
+from bootimg.urls import name_in
+
+
+def file_findings(stream: Stream, against: Against, tell: Callable[[str], None]) -> Iterator[Finding]:
+    """Digests and sizes that differ from meta.json, and from the files where they are downloaded."""
+    builds = _Builds(against.builds)
+    for place, item in inventory(stream).items():
+        if place.section == ARTIFACTS:
+            found = builds.find(place, item)
+            if isinstance(found, Finding):
+                yield found
+                continue
+            if found is not None:
+                yield from _built(place, item, found)
+            if against.download:
+                tell(item.values["location"])
+                yield from _downloaded(place, item, found)
+
+
+class _Builds:
+    """The builds that a stream is of, each read once."""
+
+    def __init__(self, source: Source | None) -> None:
+        self._source = source
+        self._found: dict[tuple[str, str], Built | BootimgError] = {}
+
+    def find(self, place: Place, item: Item) -> BuiltFile | Finding | None:
+        """The entry in meta.json of an artifact; a finding if there is none, None where nobody looks."""
+        if self._source is None:
+            return None
+        key = (place.arch, item.release or "")
+        if key not in self._found:
+            self._found[key] = self._read(self._source, *key)
+        build = self._found[key]
+        if isinstance(build, BootimgError):
+            return Finding("build-missing", " ".join(key), build.message)
+        name = name_in(item.values["location"])
+        unknown = Finding("file-unknown", str(place), f"the build has no image {name}")
+        return build.meta.file_named(name) or unknown
+
+    @staticmethod
+    def _read(source: Source, arch: str, release: str) -> Built | BootimgError:
+        try:
+            return source.build(wanted_build(arch, release))
+        except BootimgError as error:
+            return error
+
+
+def _built(place: Place, item: Item, file: BuiltFile) -> Iterator[Finding]:
+    pairs = (("sha256", file.sha256), ("uncompressed-sha256", file.uncompressed_sha256))
+    for key, wanted in pairs:
+        if item.values.get(key) != wanted:
+            message = f"{key} is {item.values.get(key)}, and {wanted} in meta.json"
+            yield Finding("digest-mismatch", str(place), message)
+
+
+def _downloaded(place: Place, item: Item, file: BuiltFile | None) -> Iterator[Finding]:
+    try:
+        found = digest(item.values["location"])
+    except BootimgError as error:
+        yield Finding("download-failed", str(place), error.message)
+        return
+    if file is not None and file.size not in (None, found.size):
+        message = f"it has {found.size} bytes, and {file.size} in meta.json"
+        yield Finding("size-mismatch", str(place), message)
+    if found.sha256 != item.values["sha256"]:
+        yield Finding("digest-mismatch", str(place), f"sha256 of the file is {found.sha256}")

@@ -1,0 +1,1 @@
+"""Release and stream metadata: read, written, merged and compared."""

@@ -1,0 +1,93 @@
+"""Making a stream of builds, and bringing a stream's file up to builds that are newer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.printable import printable
+from bootimg.streams.metadata.buildmeta import Built
+from bootimg.streams.metadata.release import stream_arch
+from bootimg.streams.metadata.releases import Published, release_arch
+from bootimg.streams.metadata.stream import Extensions, Marketplace, Metadata, Stream, StreamArch
+
+
+@dataclass(frozen=True, slots=True)
+class Bumped:
+    """The stream after a bump, and what to tell whoever did it."""
+
+    stream: Stream
+    notes: Sequence[str] = ()
+
+
+def stream_of(builds: Sequence[Built], published: Published, metadata: Metadata) -> Stream:
+    """A stream of these builds, which need not be of one release."""
+    arches = {each.meta.basearch: _arch(each, published) for each in builds}
+    return Stream(published.stream, metadata, arches)
+
+
+def bump(before: Stream, builds: Sequence[Built], published: Published, metadata: Metadata) -> Bumped:
+    """The stream `before` with the builds' architectures replaced and its name put right.
+
+    What no build knows stays: marketplace data, and images for Windows where this build has none.  If that
+    changes nothing, the stream comes back as it was, with its time stamp.
+    """
+    arches, notes = dict(before.architectures), []
+    for build in builds:
+        name = build.meta.basearch
+        fresh = _arch(build, published)
+        arches[name] = _keeping(before.architectures.get(name), fresh)
+        if _winli(arches[name]) and not _winli(fresh):
+            notes.append(f"{name}: {build.meta.buildid} has no aws-winli images; the old ones are kept")
+    after = Stream(published.stream, before.metadata, arches)
+    return Bumped(before if after == before else replace(after, metadata=metadata), notes)
+
+
+def merge(streams: Sequence[Stream], name: str | None, metadata: Metadata) -> Stream:
+    """One stream of several that have different architectures.
+
+    `stream-conflict` where two say different things of one architecture, or the names differ and none
+    is given.
+    """
+    names = sorted({each.stream for each in streams})
+    if name is None and len(names) > 1:
+        raise _conflict(f"the files are of different streams: {', '.join(names)}", "say which with --name")
+    arches: dict[str, StreamArch] = {}
+    for each in streams:
+        for arch, found in each.architectures.items():
+            if arches.setdefault(arch, found) != found:
+                raise _conflict(f"two files differ in what they say of {arch}", "leave one of them out")
+    return Stream(name or names[0], metadata, arches)
+
+
+def with_marketplace(stream: Stream, sold: Mapping[str, Marketplace]) -> Stream:
+    """The stream with a marketplace file's data in it, for the architectures that it has."""
+    arches = dict(stream.architectures)
+    for name in arches.keys() & sold.keys():
+        extensions = arches[name].rhel_coreos_extensions or Extensions()
+        arches[name] = replace(
+            arches[name], rhel_coreos_extensions=replace(extensions, marketplace=sold[name])
+        )
+    return replace(stream, architectures=arches)
+
+
+def _arch(build: Built, published: Published) -> StreamArch:
+    return stream_arch(build.meta.buildid, release_arch(build, published))
+
+
+def _keeping(before: StreamArch | None, after: StreamArch) -> StreamArch:
+    old = before.rhel_coreos_extensions if before else None
+    if old is None:
+        return after
+    new = after.rhel_coreos_extensions or Extensions()
+    kept = Extensions(new.aws_winli or old.aws_winli, new.azure_disk, old.marketplace)
+    return after if kept == Extensions() else replace(after, rhel_coreos_extensions=kept)
+
+
+def _winli(arch: StreamArch) -> bool:
+    return bool(arch.rhel_coreos_extensions and arch.rhel_coreos_extensions.aws_winli)
+
+
+def _conflict(message: str, hint: str) -> BootimgError:
+    return BootimgError("stream-conflict", printable(message), hint=hint, exit_code=ExitCode.USAGE)

@@ -1,0 +1,141 @@
+"""release.json: a build of all its architectures, as stream-metadata-go's package release has it.
+
+Platforms that a release does not have are left out, where Go's encoder writes null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bootimg.streams.metadata.cloudimages import CloudImage, RegionImage
+from bootimg.streams.metadata.codec import Reader, tree_of
+from bootimg.streams.metadata.gojson import go_json, parse_object
+from bootimg.streams.metadata.stream import (
+    Artifact,
+    Extensions,
+    ImageFormat,
+    Metadata,
+    PlatformArtifacts,
+    StreamArch,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseImage:
+    """An image in a cloud: a project's, a container image, an id, or an object in its storage."""
+
+    project: str | None = None
+    family: str | None = None
+    name: str | None = None
+    image: str | None = None
+    digest_ref: str | None = None
+    object: str | None = None
+    bucket: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What a release has for a platform: files by format, images by region, or one image.
+
+    `ignition_gpg_key` is coreos-assembler's for qemu-secex; the Go types and the stream leave it out.
+    """
+
+    artifacts: Mapping[str, ImageFormat]
+    images: Mapping[str, ReleaseImage] = field(default_factory=dict)
+    image: ReleaseImage | None = None
+    ignition_gpg_key: Artifact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseExtension:
+    """One of `rhel-coreos-extensions`: a URL, or images by region."""
+
+    url: str | None = None
+    images: Mapping[str, ReleaseImage] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseArch:
+    """One architecture of a release; `media` by platform."""
+
+    media: Mapping[str, Media]
+    commit: str | None = None
+    oci_image: ReleaseImage | None = None
+    rhel_coreos_extensions: Mapping[str, ReleaseExtension] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release.json."""
+
+    release: str
+    stream: str
+    metadata: Metadata | None = None
+    architectures: Mapping[str, ReleaseArch] = field(default_factory=dict)
+
+    def encoded(self) -> bytes:
+        """The file's bytes."""
+        return go_json(tree_of(self))
+
+
+def parse_release(data: bytes, name: str) -> Release:
+    """The release of a file's bytes, or `stream-malformed`."""
+    return Reader(name).read(Release, parse_object(data, name))
+
+
+def stream_arch(release: str, arch: ReleaseArch) -> StreamArch:
+    """What the stream says of an architecture of the release.
+
+    Differs from stream-metadata-go in what that loses: extensions stay where the release has no disk image
+    of their platform, and a platform or format without a file is left out.
+    """
+    artifacts = {name: _artifacts(release, each) for name, each in arch.media.items()}
+    clouds = {name: _cloud(release, each) for name, each in arch.media.items()}
+    return StreamArch(
+        {name: each for name, each in artifacts.items() if each},
+        {name: each for name, each in clouds.items() if each},
+        _extensions(release, arch),
+    )
+
+
+def _artifacts(release: str, media: Media) -> PlatformArtifacts | None:
+    formats = {name: each for name, each in media.artifacts.items() if each.files()}
+    return PlatformArtifacts(release, formats) if formats else None
+
+
+def _cloud(release: str, media: Media) -> CloudImage | None:
+    if media.images:
+        return CloudImage(regions=_regions(release, media.images))
+    if media.image is None:
+        return None
+    image = media.image
+    return CloudImage(
+        release=release,
+        project=image.project,
+        family=image.family,
+        name=image.name,
+        image=image.image,
+        digest_ref=image.digest_ref,
+    )
+
+
+def _regions(release: str, images: Mapping[str, ReleaseImage]) -> Mapping[str, RegionImage]:
+    return {
+        region: RegionImage(
+            release=release, image=each.image, object=each.object, bucket=each.bucket, url=each.url
+        )
+        for region, each in images.items()
+    }
+
+
+def _extensions(release: str, arch: ReleaseArch) -> Extensions | None:
+    winli = arch.rhel_coreos_extensions.get("aws-winli")
+    disk = arch.rhel_coreos_extensions.get("azure-disk")
+    if winli is None and disk is None:
+        return None
+    return Extensions(
+        aws_winli=CloudImage(regions=_regions(release, winli.images)) if winli else None,
+        azure_disk=CloudImage(release=release, url=disk.url) if disk else None,
+    )

@@ -1,0 +1,129 @@
+"""releases.json: the releases of a stream, the newest last, as stream-metadata-go's release.Index has it.
+
+It only ever grows: a release that is listed changes while it is the last, and only by what it had not yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.printable import printable
+from bootimg.streams.metadata.codec import Reader, tree_of
+from bootimg.streams.metadata.gojson import go_json, parse_object
+from bootimg.streams.metadata.release import Release
+from bootimg.streams.metadata.releases import Published
+from bootimg.streams.metadata.stream import Metadata
+from bootimg.urls import joined
+
+NOTE = "For the tooling of releases only: everybody else finds releases in the metadata of streams."
+
+
+@dataclass(frozen=True, slots=True)
+class IndexCommit:
+    """The ostree commit of an architecture."""
+
+    architecture: str
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexImage:
+    """The container image of an architecture."""
+
+    image: str
+    digest_ref: str
+    architecture: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexRelease:
+    """A release: its version, and the URL of its release.json."""
+
+    commits: Sequence[IndexCommit] = ()
+    oci_images: Sequence[IndexImage] = ()
+    version: str
+    metadata_url: str = field(metadata={"key": "metadata"})
+
+    def extends(self, other: IndexRelease) -> bool:
+        """Whether it has all that the other one has."""
+        return self.things() >= other.things()
+
+    def things(self) -> set[IndexCommit | IndexImage]:
+        """Commits and images."""
+        return {*self.commits, *self.oci_images}
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A releases.json."""
+
+    note: str
+    releases: Sequence[IndexRelease]
+    metadata: Metadata
+    stream: str
+
+    def encoded(self) -> bytes:
+        """The file's bytes: in one line, as plume writes it."""
+        return go_json(tree_of(self), indent=None)
+
+
+def parse_index(data: bytes, name: str, stream: str) -> Index:
+    """The index of a file's bytes, of an object without keys a new one of `stream`; or `stream-malformed`."""
+    tree = parse_object(data, name)
+    if not tree:
+        return Index(NOTE, (), Metadata(""), stream)
+    return Reader(name).read(Index, tree)
+
+
+def index_release(release: Release, published: Published) -> IndexRelease:
+    """What the index says of a release."""
+    arches = sorted(release.architectures.items())
+    images = ((name, each.oci_image) for name, each in arches)
+    return IndexRelease(
+        commits=tuple(IndexCommit(name, each.commit) for name, each in arches if each.commit),
+        oci_images=tuple(
+            IndexImage(each.image or "", each.digest_ref or "", name) for name, each in images if each
+        ),
+        version=release.release,
+        metadata_url=joined(published.base, f"{published.stream}/builds/{release.release}/release.json"),
+    )
+
+
+def with_release(index: Index, stream: str, release: IndexRelease, now: Metadata) -> Index:
+    """The index with the release as its last; the same where it is that already.
+
+    `release-index-conflict` where it is listed and others follow it, where what is listed has something
+    that the release has not, or where the index is another stream's.
+    """
+    if index.stream and index.stream != stream:
+        raise _conflict(f"it is the index of {printable(index.stream)}, not of {stream}", [])
+    last = index.releases[-1] if index.releases else None
+    if any(each.version == release.version for each in index.releases[:-1]):
+        raise _conflict(f"{release.version} is listed, and is not the newest release", [])
+    if last is None or last.version != release.version:
+        return replace(index, releases=(*index.releases, release), metadata=now, stream=stream)
+    if not release.extends(last):
+        lost = _lines(last.things() - release.things())
+        raise _conflict(f"{release.version} is listed with what the builds do not have", lost)
+    if last.extends(release):
+        return index
+    return replace(index, releases=(*index.releases[:-1], release), metadata=now)
+
+
+def _lines(things: Iterable[IndexCommit | IndexImage]) -> list[str]:
+    return sorted(
+        printable(f"{each.architecture}: {each.checksum if isinstance(each, IndexCommit) else each.image}")
+        for each in things
+    )
+
+
+def _conflict(why: str, context: list[str]) -> BootimgError:
+    return BootimgError(
+        "release-index-conflict",
+        f"the release cannot be listed: {why}",
+        context=context,
+        hint="an index only grows: list a newer build, or name all architectures of this one",
+        exit_code=ExitCode.USAGE,
+    )

@@ -1,0 +1,199 @@
+"""Stream metadata: what installers and clusters read to find a boot image.
+
+The types of stream-metadata-go (stream and stream/rhcos, v0.4.11), in the order of their fields.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bootimg.atomic import write_whole
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.streams.metadata.cloudimages import CloudImage, as_go, foreign
+from bootimg.streams.metadata.codec import Reader, tree_of
+from bootimg.streams.metadata.gojson import LIMIT, clean, go_json, parse_object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """One file: its URL, that of its signature, and its digests in hex."""
+
+    location: str
+    signature: str | None = None
+    sha256: str
+    uncompressed_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFormat:
+    """An image in one format: a disk, or the three files of PXE."""
+
+    disk: Artifact | None = None
+    kernel: Artifact | None = None
+    initramfs: Artifact | None = None
+    rootfs: Artifact | None = None
+
+    def files(self) -> Mapping[str, Artifact]:
+        """The files there are by their roles."""
+        roles = {
+            "disk": self.disk,
+            "kernel": self.kernel,
+            "initramfs": self.initramfs,
+            "rootfs": self.rootfs,
+        }
+        return {role: each for role, each in roles.items() if each is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformArtifacts:
+    """A platform's images by format, and the build that they are of."""
+
+    release: str
+    formats: Mapping[str, ImageFormat]
+
+
+@dataclass(frozen=True, slots=True)
+class MarketplaceImage:
+    """An image in Azure's marketplace."""
+
+    publisher: str
+    offer: str
+    sku: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarketplaceImages:
+    """One purchase plan's images for the two generations of Hyper-V."""
+
+    gen1: MarketplaceImage | None = field(default=None, metadata={"key": "hyperVGen1"})
+    gen2: MarketplaceImage | None = field(default=None, metadata={"key": "hyperVGen2"})
+
+
+@dataclass(frozen=True, slots=True)
+class AzureMarketplace:
+    """The purchase plans."""
+
+    no_purchase_plan: MarketplaceImages | None = None
+    ocp: MarketplaceImages | None = None
+    opp: MarketplaceImages | None = None
+    oke: MarketplaceImages | None = None
+    ocp_emea: MarketplaceImages | None = None
+    opp_emea: MarketplaceImages | None = None
+    oke_emea: MarketplaceImages | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Marketplace:
+    """What is sold, by cloud.  No build says it: it is kept in the file, or in one beside it."""
+
+    azure: AzureMarketplace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """`rhel-coreos-extensions`: what only RHEL CoreOS has."""
+
+    aws_winli: CloudImage | None = None
+    azure_disk: CloudImage | None = None
+    marketplace: Marketplace | None = None
+
+    def __post_init__(self) -> None:
+        for key, name in (("aws-winli", "aws_winli"), ("azure-disk", "azure_disk")):
+            if (found := getattr(self, name)) is not None:
+                object.__setattr__(self, name, as_go(key, found))
+
+
+@dataclass(frozen=True, slots=True)
+class StreamArch:
+    """An architecture's images: to download by platform, and in clouds by the cloud's name."""
+
+    artifacts: Mapping[str, PlatformArtifacts]
+    images: Mapping[str, CloudImage]
+    rhel_coreos_extensions: Extensions | None = None
+
+    def __post_init__(self) -> None:
+        # However an architecture is made, it is written as Go writes it.
+        object.__setattr__(self, "images", {name: as_go(name, each) for name, each in self.images.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """When the file was last changed (RFC 3339), and by what."""
+
+    last_modified: str
+    generator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream's file.  Every platform has a release of its own: mixed ones are legal, not meant."""
+
+    stream: str
+    metadata: Metadata
+    architectures: Mapping[str, StreamArch]
+
+    def encoded(self) -> bytes:
+        """The file's bytes, as `json.Encoder` writes them."""
+        return go_json(tree_of(self))
+
+
+def parse_stream(data: bytes, name: str, warn: Callable[[str], None] = lambda _: None) -> Stream:
+    """The stream of a file's bytes, or `stream-malformed`.
+
+    Keys that the Go types do not have are told to `warn`: neither Go's programs nor bootimg keep them.
+    """
+    reader, tree = Reader(name), parse_object(data, name)
+    found = reader.read(Stream, tree)
+    for path in [*dict.fromkeys([*reader.unknown, *map(clean, _foreign(tree))])][:20]:
+        warn(f"{name}: {path} is no part of stream metadata, and is not kept")
+    return found
+
+
+def _foreign(tree: Mapping[str, Any]) -> Iterator[str]:
+    """The paths of what Go has no place for, in clouds that it knows."""
+    for arch, each in (tree.get("architectures") or {}).items():
+        for section in ("images", "rhel-coreos-extensions"):
+            for cloud, found in (each.get(section) or {}).items():
+                paths = foreign(cloud, found or {})
+                yield from (f"architectures.{arch}.{section}.{cloud}.{path}" for path in paths)
+
+
+def read_stream(path: Path, warn: Callable[[str], None] = lambda _: None) -> Stream:
+    """The stream in a file."""
+    return parse_stream(read_file(path), str(path), warn)
+
+
+def read_marketplace(path: Path) -> Mapping[str, Marketplace]:
+    """A marketplace file of openshift/installer: a marketplace for each architecture."""
+    reader = Reader(str(path))
+    tree = parse_object(read_file(path), str(path))
+    return {arch: reader.read(Marketplace, each, arch) for arch, each in tree.items()}
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a file, or of stdin for `-`; one more than are allowed if there are more.
+
+    `stream-unreadable` if it is no file.
+    """
+    try:
+        if str(path) == "-":
+            return sys.stdin.buffer.read(LIMIT + 1)
+        with path.open("rb") as file:
+            return file.read(LIMIT + 1)
+    except OSError as error:
+        raise BootimgError(
+            "stream-unreadable",
+            f"{path} cannot be read: {error.strerror}",
+            hint="name a stream's JSON file",
+            exit_code=ExitCode.USAGE,
+        ) from None
+
+
+def write_stream(path: Path, stream: Stream) -> None:
+    """Write a stream's file, whole or not at all."""
+    write_whole(path, stream.encoded())

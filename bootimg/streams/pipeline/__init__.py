@@ -1,0 +1,1 @@
+"""The pipeline's file config.yaml: streams, their artifacts and destinations."""

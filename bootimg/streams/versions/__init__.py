@@ -1,0 +1,1 @@
+"""Version schemes, and the version of a stream's next build."""
