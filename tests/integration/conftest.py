@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.layer import stand_in
-from tests.registry import serving_registry
+from tests.support.registry import serving_registry
 
 
 @dataclass(frozen=True)

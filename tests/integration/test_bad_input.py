@@ -19,9 +19,8 @@ import pytest
 import zstandard
 
 from bootimg.builds.locks import build_lock
-from tests.unit import oci
-
-from .conftest import Built
+from tests.integration.conftest import Built
+from tests.support import oci
 
 ROOT = Path(__file__).parents[2]
 ID = oci.LABELS["org.opencontainers.image.version"]

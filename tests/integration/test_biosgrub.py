@@ -12,8 +12,7 @@ from bootimg.disk.bootpatch import BootEdits, make_patch
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import write_gpt
 from bootimg.disk.grub import core_modules, early_config, grub_cfg
-
-from ..unit.test_gpt import coreos
+from tests.unit.disk.test_gpt import coreos
 
 MODULES = Path("/usr/lib/grub/i386-pc")
 SERIAL = ("serial --speed=115200", "terminal_input serial console", "terminal_output serial console")

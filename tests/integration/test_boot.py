@@ -18,8 +18,7 @@ from bootimg.vm.firmware import Firmware, find_uefi
 from bootimg.vm.guest import Guest
 from bootimg.vm.machine import Flash, Machine
 from bootimg.vm.network import RESTRICTED
-
-from .conftest import Built
+from tests.integration.conftest import Built
 
 BOOT_STAMP = "96d15588-3596-4b3c-adca-a2ff7279ea63"
 ROOT_STAMP = "910678ff-f77e-4a7d-8d53-86f2ac47a823"

@@ -17,9 +17,9 @@ import pytest
 
 from bootimg.__main__ import main
 from bootimg.streams.metadata.releasebrowser import diff_url, release_url
-from tests.unit import sites
-from tests.unit.sites import NEW, NEWEST, OLD
-from tests.unit.test_browse import Page
+from tests.support import sites
+from tests.support.sites import NEW, NEWEST, OLD
+from tests.unit.browse.test_site import Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")

@@ -17,11 +17,10 @@ from typing import Any
 import pytest
 
 from bootimg.vm.firmware import Firmware
+from tests.integration.conftest import Built, Workspace
+from tests.integration.test_boot import boot, ignition
+from tests.integration.test_disk import loop, mounted, output
 from tests.layer import Flavour, Form, Request, Variant, stand_in, why_not
-
-from .conftest import Built, Workspace
-from .test_boot import boot, ignition
-from .test_disk import loop, mounted, output
 
 pytestmark = pytest.mark.real
 

@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from bootimg.layer.ostree.refs import image_ref
-
-from .conftest import Built, Workspace
+from tests.integration.conftest import Built, Workspace
 
 pytestmark = pytest.mark.real
 

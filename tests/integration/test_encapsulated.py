@@ -25,7 +25,7 @@ from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.layer.tree.tooltree import write_tool_tree
 from tests.integration import oracle
 from tests.layer import stand_in, tools
-from tests.unit import oci
+from tests.support import oci
 
 REPO_OBJECT = "sysroot/ostree/repo/objects/ab/" + "c" * 62 + ".file"
 IMPORTER = {"ostree.importer.version": "0.15.3"}

@@ -11,10 +11,9 @@ import pytest
 
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
-
-from .conftest import Built, Workspace
-from .test_appliance import read_until
-from .test_resume import copy, forget, left_running, wait_for
+from tests.integration.conftest import Built, Workspace
+from tests.integration.test_appliance import read_until
+from tests.integration.test_resume import copy, forget, left_running, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 __all__ = ["copy"]

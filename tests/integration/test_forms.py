@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 
 from bootimg.vm.firmware import Firmware
+from tests.integration import test_boot, test_coreos
+from tests.integration.conftest import Built, Workspace
+from tests.integration.test_disk import OUTSIDE, as_root, described, merged_tree, output, unpack
+from tests.integration.test_stand_in_forms import pull
 from tests.layer import Flavour, Form, tools
-
-from . import test_boot, test_coreos
-from .conftest import Built, Workspace
-from .test_disk import OUTSIDE, as_root, described, merged_tree, output, unpack
-from .test_stand_in_forms import pull
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Built, Workspace
-from .test_bad_input import Mount, diagnostic, mounted
-from .test_resume import again, assert_clean, assert_same, copy, forget
+from tests.integration.conftest import Built, Workspace
+from tests.integration.test_bad_input import Mount, diagnostic, mounted
+from tests.integration.test_resume import again, assert_clean, assert_same, copy, forget
 
 pytestmark = [
     pytest.mark.real,

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from bootimg.vm.firmware import Firmware
+from tests.integration.conftest import Built, Workspace
+from tests.integration.test_boot import boot
+from tests.integration.test_coreos import built_of
+from tests.integration.test_disk import loop, mounted, output
+from tests.integration.test_installer import attached, install, installer, run, target
 from tests.layer import Flavour, Form
-
-from .conftest import Built, Workspace
-from .test_boot import boot
-from .test_coreos import built_of
-from .test_disk import loop, mounted, output
-from .test_installer import attached, install, installer, run, target
 
 __all__ = ["installer"]
 pytestmark = [pytest.mark.real, pytest.mark.matrix]

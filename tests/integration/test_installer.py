@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.conftest import Built, Workspace
+from tests.integration.test_boot import ignition
+from tests.integration.test_disk import output
+from tests.integration.test_platforms import GIB, Table, boot_files, digests
 from tests.layer import tools
 from tests.layer.contract import platforms_json
-
-from .conftest import Built, Workspace
-from .test_boot import ignition
-from .test_disk import output
-from .test_platforms import GIB, Table, boot_files, digests
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 

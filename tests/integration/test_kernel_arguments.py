@@ -28,9 +28,8 @@ from bootimg.kernelarg import fault, split
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import open_tree
 from bootimg.vm.kernel import find_kernel
-
-from ..unit.grubline import command_line, expand, parameters
-from ..unit.test_gpt import coreos
+from tests.support.grubline import command_line, expand, parameters
+from tests.unit.disk.test_gpt import coreos
 
 MODULES = Path("/usr/lib/grub/i386-pc")
 WANTED = (

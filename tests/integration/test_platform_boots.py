@@ -12,11 +12,10 @@ import pytest
 
 from bootimg.disk.kargsoverlay import overlay_with_kargs
 from bootimg.vm.firmware import Firmware
-
-from . import metadata
-from .conftest import Built, Workspace
-from .test_boot import SCRIPT, boot, ignition
-from .test_disk import output
+from tests.integration import metadata
+from tests.integration.conftest import Built, Workspace
+from tests.integration.test_boot import SCRIPT, boot, ignition
+from tests.integration.test_disk import output
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix, pytest.mark.boot]
 

@@ -15,10 +15,9 @@ import pytest
 
 from bootimg.arch import Arch
 from bootimg.platform import DiskSize, Platform, platforms
+from tests.integration.conftest import Built, Workspace
+from tests.integration.test_disk import output
 from tests.layer.contract import platforms_json
-
-from .conftest import Built, Workspace
-from .test_disk import output
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 

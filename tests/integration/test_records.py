@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from bootimg.orchestrator.journal import NAME, Journal
-
-from .conftest import Built, Workspace
-from .test_resume import (
+from tests.integration.conftest import Built, Workspace
+from tests.integration.test_resume import (
     Record,
     again,
     assert_clean,

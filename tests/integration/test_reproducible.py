@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Built, Workspace
+from tests.integration.conftest import Built, Workspace
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 

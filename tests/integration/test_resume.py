@@ -20,9 +20,8 @@ from typing import Any
 import pytest
 
 from bootimg.orchestrator.basedisk import seal_digest
-
-from .conftest import Built, Workspace
-from .test_disk import loop
+from tests.integration.conftest import Built, Workspace
+from tests.integration.test_disk import loop
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 

@@ -23,9 +23,9 @@ from bootimg.streams.metadata.releases import Published, release_of
 from bootimg.streams.metadata.stream import Extensions, Metadata, Stream, StreamArch, parse_stream
 from tests.layer import tools
 from tests.layer.tools import streamreader
-from tests.unit import streams
-from tests.unit.test_stream_json import GO_CLOUDS, any_stream, go_clouds, go_extensions
-from tests.unit.test_streams import GOLDEN, sold
+from tests.support import streams
+from tests.unit.streams.test_metadata import GOLDEN, sold
+from tests.unit.streams.test_stream_json import GO_CLOUDS, any_stream, go_clouds, go_extensions
 
 pytestmark = pytest.mark.real
 

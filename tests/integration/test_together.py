@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.conftest import Built, Workspace
+from tests.integration.test_resume import assert_clean, listing, short_temporary
 from tests.layer import stand_in
-
-from .conftest import Built, Workspace
-from .test_resume import assert_clean, listing, short_temporary
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Built
+from tests.integration.conftest import Built
 
 pytestmark = [
     pytest.mark.real,

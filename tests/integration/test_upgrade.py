@@ -12,13 +12,12 @@ from urllib.parse import quote
 import pytest
 
 from bootimg.vm.firmware import Firmware
+from tests.integration.conftest import Built, Workspace
+from tests.integration.test_boot import boot, ignition
+from tests.integration.test_coreos import built_of, layer_of
+from tests.integration.test_disk import output
 from tests.layer import Flavour, Form, Variant
 from tests.layer.recipe import CHANGED_VERSION, DEFAULT_VERSION
-
-from .conftest import Built, Workspace
-from .test_boot import boot, ignition
-from .test_coreos import built_of, layer_of
-from .test_disk import output
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix, pytest.mark.boot]
 

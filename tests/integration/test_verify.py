@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Built
+from tests.integration.conftest import Built
 
 pytestmark = pytest.mark.real
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bootimg.platform import platforms
-from tests.unit import oci, sites
+from tests.support import oci, sites
 
 ROOT = Path(__file__).parents[2]
 

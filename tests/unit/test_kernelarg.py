@@ -33,11 +33,10 @@ from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.render import BootcOptions
 from bootimg.platform import platforms
-
-from . import oci
-from .grubline import command_line, expand, parameters
-from .manifests import rendered
-from .test_layer_declares import tree_of
+from tests.support import oci
+from tests.support.grubline import command_line, expand, parameters
+from tests.support.manifests import rendered
+from tests.unit.layer.test_declares import tree_of
 
 GOOD = [
     "quiet",

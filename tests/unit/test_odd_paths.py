@@ -20,9 +20,9 @@ from bootimg.layer.fetching.fetch import fetch, inspect
 from bootimg.layer.fetching.imagecopy import copy_archive
 from bootimg.layer.fetching.skopeo import RegistryOptions
 from bootimg.vm.imagetool import convert
-from tests.registry import serving_registry
-from tests.unit import oci
-from tests.unit.test_inspect import make_disk, needs_tools
+from tests.support import oci
+from tests.support.registry import serving_registry
+from tests.unit.cli.test_inspect import make_disk, needs_tools
 
 ODD = "a b,c=d:e?%f'g"
 needs_skopeo = pytest.mark.skipif(not process.find("skopeo"), reason="needs skopeo")

@@ -13,8 +13,8 @@ from bootimg.arch import Arch
 from bootimg.formats.ova import ovf
 from bootimg.formats.ova.ovf import o
 from bootimg.platform import registry
-from tests.unit.disks import libyal, needs_qemu_img, run
-from tests.unit.test_compress import compress, faults, images, make, uncompress
+from tests.support.disks import libyal, needs_qemu_img, run
+from tests.unit.orchestrator.test_compress import compress, faults, images, make, uncompress
 from tests.unit.test_platforms import install
 
 PLUGIN = Path(__file__).parents[1] / "plugin" / "bootimg_example_platform"

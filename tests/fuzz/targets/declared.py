@@ -28,9 +28,9 @@ from bootimg.manifest.reader import read_recipe
 from bootimg.manifest.render import render
 from tests.fuzz.mutate import json_documents
 from tests.fuzz.target import refusals, target
-from tests.unit import oci
-from tests.unit.manifests import VARIABLES, rendered
-from tests.unit.test_layer_declares import DECLARED
+from tests.support import oci
+from tests.support.manifests import VARIABLES, rendered
+from tests.unit.layer.test_declares import DECLARED
 
 DISK = "usr/lib/image-builder/bootc/disk.yaml"
 INSTALL = "usr/lib/bootc/install/50-os.toml"

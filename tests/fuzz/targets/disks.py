@@ -24,8 +24,8 @@ from bootimg.formats.qcow2.reading import open_disk
 from bootimg.sizes import MIB
 from bootimg.vm.diskimage import open_image, refuse_references
 from tests.fuzz.target import refusals, target
-from tests.unit.disks import write
-from tests.unit.test_gpt import coreos
+from tests.support.disks import write
+from tests.unit.disk.test_gpt import coreos
 
 SECTORS = 2500 * MIB // 512
 HEADER_AT, TABLE_AT = 512, 1024

@@ -20,8 +20,8 @@ from bootimg.layer.image.fetched import Image, build_image
 from bootimg.layer.image.manifestchoice import by_tag, check_usable, descriptors, instance, is_index
 from tests.fuzz.mutate import SEPARATOR, json_documents
 from tests.fuzz.target import refusals, target
-from tests.unit import oci
-from tests.unit.encapsulated import SYSTEM, Commit
+from tests.support import oci
+from tests.support.encapsulated import SYSTEM, Commit
 
 WORDS = ("mediaType", "manifests", "annotations", "platform", "artifactType", "digest", "size", "config",
          "Labels", "diff_ids", "created", "architecture", "ostree.final-diffid", "ostree.commit",

@@ -23,7 +23,7 @@ from bootimg.layer.tar.opened import LayerTar, open_layer
 from bootimg.layer.tar.tarformat import BLOCK, read_entries
 from bootimg.layer.tree.merged import Tree
 from tests.fuzz.target import refusals, target
-from tests.unit import oci
+from tests.support import oci
 
 LINKED = (
     oci.folder("etc"), oci.file("usr/a", b"a" * 600, xattrs={"user.a": b"b"}), oci.hardlink("usr/b", "usr/a"),

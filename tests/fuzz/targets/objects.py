@@ -12,7 +12,7 @@ from bootimg.layer.ostree.objects import directory_metadata, directory_tree, xat
 from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tar.opened import LayerTar
 from tests.fuzz.target import refusals, target
-from tests.unit.encapsulated import OBJECTS, XATTRS, commit_object
+from tests.support.encapsulated import OBJECTS, XATTRS, commit_object
 
 FILE = "ab" * 32
 TREE = directory_tree([("a", FILE), ("b", FILE)], [])

@@ -17,7 +17,7 @@ from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.sqlitedb import NAME, packages_in
 from tests.fuzz.mutate import json_documents
 from tests.fuzz.target import refusals, target
-from tests.unit.test_rpmdb import database, header
+from tests.unit.rpmdb.test_database import database, header
 
 HEADERS = (
     header(name="bash", version="5.2.26", release="1.el9", epoch=1, arch="x86_64", vendor="v", source="s"),

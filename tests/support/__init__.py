@@ -1,0 +1,1 @@
+"""Helpers of the tests: images, disks, servers and metadata made for them."""
