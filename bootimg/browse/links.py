@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bootimg.browse.tree import ArchBuild
 from bootimg.builds.layout import SIGNATURE
-from bootimg.builds.state import Artifact, FileState
+from bootimg.builds.state import ArtifactState, FileState
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.streams.metadata.download import is_http
 from bootimg.urls import joined, quoted
@@ -39,7 +39,7 @@ class Artifacts:
     url: str | None = None
     tree: str | None = None
 
-    def href(self, page: str, build: ArchBuild, artifact: Artifact) -> str | None:
+    def href(self, page: str, build: ArchBuild, artifact: ArtifactState) -> str | None:
         """The link to an artifact from a page; None where nothing is said to be there."""
         if artifact.path is None or artifact.state is FileState.REMOVED:
             return None
@@ -50,7 +50,7 @@ class Artifacts:
             return joined(self.url, path)
         return joined(f"{'../' * page.count('/')}{self.tree}", path) if self.tree is not None else None
 
-    def signature(self, page: str, build: ArchBuild, artifact: Artifact) -> str | None:
+    def signature(self, page: str, build: ArchBuild, artifact: ArtifactState) -> str | None:
         """The link to an artifact's signature, if it has one."""
         found = self.href(page, build, artifact)
         return f"{found}{SIGNATURE}" if found and artifact.signed else None

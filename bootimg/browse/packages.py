@@ -18,7 +18,7 @@ from bootimg.layer.fetching.fetch import RegistryOptions, inspect
 from bootimg.layer.tree.merged import is_open_tree
 from bootimg.rpmdb.listcache import ListCache
 from bootimg.rpmdb.lists import COMMIT_KEY, dump_list, in_order, parse_list
-from bootimg.rpmdb.ofimage import Source
+from bootimg.rpmdb.ofimage import PackageSource
 from bootimg.rpmdb.package import Package
 from bootimg.targets import LAYER_KEY
 
@@ -75,7 +75,7 @@ class PackageReader:
             return None
         reference, arch = f"oci-archive:{path.absolute()}", Arch.parse(build.arch)
         with self._cache_for(reference, arch) as cache:
-            source = Source(arch=arch, cache=cache, events=self.events, registry=RegistryOptions(),
+            source = PackageSource(arch=arch, cache=cache, events=self.events, registry=RegistryOptions(),
                             lists=self.lists)  # fmt: skip
             # A list that is read for the first time has to be the same as one that was kept.
             return in_order(parse_list(dump_list(source.packages(reference)), str(path)))

@@ -12,7 +12,7 @@ from bootimg.browse.links import DIFF, INDEX, SUMS, arch_file, build_page, href
 from bootimg.browse.render import render
 from bootimg.browse.site import Site
 from bootimg.browse.streams import StreamState
-from bootimg.browse.tree import ArchBuild, Build
+from bootimg.browse.tree import ArchBuild, ListedBuild
 from bootimg.streams.metadata.inventory import Place
 from bootimg.streams.metadata.releasebrowser import diff_query
 
@@ -50,7 +50,7 @@ def checksums(build: ArchBuild) -> str:
     return "".join(f"{sha256}  {path}\n" for path, sha256 in rows if _DIGEST.fullmatch(sha256))
 
 
-def _files(site: Site, build: Build, arch: ArchBuild) -> Iterator[tuple[str, bytes]]:
+def _files(site: Site, build: ListedBuild, arch: ArchBuild) -> Iterator[tuple[str, bytes]]:
     if sums := checksums(arch):
         yield arch_file(arch.id, arch.arch, SUMS), sums.encode()
     packages = site.packages_of(arch).found

@@ -11,7 +11,7 @@ from bootimg.browse.changes import Change, changes
 from bootimg.browse.links import Artifacts
 from bootimg.browse.packages import PackageReader, Packages
 from bootimg.browse.streams import StreamState, read_states
-from bootimg.browse.tree import ArchBuild, Build, predecessors, read_tree
+from bootimg.browse.tree import ArchBuild, ListedBuild, predecessors, read_tree
 
 _IMPORTANT = (
     "kernel", "systemd", "ignition", "ostree", "rpm-ostree", "bootc", "bootupd", "podman",
@@ -33,7 +33,7 @@ class Since:
 class Site:
     """The builds newest first, their packages by id and architecture, the streams."""
 
-    builds: Sequence[Build]
+    builds: Sequence[ListedBuild]
     packages: Mapping[Key, Packages]
     streams: Sequence[StreamState]
     artifacts: Artifacts

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootimg.browse.tree import Build
+from bootimg.browse.tree import ListedBuild
 from bootimg.streams.lint.check import lint
-from bootimg.streams.lint.findings import Against, Finding, Level
+from bootimg.streams.lint.findings import Against, Level, StreamFinding
 from bootimg.streams.metadata.inventory import ARTIFACTS, Item, Place, inventory
 from bootimg.streams.metadata.sources import LocalBuilds
 from bootimg.streams.metadata.stream import Stream, read_stream
@@ -38,7 +38,7 @@ class StreamState:
     releases: Sequence[Release]
     rows: Mapping[tuple[str, str], Mapping[str, Sequence[Place]]]
     items: Mapping[Place, Item]
-    findings: Sequence[Finding]
+    findings: Sequence[StreamFinding]
     compared: bool
 
     @property
@@ -61,12 +61,12 @@ class StreamState:
         return list(dict.fromkeys(filter(None, (self.items[each].release for each in places))))
 
 
-def read_states(files: Sequence[Path], builds: Path, tree: Sequence[Build]) -> list[StreamState]:
+def read_states(files: Sequence[Path], builds: Path, tree: Sequence[ListedBuild]) -> list[StreamState]:
     """The streams of these files; errors are those of `read_stream`."""
     return [_state(path, builds, tree) for path in files]
 
 
-def _state(path: Path, builds: Path, tree: Sequence[Build]) -> StreamState:
+def _state(path: Path, builds: Path, tree: Sequence[ListedBuild]) -> StreamState:
     stream = read_stream(path)
     items = inventory(stream)
     releases = _releases(items, tree)
@@ -92,7 +92,7 @@ def _rows(items: Mapping[Place, Item]) -> Mapping[tuple[str, str], Mapping[str, 
     return dict(sorted(found.items(), key=lambda each: (each[0][0] != ARTIFACTS, each[0])))
 
 
-def _releases(items: Mapping[Place, Item], tree: Sequence[Build]) -> list[Release]:
+def _releases(items: Mapping[Place, Item], tree: Sequence[ListedBuild]) -> list[Release]:
     arches: dict[str, set[str]] = {}
     for place, item in items.items():
         if item.release:
@@ -100,7 +100,7 @@ def _releases(items: Mapping[Place, Item], tree: Sequence[Build]) -> list[Releas
     return [Release(each, sorted(found), _newer(each, tree)) for each, found in sorted(arches.items())]
 
 
-def _newer(release: str, tree: Sequence[Build]) -> int | None:
+def _newer(release: str, tree: Sequence[ListedBuild]) -> int | None:
     """How many builds of the release's own stream are newer than it."""
     names = {each.stream for build in tree if build.id == release for each in build.arches}
     newer = 0
@@ -111,6 +111,6 @@ def _newer(release: str, tree: Sequence[Build]) -> int | None:
     return None
 
 
-def _is_here(release: Release, tree: Sequence[Build]) -> bool:
+def _is_here(release: Release, tree: Sequence[ListedBuild]) -> bool:
     here = {each.arch for build in tree if build.id == release.id for each in build.arches if each.meta}
     return set(release.arches) <= here

@@ -75,7 +75,7 @@ class ArchBuild:
 
 
 @dataclass(frozen=True, slots=True)
-class Build:
+class ListedBuild:
     """A build of all its architectures."""
 
     state: BuildState
@@ -87,7 +87,7 @@ class Build:
         return self.state.id
 
 
-def read_tree(builds: Path) -> list[Build]:
+def read_tree(builds: Path) -> list[ListedBuild]:
     """Every build, newest first; `build-not-found` where there is none at all."""
     # An index that somebody has edited may name a build twice.
     states = {each.id: each for each in reversed(build_states(builds))}
@@ -98,10 +98,10 @@ def read_tree(builds: Path) -> list[Build]:
             hint="name the tree of builds, where builds.json is, with --builds",
             exit_code=ExitCode.USAGE,
         )
-    return [Build(each, [*_arches(builds, each)]) for each in reversed(states.values())]
+    return [ListedBuild(each, [*_arches(builds, each)]) for each in reversed(states.values())]
 
 
-def predecessors(builds: Sequence[Build]) -> Mapping[tuple[str, str], Sequence[ArchBuild]]:
+def predecessors(builds: Sequence[ListedBuild]) -> Mapping[tuple[str, str], Sequence[ArchBuild]]:
     """By id and architecture: the older builds of the same stream, the nearest first.
 
     A build that builds.json does not list has none, and is none of another.

@@ -46,7 +46,7 @@ _FINE = (FileState.PRESENT, FileState.REMOVED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
+class ArtifactState:
     """An artifact that a build has or shall have; sizes in bytes."""
 
     key: str
@@ -63,7 +63,7 @@ class ArchState:
 
     arch: str
     listed: bool
-    artifacts: tuple[Artifact, ...] = ()
+    artifacts: tuple[ArtifactState, ...] = ()
     problem: str | None = None
 
     @property
@@ -149,7 +149,7 @@ def _unlisted(builds: Path) -> list[str]:
     return sorted({each.name for each in folders if not (each.is_symlink() or each.name.startswith("."))})
 
 
-def _artifacts(folder: Path, meta: dict[str, Any], removed: Removed) -> Iterator[Artifact]:
+def _artifacts(folder: Path, meta: dict[str, Any], removed: Removed) -> Iterator[ArtifactState]:
     images = meta.get("images", {})
     if not isinstance(images, dict):
         raise malformed(str(folder / META), "cannot be read: images is no object")
@@ -161,17 +161,17 @@ def _artifacts(folder: Path, meta: dict[str, Any], removed: Removed) -> Iterator
         yield _artifact(folder, SBOM, sbom.as_dict())
     for key in expected(folder):
         if key not in images:
-            yield Artifact(key=key, state=FileState.EXPECTED)
+            yield ArtifactState(key=key, state=FileState.EXPECTED)
 
 
-def _artifact(folder: Path, key: str, entry: object) -> Artifact:
+def _artifact(folder: Path, key: str, entry: object) -> ArtifactState:
     fields = entry if isinstance(entry, dict) else {}
     path = safe_name(fields.get("path"), f"{folder / META}: {key:.80}")
     size, sha256 = fields.get("size"), fields.get("sha256")
     found = _size(folder / path)
     wrong = size is not None and size != found
     state = FileState.ABSENT if found is None else FileState.SIZE if wrong else FileState.PRESENT
-    return Artifact(
+    return ArtifactState(
         key=key,
         state=state,
         path=path,

@@ -33,7 +33,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ExpectedLayout:
     """The partitions of an architecture's disk."""
 
     arch: Arch
@@ -52,7 +52,7 @@ _BOOT = Place(3, "boot", _XBOOTLDR, 384 * MIB)
 _EFI = Place(2, "EFI-SYSTEM", _ESP, 127 * MIB)
 
 LAYOUTS = (
-    Layout(
+    ExpectedLayout(
         Arch.X86_64,
         (
             Place(1, "BIOS-BOOT", "21686148-6449-6e6f-744e-656564454649", MIB),
@@ -61,7 +61,7 @@ LAYOUTS = (
             Place(4, "root", "4f68bce3-e8cd-4db1-96e7-fbcaf984b709"),
         ),
     ),
-    Layout(
+    ExpectedLayout(
         Arch.AARCH64,
         (
             Place(1, "reserved", _RESERVED, MIB),
@@ -70,7 +70,7 @@ LAYOUTS = (
             Place(4, "root", "b921b045-1df0-41c3-af44-4c6f280d3fae"),
         ),
     ),
-    Layout(
+    ExpectedLayout(
         Arch.PPC64LE,
         (
             Place(1, "PowerPC-PReP-boot", "9e1a2d38-c612-4316-aa26-8b49521e5a8b", 4 * MIB),
@@ -79,9 +79,9 @@ LAYOUTS = (
             Place(4, "root", "c31c45e6-3f39-412e-80fb-4809c4980599"),
         ),
     ),
-    Layout(Arch.S390X, (_BOOT, Place(4, "root", "5eead9a9-fe09-4a1e-a1d7-520d00531306"))),
+    ExpectedLayout(Arch.S390X, (_BOOT, Place(4, "root", "5eead9a9-fe09-4a1e-a1d7-520d00531306"))),
     # Secure Execution.
-    Layout(
+    ExpectedLayout(
         Arch.S390X,
         (
             Place(1, "se", _LINUX),

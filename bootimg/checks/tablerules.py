@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from bootimg.checks.findings import Finding, finding
-from bootimg.checks.layouts import DISK_GUID, FILESYSTEMS, LAYOUTS, TAIL, Layout, Place
+from bootimg.checks.layouts import DISK_GUID, FILESYSTEMS, LAYOUTS, TAIL, ExpectedLayout, Place
 from bootimg.checks.rules import Rule
 
 Json = dict[str, Any]
 
 
-def layout_of(disk: Json) -> Layout:
+def layout_of(disk: Json) -> ExpectedLayout:
     """The layout that a described disk (`bootimg.disk.inspection`) has most of."""
     there = {(each["number"], each["name"], each["type"]) for each in disk["partitions"]}
     return max(
@@ -20,7 +20,7 @@ def layout_of(disk: Json) -> Layout:
     )
 
 
-def table_findings(disk: Json, layout: Layout) -> Iterator[Finding]:
+def table_findings(disk: Json, layout: ExpectedLayout) -> Iterator[Finding]:
     """What is wrong with the table, and with the types, labels and stamps of filesystems."""
     if disk["disk-guid"] != DISK_GUID:
         message = f"the first boot looks for {DISK_GUID}"
@@ -41,7 +41,7 @@ def table_findings(disk: Json, layout: Layout) -> Iterator[Finding]:
         yield from _filesystem(each)
 
 
-def _partition(place: Place, found: Json | None, layout: Layout) -> Iterator[Finding]:
+def _partition(place: Place, found: Json | None, layout: ExpectedLayout) -> Iterator[Finding]:
     where, of = f"partition {place.number}", f"of a disk for {layout.arch}"
     if found is None:
         message = f"the partition {place.name} {of} is missing"

@@ -6,7 +6,7 @@ from bootimg.appliance import Appliance, Drive
 from bootimg.arch import Arch
 from bootimg.atomic import temporary_folder
 from bootimg.cache import Cache
-from bootimg.doctor.requirements import Finding, Status
+from bootimg.doctor.requirements import MachineFinding, Status
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.layer.fetching.fetch import RegistryOptions, fetch
@@ -26,7 +26,7 @@ DEADLINE = 120.0
 
 def mounts_of_layer(
     reference: str, cache: Cache, events: Events, accel: str, registry: RegistryOptions
-) -> Finding:
+) -> MachineFinding:
     """Make each filesystem with the layer's tools in the appliance, mount it, say which failed."""
     image = fetch(reference, arch=Arch.of_machine(), cache=cache, events=events, registry=registry)
     tools = tool_tree_image(open_tree(image, cache, events), cache, events)
@@ -44,7 +44,9 @@ def mounts_of_layer(
         ) as vm:
             faults = [fault for name, words in MAKERS if (fault := _fault(vm, name, words))]
     detail = "; ".join(faults) or f"{', '.join(name for name, _ in MAKERS)} made by {reference}"
-    return Finding(name=NAME, status=Status.FAULT if faults else Status.OK, purpose=PURPOSE, detail=detail)
+    return MachineFinding(
+        name=NAME, status=Status.FAULT if faults else Status.OK, purpose=PURPOSE, detail=detail
+    )
 
 
 def _fault(vm: Appliance, name: str, words: tuple[str, ...]) -> str | None:

@@ -39,7 +39,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class MachineFinding:
     """One line of the report; `needed` is False for what only some commands use."""
 
     name: str
@@ -82,7 +82,7 @@ class Tool:
     needed: bool = True
     parse: Callable[[str], tuple[int, ...]] = qemu.parse_version
 
-    def check(self) -> Finding:
+    def check(self) -> MachineFinding:
         """Look for it and ask its version."""
         path = process.find(self.name)
         if path is None:
@@ -92,8 +92,8 @@ class Tool:
         old = bool(self.minimum) and bool(version) and version < self.minimum
         return self._finding(Status.TOO_OLD if old else Status.OK, version, str(path))
 
-    def _finding(self, status: Status, version: tuple[int, ...] = (), detail: str = "") -> Finding:
-        return Finding(
+    def _finding(self, status: Status, version: tuple[int, ...] = (), detail: str = "") -> MachineFinding:
+        return MachineFinding(
             name=self.name,
             status=status,
             purpose=self.purpose,
@@ -136,7 +136,7 @@ TOOLS = (
 )  # fmt: skip
 
 
-def examine(cache: Cache, events: Events, accel: str) -> Iterator[Finding]:
+def examine(cache: Cache, events: Events, accel: str) -> Iterator[MachineFinding]:
     """Every finding, in the order of the report."""
     for tool in TOOLS:
         yield _emulator(tool) if tool.name.startswith("qemu-system") else tool.check()
@@ -158,7 +158,7 @@ def examine(cache: Cache, events: Events, accel: str) -> Iterator[Finding]:
     yield space(cache)
 
 
-def _emulator(tool: Tool) -> Finding:
+def _emulator(tool: Tool) -> MachineFinding:
     """RHEL's emulator has another name and place."""
     found = qemu.find_system(Arch.of_machine())
     if found is None or process.find(tool.name):
@@ -169,29 +169,31 @@ def _emulator(tool: Tool) -> Finding:
 
 def binding(
     name: str, purpose: str, module: str, packages: Packages, find: Callable[[], Path], script: str
-) -> Finding:
+) -> MachineFinding:
     """A Python binding of the system's interpreter; `script` prints the library's version."""
     try:
         python = find()
     except BootimgError as error:
         status = Status.TOO_OLD if error.id.endswith("-too-old") else Status.MISSING
-        return Finding(name=name, status=status, purpose=purpose, packages=packages, detail=error.message)
+        return MachineFinding(
+            name=name, status=status, purpose=purpose, packages=packages, detail=error.message
+        )
     version = (
         process.run([python, "-I", "-c", script], check=False, timeout=60).stdout.decode().strip() or None
     )
     detail = f"module {module} of {python}"
-    return Finding(
+    return MachineFinding(
         name=name, status=Status.OK, purpose=purpose, version=version, packages=packages, detail=detail
     )
 
 
-def kernel_findings() -> Iterator[Finding]:
+def kernel_findings() -> Iterator[MachineFinding]:
     """The appliance's kernel, and whether it has the filesystems that disks are made of."""
     try:
         kernel = find_kernel()
     except BootimgError as error:
         detail = "; ".join(error.context)
-        yield Finding(
+        yield MachineFinding(
             name="kernel",
             status=Status.MISSING,
             purpose="boots the appliance",
@@ -199,7 +201,7 @@ def kernel_findings() -> Iterator[Finding]:
             detail=f"{detail}; {error.hint}",
         )
         return
-    yield Finding(
+    yield MachineFinding(
         name="kernel",
         status=Status.OK,
         purpose="boots the appliance",
@@ -207,7 +209,7 @@ def kernel_findings() -> Iterator[Finding]:
         detail=str(kernel.path),
     )
     lacking = [name for name in FILESYSTEMS if not has_module(kernel, name)]
-    yield Finding(
+    yield MachineFinding(
         name="filesystems",
         status=Status.FAULT if lacking else Status.OK,
         purpose="the kernel mounts what disks are made of",
@@ -229,7 +231,7 @@ def has_module(kernel: Kernel, name: str) -> bool:
     return False
 
 
-def uefi() -> Finding:
+def uefi() -> MachineFinding:
     """UEFI firmware for guests of this machine's architecture."""
     arch = Arch.of_machine()
     try:
@@ -238,7 +240,7 @@ def uefi() -> Finding:
         detail, status = error.message, Status.MISSING
     except KeyError:
         detail, status = f"{arch} has no UEFI", Status.OK
-    return Finding(
+    return MachineFinding(
         name="uefi-firmware",
         status=status,
         purpose="run --firmware uefi",
@@ -248,28 +250,28 @@ def uefi() -> Finding:
     )
 
 
-def accelerator(cache: Cache, events: Events, choice: str) -> Finding:
+def accelerator(cache: Cache, events: Events, choice: str) -> MachineFinding:
     """The accelerator that builds and runs would take."""
     purpose = "how virtual machines run"
     try:
         chosen = choose_accelerator(choice, cache, events)
     except BootimgError as error:
-        return Finding(name="accelerator", status=Status.FAULT, purpose=purpose, detail=error.message)
-    return Finding(
+        return MachineFinding(name="accelerator", status=Status.FAULT, purpose=purpose, detail=error.message)
+    return MachineFinding(
         name="accelerator", status=Status.OK, purpose=purpose, version=chosen.name, detail=chosen.reason
     )
 
 
-def guest_network() -> Finding:
+def guest_network() -> MachineFinding:
     """What guests of `run` reach: with passt other machines, without it nothing."""
     purpose = "run: guests reach other machines, and not this one's loopback"
     found, fault = process.find("passt"), network.passt_fault()
     if fault is None:
-        return Finding(
+        return MachineFinding(
             name="guest-network", status=Status.OK, purpose=purpose, needed=False, version="passt",
             detail=str(found),
         )  # fmt: skip
-    return Finding(
+    return MachineFinding(
         name="guest-network",
         status=Status.FAULT if found else Status.MISSING,
         purpose=purpose,
@@ -280,13 +282,13 @@ def guest_network() -> Finding:
     )
 
 
-def space(cache: Cache, needed: int = CACHE_SPACE) -> Finding:
+def space(cache: Cache, needed: int = CACHE_SPACE) -> MachineFinding:
     """Room in the cache's filesystem: a layer, its objects and a base disk take some GiB."""
     root = cache.root
     while not root.exists():
         root = root.parent
     free = shutil.disk_usage(root).free
-    return Finding(
+    return MachineFinding(
         name="cache",
         status=Status.OK if free >= needed else Status.FAULT,
         purpose="what is kept between builds",
@@ -296,7 +298,7 @@ def space(cache: Cache, needed: int = CACHE_SPACE) -> Finding:
     )
 
 
-def lacking(findings: Sequence[Finding]) -> list[Finding]:
+def lacking(findings: Sequence[MachineFinding]) -> list[MachineFinding]:
     """What is needed and not as it should be."""
     return [finding for finding in findings if finding.needed and not finding.good]
 

@@ -12,7 +12,7 @@ from bootimg.events import Step
 from bootimg.formats import sparsetar
 from bootimg.formats.compression.decompress import PlainReader
 from bootimg.formats.compression.writer import Compressor, Packing, open_output
-from bootimg.formats.output import Progress, Written, data_length, refuse_options
+from bootimg.formats.output import ReadingProgress, Written, data_length, refuse_options
 
 MEMBER = "disk.raw"
 
@@ -40,7 +40,7 @@ def write_gcp(
     The `uncompressed_` values of the result are those of the tar.
     """
     refuse_options("gcp", options, {})
-    progress = Progress(step, data_length(source))
+    progress = ReadingProgress(step, data_length(source))
     packing = replace(packing or Packing(), compressor=Compressor.GZIP)
     with open_output(out, packing) as file:
         sparsetar.write_sparse(file, MEMBER, source, progress)

@@ -21,7 +21,7 @@ from bootimg.events import Step
 from bootimg.formats import sparsetar
 from bootimg.formats.compression.gzipwrite import GzipCodec
 from bootimg.formats.compression.writer import CompressedFile, Packing, open_output
-from bootimg.formats.output import Digest, DigestingFile, Progress, Sink, Written, data_length
+from bootimg.formats.output import Digest, DigestingFile, ReadingProgress, Sink, Written, data_length
 from bootimg.formats.ova.archive import copy_file
 from bootimg.formats.qcow2.plain import PlainImage
 
@@ -62,7 +62,7 @@ def write_ociarchive(
 ) -> Written:
     """Write the archive with `/disk/<disk_name>` (a plain qcow2, root's, mode 644) and `labels`."""
     threads = (packing or Packing()).threads
-    progress = Progress(step, data_length(source))
+    progress = ReadingProgress(step, data_length(source))
     need = data_length(source)
     with enough_space(out.parent, need), tempfile.TemporaryFile(dir=out.parent) as spool:
         packed = _write_layer(source, spool, out, disk_name, threads, progress)
@@ -74,7 +74,7 @@ def write_ociarchive(
 
 
 def _write_layer(
-    source: Source, spool: BinaryIO, out: Path, disk_name: str, threads: int, progress: Progress
+    source: Source, spool: BinaryIO, out: Path, disk_name: str, threads: int, progress: ReadingProgress
 ) -> Written:
     """The gzipped tar of the layer, in `spool`; its size is that of the file."""
     image = PlainImage(source)

@@ -142,7 +142,7 @@ class DigestingFile:
         return Written(path, self.position, self.digest())
 
 
-class Progress:
+class ReadingProgress:
     """Advances a step by what was read, and to its total at the end."""
 
     def __init__(self, step: Step | None, total: int) -> None:

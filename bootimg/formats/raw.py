@@ -8,7 +8,7 @@ from pathlib import Path
 from bootimg.disk.extents import Source, is_zero
 from bootimg.events import Step
 from bootimg.formats.compression.writer import Packing, open_output
-from bootimg.formats.output import Progress, Sink, Written, data_length, refuse_options
+from bootimg.formats.output import ReadingProgress, Sink, Written, data_length, refuse_options
 from bootimg.sizes import MIB
 
 
@@ -23,11 +23,11 @@ def write_raw(
     refuse_options("raw", options, {})
     total = data_length(source)
     with open_output(out, packing or Packing(), total) as file:
-        copy_content(source, file, Progress(step, total))
+        copy_content(source, file, ReadingProgress(step, total))
         return file.finish(out)
 
 
-def copy_content(source: Source, sink: Sink, progress: Progress) -> None:
+def copy_content(source: Source, sink: Sink, progress: ReadingProgress) -> None:
     """All bytes of a source; MiB of zeros are skipped."""
     for extent in source.extents():
         if not extent.data:

@@ -12,7 +12,7 @@ from enum import Enum
 
 from bootimg.disk.extents import Source
 from bootimg.formats.allocation import runs, used_blocks
-from bootimg.formats.output import Progress, Sink
+from bootimg.formats.output import ReadingProgress, Sink
 from bootimg.sizes import KIB, MIB
 
 BLOCK = 512
@@ -75,7 +75,7 @@ def end(sink: Sink) -> None:
     sink.skip(-sink.position % _RECORD)
 
 
-def write_sparse(sink: Sink, name: str, source: Source, progress: Progress) -> None:
+def write_sparse(sink: Sink, name: str, source: Source, progress: ReadingProgress) -> None:
     """A disk as a sparse member."""
     regions = data_regions(source)
     for block in _sparse_header(name, source.size, regions):

@@ -17,7 +17,7 @@ from bootimg.events import Step
 from bootimg.formats.allocation import identity, used_blocks
 from bootimg.formats.compression.writer import Packing, open_output
 from bootimg.formats.crc import crc32c
-from bootimg.formats.output import Progress, Written, data_length, refuse_options
+from bootimg.formats.output import ReadingProgress, Written, data_length, refuse_options
 from bootimg.sizes import KIB, MIB, TIB, align_up, format_size
 
 LIMIT = 64 * TIB
@@ -63,7 +63,7 @@ def write_vhdx(
         )
     used = list(used_blocks(source, BLOCK))
     table = _block_table(-(-source.size // BLOCK), used)
-    progress = Progress(step, data_length(source))
+    progress = ReadingProgress(step, data_length(source))
     with open_output(out, packing or Packing(), _TABLE + len(table) + len(used) * BLOCK) as file:
         for part in _front(source, len(table)):
             file.write(part)

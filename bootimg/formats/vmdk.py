@@ -17,7 +17,7 @@ from bootimg.formats.allocation import identity, used_blocks
 from bootimg.formats.compression import deflate
 from bootimg.formats.compression.parallel import InOrder
 from bootimg.formats.compression.writer import Packing, open_output
-from bootimg.formats.output import Progress, Sink, Written, data_length, refuse_options
+from bootimg.formats.output import ReadingProgress, Sink, Written, data_length, refuse_options
 from bootimg.sizes import align_up
 
 GRAIN = 1 << 16
@@ -54,7 +54,7 @@ def write_vmdk(
     check_options(options)
     packing, total = packing or Packing(), data_length(source)
     with open_output(out, packing, total) as file:
-        write_stream(source, file, options, packing.threads, Progress(step, total))
+        write_stream(source, file, options, packing.threads, ReadingProgress(step, total))
         return file.finish(out)
 
 
@@ -64,7 +64,7 @@ def check_options(options: Mapping[str, str | bool]) -> None:
 
 
 def write_stream(
-    source: Source, sink: Sink, options: Mapping[str, str | bool], threads: int, progress: Progress
+    source: Source, sink: Sink, options: Mapping[str, str | bool], threads: int, progress: ReadingProgress
 ) -> None:
     """Write all of a VMDK."""
     capacity = align_up(source.size, GRAIN) // _SECTOR

@@ -14,7 +14,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
 from bootimg.formats.allocation import content_identity
 from bootimg.formats.compression.writer import Packing, open_output
-from bootimg.formats.output import Progress, Written, data_length, refuse_options
+from bootimg.formats.output import ReadingProgress, Written, data_length, refuse_options
 from bootimg.formats.raw import copy_content
 from bootimg.sizes import GIB, MIB, format_size
 
@@ -45,7 +45,7 @@ def write_vpc(
     _check_size(source.size)
     total = data_length(source)
     with open_output(out, packing or Packing(), total + _FOOTER.size) as file:
-        copy_content(source, file, Progress(step, total))
+        copy_content(source, file, ReadingProgress(step, total))
         file.write(footer(source.size, content_identity(file.digest(), "vhd").bytes))
         return file.finish(out)
 

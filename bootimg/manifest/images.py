@@ -25,7 +25,7 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ImageLayout:
     """A partition table: expressions take a partition by its name (`layout['root'].start`)."""
 
     label: str
@@ -55,7 +55,7 @@ class ImageDefinition:
     """What an expression knows as `image`: `size` in bytes and the layout."""
 
     size: int
-    layout: Layout
+    layout: ImageLayout
 
 
 def define_image(definition: Mapping[str, Any]) -> ImageDefinition:
@@ -81,7 +81,7 @@ def define_image(definition: Mapping[str, Any]) -> ImageDefinition:
             raise malformed(f"partition {number} does not fit into {size} bytes")
         slots.append(_slot(part, number, start, length))
         position = start + length
-    return ImageDefinition(size, Layout(table["label"], table["uuid"], tuple(slots)))
+    return ImageDefinition(size, ImageLayout(table["label"], table["uuid"], tuple(slots)))
 
 
 def _free(taken: set[int]) -> int:

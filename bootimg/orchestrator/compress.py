@@ -28,7 +28,7 @@ from bootimg.events import Events, Step
 from bootimg.formats import Compressor, Packing, Written
 from bootimg.formats.compression.unpack import unpack
 from bootimg.formats.compression.writer import open_output
-from bootimg.formats.output import Progress, data_length
+from bootimg.formats.output import ReadingProgress, data_length
 from bootimg.formats.raw import copy_content
 from bootimg.orchestrator.rebuild import compressors_of
 from bootimg.orchestrator.request import Artifact
@@ -121,7 +121,7 @@ def _change(folder: BuildDir, job: _Job, events: Events) -> Artifact:
 def _compressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Packing, step: Step) -> Written:
     refuse_references(source)
     with FileSource(source) as disk, open_output(out, packing) as sink:
-        copy_content(disk, sink, Progress(step, data_length(disk)))
+        copy_content(disk, sink, ReadingProgress(step, data_length(disk)))
         written = sink.finish(out)
         require_digest(source, "sha256", entry["sha256"], written.uncompressed_sha256)
         return written

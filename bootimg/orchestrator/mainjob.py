@@ -17,7 +17,7 @@ from bootimg.layer.declared.facts import version_of
 from bootimg.orchestrator.journal import NAME, RUN, Journal
 from bootimg.orchestrator.opening import Opened
 from bootimg.orchestrator.plan import plan_of
-from bootimg.orchestrator.progress import Progress
+from bootimg.orchestrator.progress import BuildProgress
 from bootimg.orchestrator.reading import Reading
 from bootimg.orchestrator.rebuild import asked
 from bootimg.orchestrator.recipes.variables import target_imgref, warn_of_no_updates
@@ -60,7 +60,7 @@ def _announce(request: Request, events: Events) -> None:
 
 
 def _build(request: Request, cache: Cache, events: Events) -> Outcome:
-    reading, progress = Reading(request, cache, events, require_image), Progress(request)
+    reading, progress = Reading(request, cache, events, require_image), BuildProgress(request)
     for step in steps_of(request).reading:
         progress.done(step.name, step.run(reading))
     image, request = reading.fetched(), reading.request
@@ -80,7 +80,7 @@ def _build(request: Request, cache: Cache, events: Events) -> Outcome:
     return _make(survey, reading.opened, events, progress)
 
 
-def _make(survey: Survey, opened: Opened, events: Events, progress: Progress) -> Outcome:
+def _make(survey: Survey, opened: Opened, events: Events, progress: BuildProgress) -> Outcome:
     request, layer = survey.request, opened.layer
     with open_build(request.builds, survey.version, request.arch) as build:
         journal = Journal(build.file(NAME))

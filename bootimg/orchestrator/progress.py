@@ -13,7 +13,7 @@ from bootimg.targets import SBOM_KEY
 
 
 @dataclass
-class Progress:
+class BuildProgress:
     """What a build has so far: `kept` is where the results of its steps are, by their names."""
 
     request: Request

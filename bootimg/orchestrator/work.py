@@ -14,7 +14,7 @@ from bootimg.manifest.model import Json
 from bootimg.manifest.recipe import Recipe
 from bootimg.orchestrator.basedisk import BaseDisk
 from bootimg.orchestrator.journal import Journal
-from bootimg.orchestrator.progress import Progress
+from bootimg.orchestrator.progress import BuildProgress
 from bootimg.orchestrator.recipes.prepare import Layer
 from bootimg.orchestrator.request import Request
 
@@ -45,6 +45,6 @@ class Work:
     journal: Journal
     cache: Cache
     events: Events
-    progress: Progress
+    progress: BuildProgress
     system: System
     results: Results = field(default_factory=Results)

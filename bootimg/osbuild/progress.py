@@ -10,7 +10,7 @@ from bootimg.events import Events, Step
 from bootimg.osbuild.monitor import Record, Result
 
 
-class Progress:
+class OsbuildProgress:
     """Takes the monitor's records; a context manager that ends the last step, well or not."""
 
     def __init__(self, events: Events) -> None:

@@ -17,7 +17,7 @@ from bootimg.atomic import Opening, no_space, open_own
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.osbuild.monitor import read_records
-from bootimg.osbuild.progress import Progress
+from bootimg.osbuild.progress import OsbuildProgress
 
 CACHE_SIZE = "20GiB"
 # How long osbuild may take to unmount what it has mounted.
@@ -54,7 +54,11 @@ class Job:
 
 def run(job: Job, events: Events) -> None:
     """Have osbuild build and export; `osbuild-failed` tells the stage, `no-space-left` a full disk."""
-    with open_own(job.log, Opening.REPLACE) as log, TemporaryFile() as words, Progress(events) as progress:
+    with (
+        open_own(job.log, Opening.REPLACE) as log,
+        TemporaryFile() as words,
+        OsbuildProgress(events) as progress,
+    ):
         try:
             with _running(job, words) as (child, monitor):
                 for record in read_records(monitor):
@@ -97,7 +101,7 @@ def _interrupt(child: subprocess.Popen[bytes]) -> None:
             child.wait(_GRACE)
 
 
-def _failure(job: Job, code: int, progress: Progress, words: str) -> BootimgError:
+def _failure(job: Job, code: int, progress: OsbuildProgress, words: str) -> BootimgError:
     said = progress.failed.output if progress.failed else words
     lines = [line[:400] for line in said.splitlines() if line.strip()][-8:]
     if _FULL in said:

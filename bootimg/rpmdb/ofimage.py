@@ -27,7 +27,7 @@ _META = "usr/share/openshift/base/meta.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class PackageSource:
     """How images are fetched; `lists` is where their lists are kept, if anywhere."""
 
     arch: Arch

@@ -19,7 +19,7 @@ from bootimg.sizes import format_size
 
 if TYPE_CHECKING:
     from bootimg.builds.prune import Verdict
-    from bootimg.builds.state import ArchState, Artifact, BuildState
+    from bootimg.builds.state import ArchState, ArtifactState, BuildState
 
 _check_option = click.option("--check", is_flag=True, help="Exit with 4 where something is missing.")
 
@@ -133,7 +133,7 @@ def _missing(arch: ArchState) -> list[str]:
     return [f"{each.key} {each.state}" for each in arch.artifacts if each.state not in fine]
 
 
-def _artifact_rows(artifacts: Iterable[Artifact]) -> Iterator[tuple[str, ...]]:
+def _artifact_rows(artifacts: Iterable[ArtifactState]) -> Iterator[tuple[str, ...]]:
     for each in artifacts:
         size = format_size(each.size) if each.size is not None else ""
         signed = " signed" if each.signed else ""

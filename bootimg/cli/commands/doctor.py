@@ -8,7 +8,7 @@ import click
 
 from bootimg.cli.options.common import accel_option, common, registry_options
 from bootimg.cli.output.session import App
-from bootimg.doctor.requirements import Finding, Status, examine, lacking
+from bootimg.doctor.requirements import MachineFinding, Status, examine, lacking
 from bootimg.errors import ExitCode
 from bootimg.layer.fetching.fetch import RegistryOptions
 from bootimg.vm.packages import Packages, distribution_family
@@ -46,7 +46,7 @@ def command(*, app: App, layer: str | None, registry: RegistryOptions) -> None:
         click.get_current_context().exit(ExitCode.ENVIRONMENT)
 
 
-def report(findings: Sequence[Finding], family: str | None) -> Iterator[str]:
+def report(findings: Sequence[MachineFinding], family: str | None) -> Iterator[str]:
     """The findings for people: what is wrong says how to get it."""
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
@@ -61,7 +61,7 @@ def report(findings: Sequence[Finding], family: str | None) -> Iterator[str]:
         yield from (f"{title}: {line}" for line in _commands(packages, family))
 
 
-def _state(finding: Finding) -> str:
+def _state(finding: MachineFinding) -> str:
     words = [finding.version or "", finding.detail]
     if finding.status is Status.MISSING:
         words = ["missing", f"({finding.purpose})", finding.detail]

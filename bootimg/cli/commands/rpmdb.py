@@ -26,7 +26,7 @@ from bootimg.targets import LAYER_KEY
 if TYPE_CHECKING:
     from bootimg.builds.find import Build
     from bootimg.layer.fetching.fetch import RegistryOptions
-    from bootimg.rpmdb.ofimage import Source
+    from bootimg.rpmdb.ofimage import PackageSource
     from bootimg.rpmdb.package import Package
 
 _full_option = click.option(
@@ -69,11 +69,11 @@ class _Fetched:
     def __init__(self, app: App, arch: Arch, builds: Path, registry: RegistryOptions) -> None:
         self._app, self._arch, self._builds, self._registry = app, arch, builds, registry
 
-    def source(self, lists: Path | None = None) -> Source:
+    def source(self, lists: Path | None = None) -> PackageSource:
         from bootimg.rpmdb.listcache import ListCache
-        from bootimg.rpmdb.ofimage import Source
+        from bootimg.rpmdb.ofimage import PackageSource
 
-        return Source(arch=self._arch, cache=self._app.cache, events=self._app.events,
+        return PackageSource(arch=self._arch, cache=self._app.cache, events=self._app.events,
                       registry=self._registry, lists=ListCache(lists) if lists else None)  # fmt: skip
 
     def build(self, what: str) -> Build | None:

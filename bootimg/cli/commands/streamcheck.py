@@ -17,7 +17,7 @@ from bootimg.printable import printable
 
 if TYPE_CHECKING:
     from bootimg.platform import Platform
-    from bootimg.streams.metadata.sources import Source
+    from bootimg.streams.metadata.sources import BuildSource
 
 
 @click.command(
@@ -99,7 +99,7 @@ def _platforms(words: tuple[str, ...]) -> list[Platform]:
     return [platform(name, arch) for name, arch in zip(names, arches, strict=True)]
 
 
-def _source(builds: Path | None, url: str | None, name: str) -> Source | None:
+def _source(builds: Path | None, url: str | None, name: str) -> BuildSource | None:
     from bootimg.streams.metadata.buildchoice import stream_name
     from bootimg.streams.metadata.download import require_http
     from bootimg.streams.metadata.sources import LocalBuilds, RemoteBuilds

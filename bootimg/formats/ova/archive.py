@@ -13,7 +13,7 @@ from bootimg.disk.extents import Source
 from bootimg.events import Step
 from bootimg.formats import sparsetar
 from bootimg.formats.compression.writer import Compressor, Packing, open_output
-from bootimg.formats.output import DigestingFile, Progress, Sink, Written, data_length
+from bootimg.formats.output import DigestingFile, ReadingProgress, Sink, Written, data_length
 from bootimg.formats.ova import appliances
 from bootimg.formats.ova.ovf import Disk, Product
 from bootimg.formats.vmdk import capacity_of, check_options, write_stream
@@ -42,7 +42,7 @@ def write_ova(
     packing, total = packing or Packing(), data_length(source)
     with enough_space(out.parent, total), tempfile.TemporaryFile(dir=out.parent) as spool:
         with DigestingFile(spool) as file:
-            write_stream(source, file, options, packing.threads, Progress(step, total))
+            write_stream(source, file, options, packing.threads, ReadingProgress(step, total))
         return wrap_vmdk(spool, out, describe, packing)
 
 
@@ -84,6 +84,6 @@ def write_power_volume(
         text = appliances.power_volume(description, disk, product)
         sparsetar.write_member(sink, DESCRIPTOR, text, dialect)
         sparsetar.write_member(sink, META, appliances.power_volume_meta(description, disk), dialect)
-        sparsetar.write_sparse(sink, disk_name, source, Progress(step, data_length(source)))
+        sparsetar.write_sparse(sink, disk_name, source, ReadingProgress(step, data_length(source)))
         sparsetar.end(sink)
         return sink.finish(out)

@@ -18,7 +18,7 @@ from bootimg.formats.allocation import used_blocks
 from bootimg.formats.compression import deflate
 from bootimg.formats.compression.parallel import InOrder
 from bootimg.formats.compression.writer import Packing, open_output
-from bootimg.formats.output import Progress, Sink, Written, data_length, refuse_options
+from bootimg.formats.output import ReadingProgress, Sink, Written, data_length, refuse_options
 from bootimg.formats.qcow2.plain import CLUSTER, CLUSTER_BITS, COPIED, metadata, plan, write_plain
 from bootimg.sizes import MIB, align_up
 
@@ -52,14 +52,14 @@ def _write_packed(source: Source, out: Path, step: Step | None, packing: Packing
     used = list(used_blocks(source, CLUSTER))
     need = len(used) * CLUSTER
     with enough_space(out.parent, need), tempfile.TemporaryFile(dir=out.parent) as spool:
-        sizes = _pack(source, used, spool, packing.threads, Progress(step, data_length(source)))
+        sizes = _pack(source, used, spool, packing.threads, ReadingProgress(step, data_length(source)))
         with open_output(out, packing, need) as file:
             _emit(source, used, sizes, spool, file)
             return file.finish(out)
 
 
 def _pack(
-    source: Source, used: Sequence[int], spool: BinaryIO, threads: int, progress: Progress
+    source: Source, used: Sequence[int], spool: BinaryIO, threads: int, progress: ReadingProgress
 ) -> list[int]:
     """Compress clusters into `spool`; the size of each there, 0 for one that does not get smaller."""
     sizes: list[int] = []

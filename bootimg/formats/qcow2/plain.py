@@ -17,7 +17,7 @@ from bootimg.disk.extents import Source
 from bootimg.events import Step
 from bootimg.formats.allocation import runs, used_blocks
 from bootimg.formats.compression.writer import Packing, open_output
-from bootimg.formats.output import Progress, Sink, Written, data_length
+from bootimg.formats.output import ReadingProgress, Sink, Written, data_length
 from bootimg.sizes import align_up
 
 CLUSTER_BITS = 16
@@ -34,7 +34,7 @@ _RUN = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ClusterLayout:
     """Where everything goes; offsets are in clusters, `allocated` are indices of guest clusters."""
 
     size: int
@@ -56,7 +56,7 @@ def write_plain(source: Source, out: Path, step: Step | None, packing: Packing) 
     """Write a source as a qcow2; clusters of zeros are left out, the size is rounded up to sectors."""
     image = PlainImage(source)
     with open_output(out, packing, image.size) as file:
-        image.write_to(file, Progress(step, data_length(source)))
+        image.write_to(file, ReadingProgress(step, data_length(source)))
         return file.finish(out)
 
 
@@ -72,7 +72,7 @@ class PlainImage:
         """The file's size in bytes."""
         return self.layout.total * CLUSTER
 
-    def write_to(self, sink: Sink, progress: Progress) -> None:
+    def write_to(self, sink: Sink, progress: ReadingProgress) -> None:
         """Write all of the file."""
         _write(self._source, self.layout, sink, progress)
 
@@ -92,11 +92,11 @@ def write_overlay(
     layout = plan(source.size, sorted(touched))
     with open_output(out, Packing(), layout.total * CLUSTER) as file:
         backing_name = os.fsencode(backing.absolute())
-        _write(source, layout, file, Progress(None, 0), backing_name, backing_format)
+        _write(source, layout, file, ReadingProgress(None, 0), backing_name, backing_format)
         return file.finish(out)
 
 
-def plan(size: int, allocated: Sequence[int], data: int | None = None) -> Layout:
+def plan(size: int, allocated: Sequence[int], data: int | None = None) -> ClusterLayout:
     """Lay out an image of `size` bytes whose guest clusters `allocated` (in order) have data.
 
     `data` is how many clusters of the file that data takes, where it is not one each.
@@ -113,14 +113,14 @@ def plan(size: int, allocated: Sequence[int], data: int | None = None) -> Layout
             break
         blocks, table = wanted, -(-wanted * 8 // CLUSTER)
     first_l1 = 1 + table + blocks
-    return Layout(size, allocated, 1, 1 + table, first_l1, first_l1 + l1, first_l1 + l1 + l2, total)
+    return ClusterLayout(size, allocated, 1, 1 + table, first_l1, first_l1 + l1, first_l1 + l1 + l2, total)
 
 
 def _write(
     source: Source,
-    layout: Layout,
+    layout: ClusterLayout,
     sink: Sink,
-    progress: Progress,
+    progress: ReadingProgress,
     backing: bytes = b"",
     backing_format: str = "",
 ) -> None:
@@ -135,7 +135,7 @@ def _write(
 
 
 def metadata(
-    layout: Layout,
+    layout: ClusterLayout,
     entries: Sequence[int],
     shared: Sequence[int],
     backing: bytes = b"",
@@ -153,7 +153,7 @@ def metadata(
     yield from _l2_tables(layout, entries)
 
 
-def _header(layout: Layout, backing: bytes, backing_format: str) -> bytes:
+def _header(layout: ClusterLayout, backing: bytes, backing_format: str) -> bytes:
     extensions = b""
     if backing:
         name = backing_format.encode()
@@ -168,19 +168,19 @@ def _header(layout: Layout, backing: bytes, backing_format: str) -> bytes:
     return (fields + extensions + backing).ljust(CLUSTER, b"\0")
 
 
-def _refcount_table(layout: Layout) -> bytes:
+def _refcount_table(layout: ClusterLayout) -> bytes:
     blocks = range(layout.refcount_blocks, layout.l1)
     return _table([index * CLUSTER for index in blocks])
 
 
-def _refcount_blocks(layout: Layout, shared: Sequence[int]) -> bytes:
+def _refcount_blocks(layout: ClusterLayout, shared: Sequence[int]) -> bytes:
     clusters = (layout.l1 - layout.refcount_blocks) * CLUSTER
     others = layout.total - layout.data - len(shared)
     counts = b"\0\1" * layout.data + struct.pack(f">{len(shared)}H", *shared) + b"\0\1" * others
     return counts.ljust(clusters, b"\0")
 
 
-def _l1(layout: Layout) -> bytes:
+def _l1(layout: ClusterLayout) -> bytes:
     entries = [0] * layout.l1_entries
     present = sorted({index // _L2_ENTRIES for index in layout.allocated})
     for number, index in enumerate(present):
@@ -188,7 +188,7 @@ def _l1(layout: Layout) -> bytes:
     return _table(entries).ljust((layout.l2 - layout.l1) * CLUSTER, b"\0")
 
 
-def _l2_tables(layout: Layout, entries: Sequence[int]) -> Iterator[bytes]:
+def _l2_tables(layout: ClusterLayout, entries: Sequence[int]) -> Iterator[bytes]:
     table: list[int] = []
     current = -1
     for entry, index in zip(entries, layout.allocated, strict=True):

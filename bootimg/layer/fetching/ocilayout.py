@@ -30,7 +30,7 @@ from bootimg.layer.tar.tarformat import BLOCK, is_tar, read_entries
 _MAX_JSON = 16 << 20
 
 
-class Layout(Protocol):
+class OciLayout(Protocol):
     """The files of an image layout."""
 
     def size(self, name: str) -> int | None:
@@ -79,7 +79,7 @@ class ArchiveLayout:
 
 
 @contextmanager
-def open_layout(reference: Reference, scratch: Path) -> Iterator[Layout]:
+def open_layout(reference: Reference, scratch: Path) -> Iterator[OciLayout]:
     """The layout a reference names.  Errors: `layer-not-oci`, `layer-unreadable`.
 
     What a compressed archive holds is unpacked into the folder `scratch`.
@@ -99,7 +99,7 @@ def open_layout(reference: Reference, scratch: Path) -> Iterator[Layout]:
 
 
 @contextmanager
-def _archive(plain: Path, path: Path) -> Iterator[Layout]:
+def _archive(plain: Path, path: Path) -> Iterator[OciLayout]:
     if not plain.stat().st_size:
         raise _not_oci(path)
     with plain.open("rb") as handle, mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -149,7 +149,7 @@ def fetch_layout_blob(reference: Reference, blob: Blob, store: BlobStore) -> Non
 
 
 def _describe(
-    layout: Layout, reference: Reference, text: str, arch: Arch, read: Callable[[str], bytes]
+    layout: OciLayout, reference: Reference, text: str, arch: Arch, read: Callable[[str], bytes]
 ) -> Image:
     index = descriptors(b"".join(layout.chunks("index.json")))
     found = by_tag(index, reference.tag, text)
@@ -157,14 +157,14 @@ def _describe(
     return build_image(text, manifest, read(config_digest_of(manifest)), arch)
 
 
-def _document(layout: Layout, digest: str) -> bytes:
+def _document(layout: OciLayout, digest: str) -> bytes:
     name = _present(layout, digest)
     if (layout.size(name) or 0) > _MAX_JSON:
         raise _not_oci(Path(name))
     return verified(digest, b"".join(layout.chunks(name)))
 
 
-def _present(layout: Layout, digest: str) -> str:
+def _present(layout: OciLayout, digest: str) -> str:
     name = f"blobs/sha256/{hex_of(digest)}"
     if layout.size(name) is None:
         raise BootimgError(

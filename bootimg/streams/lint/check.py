@@ -8,12 +8,14 @@ from dataclasses import replace
 from bootimg.streams.lint.comparerules import lost_things
 from bootimg.streams.lint.contentrules import content_findings
 from bootimg.streams.lint.filerules import file_findings
-from bootimg.streams.lint.findings import Against, Finding, Level
+from bootimg.streams.lint.findings import Against, Level, StreamFinding
 from bootimg.streams.lint.urlrules import url_findings
 from bootimg.streams.metadata.stream import Stream
 
 
-def lint(stream: Stream, against: Against, tell: Callable[[str], None] = lambda _: None) -> Sequence[Finding]:
+def lint(
+    stream: Stream, against: Against, tell: Callable[[str], None] = lambda _: None
+) -> Sequence[StreamFinding]:
     """All findings, each once; `tell` hears which file is being read."""
     found = dict.fromkeys(_findings(stream, against, tell))
     return [
@@ -22,7 +24,7 @@ def lint(stream: Stream, against: Against, tell: Callable[[str], None] = lambda 
     ]
 
 
-def _findings(stream: Stream, against: Against, tell: Callable[[str], None]) -> Iterator[Finding]:
+def _findings(stream: Stream, against: Against, tell: Callable[[str], None]) -> Iterator[StreamFinding]:
     yield from content_findings(stream, against)
     yield from url_findings(stream, against)
     if against.previous is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bootimg.streams.lint.findings import Finding
+from bootimg.streams.lint.findings import StreamFinding
 from bootimg.streams.metadata.inventory import ARTIFACTS, EXTENSIONS, Place, inventory
 from bootimg.streams.metadata.stream import Stream
 
 
-def lost_things(before: Stream, after: Stream) -> Iterator[Finding]:
+def lost_things(before: Stream, after: Stream) -> Iterator[StreamFinding]:
     """A region, platform, format, extension or architecture that was there.
 
     Consumers skip a region that they do not find, so that nobody is told.
@@ -21,14 +21,14 @@ def lost_things(before: Stream, after: Stream) -> Iterator[Finding]:
             yield _lost(place, place[:3] in names, after)
 
 
-def _lost(place: Place, partly: bool, after: Stream) -> Finding:
+def _lost(place: Place, partly: bool, after: Stream) -> StreamFinding:
     """The largest thing around the place that is gone; `partly` if something of the same name is there."""
     message = "the previous stream has it, this one does not"
     if place.arch not in after.architectures:
-        return Finding("lost-architecture", place.arch, message)
+        return StreamFinding("lost-architecture", place.arch, message)
     where = str(place if partly else place._replace(part=""))
     if place.section == EXTENSIONS:
-        return Finding("lost-extension", where, message)
+        return StreamFinding("lost-extension", where, message)
     if place.section == ARTIFACTS:
-        return Finding("lost-format" if partly else "lost-platform", where, message)
-    return Finding("lost-region" if partly else "lost-images", where, message)
+        return StreamFinding("lost-format" if partly else "lost-platform", where, message)
+    return StreamFinding("lost-region" if partly else "lost-images", where, message)

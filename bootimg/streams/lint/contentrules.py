@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from bootimg.platform import platforms
-from bootimg.streams.lint.findings import Against, Finding, Level
+from bootimg.streams.lint.findings import Against, Level, StreamFinding
 from bootimg.streams.metadata.inventory import ARTIFACTS, IMAGES, Place, inventory
 from bootimg.streams.metadata.stream import Stream
 
@@ -14,7 +14,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMPRESSED = (".gz", ".xz", ".zst", ".zip")
 
 
-def content_findings(stream: Stream, against: Against) -> Iterator[Finding]:
+def content_findings(stream: Stream, against: Against) -> Iterator[StreamFinding]:
     """What is wrong with the content."""
     yield from _empty(stream)
     yield from _missing_platforms(stream, against)
@@ -25,35 +25,37 @@ def content_findings(stream: Stream, against: Against) -> Iterator[Finding]:
     yield from _signatures(stream, against.signatures)
 
 
-def _empty(stream: Stream) -> Iterator[Finding]:
+def _empty(stream: Stream) -> Iterator[StreamFinding]:
     """coreos-assembler writes `metal` with no formats for a build that has none; consumers then index it."""
     if not stream.architectures:
-        yield Finding("empty-stream", "architectures", "the stream has no architecture")
+        yield StreamFinding("empty-stream", "architectures", "the stream has no architecture")
     for arch, each in stream.architectures.items():
         if not each.artifacts:
-            yield Finding("empty-architecture", arch, "it has no artifacts")
+            yield StreamFinding("empty-architecture", arch, "it has no artifacts")
         for name, platform in each.artifacts.items():
             place = Place(arch, ARTIFACTS, name, "")
             if not platform.formats:
-                yield Finding("empty-formats", str(place), "the platform has no format: leave it out")
+                yield StreamFinding("empty-formats", str(place), "the platform has no format: leave it out")
             for kind, files in platform.formats.items():
                 if not files.files():
-                    yield Finding("empty-formats", str(place._replace(part=kind)), "the format has no file")
+                    yield StreamFinding(
+                        "empty-formats", str(place._replace(part=kind)), "the format has no file"
+                    )
         for name, cloud in each.images.items():
             if not (cloud.regions or cloud.release):
                 level = Level.NOTE if cloud.is_image else Level.ERROR
                 message = "the image has no release" if cloud.is_image else "there is no image"
-                yield Finding("empty-images", str(Place(arch, IMAGES, name, "")), message, level)
+                yield StreamFinding("empty-images", str(Place(arch, IMAGES, name, "")), message, level)
 
 
-def _missing_platforms(stream: Stream, against: Against) -> Iterator[Finding]:
+def _missing_platforms(stream: Stream, against: Against) -> Iterator[StreamFinding]:
     for name, arch in stream.architectures.items():
         for platform in against.expected:
             key, form = platform.release_key
             formats = arch.artifacts[key].formats if key in arch.artifacts else {}
             if name in platform.arches and not any(_is(each, form) for each in formats):
                 place = Place(name, ARTIFACTS, key, form)
-                yield Finding("missing-platform", str(place), "it is expected and not there")
+                yield StreamFinding("missing-platform", str(place), "it is expected and not there")
 
 
 def _is(found: str, form: str) -> bool:
@@ -61,7 +63,7 @@ def _is(found: str, form: str) -> bool:
     return found == form or found in {form + suffix for suffix in _COMPRESSED}
 
 
-def _missing_extensions(stream: Stream) -> Iterator[Finding]:
+def _missing_extensions(stream: Stream) -> Iterator[StreamFinding]:
     """The machine-config-operator dereferences the extensions of whatever has Azure images."""
     for name, arch in stream.architectures.items():
         files = [file for each in arch.artifacts.values() for kind in each.formats.values()
@@ -69,10 +71,10 @@ def _missing_extensions(stream: Stream) -> Iterator[Finding]:
         fedora = any("/fedora-coreos-" in file.location for file in files)
         if "azure" in arch.artifacts and not fedora and arch.rhel_coreos_extensions is None:
             message = "there are Azure images, and clusters look for their entry here"
-            yield Finding("missing-extensions", f"{name} rhel-coreos-extensions", message)
+            yield StreamFinding("missing-extensions", f"{name} rhel-coreos-extensions", message)
 
 
-def _mixed_releases(stream: Stream) -> Iterator[Finding]:
+def _mixed_releases(stream: Stream) -> Iterator[StreamFinding]:
     """Legal, as every platform has a release of its own.
 
     Installers have shipped files in which architectures, or cloud images, are of other releases; the files
@@ -88,10 +90,12 @@ def _mixed_releases(stream: Stream) -> Iterator[Finding]:
     if len(releases) > 1:
         level = Level.ERROR if any(len(each) > 1 for each in of_files.values()) else Level.NOTE
         message = "; ".join(f"{release} at {place}" for release, place in sorted(releases.items()))
-        yield Finding("mixed-releases", "architectures", f"there are several releases: {message}", level)
+        yield StreamFinding(
+            "mixed-releases", "architectures", f"there are several releases: {message}", level
+        )
 
 
-def _digests(stream: Stream) -> Iterator[Finding]:
+def _digests(stream: Stream) -> Iterator[StreamFinding]:
     own = {each.release_key for each in platforms().values() if each.skip_compression}
     for place, item in inventory(stream).items():
         if place.section != ARTIFACTS:
@@ -99,11 +103,11 @@ def _digests(stream: Stream) -> Iterator[Finding]:
         plain = item.values.get("uncompressed-sha256")
         for digest in (item.values["sha256"], plain):
             if digest is not None and not _SHA256.fullmatch(digest):
-                yield Finding("digest-malformed", str(place), f"{digest!r:.80} is no SHA-256 in hex")
+                yield StreamFinding("digest-malformed", str(place), f"{digest!r:.80} is no SHA-256 in hex")
         compressed = _compressed(place, own)
         if compressed is not None and compressed != (plain is not None):
             message = "a compressed file has none" if compressed else "the file is not compressed"
-            yield Finding("digest-missing" if compressed else "digest-needless", str(place),
+            yield StreamFinding("digest-missing" if compressed else "digest-needless", str(place),
                           f"uncompressed-sha256: {message}")  # fmt: skip
 
 
@@ -115,7 +119,7 @@ def _compressed(place: Place, own: set[tuple[str, str]]) -> bool | None:
     return form.endswith(_COMPRESSED)
 
 
-def _signatures(stream: Stream, wanted: bool) -> Iterator[Finding]:
+def _signatures(stream: Stream, wanted: bool) -> Iterator[StreamFinding]:
     """coreos-installer reads no stream in which one artifact lacks its signature's URL."""
     files = {place: item for place, item in inventory(stream).items() if place.section == ARTIFACTS}
     unsigned = [place for place, item in files.items() if "signature" not in item.values]
@@ -127,7 +131,7 @@ def _signatures(stream: Stream, wanted: bool) -> Iterator[Finding]:
         for place in unsigned:
             level = Level.ERROR if wanted or place.arch in signed else Level.NOTE
             message = "coreos-installer cannot read the stream without"
-            yield Finding("signature-missing", str(place), message, level)
+            yield StreamFinding("signature-missing", str(place), message, level)
     else:
         message = "no artifact has a signature: coreos-installer cannot read this stream"
-        yield Finding("signature-missing", stream.stream, message, Level.WARNING)
+        yield StreamFinding("signature-missing", stream.stream, message, Level.WARNING)

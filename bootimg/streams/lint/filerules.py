@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bootimg.errors import BootimgError
-from bootimg.streams.lint.findings import Against, Finding
+from bootimg.streams.lint.findings import Against, StreamFinding
 from bootimg.streams.metadata.buildchoice import wanted_build
 from bootimg.streams.metadata.buildmeta import Built, BuiltFile
 from bootimg.streams.metadata.download import digest
 from bootimg.streams.metadata.inventory import ARTIFACTS, Item, Place, inventory
-from bootimg.streams.metadata.sources import Source
+from bootimg.streams.metadata.sources import BuildSource
 from bootimg.streams.metadata.stream import Stream
 from bootimg.urls import name_in
 
 
-def file_findings(stream: Stream, against: Against, tell: Callable[[str], None]) -> Iterator[Finding]:
+def file_findings(stream: Stream, against: Against, tell: Callable[[str], None]) -> Iterator[StreamFinding]:
     """Digests and sizes that differ from meta.json, and from the files where they are downloaded."""
     builds = _Builds(against.builds)
     for place, item in inventory(stream).items():
         if place.section == ARTIFACTS:
             found = builds.find(place, item)
-            if isinstance(found, Finding):
+            if isinstance(found, StreamFinding):
                 yield found
                 continue
             if found is not None:
@@ -34,11 +34,11 @@ def file_findings(stream: Stream, against: Against, tell: Callable[[str], None])
 class _Builds:
     """The builds that a stream is of, each read once."""
 
-    def __init__(self, source: Source | None) -> None:
+    def __init__(self, source: BuildSource | None) -> None:
         self._source = source
         self._found: dict[tuple[str, str], Built | BootimgError] = {}
 
-    def find(self, place: Place, item: Item) -> BuiltFile | Finding | None:
+    def find(self, place: Place, item: Item) -> BuiltFile | StreamFinding | None:
         """The entry in meta.json of an artifact; a finding if there is none, None where nobody looks."""
         if self._source is None:
             return None
@@ -47,35 +47,35 @@ class _Builds:
             self._found[key] = self._read(self._source, *key)
         build = self._found[key]
         if isinstance(build, BootimgError):
-            return Finding("build-missing", " ".join(key), build.message)
+            return StreamFinding("build-missing", " ".join(key), build.message)
         name = name_in(item.values["location"])
-        unknown = Finding("file-unknown", str(place), f"the build has no image {name}")
+        unknown = StreamFinding("file-unknown", str(place), f"the build has no image {name}")
         return build.meta.file_named(name) or unknown
 
     @staticmethod
-    def _read(source: Source, arch: str, release: str) -> Built | BootimgError:
+    def _read(source: BuildSource, arch: str, release: str) -> Built | BootimgError:
         try:
             return source.build(wanted_build(arch, release))
         except BootimgError as error:
             return error
 
 
-def _built(place: Place, item: Item, file: BuiltFile) -> Iterator[Finding]:
+def _built(place: Place, item: Item, file: BuiltFile) -> Iterator[StreamFinding]:
     pairs = (("sha256", file.sha256), ("uncompressed-sha256", file.uncompressed_sha256))
     for key, wanted in pairs:
         if item.values.get(key) != wanted:
             message = f"{key} is {item.values.get(key)}, and {wanted} in meta.json"
-            yield Finding("digest-mismatch", str(place), message)
+            yield StreamFinding("digest-mismatch", str(place), message)
 
 
-def _downloaded(place: Place, item: Item, file: BuiltFile | None) -> Iterator[Finding]:
+def _downloaded(place: Place, item: Item, file: BuiltFile | None) -> Iterator[StreamFinding]:
     try:
         found = digest(item.values["location"])
     except BootimgError as error:
-        yield Finding("download-failed", str(place), error.message)
+        yield StreamFinding("download-failed", str(place), error.message)
         return
     if file is not None and file.size not in (None, found.size):
         message = f"it has {found.size} bytes, and {file.size} in meta.json"
-        yield Finding("size-mismatch", str(place), message)
+        yield StreamFinding("size-mismatch", str(place), message)
     if found.sha256 != item.values["sha256"]:
-        yield Finding("digest-mismatch", str(place), f"sha256 of the file is {found.sha256}")
+        yield StreamFinding("digest-mismatch", str(place), f"sha256 of the file is {found.sha256}")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from bootimg.platform import Platform
-from bootimg.streams.metadata.sources import Source
+from bootimg.streams.metadata.sources import BuildSource
 from bootimg.streams.metadata.stream import Stream
 
 
@@ -20,7 +20,7 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class StreamFinding:
     """One thing that is wrong: the rule's name, where in the stream, and what."""
 
     rule: str
@@ -47,7 +47,7 @@ class Against:
     name: str | None = None
     expected: Sequence[Platform] = ()
     base: str | None = None
-    builds: Source | None = None
+    builds: BuildSource | None = None
     signatures: bool = False
     mixed: bool = False
     download: bool = False

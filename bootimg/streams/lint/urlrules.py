@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
-from bootimg.streams.lint.findings import Against, Finding, Level
+from bootimg.streams.lint.findings import Against, Level, StreamFinding
 from bootimg.streams.metadata.inventory import ARTIFACTS, Place, inventory
 from bootimg.streams.metadata.stream import Stream
 from bootimg.urls import quoted
@@ -27,7 +27,7 @@ _CUT = ".com/art/"
 _MIRROR = "rhcos.mirror.openshift.com"
 
 
-def url_findings(stream: Stream, against: Against) -> Iterator[Finding]:
+def url_findings(stream: Stream, against: Against) -> Iterator[StreamFinding]:
     """What is wrong with locations, and with the stream's name, which is part of them."""
     names: dict[str, set[str]] = {}
     bases: dict[str, set[str]] = {}
@@ -37,7 +37,7 @@ def url_findings(stream: Stream, against: Against) -> Iterator[Finding]:
         location = item.values["location"]
         match = _LOCATION.fullmatch(location) or _OLD_LOCATION.fullmatch(location)
         if match is None:
-            yield Finding("url-shape", str(place), f"{location:.300} is not {_SHAPE}")
+            yield StreamFinding("url-shape", str(place), f"{location:.300} is not {_SHAPE}")
             continue
         bases.setdefault(place.arch, set()).add(match["base"])
         yield from _layout(place, match)
@@ -48,14 +48,14 @@ def url_findings(stream: Stream, against: Against) -> Iterator[Finding]:
     yield from _bases(bases, against.base)
 
 
-def _layout(place: Place, match: re.Match[str]) -> Iterator[Finding]:
+def _layout(place: Place, match: re.Match[str]) -> Iterator[StreamFinding]:
     if match.re is _OLD_LOCATION:
         message = f"{match[0]:.300} is in the layout until 4.12, not {_SHAPE}"
-        yield Finding("url-shape", str(place), message, Level.NOTE)
+        yield StreamFinding("url-shape", str(place), message, Level.NOTE)
     for part in ("stream", "release", "arch", "file"):
         if quoted(unquote(match[part])) != match[part]:
             message = f"{match[part]:.200} is not quoted as a URL should be: {quoted(unquote(match[part]))}"
-            yield Finding("url-quoting", str(place), message, Level.WARNING)
+            yield StreamFinding("url-quoting", str(place), message, Level.WARNING)
 
 
 def _stream_in(place: Place, match: re.Match[str]) -> str:
@@ -63,32 +63,32 @@ def _stream_in(place: Place, match: re.Match[str]) -> str:
     return name.removesuffix(f"-{place.arch}") if match.re is _OLD_LOCATION else name
 
 
-def _parts(place: Place, release: str, match: re.Match[str]) -> Iterator[Finding]:
+def _parts(place: Place, release: str, match: re.Match[str]) -> Iterator[StreamFinding]:
     for part, wanted in (("release", release), ("arch", place.arch)):
         if (found := unquote(match[part])) != wanted:
-            yield Finding("url-shape", str(place), f"its URL is of {part} {found}, not {wanted}")
+            yield StreamFinding("url-shape", str(place), f"its URL is of {part} {found}, not {wanted}")
     file = unquote(match["file"])
     if f"-{release}-" not in file or f".{place.arch}" not in file:
         # So the kernel of live media was called until 2024.
         old_kernel = file.endswith(f"-{release}-live-kernel-{place.arch}")
         level = Level.NOTE if old_kernel else Level.ERROR
-        yield Finding("url-shape", str(place), f"{file} does not name release and architecture", level)
+        yield StreamFinding("url-shape", str(place), f"{file} does not name release and architecture", level)
 
 
-def _signature(place: Place, values: Mapping[str, str]) -> Iterator[Finding]:
+def _signature(place: Place, values: Mapping[str, str]) -> Iterator[StreamFinding]:
     location, signature = values["location"], values.get("signature")
     if signature is not None and signature != f"{location}.sig":
-        yield Finding("signature-url", str(place), f"{signature:.300} is not its location and .sig")
+        yield StreamFinding("signature-url", str(place), f"{signature:.300} is not its location and .sig")
 
 
-def _names(stream: Stream, names: Mapping[str, set[str]], wanted: str | None) -> Iterator[Finding]:
+def _names(stream: Stream, names: Mapping[str, set[str]], wanted: str | None) -> Iterator[StreamFinding]:
     """plume never updates the name of a file that it bumps, so that installers ship other names than URLs."""
     if wanted is not None and wanted != stream.stream:
-        yield Finding("stream-name", "stream", f"it is {stream.stream:.80}, and not {wanted}")
+        yield StreamFinding("stream-name", "stream", f"it is {stream.stream:.80}, and not {wanted}")
     others = set().union(*names.values()) - {stream.stream}
     if others:
         message = f"it is {stream.stream:.80}, where URLs say {', '.join(sorted(others))}"
-        yield Finding("stream-name", "stream", message, _level(names))
+        yield StreamFinding("stream-name", "stream", message, _level(names))
 
 
 def _level(by_arch: Mapping[str, set[str]]) -> Level:
@@ -96,18 +96,18 @@ def _level(by_arch: Mapping[str, set[str]]) -> Level:
     return Level.ERROR if any(len(each) > 1 for each in by_arch.values()) else Level.NOTE
 
 
-def _bases(by_arch: Mapping[str, set[str]], wanted: str | None) -> Iterator[Finding]:
+def _bases(by_arch: Mapping[str, set[str]], wanted: str | None) -> Iterator[StreamFinding]:
     bases = set().union(*by_arch.values())
     if wanted is not None:
         for base in sorted(bases - {wanted}):
-            yield Finding("url-base", "architectures", f"files are at {base}, not at {wanted}")
+            yield StreamFinding("url-base", "architectures", f"files are at {base}, not at {wanted}")
         return
     if len(bases) > 1:
         message = f"files are in several places: {', '.join(sorted(bases))}"
-        yield Finding("url-base", "architectures", message, _level(by_arch))
+        yield StreamFinding("url-base", "architectures", message, _level(by_arch))
     for base in sorted(bases):
         if base.startswith("http:"):
-            yield Finding("url-base", "architectures", f"{base} is not https")
+            yield StreamFinding("url-base", "architectures", f"{base} is not https")
         if _MIRROR in base and _CUT not in f"{base}/":
             message = f"{base} lacks {_CUT}, at which machine-os-images cuts it"
-            yield Finding("url-base", "architectures", message)
+            yield StreamFinding("url-base", "architectures", message)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.streams.metadata.stream import Artifact, Stream
+from bootimg.streams.metadata.stream import Stream, StreamArtifact
 from bootimg.urls import joined
 
 MIRROR = "https://mirror.openshift.com/pub/openshift-v4"
@@ -47,7 +47,7 @@ def encoded(records: Sequence[Mapping[str, str]]) -> bytes:
     return json.dumps(records, indent=4).encode() + b"\n"
 
 
-def live_iso(stream: Stream, arch: Arch) -> Artifact | None:
+def live_iso(stream: Stream, arch: Arch) -> StreamArtifact | None:
     """The live ISO of an architecture, if there is one."""
     found = stream.architectures.get(arch.value)
     metal = found.artifacts.get("metal") if found else None

@@ -15,7 +15,7 @@ from bootimg.builds.names import is_plain_name
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.sizes import MIB
 from bootimg.streams.metadata.download import Downloaded, digest
-from bootimg.streams.metadata.stream import Artifact, ImageFormat, PlatformArtifacts, Stream
+from bootimg.streams.metadata.stream import ImageFormat, PlatformArtifacts, Stream, StreamArtifact
 from bootimg.urls import joined, name_in
 
 _SIGNATURE_LIMIT = MIB
@@ -54,15 +54,15 @@ def file_name(url: str) -> str:
     return name
 
 
-def chosen_files(stream: Stream, chosen: Chosen, reserved: str | None = None) -> Mapping[str, Artifact]:
+def chosen_files(stream: Stream, chosen: Chosen, reserved: str | None = None) -> Mapping[str, StreamArtifact]:
     """The files that are meant, by name; none of them and of their signatures is called `reserved`.
 
     `stream-malformed` where two different files would have one name, whether an image or a signature;
     `stream-argument-invalid` where the stream has nothing of a platform or architecture that is named.
     """
     _require_known(stream, chosen)
-    files: dict[str, Artifact] = {}
-    signatures: dict[str, Artifact] = {}
+    files: dict[str, StreamArtifact] = {}
+    signatures: dict[str, StreamArtifact] = {}
     for artifact in _artifacts(stream, chosen):
         name = file_name(artifact.location)
         first = files.setdefault(name, artifact)
@@ -75,7 +75,7 @@ def chosen_files(stream: Stream, chosen: Chosen, reserved: str | None = None) ->
     return files
 
 
-def _add_signature(signatures: dict[str, Artifact], artifact: Artifact, url: str) -> None:
+def _add_signature(signatures: dict[str, StreamArtifact], artifact: StreamArtifact, url: str) -> None:
     """Signatures of one name are of one file."""
     name = file_name(url)
     first = signatures.setdefault(name, artifact)
@@ -84,7 +84,7 @@ def _add_signature(signatures: dict[str, Artifact], artifact: Artifact, url: str
 
 
 def _require_apart(
-    files: Mapping[str, Artifact], signatures: Mapping[str, Artifact], reserved: str | None
+    files: Mapping[str, StreamArtifact], signatures: Mapping[str, StreamArtifact], reserved: str | None
 ) -> None:
     for name, artifact in signatures.items():
         if name in files:
@@ -119,7 +119,7 @@ def _require_known(stream: Stream, chosen: Chosen) -> None:
             )
 
 
-def _artifacts(stream: Stream, chosen: Chosen) -> Iterator[Artifact]:
+def _artifacts(stream: Stream, chosen: Chosen) -> Iterator[StreamArtifact]:
     for arch, each in stream.architectures.items():
         for name, platform in each.artifacts.items():
             if chosen.has(arch, name):
@@ -127,7 +127,9 @@ def _artifacts(stream: Stream, chosen: Chosen) -> Iterator[Artifact]:
                     yield from image.files().values()
 
 
-def copy(artifact: Artifact, name: str, folder: Path, advance: Callable[[int], None]) -> Iterator[Copied]:
+def copy(
+    artifact: StreamArtifact, name: str, folder: Path, advance: Callable[[int], None]
+) -> Iterator[Copied]:
     """Copy a file and its signature, each whole or not at all; `download-damaged`, `download-failed`."""
     path = folder / name
     if path.is_file() and digest_of(path) == artifact.sha256:
@@ -160,7 +162,7 @@ def _save(url: str, path: Path, advance: Callable[[int], None], sha256: str | No
 def at(stream: Stream, chosen: Chosen, base: str) -> Stream:
     """The stream with the files that are meant below the URL `base`, and no other."""
 
-    def moved(artifact: Artifact) -> Artifact:
+    def moved(artifact: StreamArtifact) -> StreamArtifact:
         signature = artifact.signature and joined(base, file_name(artifact.signature))
         return replace(artifact, location=joined(base, file_name(artifact.location)), signature=signature)
 

@@ -12,12 +12,12 @@ from bootimg.streams.metadata.cloudimages import CloudImage, RegionImage
 from bootimg.streams.metadata.codec import Reader, tree_of
 from bootimg.streams.metadata.gojson import go_json, parse_object
 from bootimg.streams.metadata.stream import (
-    Artifact,
     Extensions,
     ImageFormat,
     Metadata,
     PlatformArtifacts,
     StreamArch,
+    StreamArtifact,
 )
 
 
@@ -45,7 +45,7 @@ class Media:
     artifacts: Mapping[str, ImageFormat]
     images: Mapping[str, ReleaseImage] = field(default_factory=dict)
     image: ReleaseImage | None = None
-    ignition_gpg_key: Artifact | None = None
+    ignition_gpg_key: StreamArtifact | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.platform import Platform, UploadForm, platforms
 from bootimg.streams.metadata.buildmeta import Built, BuiltFile, refuse_skipped
 from bootimg.streams.metadata.release import Media, Release, ReleaseArch, ReleaseExtension
-from bootimg.streams.metadata.stream import Artifact, ImageFormat
+from bootimg.streams.metadata.stream import ImageFormat, StreamArtifact
 from bootimg.streams.metadata.uploads import container, extension, region_images, region_objects, single_image
 from bootimg.targets import IGNITION_KEY, SECEX, Place, TargetFile, target_file
 from bootimg.urls import joined
@@ -27,11 +27,11 @@ class Published:
     stream: str
     signatures: bool = True
 
-    def artifact(self, build: Built, file: BuiltFile) -> Artifact:
+    def artifact(self, build: Built, file: BuiltFile) -> StreamArtifact:
         """A file as metadata has it."""
         meta = build.meta
         location = joined(self.base, f"{self.stream}/builds/{meta.buildid}/{meta.basearch}/{file.path}")
-        return Artifact(
+        return StreamArtifact(
             location=location,
             signature=f"{location}.sig" if self.signatures else None,
             sha256=file.sha256,

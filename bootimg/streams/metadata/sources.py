@@ -28,7 +28,7 @@ class Wanted:
     id: str
 
 
-class Source(Protocol):
+class BuildSource(Protocol):
     """Where builds are."""
 
     def build(self, wanted: Wanted) -> Built:

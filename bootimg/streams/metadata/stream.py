@@ -19,7 +19,7 @@ from bootimg.streams.metadata.gojson import LIMIT, clean, go_json, parse_object
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
+class StreamArtifact:
     """One file: its URL, that of its signature, and its digests in hex."""
 
     location: str
@@ -32,12 +32,12 @@ class Artifact:
 class ImageFormat:
     """An image in one format: a disk, or the three files of PXE."""
 
-    disk: Artifact | None = None
-    kernel: Artifact | None = None
-    initramfs: Artifact | None = None
-    rootfs: Artifact | None = None
+    disk: StreamArtifact | None = None
+    kernel: StreamArtifact | None = None
+    initramfs: StreamArtifact | None = None
+    rootfs: StreamArtifact | None = None
 
-    def files(self) -> Mapping[str, Artifact]:
+    def files(self) -> Mapping[str, StreamArtifact]:
         """The files there are by their roles."""
         roles = {
             "disk": self.disk,

@@ -19,7 +19,7 @@ from bootimg.arch import Arch
 from bootimg.checks.bootrules import boot_findings
 from bootimg.checks.disk import disk_findings
 from bootimg.checks.disksystem import labels_of, system_of_deployment
-from bootimg.checks.layouts import DISK_GUID, FILESYSTEMS, LAYOUTS, Layout
+from bootimg.checks.layouts import DISK_GUID, FILESYSTEMS, LAYOUTS, ExpectedLayout
 from bootimg.checks.purity import Purity, purity
 from bootimg.checks.tablerules import layout_of, table_findings
 from bootimg.disk.extents import FileSource, data_chunks
@@ -273,7 +273,7 @@ def test_s390x_has_no_grub(document: Json) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS[:4], ids=lambda each: str(each.arch))
-def test_the_layouts_are_those_of_the_recipes(layout: Layout) -> None:
+def test_the_layouts_are_those_of_the_recipes(layout: ExpectedLayout) -> None:
     """A disk with the partitions that an architecture's manifest writes has its layout, and no fault."""
     stages = [each for pipeline in rendered(layout.arch)["pipelines"] for each in pipeline.get("stages", ())]
     table = next(each["options"] for each in stages if each["type"] == "org.osbuild.sfdisk")

@@ -14,7 +14,7 @@ from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.cli.commands.doctor import report
 from bootimg.cli.main import bootimg
-from bootimg.doctor.requirements import Finding, Status, Tool, binding, has_module, lacking, space
+from bootimg.doctor.requirements import MachineFinding, Status, Tool, binding, has_module, lacking, space
 from bootimg.errors import BootimgError
 from bootimg.sizes import TIB
 from bootimg.vm import packages
@@ -136,7 +136,7 @@ def test_little_space_is_told_but_no_failure(tmp_path: Path) -> None:
 
 
 def test_the_report_ends_well_when_all_is_there() -> None:
-    lines = list(report([Finding(name="a", status=Status.OK, purpose="x")], "apt"))
+    lines = list(report([MachineFinding(name="a", status=Status.OK, purpose="x")], "apt"))
     assert lines[-1] == "all that builds need is there"
 
 

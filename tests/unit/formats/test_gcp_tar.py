@@ -11,7 +11,7 @@ from bootimg.disk.extents import FileSource
 from bootimg.formats import sparsetar
 from bootimg.formats.compression.writer import Packing, open_output
 from bootimg.formats.gcptar import disk_size
-from bootimg.formats.output import Progress
+from bootimg.formats.output import ReadingProgress
 from bootimg.sizes import GIB, KIB, MIB
 from tests.support.disks import DISKS, make_disk, run, write
 
@@ -56,7 +56,7 @@ def test_a_disk_larger_than_octal_numbers(tmp_path: Path) -> None:
         pytest.skip("this filesystem has no holes")
     out = tmp_path / "out.tar"
     with FileSource(raw) as source, open_output(out, Packing()) as file:
-        sparsetar.write_sparse(file, "disk.raw", source, Progress(None, 0))
+        sparsetar.write_sparse(file, "disk.raw", source, ReadingProgress(None, 0))
         sparsetar.end(file)
         file.finish(out)
     (tmp_path / "there").mkdir()

@@ -28,7 +28,7 @@ from bootimg.jobs import Stop
 from bootimg.layer.tree.merged import Tree
 from bootimg.orchestrator.journal import NAME, Journal
 from bootimg.orchestrator.mainjob import run_build
-from bootimg.orchestrator.progress import Progress
+from bootimg.orchestrator.progress import BuildProgress
 from bootimg.orchestrator.rebuild import request_again
 from bootimg.orchestrator.recipes.prepare import open_layer
 from bootimg.orchestrator.request import Artifact, Builder, Outcome, Request
@@ -225,7 +225,7 @@ def work(folder: Path, build: BuildDir, events: Events) -> Work:
     asked = request(folder)
     layer = open_layer(asked, cache, Events())
     held = system_of_image(layer.image, layer.tree, folder)
-    return Work(asked, layer, build, Journal(build.file(NAME)), cache, events, Progress(asked), held)
+    return Work(asked, layer, build, Journal(build.file(NAME)), cache, events, BuildProgress(asked), held)
 
 
 def test_the_command_prints_the_same_bytes(tmp_path: Path, build: Build) -> None:

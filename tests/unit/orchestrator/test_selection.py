@@ -32,7 +32,7 @@ from bootimg.layer.fetching.fetch import fetch, inspect
 from bootimg.layer.ostree import libostree
 from bootimg.layer.tree.merged import open_tree
 from bootimg.orchestrator.journal import NAME, RUN, Journal
-from bootimg.orchestrator.progress import Progress
+from bootimg.orchestrator.progress import BuildProgress
 from bootimg.orchestrator.rebuild import request_again
 from bootimg.orchestrator.recording import record_selection
 from bootimg.orchestrator.request import Artifact, Request
@@ -266,7 +266,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
 
     def run_build(request: Request, cache: Cache, events: Events) -> object:
         requests.append(request)
-        return replace(Progress(request), version="1").outcome()
+        return replace(BuildProgress(request), version="1").outcome()
 
     monkeypatch.setattr("bootimg.orchestrator.mainjob.run_build", run_build)
     return requests
@@ -388,7 +388,7 @@ def work(folder: Path, build: BuildDir) -> Work:
     opened = layer(folder)
     journal = Journal(build.file(NAME))
     cache, system = Cache(folder / "cache"), system_of_image(opened.image, opened.tree, folder)
-    return Work(asked, opened, build, journal, cache, Events(), Progress(asked), system)
+    return Work(asked, opened, build, journal, cache, Events(), BuildProgress(asked), system)
 
 
 def archive_extensions(todo: Work, reference: str) -> Artifact:

@@ -17,7 +17,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message
 from bootimg.housekeeping import kept
 from bootimg.orchestrator.basedisks.scratch import base_scratch
-from bootimg.orchestrator.progress import Progress, stopped_text
+from bootimg.orchestrator.progress import BuildProgress, stopped_text
 from bootimg.orchestrator.request import Builder, Request
 from bootimg.orchestrator.selection import Selection
 from bootimg.orchestrator.steps import known_steps, steps_of
@@ -106,7 +106,7 @@ def test_it_is_refused_before_anything_is_done(tmp_path: Path) -> None:
 
 
 def test_what_is_kept_is_said_with_what_failed(tmp_path: Path) -> None:
-    progress = Progress(request(tmp_path, "qemu"), VERSION)
+    progress = BuildProgress(request(tmp_path, "qemu"), VERSION)
     progress.done("import", tmp_path)
     progress.done("base", None)
     progress.failures["qemu"] = BootimgError("artifact-not-written", "no")

@@ -16,7 +16,7 @@ from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.layer.fetching.skopeo import RegistryOptions
 from bootimg.rpmdb.listcache import ListCache
-from bootimg.rpmdb.ofimage import Source
+from bootimg.rpmdb.ofimage import PackageSource
 from tests.support import oci
 from tests.support.program import program
 from tests.support.registry import serving_registry
@@ -28,8 +28,8 @@ NODE = {**oci.LABELS, "io.openshift.metalayer": "true"}
 LIST = json.dumps({"rpmdb.pkglist": [["listed", "1", "2", "3", "x86_64"]]}).encode()
 
 
-def source(tmp_path: Path, lists: Path | None = None) -> Source:
-    return Source(
+def source(tmp_path: Path, lists: Path | None = None) -> PackageSource:
+    return PackageSource(
         arch=Arch.X86_64,
         cache=Cache(tmp_path / "cache"),
         events=Events(),
@@ -47,7 +47,7 @@ def image(folder: Path, *upper: Sequence[oci.Member], labels: dict[str, str] = N
     return layout
 
 
-def said(found: Source, reference: object) -> list[str]:
+def said(found: PackageSource, reference: object) -> list[str]:
     return [f"{each.name}-{each.evr}" for each in found.packages(str(reference))]
 
 

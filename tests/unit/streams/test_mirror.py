@@ -17,7 +17,14 @@ from bootimg.streams.metadata.buildmeta import built
 from bootimg.streams.metadata.bump import stream_of
 from bootimg.streams.metadata.mirror import Chosen, at, chosen_files, file_name
 from bootimg.streams.metadata.releases import Published
-from bootimg.streams.metadata.stream import Artifact, ImageFormat, Metadata, Stream, read_stream, write_stream
+from bootimg.streams.metadata.stream import (
+    ImageFormat,
+    Metadata,
+    Stream,
+    StreamArtifact,
+    read_stream,
+    write_stream,
+)
 from tests.support import streams
 
 Capture = pytest.CaptureFixture[str]
@@ -126,7 +133,7 @@ def test_a_location_without_a_name_is_refused(location: str) -> None:
 def test_two_files_of_one_name_are_refused() -> None:
     stream = at(stream_at("https://a"), Chosen(), "https://b")
     aarch64, x86 = (stream.architectures[arch].artifacts["qemu"] for arch in ("aarch64", "x86_64"))
-    disk = Artifact(location="https://c/same", sha256="1" * 64)
+    disk = StreamArtifact(location="https://c/same", sha256="1" * 64)
     formats = {"qcow2.gz": replace(x86.formats["qcow2.gz"], disk=disk)}
     other = {"qcow2.gz": replace(aarch64.formats["qcow2.gz"], disk=replace(disk, sha256="2" * 64))}
     arches = {
@@ -139,7 +146,7 @@ def test_two_files_of_one_name_are_refused() -> None:
         chosen_files(replace(stream, architectures=arches), Chosen())
 
 
-def with_disk(arch: str, disk: Artifact, stream: Stream) -> Stream:
+def with_disk(arch: str, disk: StreamArtifact, stream: Stream) -> Stream:
     """The stream with another qemu image for an architecture."""
     found = stream.architectures[arch]
     qemu = replace(found.artifacts["qemu"], formats={"qcow2.gz": ImageFormat(disk)})
@@ -147,7 +154,7 @@ def with_disk(arch: str, disk: Artifact, stream: Stream) -> Stream:
     return replace(stream, architectures={**stream.architectures, arch: changed})
 
 
-X86, AARCH64 = (Artifact(location=f"https://a/{each}", sha256=each * 64) for each in "12")
+X86, AARCH64 = (StreamArtifact(location=f"https://a/{each}", sha256=each * 64) for each in "12")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +170,7 @@ X86, AARCH64 = (Artifact(location=f"https://a/{each}", sha256=each * 64) for eac
         (replace(X86, signature=f"https://a/{streams.STREAM}.json"), AARCH64),
     ],
 )
-def test_no_file_or_signature_takes_the_name_of_another(x86: Artifact, aarch64: Artifact) -> None:
+def test_no_file_or_signature_takes_the_name_of_another(x86: StreamArtifact, aarch64: StreamArtifact) -> None:
     stream = with_disk("aarch64", aarch64, with_disk("x86_64", x86, stream_at("https://a")))
     with pytest.raises(BootimgError, match="two files that differ are called") as caught:
         chosen_files(stream, Chosen(platforms=["qemu"]), f"{streams.STREAM}.json")

@@ -22,7 +22,6 @@ from bootimg.streams.metadata.gojson import LIMIT, go_json, parse_object
 from bootimg.streams.metadata.release import Media, ReleaseArch, ReleaseImage, parse_release, stream_arch
 from bootimg.streams.metadata.releases import Published
 from bootimg.streams.metadata.stream import (
-    Artifact,
     Extensions,
     ImageFormat,
     Marketplace,
@@ -30,6 +29,7 @@ from bootimg.streams.metadata.stream import (
     PlatformArtifacts,
     Stream,
     StreamArch,
+    StreamArtifact,
     parse_stream,
 )
 from bootimg.streams.metadata.streamdiff import as_document, as_lines, difference
@@ -69,7 +69,7 @@ def test_what_is_written_reads_back(tree: dict[str, str]) -> None:
 
 
 artifacts = st.builds(
-    Artifact,
+    StreamArtifact,
     location=characters,
     signature=st.none() | characters.filter(bool),
     sha256=characters,
@@ -263,7 +263,7 @@ def test_more_than_any_stream_has_is_not_read() -> None:
 
 def test_null_is_as_good_as_nothing_and_what_is_no_character_is_replaced() -> None:
     entry = '{"location": "a\\ud800", "signature": null, "sha256": "s", "uncompressed-sha256": ""}'
-    found = Reader("n").read(Artifact, json.loads(entry))
+    found = Reader("n").read(StreamArtifact, json.loads(entry))
     assert (found.location, found.signature) == ("a\ufffd", None)
     assert b"uncompressed" not in Stream("", Metadata(""), {
         "x": StreamArch({"p": PlatformArtifacts("r", {"f": ImageFormat(found)})}, {})
