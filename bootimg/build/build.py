@@ -67,14 +67,19 @@ def _build(request: Request, cache: Cache, events: Events) -> Outcome:
     if reading.opened is None or not steps_of(request).making:
         return progress.outcome()
     survey = Survey(request, image, reading.opened, cache)
+    _require_to_make(survey, events)
+    return _make(survey, reading.opened, events, progress)
+
+
+def _require_to_make(survey: Survey, events: Events) -> None:
+    """Refuse what the layer's files and the room on this machine say, and tell the plan."""
     require_layer(survey)
-    if request.retry_failed:
-        names = ", ".join(target.name for target in targets_of_disks(request))
+    if survey.request.retry_failed:
+        names = ", ".join(target.name for target in targets_of_disks(survey.request))
         events.message(f"failed in the last run: {names or 'nothing'}")
     plan = plan_of(survey)
     events.message(f"plan: {summary(plan)}")
     require_room(plan.spaces)
-    return _make(survey, reading.opened, events, progress)
 
 
 def _make(survey: Survey, opened: Opened, events: Events, progress: Progress) -> Outcome:
