@@ -68,16 +68,22 @@ def _build(request: Request, cache: Cache, events: Events) -> Outcome:
     if reading.opened is None or not steps_of(request).making:
         return progress.outcome()
     survey = Survey(request, image, reading.opened, cache)
+    _require_to_make(survey, events)
+    return _make(survey, reading.opened, events, progress)
+
+
+def _require_to_make(survey: Survey, events: Events) -> None:
+    """Refuse what the layer's files and the room on this machine say, and tell the plan."""
     require_layer(survey)
-    if request.platforms:
-        warn_of_no_updates(target_imgref(request, image, reading.opened.layer.facts), events)
+    request, layer = survey.request, survey.layer
+    if request.platforms and layer is not None:
+        warn_of_no_updates(target_imgref(request, survey.image, layer.facts), events)
     if request.retry_failed:
         names = ", ".join(target.name for target in targets_of_disks(request))
         events.message(f"failed in the last run: {names or 'nothing'}")
     plan = plan_of(survey)
     events.message(f"plan: {summary(plan)}")
     require_room(plan.spaces)
-    return _make(survey, reading.opened, events, progress)
 
 
 def _make(survey: Survey, opened: Opened, events: Events, progress: BuildProgress) -> Outcome:
