@@ -128,10 +128,17 @@ def test_image_without_the_labels(place: Place) -> None:
 
 
 def test_other_architecture(place: Place) -> None:
-    found = place.fails("layer-arch-mismatch", USAGE, place.image(oci.bootable()), "--arch", "aarch64")
+    words = ["--arch", "aarch64", "--until", "archive"]
+    found = place.fails("layer-arch-mismatch", USAGE, place.image(oci.bootable()), *words)
     assert "amd64" in found.error
     assert "aarch64" in found.error
     assert not place.builds.exists()
+
+
+def test_disks_of_another_architecture(place: Place) -> None:
+    found = place.fails("arch-build-unsupported", USAGE, place.image(oci.bootable()), "--arch", "aarch64")
+    assert "aarch64" in found.error
+    place.has_no_build()
 
 
 def test_unknown_architecture(place: Place) -> None:
@@ -141,7 +148,8 @@ def test_unknown_architecture(place: Place) -> None:
 def test_architecture_that_an_index_lacks(place: Place) -> None:
     layout = oci.Layout(place.root / "image")
     layout.index({"amd64": layout.image([oci.bootable()])})
-    found = place.fails("layer-arch-mismatch", USAGE, layout.path, "--arch", "s390x")
+    words = ["--arch", "s390x", "--until", "archive"]
+    found = place.fails("layer-arch-mismatch", USAGE, layout.path, *words)
     assert "s390x" in found.error
 
 
