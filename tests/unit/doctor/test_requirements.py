@@ -9,17 +9,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from bootimg import process
+from bootimg import hostpackages, process
 from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.cli.commands.doctor import report
 from bootimg.cli.main import bootimg
 from bootimg.doctor.requirements import MachineFinding, Status, Tool, binding, has_module, lacking, space
 from bootimg.errors import BootimgError
+from bootimg.hostpackages import Packages
 from bootimg.sizes import TIB
-from bootimg.vm import packages
 from bootimg.vm.kernel import Kernel
-from bootimg.vm.packages import Packages
 
 VERSIONS = {
     "skopeo": "skopeo version 1.9.3",
@@ -40,7 +39,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in VERSIONS.items():
         install(folder, name, text)
     (tmp_path / "os-release").write_text("ID=debian\n")
-    monkeypatch.setattr(packages, "OS_RELEASE", tmp_path / "os-release")
+    monkeypatch.setattr(hostpackages, "OS_RELEASE", tmp_path / "os-release")
     monkeypatch.setattr(process, "_SYSTEM_PATH", ())
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr(Arch, "of_machine", lambda: Arch.X86_64)
