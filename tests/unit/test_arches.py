@@ -23,7 +23,6 @@ OWN_FACTS = {
     "checks/layouts.py": "checks compare the partitions with a list of their own",
     "targets.py": "a target says what it is made for, as a platform does",
     "browse/tree.py": "the release browser has x86_64 without a suffix",
-    "orchestrator/refusals.py": "disks are made for x86_64 only",
     "streams/pipeline/config.py": "the pipeline builds x86_64 if nothing is configured",
     "orchestrator/steps.py": "an example for the help, whose architecture does not matter",
 }

@@ -223,7 +223,7 @@ ELSEWHERE = {
     "cli/deepcheck.py": "in a scratch folder of its own",
     "cli/docs.py": "the documentation of this checkout",
     "cli/kargs.py": "in a scratch folder of its own",
-    "disk/biosgrub.py": "a disk in a scratch folder of its own",
+    "disk/bootloaders/bios_grub.py": "a disk in a scratch folder of its own",
     "disk/bootpatch.py": "a disk in a scratch folder of its own",
     "disk/ext4edit.py": "in a scratch folder of its own",
     "disk/extents.py": "a disk in a scratch folder of its own",
