@@ -206,6 +206,12 @@ def platforms() -> Mapping[str, Platform]:
     return registry().platforms
 
 
+def layer_keys() -> frozenset[str]:
+    """The keys of image.json that installed platforms take values from."""
+    options = (each.packaging_options for each in platforms().values())
+    return frozenset(key for each in options if isinstance(each, Ovf) for key in each.layer_values)
+
+
 def platform(name: str, arch: Arch) -> Platform:
     """The platform `name`, which must exist for `arch`."""
     known = registry()

@@ -126,7 +126,7 @@ def _incomplete(wrong: Sequence[str], vm: Appliance) -> BootimgError:
         "bootc-incomplete",
         "bootc reported success, but has not installed what was asked for",
         context=[*wrong, f"log: {vm.log}"],
-        hint="bootimg was tried with bootc 1.16.9: compare the layer's version with it",
+        hint="read the log; bootimg was tried with bootc 1.16.9, others may leave something else",
     )
 
 

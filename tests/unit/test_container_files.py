@@ -22,11 +22,17 @@ def copied(path: Path) -> set[str]:
 
 
 def sources() -> set[str]:
-    """What pyproject.toml says a wheel is made of."""
+    """What pyproject.toml and setup.py make a wheel of."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     setuptools = project["tool"]["setuptools"]
-    roots = {setuptools["package-dir"][name.partition(".")[0]] for name in setuptools["packages"]}
-    return {"pyproject.toml", project["project"]["readme"], *project["project"]["license-files"], *roots}
+    roots = setuptools["package-dir"].values()
+    return {
+        "pyproject.toml",
+        "setup.py",
+        project["project"]["readme"],
+        *project["project"]["license-files"],
+        *roots,
+    }
 
 
 @BOTH

@@ -10,6 +10,7 @@ from typing import Any
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.kernelarg import KernelArgument, parse_arguments
 from bootimg.layer.declared.imagekeys import HARMLESS, LATER, VALUES
+from bootimg.platform import layer_keys
 from bootimg.printable import shown
 
 PATH = "usr/share/coreos-assembler/image.json"
@@ -59,7 +60,7 @@ def parse_image_json(data: bytes) -> ImageJson:
         platform_compressor=platform_compressor,
         container_imgref=_take(left, "container-imgref", str),
         bootc_install_to_fs=bool(_take(left, "bootc-install-to-fs", bool)),
-        others={key: left.pop(key) for key in LATER if key in left},
+        others={key: left.pop(key) for key in sorted({*LATER, *layer_keys()} & left.keys())},
     )
     for key, value in left.items():
         _check_other(key, value)
@@ -76,7 +77,7 @@ def _check_other(key: str, value: object) -> None:
     elif key not in HARMLESS:
         raise _unsupported(
             f"{shown(key)} is no key that coreos-assembler or bootimg knows",
-            "remove it, or mend its spelling, where the layer is made",
+            "correct or remove it where the layer is made, or install the platform's plugin that takes it",
         )
 
 

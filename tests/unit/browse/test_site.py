@@ -326,7 +326,7 @@ def test_a_folder_of_somebody_else_is_left_alone(tree: Path, tmp_path: Path, cap
 ])  # fmt: skip
 def test_o_is_the_tree_of_builds(words: list[str], tree: Path, tmp_path: Path, capsys: Capture) -> None:
     code, said = _browsed(words, tree, tmp_path, capsys)
-    assert (code, "-o" in said) == (ExitCode.OK, False)
+    assert (code, "name the site's folder" in said) == (ExitCode.OK, False)
     assert NEW in (tmp_path / "site" / "index.html").read_text()
 
 

@@ -376,7 +376,7 @@ bls-append-except-default = "other"
     request, layer = layer_of(tmp_path, oci.file("usr/lib/bootc/install/50-own.toml", config), **BY_OSTREE)
     sysroot = make_recipes(request, layer, Path("/layer.ociarchive"), "0" * 64)[512].sysroot
     assert sysroot
-    assert sysroot.deploy.kernel_opts == ("rw", "$ignition_firstboot", "mitigations=auto,nosmt", "quiet")
+    assert sysroot.deploy.kernel_opts == ("rw", "$ignition_firstboot", "quiet", "mitigations=auto,nosmt")
     assert sysroot.repo_config["sysroot.bls-append-except-default"] == "other"
 
 

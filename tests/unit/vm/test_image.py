@@ -429,7 +429,7 @@ ALONE = {
     "find_qemu_img": {"bootimg/vm/qemu.py"},
     "require_system": {
         *("bootimg/vm/guest.py", "bootimg/vm/session.py", "bootimg/vm/probe.py"),
-        "bootimg/appliance/appliance.py",
+        *("bootimg/appliance/appliance.py", "bootimg/orchestrator/basestep.py"),
     },
     "add_drive_opts": {"bootimg/appliance/worker.py"},
     "add_drive": {"bootimg/appliance/worker.py"},
