@@ -27,7 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]")
 _QUOTED = re.compile(r'"[^"]+"|[^"=]+="[^"]*"')
 _EATEN = "$\\'"
 _COMMANDS = "{}|&;<>"
-_LONGEST = 2047
+_LONGEST = min(arch.row.command_line_size for arch in Arch) - 1
 # GRUB's BOOT_IMAGE=, ostree=, and what the first boot adds: root=, boot=, rootflags= and its network.
 _RESERVE = 512
 
