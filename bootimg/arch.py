@@ -1,10 +1,12 @@
-"""Architectures, by the names that RPM, the OCI and QEMU each give them."""
+"""The architectures.  Their facts are in the table `bootimg.arches.table`."""
 
 from __future__ import annotations
 
 import os
 from enum import StrEnum
 
+from bootimg.arches.row import ArchRow
+from bootimg.arches.table import ROWS
 from bootimg.errors import BootimgError, ExitCode
 
 
@@ -17,14 +19,19 @@ class Arch(StrEnum):
     S390X = "s390x"
 
     @property
+    def row(self) -> ArchRow:
+        """The facts about the architecture."""
+        return ROWS[self.value]
+
+    @property
     def oci(self) -> str:
         """The name that OCI image indexes and Go programs use (GOARCH)."""
-        return _OCI[self]
+        return self.row.names.oci
 
     @property
     def rust(self) -> str:
         """The name that Rust programs, such as bootc, use (std::env::consts::ARCH)."""
-        return "powerpc64" if self is Arch.PPC64LE else str(self)
+        return self.row.names.rust
 
     @classmethod
     def of_machine(cls) -> Arch:
@@ -43,11 +50,3 @@ class Arch(StrEnum):
             hint=f"use one of {', '.join(cls)}",
             exit_code=ExitCode.USAGE,
         )
-
-
-_OCI = {
-    Arch.X86_64: "amd64",
-    Arch.AARCH64: "arm64",
-    Arch.PPC64LE: "ppc64le",
-    Arch.S390X: "s390x",
-}

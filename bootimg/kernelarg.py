@@ -27,9 +27,7 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]")
 _QUOTED = re.compile(r'"[^"]+"|[^"=]+="[^"]*"')
 _EATEN = "$\\'"
 _COMMANDS = "{}|&;<>"
-# COMMAND_LINE_SIZE of the kernels, in bytes, the zero at the end included.
-_SIZES = {Arch.X86_64: 2048, Arch.AARCH64: 2048, Arch.PPC64LE: 2048, Arch.S390X: 4096}
-_LONGEST = 2047
+_LONGEST = min(arch.row.command_line_size for arch in Arch) - 1
 # GRUB's BOOT_IMAGE=, ostree=, and what the first boot adds: root=, boot=, rootflags= and its network.
 _RESERVE = 512
 
@@ -102,7 +100,7 @@ def closes_quotes(command: str) -> bool:
 
 def line_limit(arch: Arch) -> int:
     """Bytes of the longest command line that a kernel of this architecture takes."""
-    return _SIZES[arch] - 1
+    return arch.row.command_line_size - 1
 
 
 def require_room(arguments: Iterable[str], arch: Arch, where: str) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.hostpackages import Packages
 from bootimg.systempython import candidates, first_that_runs
-from bootimg.vm.packages import Packages
 
 MINIMUM = (1, 44)
 """The first version whose direct backend can be told to use KVM."""

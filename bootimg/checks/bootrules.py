@@ -26,7 +26,7 @@ def boot_findings(boot: Json, arch: Arch) -> Iterator[Finding]:
         yield finding(Rule.BLS_ENTRY, f"/boot{ENTRIES}", names, message)
     for entry in entries:
         yield from _entry(entry, arch)
-    if arch is not Arch.S390X and not boot["console-markers"]:
+    if arch.row.has_grub and not boot["console-markers"]:
         message = "coreos-installer cannot change the console"
         yield finding(Rule.CONSOLE_MARKERS, f"/boot{CONSOLE_CFG}", "no markers", message)
     if not boot["first-boot"]:
@@ -46,7 +46,7 @@ def _entry(entry: Json, arch: Arch) -> Iterator[Finding]:
     if roots:
         message = "the first boot will not add the machine's own"
         yield finding(Rule.BLS_ROOT, where, " ".join(roots), message)
-    if arch is not Arch.S390X and FIRSTBOOT_VARIABLE not in options:
+    if arch.row.has_grub and FIRSTBOOT_VARIABLE not in options:
         message = "GRUB cannot tell the first boot to run Ignition"
         yield finding(Rule.BLS_FIRSTBOOT, where, f"no {FIRSTBOOT_VARIABLE}", message)
     yield from _arguments(where, options, arch)

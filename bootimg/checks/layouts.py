@@ -1,6 +1,9 @@
 """The partitions of a CoreOS disk, by architecture, and the stamps that its first boot looks for.
 
 The numbers of boot and root are part of the interface: programs have p3 and p4 built in.
+
+This table repeats what the manifests write, and is not part of the table of architectures: a check must not
+read its expectation from what it checks.  A test compares the two.
 """
 
 from __future__ import annotations

@@ -14,9 +14,10 @@ from uuid import UUID
 
 from bootimg.appliance import Appliance, Drive, FailureHook
 from bootimg.cache import Cache
-from bootimg.disk import bootc, bootloader, bootupd, filesystems, labels, ostree_deploy
+from bootimg.disk import bootc, filesystems, labels, ostree_deploy
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH, aleph_json
-from bootimg.disk.biosgrub import install_bios_grub
+from bootimg.disk.bootloaders.bootloader import Bootloader, Installation, Placement
+from bootimg.disk.bootloaders.choice import choose_bootloaders, install_bootloaders
 from bootimg.disk.gpt import Attribute, Gpt, Partition, partition_guid, write_gpt
 from bootimg.disk.layer_deploy import DeployWay, deploy_by_layer
 from bootimg.disk.ostree_deploy import SYSROOT, Deployment
@@ -30,7 +31,6 @@ from bootimg.manifest.strict import unsupported
 from bootimg.vm.probe import Accelerator
 
 _TOOLS, _SOURCE = "tools", "source"
-BIOS_BOOT = UUID("21686148-6449-6E6F-744E-656564454649")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ def make_base_disks(
     `on_failure` gets the appliance, still running, in which something failed.
     """
     for inputs, output in disks:
-        refuse_unrealised(inputs.recipe, own_bootloader=not bootupd.brings_bootupd(inputs.tools))
+        refuse_unrealised(inputs.recipe, _bootloaders(inputs))
         write_gpt(output, disk_gpt(inputs.recipe.disk, inputs.image.digest))
     shared = disks[0][0]
     drives = [
@@ -99,27 +99,25 @@ def make_base_disks(
         events=events,
         on_failure=on_failure,
     ) as vm:
-        bios = [_populate(vm, inputs, events) for inputs, _ in disks]
-    for (inputs, output), images in zip(disks, bios, strict=True):
-        if images is not None:
-            _place_bios_grub(output, disk_gpt(inputs.recipe.disk, inputs.image.digest), *images)
+        placements = [_populate(vm, inputs, events) for inputs, _ in disks]
+    for (inputs, output), each in zip(disks, placements, strict=True):
+        for placement in each:
+            placement.place(output, disk_gpt(inputs.recipe.disk, inputs.image.digest))
 
 
 def _target(recipe: Recipe, path: Path) -> Drive:
     return Drive(recipe.drive, path, sector_size=recipe.disk.sector_size)
 
 
-def _place_bios_grub(disk: Path, gpt: Gpt, boot_image: bytes, core_image: bytes) -> None:
-    number = next(part.number for part in gpt.partitions if part.type_guid == BIOS_BOOT)
-    start, length = gpt.span(number)
-    install_bios_grub(disk, boot_image=boot_image, core_image=core_image, start=start, length=length)
+def _bootloaders(inputs: BaseInputs) -> tuple[Bootloader, ...]:
+    """Those to install; none where the recipe has no bootloader or bootc installs it."""
+    if inputs.recipe.bootloader is None:
+        return ()
+    return choose_bootloaders(inputs.image.arch, inputs.tools)
 
 
-def refuse_unrealised(recipe: Recipe, *, own_bootloader: bool = True) -> None:
-    """Refuse what a manifest may ask for and this builder does not do: nothing is silently ignored.
-
-    `own_bootloader`: the bootloader is installed by our own table, not by the layer's bootupd.
-    """
+def refuse_unrealised(recipe: Recipe, bootloaders: Sequence[Bootloader]) -> None:
+    """Refuse what a manifest may ask for and this builder does not do: nothing is silently ignored."""
     bios = recipe.bootloader.bios if recipe.bootloader else None
     sysroot = recipe.sysroot
     boot_mounts = tuple(mount.target for mount in recipe.mounts if mount.target != "/")
@@ -132,16 +130,17 @@ def refuse_unrealised(recipe: Recipe, *, own_bootloader: bool = True) -> None:
         and not recipe.labels,
         "org.osbuild.zipl.inst": any(disk.zipl for disk in recipe.platforms.values()),
         "org.osbuild.bootupd: bios.partition": bios is not None and bios.partition is not None,
-        "org.osbuild.bootupd: bios without static-configs": own_bootloader
-        and bios is not None
-        and not (recipe.bootloader and recipe.bootloader.static_configs),
     }
-    for what, present in unrealised.items():
-        if present:
-            raise unsupported("the recipe", what)
+    found = [what for what, present in unrealised.items() if present]
+    if recipe.bootloader is not None:
+        for each in bootloaders:
+            options = each.unrealised(recipe.bootloader, recipe.disk)
+            found += [f"org.osbuild.bootupd: {option}" for option in options]
+    if found:
+        raise unsupported("the recipe", found[0])
 
 
-def _populate(vm: Appliance, inputs: BaseInputs, events: Events) -> tuple[bytes, bytes] | None:
+def _populate(vm: Appliance, inputs: BaseInputs, events: Events) -> list[Placement]:
     recipe = inputs.recipe
     with events.step("filesystems", "making file systems"):
         filesystems.limit_dirty_pages(vm)
@@ -150,14 +149,14 @@ def _populate(vm: Appliance, inputs: BaseInputs, events: Events) -> tuple[bytes,
         filesystems.mount(vm, recipe, recipe.drive, recipe.mounts)
     if recipe.sysroot is None:
         _install(vm, recipe, events)
-        return None
+        return []
     with events.step("deploy", "deploying the layer"):
         deployment = _deploy(vm, inputs, recipe.sysroot)
     with events.step("bootloader", "installing the bootloader"):
-        bios = _bootloader(vm, recipe, inputs.tools)
+        placements = _install_bootloaders(vm, inputs)
     with events.step("finish", "labelling, trimming and checking"):
         _finish(vm, recipe, recipe.sysroot, deployment)
-    return bios
+    return placements
 
 
 def _install(vm: Appliance, recipe: Recipe, events: Events) -> None:
@@ -217,25 +216,12 @@ def _write_aleph(vm: Appliance, image: Image, imgref: str, *, compat: bool) -> N
         vm.run(["ln", "-s", ALEPH, f"{SYSROOT}/{COREOS_ALEPH}"], timeout=60)
 
 
-def _bootloader(vm: Appliance, recipe: Recipe, tools: Tree) -> tuple[bytes, bytes] | None:
-    """Install it; returns GRUB's boot sector and core image where they are still to be placed."""
-    options = recipe.bootloader
-    if options is None:
-        return None
-    if bootupd.brings_bootupd(tools):
-        efi = any(mount.target == "/boot/efi" for mount in recipe.mounts)
-        wanted = {"EFI": efi, "BIOS": options.bios is not None}
-        bootupd.install(
-            vm,
-            device=vm.device(recipe.drive) if options.bios else None,
-            static_configs=options.static_configs,
-            components=frozenset(name for name, present in wanted.items() if present),
-        )
-        return None
-    bootloader.install_esp(vm, tools, static_config=options.static_configs)
-    if options.static_configs:
-        bootloader.install_static_config(vm)
-    return bootloader.make_bios_core(vm, tools) if options.bios else None
+def _install_bootloaders(vm: Appliance, inputs: BaseInputs) -> list[Placement]:
+    recipe = inputs.recipe
+    if recipe.bootloader is None:
+        return []
+    installation = Installation(vm=vm, recipe=recipe, options=recipe.bootloader, tools=inputs.tools)
+    return install_bootloaders(_bootloaders(inputs), installation)
 
 
 def _finish(vm: Appliance, recipe: Recipe, sysroot: Sysroot, deployment: Deployment) -> None:

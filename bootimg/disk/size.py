@@ -28,10 +28,6 @@ from bootimg.sizes import MIB, align_up
 _BLOCK, _INODE = 4096, 512
 _PERCENT = 140
 _XFS = 64 + 192
-# The partitions before the root, and the gap at the end: 1 + 127 + 384 + 1 MiB.
-_OTHERS = 513
-# s390x keeps room for Secure Execution's partitions: 200 + 128 + 256 + 1 MiB.
-_SECEX = 585
 # Layer objects, merged objects, labelled layer objects.
 _COPIES = 3
 
@@ -53,8 +49,7 @@ def estimate_root_mib(tree: Tree, *, labelled_by_bootc: bool = False) -> int:
 
 def metal_size_mib(tree: Tree, arch: Arch, *, labelled_by_bootc: bool = False) -> int:
     """MiB of the base disk: the root file system and the partitions beside it."""
-    root = estimate_root_mib(tree, labelled_by_bootc=labelled_by_bootc)
-    return root + _OTHERS + (_SECEX if arch is Arch.S390X else 0)
+    return estimate_root_mib(tree, labelled_by_bootc=labelled_by_bootc) + arch.row.beside_root_mib
 
 
 def _bytes(entry: Entry) -> int:

@@ -11,18 +11,18 @@ from pathlib import Path
 from bootimg import process
 from bootimg.appliance import interpreter
 from bootimg.arch import Arch
+from bootimg.arches.row import Firmware
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.events import Events
+from bootimg.hostpackages import Packages
 from bootimg.layer.fetching.skopeo import MINIMUM as SKOPEO_MINIMUM
 from bootimg.layer.ostree import libostree
 from bootimg.osbuild import program as osbuild
 from bootimg.sizes import GIB, format_size
 from bootimg.vm import network, qemu
-from bootimg.vm.firmware import UEFI_PACKAGES, find_uefi
-from bootimg.vm.kernel import PACKAGES as KERNEL_PACKAGES
-from bootimg.vm.kernel import Kernel, find_kernel
-from bootimg.vm.packages import Packages
+from bootimg.vm.firmware import find_uefi
+from bootimg.vm.kernel import Kernel, find_kernel, kernel_packages
 from bootimg.vm.probe import choose_accelerator
 
 CACHE_SPACE = 10 * GIB
@@ -112,7 +112,7 @@ TOOLS = (
     Tool(name="skopeo", purpose="fetches layers", minimum=SKOPEO_MINIMUM,
          packages=Packages(apt="skopeo", dnf="skopeo")),
     Tool(name=qemu.system_name(Arch.of_machine()), purpose="runs virtual machines", minimum=qemu.MINIMUM,
-         packages=qemu.SYSTEM_PACKAGES[Arch.of_machine()]),
+         packages=Arch.of_machine().row.hardware.packages),
     Tool(name="qemu-img", purpose="protects read-only drives", minimum=qemu.MINIMUM,
          packages=qemu.IMG_PACKAGES),
     # 4.5 is the first version with sqfstar.
@@ -197,7 +197,7 @@ def kernel_findings() -> Iterator[MachineFinding]:
             name="kernel",
             status=Status.MISSING,
             purpose="boots the appliance",
-            packages=KERNEL_PACKAGES,
+            packages=kernel_packages(),
             detail=f"{detail}; {error.hint}",
         )
         return
@@ -213,7 +213,7 @@ def kernel_findings() -> Iterator[MachineFinding]:
         name="filesystems",
         status=Status.FAULT if lacking else Status.OK,
         purpose="the kernel mounts what disks are made of",
-        packages=KERNEL_PACKAGES if lacking else None,
+        packages=kernel_packages() if lacking else None,
         detail=f"the kernel lacks {', '.join(lacking)}" if lacking else ", ".join(FILESYSTEMS),
     )
 
@@ -234,19 +234,19 @@ def has_module(kernel: Kernel, name: str) -> bool:
 def uefi() -> MachineFinding:
     """UEFI firmware for guests of this machine's architecture."""
     arch = Arch.of_machine()
+    firmware = arch.row.uefi
     try:
-        detail, status = str(find_uefi(arch).code), Status.OK
+        detail = str(find_uefi(arch).code) if firmware else f"{arch} has no UEFI"
+        status = Status.OK
     except BootimgError as error:
         detail, status = error.message, Status.MISSING
-    except KeyError:
-        detail, status = f"{arch} has no UEFI", Status.OK
     return MachineFinding(
         name="uefi-firmware",
         status=status,
         purpose="run --firmware uefi",
-        needed=arch is Arch.AARCH64,
+        needed=arch.row.firmwares[0] is Firmware.UEFI,
         detail=detail,
-        packages=UEFI_PACKAGES.get(arch),
+        packages=firmware.packages if firmware else None,
     )
 
 

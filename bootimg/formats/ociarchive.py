@@ -29,7 +29,6 @@ _FOLDER = "disk/"
 _LAYOUT = {"imageLayoutVersion": "1.0.0"}
 _TYPE = "application/vnd.oci.image"
 _EPOCH = "1970-01-01T00:00:00Z"
-_ARCHES = {Arch.X86_64: "amd64", Arch.AARCH64: "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,7 @@ def _write_layer(
 def _config(arch: Arch, labels: Mapping[str, str], diff_id: str) -> bytes:
     return _json({
         "created": _EPOCH,
-        "architecture": _ARCHES.get(arch, str(arch)),
+        "architecture": arch.oci,
         "os": "linux",
         "config": {"Labels": dict(labels)},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]},

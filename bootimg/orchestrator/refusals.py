@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bootimg.arch import Arch
+from bootimg.disk.bootloaders.choice import arch_unsupported, disk_obstacle
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.formats.packagers import packager_of
 from bootimg.layer.declared.facts import version_of
@@ -13,16 +14,13 @@ from bootimg.targets import DeclaredTarget
 
 
 def refuse_other_arches(arch: Arch, builder: Builder) -> None:
-    """Refuse what there is no bootloader row and no tool tree for yet; osbuild has its machine's own."""
+    """Refuse an architecture without bootloader or tool tree here; osbuild has both of its own machine."""
     if builder is Builder.OSBUILD:
         _refuse_foreign(arch)
-    elif (arch, Arch.of_machine()) != (Arch.X86_64, Arch.X86_64):
-        raise BootimgError(
-            "arch-build-unsupported",
-            f"disks for {arch} cannot be built on {Arch.of_machine()} yet",
-            hint="build x86_64 on x86_64; `bootimg manifest` prints the recipe of every architecture",
-            exit_code=ExitCode.USAGE,
-        )
+    elif (reason := disk_obstacle(arch)) is not None:
+        raise arch_unsupported(arch, reason)
+    elif arch is not Arch.of_machine():
+        raise arch_unsupported(arch, f"the layer's programs make the disk, and they are for {arch}")
 
 
 def _refuse_foreign(arch: Arch) -> None:

@@ -1,66 +1,38 @@
-"""Firmware: which kinds a machine has, and where the distributions keep UEFI's."""
+"""UEFI firmware of this machine, for guests."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from pathlib import Path
 
 from bootimg.arch import Arch
+from bootimg.arches.row import Firmware, UefiImage
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.vm.packages import Packages
 
 
-class Firmware(StrEnum):
-    """What a machine starts with; NATIVE is the one that ppc64le (SLOF) and s390x have."""
-
-    BIOS = "bios"
-    UEFI = "uefi"
-    NATIVE = "native"
-
-
-@dataclass(frozen=True, slots=True)
-class UefiImage:
-    """A pair of flash images: the code (shared, read-only) and the template of the variables."""
-
-    code: Path
-    variables: Path
-
-    @property
-    def format(self) -> str:
-        """QEMU's name for the format of both."""
-        return "qcow2" if self.code.suffix == ".qcow2" else "raw"
-
-
-# Pairs of Debian, Fedora and RHEL, Arch Linux, in the order they are tried.
-UEFI_IMAGES = {
-    Arch.X86_64: (
-        UefiImage(Path("/usr/share/OVMF/OVMF_CODE_4M.fd"), Path("/usr/share/OVMF/OVMF_VARS_4M.fd")),
-        UefiImage(
-            Path("/usr/share/edk2/ovmf/OVMF_CODE_4M.qcow2"), Path("/usr/share/edk2/ovmf/OVMF_VARS_4M.qcow2")
-        ),
-        UefiImage(Path("/usr/share/edk2/ovmf/OVMF_CODE.fd"), Path("/usr/share/edk2/ovmf/OVMF_VARS.fd")),
-        UefiImage(Path("/usr/share/OVMF/OVMF_CODE.fd"), Path("/usr/share/OVMF/OVMF_VARS.fd")),
-        UefiImage(Path("/usr/share/edk2/x64/OVMF_CODE.4m.fd"), Path("/usr/share/edk2/x64/OVMF_VARS.4m.fd")),
-    ),
-    Arch.AARCH64: (
-        UefiImage(Path("/usr/share/AAVMF/AAVMF_CODE.fd"), Path("/usr/share/AAVMF/AAVMF_VARS.fd")),
-        UefiImage(
-            Path("/usr/share/edk2/aarch64/QEMU_EFI-silent-pflash.raw"),
-            Path("/usr/share/edk2/aarch64/vars-template-pflash.raw"),
-        ),
-    ),
-}
-UEFI_PACKAGES = {
-    Arch.X86_64: Packages(apt="ovmf", dnf="edk2-ovmf"),
-    Arch.AARCH64: Packages(apt="qemu-efi-aarch64", dnf="edk2-aarch64"),
-}
+def check_firmware(arch: Arch, firmware: Firmware | None) -> Firmware:
+    """The firmware asked for, or the architecture's first; `firmware-unsupported` if it has no such one."""
+    known = arch.row.firmwares
+    if firmware is None:
+        return known[0]
+    if firmware not in known:
+        raise BootimgError(
+            "firmware-unsupported",
+            f"{arch} machines do not start with {firmware}",
+            hint=f"{arch} has {', '.join(known)}",
+            exit_code=ExitCode.USAGE,
+        )
+    return firmware
 
 
 def find_uefi(arch: Arch, images: Sequence[UefiImage] | None = None) -> UefiImage:
-    """The firmware of this machine for guests of `arch`; `uefi-firmware-missing` where there is none."""
-    tried = UEFI_IMAGES[arch] if images is None else images
+    """The firmware of this machine for guests of `arch`, one of `images` or of those in the table.
+
+    `firmware-unsupported` if the architecture has no UEFI; `uefi-firmware-missing` if none is installed.
+    """
+    check_firmware(arch, Firmware.UEFI)
+    uefi = arch.row.uefi
+    assert uefi is not None
+    tried = uefi.images if images is None else images
     for image in tried:
         if image.code.exists() and image.variables.exists():
             return image
@@ -68,6 +40,6 @@ def find_uefi(arch: Arch, images: Sequence[UefiImage] | None = None) -> UefiImag
         "uefi-firmware-missing",
         f"there is no UEFI firmware for {arch} on this machine",
         context=[f"looked for {image.code}" for image in tried],
-        hint=UEFI_PACKAGES[arch].hint(),
+        hint=uefi.packages.hint(),
         exit_code=ExitCode.ENVIRONMENT,
     )

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.vm.packages import Packages
+from bootimg.hostpackages import Packages
 
 BOOT = Path("/boot")
 MODULES = Path("/lib/modules")
-PACKAGES = Packages(apt="linux-image-amd64", dnf="kernel-core")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def find_kernel() -> Kernel:
     if any(kernel.path.exists() and not os.access(kernel.path, os.R_OK) for kernel in candidates):
         hint = f"make it readable: `sudo chmod a+r {candidates[0].path}`, or set SUPERMIN_KERNEL to a copy"
     else:
-        hint = PACKAGES.hint()
+        hint = kernel_packages().hint()
     raise BootimgError(
         "kernel-for-appliance-missing",
         "there is no kernel on this machine that the appliance can boot",
@@ -64,6 +64,11 @@ def find_kernel() -> Kernel:
         hint=hint,
         exit_code=ExitCode.ENVIRONMENT,
     )
+
+
+def kernel_packages() -> Packages:
+    """The packages with a kernel for this machine."""
+    return Arch.of_machine().row.kernel_packages
 
 
 def _complaint(kernel: Kernel) -> str:

@@ -9,44 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from bootimg.arch import Arch
-from bootimg.errors import BootimgError, ExitCode
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.diskimage import DiskImage, source_name
-from bootimg.vm.firmware import Firmware
 from bootimg.vm.network import RESTRICTED
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What differs from one architecture to the next.
-
-    `console` is the kernel's name of the serial port; `ignition` is how the qemu platform of Ignition
-    takes its config there: by the firmware's fw_cfg, or from a block device of this serial number.
-    """
-
-    machine: str
-    tcg_cpu: str
-    bus: Literal["pci", "ccw"]
-    console: str
-    firmwares: tuple[Firmware, ...]
-    ignition: Literal["fw_cfg", "block"]
-    tcg_machine_options: str = ""
-
-
-ROWS = {
-    # Without the fast string instructions, which TCG runs a byte at a time, the kernel clears pages with
-    # ordinary stores: the first boot is half a minute shorter.
-    Arch.X86_64: Row(
-        "q35", "max,-erms,-fsrm", "pci", "ttyS0", (Firmware.BIOS, Firmware.UEFI), "fw_cfg"
-    ),
-    Arch.AARCH64: Row("virt", "max,pauth-impdef=on", "pci", "ttyAMA0", (Firmware.UEFI,), "fw_cfg"),
-    Arch.PPC64LE: Row(
-        "pseries", "power9", "pci", "hvc0", (Firmware.NATIVE,), "block",
-        # What TCG cannot mitigate and the machine otherwise demands.
-        ",cap-cfpc=broken,cap-sbbc=broken,cap-ibs=broken,cap-ccf-assist=off",
-    ),
-    Arch.S390X: Row("s390-ccw-virtio", "max", "ccw", "ttysclp0", (Firmware.NATIVE,), "block"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +56,6 @@ class Machine:
     reboot: bool = True
     options: Sequence[str] = ()
 
-    @property
-    def row(self) -> Row:
-        """The architecture's row of the table."""
-        return ROWS[self.arch]
-
     def argv(self, qemu: Path) -> list[str]:
         """The command line."""
         return [
@@ -107,14 +67,14 @@ class Machine:
             *self._console(),
             *self._network(),
             *self._binds(),
-            *("-device", f"virtio-rng-{self.row.bus}"),
+            *("-device", f"virtio-rng-{self.arch.row.hardware.bus}"),
             *self.options,
         ]
 
     def _base(self) -> list[str]:
-        row, kvm = self.row, self.accelerator.name == "kvm"
-        words = ["-machine", row.machine + ("" if kvm else row.tcg_machine_options)]
-        words += ["-accel", "kvm" if kvm else "tcg,thread=multi", "-cpu", "host" if kvm else row.tcg_cpu]
+        hardware, kvm = self.arch.row.hardware, self.accelerator.name == "kvm"
+        words = ["-machine", hardware.machine + ("" if kvm else hardware.tcg_machine_options)]
+        words += ["-accel", "kvm" if kvm else "tcg,thread=multi", "-cpu", "host" if kvm else hardware.tcg_cpu]
         words += ["-smp", str(self.cpus or self.accelerator.cpus), "-m", str(self.memory_mib)]
         words += ["-nodefaults", "-display", "none", "-name", "bootimg"]
         return words if self.reboot else [*words, "-no-reboot"]
@@ -136,16 +96,16 @@ class Machine:
             # QEMU's own temporary overlay has no name any more, so nothing is left when QEMU is killed.
             name = source_name(node).replace(",", ",,")
             words = ["-drive", f"if=none,id=disk,snapshot=on,file={name}"]
-        return [*words, "-device", f"virtio-blk-{self.row.bus},drive=disk,bootindex=1"]
+        return [*words, "-device", f"virtio-blk-{self.arch.row.hardware.bus},drive=disk,bootindex=1"]
 
     def _ignition(self) -> list[str]:
         if self.ignition is None:
             return []
-        if self.row.ignition == "fw_cfg":
+        if self.arch.row.hardware.ignition == "fw_cfg":
             return ["-fw_cfg", f"name=opt/com.coreos/config,file={_escaped(self.ignition)}"]
         return [
             *("-drive", f"if=none,id=ignition,format=raw,readonly=on,file={_escaped(self.ignition)}"),
-            *("-device", f"virtio-blk-{self.row.bus},serial=ignition,drive=ignition"),
+            *("-device", f"virtio-blk-{self.arch.row.hardware.bus},serial=ignition,drive=ignition"),
         ]
 
     def _console(self) -> list[str]:
@@ -157,7 +117,7 @@ class Machine:
     def _network(self) -> list[str]:
         if self.netdev is None:
             return []
-        return ["-netdev", self.netdev, "-device", f"virtio-net-{self.row.bus},netdev=net"]
+        return ["-netdev", self.netdev, "-device", f"virtio-net-{self.arch.row.hardware.bus},netdev=net"]
 
     def _binds(self) -> list[str]:
         options = "security_model=none,readonly=on,multidevs=remap"
@@ -165,21 +125,6 @@ class Machine:
         for bind in self.binds:
             words += ["-virtfs", f"local,path={_escaped(bind.source)},mount_tag={bind.tag},{options}"]
         return words
-
-
-def check_firmware(arch: Arch, firmware: Firmware | None) -> Firmware:
-    """The firmware asked for, or the architecture's first; `firmware-unsupported` if it has no such one."""
-    known = ROWS[arch].firmwares
-    if firmware is None:
-        return known[0]
-    if firmware not in known:
-        raise BootimgError(
-            "firmware-unsupported",
-            f"{arch} machines do not start with {firmware}",
-            hint=f"{arch} has {', '.join(known)}",
-            exit_code=ExitCode.USAGE,
-        )
-    return firmware
 
 
 def _escaped(path: Path) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bootimg import process
 from bootimg.events import Events
-from bootimg.vm.packages import Packages
+from bootimg.hostpackages import Packages
 from bootimg.vm.passtprobe import leads_to_loopback
 
 PACKAGES = Packages(apt="passt", dnf="passt")

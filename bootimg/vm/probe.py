@@ -24,7 +24,6 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.kernel import Kernel, find_kernel
-from bootimg.vm.machine import ROWS
 from bootimg.vm.qemu import Program, require_system
 
 __all__ = ["Accelerator", "choose_accelerator", "kernel_fault", "known_accelerator"]
@@ -153,11 +152,12 @@ def kernel_fault(accel: str, qemu: Program, kernel: Kernel, deadline: float) -> 
 
 
 def _probe_argv(accel: str, qemu: Program, kernel: Kernel, initramfs: Path) -> list[str]:
-    row = ROWS[Arch.of_machine()]
-    console = f"console={row.console} panic=-1 rdinit=/none"
+    hardware = Arch.of_machine().row.hardware
+    cpu = "host" if accel == "kvm" else hardware.tcg_cpu
+    console = f"console={hardware.console} panic=-1 rdinit=/none"
     return [
         str(qemu.path),
-        *("-machine", row.machine, "-accel", accel, "-cpu", "host" if accel == "kvm" else row.tcg_cpu),
+        *("-machine", hardware.machine, "-accel", accel, "-cpu", cpu),
         *("-m", "512", "-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot"),
         *("-serial", "stdio", "-kernel", str(kernel.path), "-initrd", str(initramfs), "-append", console),
     ]

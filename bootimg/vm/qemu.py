@@ -9,18 +9,12 @@ from pathlib import Path
 from bootimg import process
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.vm.packages import Packages
+from bootimg.hostpackages import Packages
 
 MINIMUM = (6, 0)
 # RHEL's QEMU emulates its own architecture only, under this name.
 RHEL_QEMU = Path("/usr/libexec/qemu-kvm")
 IMG_PACKAGES = Packages(apt="qemu-utils", dnf="qemu-img")
-SYSTEM_PACKAGES = {
-    Arch.X86_64: Packages(apt="qemu-system-x86", dnf="qemu-system-x86-core"),
-    Arch.AARCH64: Packages(apt="qemu-system-arm", dnf="qemu-system-aarch64-core"),
-    Arch.PPC64LE: Packages(apt="qemu-system-ppc", dnf="qemu-system-ppc-core"),
-    Arch.S390X: Packages(apt="qemu-system-misc", dnf="qemu-system-s390x-core"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +32,8 @@ class Program:
 
 
 def system_name(arch: Arch) -> str:
-    """The emulator's name; ppc64le's is that of its big-endian sister."""
-    return "qemu-system-" + {Arch.PPC64LE: "ppc64"}.get(arch, str(arch))
+    """The emulator's name."""
+    return f"qemu-system-{arch.row.names.qemu}"
 
 
 def find_system(arch: Arch) -> Program | None:
@@ -65,7 +59,7 @@ def require_system(arch: Arch | None = None) -> Program:
             "qemu-missing",
             f"{system_name(arch)} is not installed",
             note="disks are made and booted in virtual machines that QEMU runs",
-            hint=SYSTEM_PACKAGES[arch].hint(),
+            hint=arch.row.hardware.packages.hint(),
             exit_code=ExitCode.ENVIRONMENT,
         )
     if found.version < MINIMUM:
@@ -73,7 +67,7 @@ def require_system(arch: Arch | None = None) -> Program:
             "qemu-too-old",
             f"{found.path} is version {found.version_text}; {_minimum()} or newer is needed",
             context=[found.raw],
-            hint=SYSTEM_PACKAGES[arch].hint(),
+            hint=arch.row.hardware.packages.hint(),
             exit_code=ExitCode.ENVIRONMENT,
         )
     return found

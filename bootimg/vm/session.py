@@ -12,13 +12,14 @@ from pathlib import Path, PurePosixPath
 
 from bootimg import process
 from bootimg.arch import Arch
+from bootimg.arches.row import Firmware
 from bootimg.events import Events
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.diskimage import DiskImage
-from bootimg.vm.firmware import Firmware, find_uefi
+from bootimg.vm.firmware import check_firmware, find_uefi
 from bootimg.vm.guest import Guest
 from bootimg.vm.ignition import Mount, guest_config
-from bootimg.vm.machine import ROWS, Bind, Flash, Machine, check_firmware
+from bootimg.vm.machine import Bind, Flash, Machine
 from bootimg.vm.network import Link, Network, linked
 from bootimg.vm.qemu import require_system
 from bootimg.vm.ssh import SshKey, free_port, make_key, ssh_argv, wait_for_sshd
@@ -96,7 +97,7 @@ class Session:
             return self.config
         return guest_config(
             user=self.config,
-            console=ROWS[self.arch].console if self.config is None else None,
+            console=self.arch.row.hardware.console if self.config is None else None,
             ssh_keys=[key.public] if key else [],
             mounts=[Mount(f"bind{number}", share.path) for number, share in enumerate(self.shares)],
         )

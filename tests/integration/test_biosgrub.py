@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bootimg.disk.biosgrub import install_bios_grub
+from bootimg.disk.bootloaders.bios_grub import install_bios_grub
+from bootimg.disk.bootloaders.grub import core_modules, early_config, grub_cfg
 from bootimg.disk.bootpatch import BootEdits, make_patch
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import write_gpt
-from bootimg.disk.grub import core_modules, early_config, grub_cfg
 from tests.unit.disk.test_gpt import coreos
 
 MODULES = Path("/usr/lib/grub/i386-pc")

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from bootimg.arch import Arch
+from bootimg.arches.row import Firmware
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.diskimage import DiskImage, open_image
-from bootimg.vm.firmware import Firmware, find_uefi
+from bootimg.vm.firmware import find_uefi
 from bootimg.vm.guest import Guest
 from bootimg.vm.machine import Flash, Machine
 from bootimg.vm.network import RESTRICTED

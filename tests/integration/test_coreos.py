@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from bootimg.vm.firmware import Firmware
+from bootimg.arches.row import Firmware
 from tests.integration.conftest import Built, Workspace
 from tests.integration.test_boot import boot, ignition
 from tests.integration.test_disk import loop, mounted, output

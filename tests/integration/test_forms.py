@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bootimg.vm.firmware import Firmware
+from bootimg.arches.row import Firmware
 from tests.integration import test_boot, test_coreos
 from tests.integration.conftest import Built, Workspace
 from tests.integration.test_disk import OUTSIDE, as_root, described, merged_tree, output, unpack

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bootimg.vm.firmware import Firmware
+from bootimg.arches.row import Firmware
 from tests.integration.conftest import Built, Workspace
 from tests.integration.test_boot import boot
 from tests.integration.test_coreos import built_of

@@ -19,9 +19,9 @@ import pytest
 
 from bootimg.arch import Arch
 from bootimg.cache import Cache
-from bootimg.disk.biosgrub import install_bios_grub
+from bootimg.disk.bootloaders.bios_grub import install_bios_grub
+from bootimg.disk.bootloaders.grub import early_config
 from bootimg.disk.gpt import write_gpt
-from bootimg.disk.grub import early_config
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.kernelarg import fault, split

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bootimg.arches.row import Firmware
 from bootimg.disk.kargsoverlay import overlay_with_kargs
-from bootimg.vm.firmware import Firmware
 from tests.integration import metadata
 from tests.integration.conftest import Built, Workspace
 from tests.integration.test_boot import SCRIPT, boot, ignition

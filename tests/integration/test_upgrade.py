@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 
-from bootimg.vm.firmware import Firmware
+from bootimg.arches.row import Firmware
 from tests.integration.conftest import Built, Workspace
 from tests.integration.test_boot import boot, ignition
 from tests.integration.test_coreos import built_of, layer_of

@@ -222,7 +222,7 @@ ELSEWHERE = {
     "browse/publish.py": "a site that is written, not a cache",
     "doctor/deepcheck.py": "in a scratch folder of its own",
     "disk/kargsoverlay.py": "in a scratch folder of its own",
-    "disk/biosgrub.py": "a disk in a scratch folder of its own",
+    "disk/bootloaders/bios_grub.py": "a disk in a scratch folder of its own",
     "disk/bootpatch.py": "a disk in a scratch folder of its own",
     "disk/ext4edit.py": "in a scratch folder of its own",
     "disk/extents.py": "a disk in a scratch folder of its own",

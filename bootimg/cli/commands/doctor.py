@@ -10,8 +10,8 @@ from bootimg.cli.options.common import accel_option, common, registry_options
 from bootimg.cli.output.session import App
 from bootimg.doctor.requirements import MachineFinding, Status, examine, lacking
 from bootimg.errors import ExitCode
+from bootimg.hostpackages import Packages, distribution_family
 from bootimg.layer.fetching.fetch import RegistryOptions
-from bootimg.vm.packages import Packages, distribution_family
 
 MARKS = {Status.OK: "✔", Status.MISSING: "✘", Status.TOO_OLD: "✘", Status.FAULT: "✘"}
 EPILOG = """\

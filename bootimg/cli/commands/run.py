@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from bootimg.arch import Arch
+from bootimg.arches.row import Firmware
 from bootimg.atomic import temporary_folder
 from bootimg.builds.find import find_build
 from bootimg.builds.layout import META
@@ -18,7 +19,6 @@ from bootimg.formats.plainimage import is_packed, plain_image
 from bootimg.kernelarg import parse_arguments
 from bootimg.sizes import MIB
 from bootimg.vm.diskimage import open_image
-from bootimg.vm.firmware import Firmware
 from bootimg.vm.ignition import read_config
 from bootimg.vm.network import Network
 from bootimg.vm.probe import choose_accelerator

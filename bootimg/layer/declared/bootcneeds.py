@@ -18,6 +18,7 @@ BOUND_IMAGES = "usr/lib/bootc/bound-images.d"
 # A layer in ostree's own layout has its /etc in /usr/etc.
 _PREPARE_ROOT_ETC = ("etc/ostree/prepare-root.conf", "usr/etc/ostree/prepare-root.conf")
 _MOST = 5
+_GRUB_ARCHES = frozenset(arch for arch in Arch if arch.row.has_grub)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +39,8 @@ NEEDS = (
     _program("bootc", "bootc", "it installs the layer"),
     _program("podman", "podman", "bootc makes the storage of bound images with it"),
     _program("skopeo", "skopeo", "bootc reads the image with it"),
-    # On s390x bootc runs zipl instead.
-    _program("bootupctl", "bootupd", "bootc installs the bootloader with it", frozenset(Arch) - {Arch.S390X}),
+    # Where GRUB does not boot, bootc runs zipl.
+    _program("bootupctl", "bootupd", "bootc installs the bootloader with it", _GRUB_ARCHES),
     _program("unshare", "util-linux (Fedora: util-linux-core)", "bootimg starts bootc with it"),
     Need((PREPARE_ROOT, *_PREPARE_ROOT_ETC), "the layer's own configuration", "bootc ends without it"),
 )

@@ -33,7 +33,7 @@ def os_images(stream: Stream, openshift: str) -> Sequence[Mapping[str, str]]:
     return [
         {
             "openshift_version": minor,
-            "cpu_architecture": "arm64" if arch is Arch.AARCH64 else arch.value,
+            "cpu_architecture": arch.row.names.assisted,
             "url": mirrored(arch, minor, openshift) if patch else iso.location,
             "version": stream.architectures[arch].artifacts["metal"].release,
         }

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bootimg.disk.biosgrub import install_bios_grub
+from bootimg.disk.bootloaders.bios_grub import install_bios_grub
 from bootimg.disk.bootpatch import append_options, read_boot_files, remove_options
 from bootimg.disk.extents import FileSource
 from bootimg.disk.inspection import bls_entry, console_commands

@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from bootimg.appliance import Appliance
-from bootimg.disk import bootupd
+from bootimg.disk.bootloaders import bootupd
 from bootimg.errors import BootimgError
 
 

@@ -9,17 +9,25 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from bootimg import process
+from bootimg import hostpackages, process
 from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.cli.commands.doctor import report
 from bootimg.cli.main import bootimg
-from bootimg.doctor.requirements import MachineFinding, Status, Tool, binding, has_module, lacking, space
+from bootimg.doctor.requirements import (
+    MachineFinding,
+    Status,
+    Tool,
+    binding,
+    has_module,
+    lacking,
+    space,
+    uefi,
+)
 from bootimg.errors import BootimgError
+from bootimg.hostpackages import Packages
 from bootimg.sizes import TIB
-from bootimg.vm import packages
-from bootimg.vm.kernel import Kernel
-from bootimg.vm.packages import Packages
+from bootimg.vm.kernel import Kernel, kernel_packages
 
 VERSIONS = {
     "skopeo": "skopeo version 1.9.3",
@@ -40,7 +48,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in VERSIONS.items():
         install(folder, name, text)
     (tmp_path / "os-release").write_text("ID=debian\n")
-    monkeypatch.setattr(packages, "OS_RELEASE", tmp_path / "os-release")
+    monkeypatch.setattr(hostpackages, "OS_RELEASE", tmp_path / "os-release")
     monkeypatch.setattr(process, "_SYSTEM_PATH", ())
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr(Arch, "of_machine", lambda: Arch.X86_64)
@@ -147,3 +155,30 @@ def test_a_binding_that_is_too_old_is_called_so() -> None:
     finding = binding("libguestfs", "makes disks", "guestfs", Packages(apt="a", dnf="b"), find, "")
     assert finding.status is Status.TOO_OLD
     assert "✘ libguestfs  libguestfs is version 1.36.2; 1.44 or newer is needed" in report([finding], "apt")
+
+
+@pytest.mark.parametrize(
+    ("arch", "status", "needed", "apt"),
+    [
+        (Arch.X86_64, Status.MISSING, False, "ovmf"),
+        (Arch.AARCH64, Status.MISSING, True, "qemu-efi-aarch64"),
+        (Arch.PPC64LE, Status.OK, False, None),
+        (Arch.S390X, Status.OK, False, None),
+    ],
+)
+def test_uefi_is_needed_where_machines_have_nothing_else(
+    arch: Arch, status: Status, needed: bool, apt: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Arch, "of_machine", lambda: arch)
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    found = uefi()
+    assert (found.status, found.needed, found.packages and found.packages.apt) == (status, needed, apt)
+    assert (found.detail == f"{arch} has no UEFI") is (apt is None)
+
+
+@pytest.mark.parametrize(("arch", "apt"), [(Arch.X86_64, "amd64"), (Arch.PPC64LE, "powerpc64le")])
+def test_the_appliance_s_kernel_is_this_machine_s(
+    arch: Arch, apt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Arch, "of_machine", lambda: arch)
+    assert kernel_packages().apt == f"linux-image-{apt}"

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from bootimg import hostpackages
 from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, StepStarted
-from bootimg.vm import kernel, packages, probe, qemu
-from bootimg.vm.packages import Packages
+from bootimg.hostpackages import Packages
+from bootimg.vm import kernel, probe, qemu
 
 
 def program(path: Path, script: str) -> Path:
@@ -81,7 +82,7 @@ def test_supermins_variables_win(host: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_no_kernel_says_what_to_install(host: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "OS_RELEASE", host / "os-release")
+    monkeypatch.setattr(hostpackages, "OS_RELEASE", host / "os-release")
     (host / "os-release").write_text('ID=centos\nID_LIKE="rhel fedora"\n')
     with pytest.raises(BootimgError) as caught:
         kernel.find_kernel()
@@ -112,11 +113,11 @@ def test_an_unreadable_kernel_is_passed_over_and_told(host: Path, monkeypatch: p
 )
 def test_family_of_a_distribution(tmp_path: Path, text: str, family: str | None) -> None:
     (tmp_path / "os-release").write_text(text)
-    assert packages.distribution_family(tmp_path / "os-release") == family
+    assert hostpackages.distribution_family(tmp_path / "os-release") == family
 
 
 def test_an_unknown_family_gets_both_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packages, "OS_RELEASE", tmp_path / "none")
+    monkeypatch.setattr(hostpackages, "OS_RELEASE", tmp_path / "none")
     assert Packages(apt="a", dnf="b").hint() == "`apt install a` or `dnf install b`"
 
 

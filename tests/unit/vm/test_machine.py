@@ -10,11 +10,12 @@ import pytest
 
 from bootimg import process
 from bootimg.arch import Arch
+from bootimg.arches.row import Firmware, UefiImage
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.diskimage import DiskImage, open_image
-from bootimg.vm.firmware import Firmware, UefiImage, find_uefi
-from bootimg.vm.machine import Bind, Flash, Machine, check_firmware
+from bootimg.vm.firmware import check_firmware, find_uefi
+from bootimg.vm.machine import Bind, Flash, Machine
 
 TCG, KVM = Accelerator("tcg", ""), Accelerator("kvm", "")
 
@@ -147,6 +148,18 @@ def test_uefi_wants_both_images(tmp_path: Path) -> None:
     with pytest.raises(BootimgError) as caught:
         find_uefi(Arch.X86_64, [one, two])
     assert (caught.value.id, caught.value.exit_code) == ("uefi-firmware-missing", ExitCode.ENVIRONMENT)
+
+
+@pytest.mark.parametrize("arch", [Arch.PPC64LE, Arch.S390X])
+def test_no_uefi_is_looked_for_where_machines_have_none(arch: Arch, tmp_path: Path) -> None:
+    """Not even if there are images: they would be another architecture's."""
+    image = UefiImage(tmp_path / "code", tmp_path / "variables")
+    image.code.touch()
+    image.variables.touch()
+    for images in (None, [image]):
+        with pytest.raises(BootimgError) as caught:
+            find_uefi(arch, images)
+        assert (caught.value.id, caught.value.exit_code) == ("firmware-unsupported", ExitCode.USAGE)
 
 
 def test_a_guest_without_kvm_has_one_cpu_unless_told_otherwise() -> None:

@@ -1,4 +1,4 @@
-"""GRUB's configuration for x86_64 layers without bootupd: files and arguments, as plain data.
+"""GRUB's configuration for layers without bootupd, which all its variants share.
 
 One static grub.cfg for BIOS and UEFI.  It has no menu entries of its own: `blscfg` makes them from
 /loader/entries on the boot partition.
@@ -6,10 +6,12 @@ One static grub.cfg for BIOS and UEFI.  It has no menu entries of its own: `blsc
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from os import PathLike
 
+from bootimg.disk.bootloaders.bootloader import BOOT, Installation
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.manifest.recipe import Bootupd, Disk
 
 BOOT_LABEL = "boot"
 # Partition 3 of the disk GRUB was started from: where /boot is in every CoreOS image.
@@ -65,6 +67,20 @@ if [ -f "${prefix}/custom.cfg" ]; then
   source "${prefix}/custom.cfg"
 fi
 """
+
+
+class GrubConfig:
+    """grub.cfg, which GRUB reads whatever started it."""
+
+    def unrealised(self, options: Bootupd, disk: Disk) -> Iterator[str]:
+        """Nothing."""
+        yield from ()
+
+    def install(self, installation: Installation) -> None:
+        """Write it, with `static-configs`."""
+        if installation.options.static_configs:
+            installation.vm.run(["mkdir", "-p", f"{BOOT}/grub2"], timeout=60)
+            installation.vm.put(f"{BOOT}/grub2/grub.cfg", grub_cfg().encode())
 
 
 def grub_cfg() -> str:

@@ -7,14 +7,17 @@ bootupd writes GRUB's static configuration, the ESP, GRUB for the BIOS and the s
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from bootimg.appliance import Appliance
+from bootimg.disk.bootloaders.bootloader import BOOT, Installation
 from bootimg.disk.ostree_deploy import SYSROOT
 from bootimg.errors import BootimgError
 from bootimg.layer.tree.merged import Tree
+from bootimg.manifest.recipe import Bootupd, Disk
 
 PROGRAM = "usr/bin/bootupctl"
-STATE = f"{SYSROOT}/boot/bootupd-state.json"
+STATE = f"{BOOT}/bootupd-state.json"
 
 
 def brings_bootupd(tree: Tree) -> bool:
@@ -22,8 +25,28 @@ def brings_bootupd(tree: Tree) -> bool:
     return tree.exists(PROGRAM)
 
 
+class LayerBootupd:
+    """The layer's bootupd, which installs all that the layer brings."""
+
+    def unrealised(self, options: Bootupd, disk: Disk) -> Iterator[str]:
+        """Nothing: the options are bootupd's own."""
+        yield from ()
+
+    def install(self, installation: Installation) -> None:
+        """Run it; what the recipe has a place for must be installed afterwards."""
+        vm, recipe, options = installation.vm, installation.recipe, installation.options
+        efi = any(mount.target == "/boot/efi" for mount in recipe.mounts)
+        expected = {"EFI": efi, "BIOS": options.bios is not None}
+        install(
+            vm,
+            device=vm.device(recipe.drive) if options.bios else None,
+            static_configs=options.static_configs,
+            components=frozenset(name for name, present in expected.items() if present),
+        )
+
+
 def install(vm: Appliance, *, device: str | None, static_configs: bool, components: frozenset[str]) -> None:
-    """Have bootupd install all that it has, GRUB for the BIOS on `device` where one is given.
+    """Run bootupd, which installs all that it has, GRUB for the BIOS on `device` if that is given.
 
     The arguments are those of osbuild's stage org.osbuild.bootupd.  `components` (such as BIOS, EFI) must
     be in the state file afterwards, else the error is `bootupd-incomplete`.

@@ -1,0 +1,1 @@
+"""The facts about each architecture: one row each.  Read them as `Arch.row`."""

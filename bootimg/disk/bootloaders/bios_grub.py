@@ -1,0 +1,159 @@
+"""GRUB for the BIOS: its modules in /boot, its boot sector and core image outside the file systems.
+
+The core image is made in the appliance by the layer's program and placed on the disk file without a device
+or root.  That is what grub-bios-setup does to a hard disk with a BIOS boot partition (GRUB's util/setup.c;
+offsets from its include/grub/i386/pc/boot.h): the boot sector loads the first sector of the core image, which
+loads the rest by a list of blocks at its own end.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import fspath
+from pathlib import Path
+from uuid import UUID
+
+from bootimg.appliance import Appliance
+from bootimg.disk.bootloaders.bootloader import BOOT, Installation
+from bootimg.disk.bootloaders.grub import early_config, mkimage_argv
+from bootimg.disk.extents import read_exactly, write_fully
+from bootimg.disk.gpt import Gpt
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.layer.tree.merged import Tree
+from bootimg.manifest.recipe import Bootupd, Disk
+from bootimg.sizes import align_up
+
+PARTITION = UUID("21686148-6449-6E6F-744E-656564454649")
+"""The type of the BIOS boot partition."""
+_MODULES = "usr/lib/grub/i386-pc"
+_SECTOR = 512
+_BPB = slice(0x03, 0x5A)
+_KERNEL_SECTOR = 0x5C
+_BOOT_DRIVE = 0x64
+_DRIVE_CHECK = slice(0x66, 0x68)
+_SIGNATURE_AND_TABLE = slice(0x1B8, 0x1FE)
+_NOPS = b"\x90\x90"
+_BOOT_MAGIC = b"\x55\xaa"
+_BLOCK = struct.Struct("<QHH")
+_FIRST_BLOCK = _SECTOR - _BLOCK.size
+# The core image is loaded from segment 0x800 on; its first sector is there already.
+_SEGMENT = 0x800 + (_SECTOR >> 4)
+# Conventional memory from where it is loaded (0x8000) to where GRUB's own data begins (0x78000).
+_LARGEST = 0x78000 - 0x8000
+
+
+@dataclass(frozen=True, slots=True)
+class BiosImages:
+    """GRUB's boot sector (boot.img) and core image."""
+
+    boot_image: bytes
+    core_image: bytes
+
+    def place(self, disk: Path, gpt: Gpt) -> None:
+        """Write them to the boot sector and the BIOS boot partition."""
+        number = next(part.number for part in gpt.partitions if part.type_guid == PARTITION)
+        start, length = gpt.span(number)
+        install_bios_grub(
+            disk, boot_image=self.boot_image, core_image=self.core_image, start=start, length=length
+        )
+
+
+class BiosGrub:
+    """GRUB for the BIOS, where the recipe has the option `bios`."""
+
+    def unrealised(self, options: Bootupd, disk: Disk) -> Iterator[str]:
+        """A BIOS bootloader that would find no boot entries, or that has no place on the disk."""
+        if options.bios is not None and not options.static_configs:
+            yield "bios without static-configs"
+        if options.bios is not None and all(UUID(part.type) != PARTITION for part in disk.partitions):
+            yield "bios without a BIOS boot partition"
+
+    def install(self, installation: Installation) -> BiosImages | None:
+        """Make the core image and copy the modules."""
+        if installation.options.bios is None:
+            return None
+        return _make_images(installation.vm, installation.tools)
+
+
+def _make_images(vm: Appliance, tree: Tree) -> BiosImages:
+    """Make the core image in the appliance and copy GRUB's modules to /boot."""
+    program = next((p for p in ("grub2-mkimage", "grub-mkimage") if tree.exists(f"usr/bin/{p}")), None)
+    if program is None or not tree.exists(f"{_MODULES}/boot.img"):
+        raise BootimgError(
+            "bootloader-missing",
+            "the layer has no GRUB for the BIOS",
+            context=[f"looked for usr/bin/grub2-mkimage, usr/bin/grub-mkimage and {_MODULES}/boot.img"],
+            hint="install grub2-pc and grub2-tools (Fedora), or grub-pc-bin and grub-common (Debian), there",
+            exit_code=ExitCode.USAGE,
+        )
+    names = tree.listdir(_MODULES)
+    modules = {name.removesuffix(".mod") for name in names if name.endswith(".mod")}
+    vm.put("/run/early.cfg", early_config().encode())
+    argv = mkimage_argv(program, f"/{_MODULES}", "/run/early.cfg", "/run/core.img", modules)
+    vm.run([fspath(word) for word in argv], timeout=120)
+    _copy_modules(vm, names)
+    return BiosImages(tree.read(f"{_MODULES}/boot.img"), vm.get("/run/core.img"))
+
+
+def _copy_modules(vm: Appliance, names: list[str]) -> None:
+    target = f"{BOOT}/grub2/i386-pc"
+    wanted = [f"/{_MODULES}/{name}" for name in names if name.endswith((".mod", ".lst"))]
+    vm.run(["mkdir", "-p", target], timeout=60)
+    vm.run(["cp", *wanted, target], timeout=120)
+
+
+def install_bios_grub(disk: Path, *, boot_image: bytes, core_image: bytes, start: int, length: int) -> None:
+    """Put `boot_image` (boot.img) in the boot sector and `core_image` in the BIOS boot partition.
+
+    `start` and `length` are the partition's, in bytes; the disk has sectors of 512 bytes.  Partition
+    table and disk signature stay.  The partition behind the core image is zeroed, so that the result
+    depends on nothing but the arguments.
+    """
+    core = _core(core_image, start // _SECTOR)
+    if start % _SECTOR or len(core) > length:
+        raise _invalid(f"a core image of {len(core)} bytes does not fit a BIOS boot partition of {length}")
+    fd = os.open(disk, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        sector = _boot_sector(boot_image, read_exactly(fd, 0, _SECTOR), start // _SECTOR)
+        write_fully(fd, core.ljust(length, b"\0"), start)
+        write_fully(fd, sector, 0)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _boot_sector(image: bytes, present: bytes, core_lba: int) -> bytes:
+    if len(image) != _SECTOR or image[-2:] != _BOOT_MAGIC:
+        raise _invalid("boot.img is no boot sector of 512 bytes")
+    sector = bytearray(image)
+    sector[_BPB] = present[_BPB]
+    struct.pack_into("<Q", sector, _KERNEL_SECTOR, core_lba)
+    sector[_BOOT_DRIVE] = 0xFF
+    # Firmware that gives a hard disk a floppy's number is not trusted.
+    sector[_DRIVE_CHECK] = _NOPS
+    sector[_SIGNATURE_AND_TABLE] = present[_SIGNATURE_AND_TABLE]
+    return bytes(sector)
+
+
+def _core(image: bytes, lba: int) -> bytes:
+    if not 2 * _SECTOR <= len(image) <= _LARGEST:
+        raise _invalid(f"a core image of {len(image)} bytes cannot be loaded")
+    core = bytearray(image.ljust(align_up(len(image), _SECTOR), b"\0"))
+    _, _, segment = _BLOCK.unpack_from(core, _FIRST_BLOCK)
+    if segment != _SEGMENT:
+        raise _invalid("core.img does not begin with GRUB's diskboot.img")
+    _BLOCK.pack_into(core, _FIRST_BLOCK, lba + 1, len(core) // _SECTOR - 1, _SEGMENT)
+    # A block of length 0 in front of it ends the list, which is read backwards.
+    _BLOCK.pack_into(core, _FIRST_BLOCK - _BLOCK.size, 0, 0, 0)
+    return bytes(core)
+
+
+def _invalid(what: str) -> BootimgError:
+    return BootimgError(
+        "grub-image-invalid",
+        f"GRUB for the BIOS cannot be installed: {what}",
+        hint="the layer's GRUB modules (usr/lib/grub/i386-pc) may be damaged or of another version",
+    )

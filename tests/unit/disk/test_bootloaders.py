@@ -1,0 +1,195 @@
+"""The bootloaders: which a disk gets, and what each does behind the protocol."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import struct
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from bootimg.appliance import Appliance
+from bootimg.arch import Arch
+from bootimg.arches.row import BootloaderKind
+from bootimg.disk.base import disk_gpt, refuse_unrealised
+from bootimg.disk.bootloaders.bios_grub import BiosGrub, BiosImages
+from bootimg.disk.bootloaders.bootloader import Bootloader, Installation
+from bootimg.disk.bootloaders.bootupd import LayerBootupd
+from bootimg.disk.bootloaders.choice import (
+    BOOTLOADERS,
+    arch_unsupported,
+    choose_bootloaders,
+    disk_obstacle,
+    install_bootloaders,
+)
+from bootimg.disk.bootloaders.efi_grub import EfiGrub
+from bootimg.disk.bootloaders.grub import GrubConfig, grub_cfg
+from bootimg.disk.extents import FileSource
+from bootimg.disk.gpt import write_gpt
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.layer.tree.merged import Tree
+from bootimg.manifest.model import Manifest
+from bootimg.manifest.reader import read_recipe
+from bootimg.manifest.recipe import BiosTarget, Bootupd, Recipe
+from bootimg.sizes import MIB
+from tests.support import oci
+from tests.support.manifests import rendered
+from tests.unit.layer.test_declares import tree_of
+
+GRUB = "usr/lib/grub/i386-pc"
+EFI = "usr/lib/efi/grub2/2.12/EFI"
+BOOT_IMAGE = bytes(510) + b"\x55\xaa"
+CORE = b"\x52" * 500 + struct.pack("<QHH", 2, 0, 0x820) + os.urandom(1000)
+EVERY: tuple[Bootloader, ...] = (GrubConfig(), LayerBootupd(), *BOOTLOADERS.values())
+
+
+class Recorder:
+    """Takes an appliance's calls and notes them in their order; every file it is asked for is CORE."""
+
+    log = Path("console.log")
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.files: dict[str, bytes] = {}
+
+    def run(self, argv: list[str], *, timeout: float) -> bytes:
+        self.calls.append(" ".join(argv))
+        return b'{"installed": {"BIOS": {}, "EFI": {}}}'
+
+    def put(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        self.calls.append(f"put {path}")
+        self.files[path] = data
+
+    def get(self, path: str) -> bytes:
+        return CORE
+
+    def device(self, name: str) -> str:
+        return f"/dev/{name}"
+
+
+def layer(folder: Path, *, without: str = "", bootupd: bool = False) -> Tree:
+    names = ("usr/bin/grub2-mkimage", f"{GRUB}/blscfg.mod", f"{GRUB}/moddep.lst", f"{GRUB}/kernel.img",
+             f"{EFI}/BOOT/BOOTX64.EFI", f"{EFI}/redhat/grubx64.efi")  # fmt: skip
+    files = [oci.file(name) for name in names if not name.startswith(without or "-")]
+    boot = [] if without == GRUB else [oci.file(f"{GRUB}/boot.img", BOOT_IMAGE)]
+    return tree_of(folder, *files, *boot, *([oci.file("usr/bin/bootupctl")] if bootupd else []))
+
+
+def recipe(arch: Arch = Arch.X86_64) -> Recipe:
+    return read_recipe(Manifest.from_json(rendered(arch)))
+
+
+def installation(tools: Tree, **options: object) -> tuple[Installation, Recorder]:
+    found, recorder = recipe(), Recorder()
+    assert found.bootloader is not None
+    changed = replace(found.bootloader, **options)  # type: ignore[arg-type]
+    vm = cast(Appliance, recorder)
+    return Installation(vm=vm, recipe=found, options=changed, tools=tools), recorder
+
+
+@pytest.mark.parametrize("bootloader", EVERY, ids=lambda each: type(each).__name__)
+def test_each_keeps_to_the_protocol(bootloader: Bootloader) -> None:
+    """mypy checks the types; this one that nothing is asked for that callers do not give."""
+    for name, method in inspect.getmembers(Bootloader, inspect.isfunction):
+        if not name.startswith("_"):
+            wanted = [*inspect.signature(method).parameters]
+            assert [*inspect.signature(getattr(type(bootloader), name)).parameters] == wanted
+    assert [*bootloader.unrealised(Bootupd(True, BiosTarget(None)), recipe().disk)] == []
+
+
+def test_the_rows_name_every_bootloader_and_each_is_there_or_refused() -> None:
+    named = {kind for arch in Arch for kind in arch.row.bootloaders}
+    assert named == set(BootloaderKind)
+    assert named - set(BOOTLOADERS) == {BootloaderKind.PREP_GRUB, BootloaderKind.ZIPL}
+    assert {arch: disk_obstacle(arch) for arch in Arch} == {
+        Arch.X86_64: None,
+        Arch.AARCH64: "no disk that bootimg made for aarch64 has been booted",
+        Arch.PPC64LE: "bootimg cannot install the bootloader prep-grub",
+        Arch.S390X: "bootimg cannot install the bootloader zipl",
+    }
+
+
+def test_the_row_chooses(tmp_path: Path) -> None:
+    tools = layer(tmp_path)
+    assert kinds(choose_bootloaders(Arch.X86_64, tools)) == [GrubConfig, EfiGrub, BiosGrub]
+    assert kinds(choose_bootloaders(Arch.AARCH64, tools)) == [GrubConfig, EfiGrub]
+
+
+def test_the_layer_s_bootupd_comes_first(tmp_path: Path) -> None:
+    assert kinds(choose_bootloaders(Arch.X86_64, layer(tmp_path, bootupd=True))) == [LayerBootupd]
+
+
+def kinds(bootloaders: tuple[Bootloader, ...]) -> list[type]:
+    return [type(each) for each in bootloaders]
+
+
+@pytest.mark.parametrize("arch", [Arch.PPC64LE, Arch.S390X])
+def test_a_bootloader_that_is_not_there_is_refused(arch: Arch, tmp_path: Path) -> None:
+    with pytest.raises(BootimgError) as caught:
+        choose_bootloaders(arch, layer(tmp_path))
+    error = caught.value
+    assert (error.id, error.exit_code) == ("arch-build-unsupported", ExitCode.USAGE)
+    assert error.context == (disk_obstacle(arch),)
+    assert (error.hint or "").startswith("build x86_64 on x86_64;")
+
+
+def test_the_hint_names_what_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootimg.disk.bootloaders.choice.disk_obstacle", lambda arch: None)
+    assert "x86_64 on x86_64 or aarch64 on aarch64 or" in (arch_unsupported(Arch.S390X, "").hint or "")
+
+
+def test_grub_is_installed_for_efi_and_bios_and_placed(tmp_path: Path) -> None:
+    tools = layer(tmp_path)
+    wanted, vm = installation(tools)
+    placements = install_bootloaders(choose_bootloaders(Arch.X86_64, tools), wanted)
+    assert vm.files["/sysroot/boot/grub2/grub.cfg"] == grub_cfg().encode()
+    assert "/sysroot/boot/efi/EFI/redhat/grub.cfg" in vm.files
+    assert "/sysroot/boot/efi/EFI/BOOT/grub.cfg" not in vm.files
+    assert f"cp /{GRUB}/blscfg.mod /{GRUB}/moddep.lst /sysroot/boot/grub2/i386-pc" in vm.calls
+    assert placements == [BiosImages(BOOT_IMAGE, CORE)]
+    disk, gpt = tmp_path / "disk", disk_gpt(wanted.recipe.disk, "sha256:0")
+    write_gpt(disk, gpt)
+    placements[0].place(disk, gpt)
+    with FileSource(disk) as source:
+        assert struct.unpack_from("<Q", source.read(0, 512), 0x5C) == (2048,)
+        assert source.read(MIB + 512, len(CORE) - 512) == CORE[512:]
+
+
+def test_without_static_configs_no_configuration_is_written(tmp_path: Path) -> None:
+    tools = layer(tmp_path)
+    wanted, vm = installation(tools, static_configs=False, bios=None)
+    assert install_bootloaders(choose_bootloaders(Arch.X86_64, tools), wanted) == []
+    assert vm.files == {}
+    assert f"cp -r /{EFI}/. /sysroot/boot/efi/EFI/" in vm.calls
+
+
+@pytest.mark.parametrize(("without", "what"), [("usr/lib/efi", "EFI"), (GRUB, "BIOS"), ("usr/bin", "BIOS")])
+def test_a_layer_without_it_is_refused(without: str, what: str, tmp_path: Path) -> None:
+    tools = layer(tmp_path, without=without)
+    wanted, _ = installation(tools)
+    with pytest.raises(BootimgError, match=what) as caught:
+        install_bootloaders(choose_bootloaders(Arch.X86_64, tools), wanted)
+    assert caught.value.id == "bootloader-missing"
+
+
+def test_bootupd_is_told_the_device_and_leaves_nothing_to_place(tmp_path: Path) -> None:
+    tools = layer(tmp_path, bootupd=True)
+    wanted, vm = installation(tools)
+    assert install_bootloaders(choose_bootloaders(Arch.X86_64, tools), wanted) == []
+    assert vm.calls[0] == "bootupctl backend install --device=/dev/disk --with-static-configs /sysroot"
+
+
+def test_what_grub_for_the_bios_cannot_do_is_refused_before_the_appliance_starts() -> None:
+    own, found = (GrubConfig(), EfiGrub(), BiosGrub()), recipe()
+    refuse_unrealised(found, own)
+    loose = replace(found, bootloader=Bootupd(False, BiosTarget(None)))
+    refuse_unrealised(loose, (LayerBootupd(),))
+    alone = replace(found, disk=replace(found.disk, partitions=found.disk.partitions[1:]))
+    for bad, what in ((loose, "bios without static-configs"), (alone, "bios without a BIOS boot partition")):
+        with pytest.raises(BootimgError) as caught:
+            refuse_unrealised(bad, own)
+        assert caught.value.id == "manifest-stage-unsupported"
+        assert caught.value.context == (f"the recipe: org.osbuild.bootupd: {what}",)
