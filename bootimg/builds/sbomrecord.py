@@ -51,10 +51,11 @@ def parse_sbom(record: Mapping[str, Any], name: str) -> Sbom | None:
     if fields.is_absent(SBOM_KEY):
         return None
     entry = fields.nested(SBOM_KEY)
-    path, sha256 = entry.required("path", str), entry.required("sha256", str)
+    path = entry.required("path", str)
     # No other file of a build is so called: what a bucket says shall not replace one of those.
     if not is_name(path) or not path.endswith(SPDX):
         raise entry.at("path").error("is not the name of an SBOM")
+    sha256 = entry.required("sha256", str)
     if not _DIGEST.fullmatch(sha256):
         raise entry.at("sha256").error("is not a SHA-256 in hex")
     return Sbom(path, sha256, entry.needed("size").number())

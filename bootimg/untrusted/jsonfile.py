@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import json
 import math
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bootimg.untrusted.node import Fields, Node
-from bootimg.untrusted.tree import LIMIT, Malformed, Refuse, clean_tree, require_size, unique
+from bootimg.untrusted.tree import LIMIT, Malformed, Refuse, clean_tree, refusing, require_size, unique
 
 
 def parse_json(data: bytes, refuse: Refuse = Malformed, *, limit: int = LIMIT) -> Node:
     """The document in a file's bytes; the error is `refuse`'s."""
     require_size(data, limit, refuse)
-    try:
+    with refusing("JSON", refuse):
         tree = json.loads(
             data.decode(), object_pairs_hook=unique, parse_constant=_no_number, parse_float=_finite
         )
         return Node(clean_tree(tree), refuse)
-    except RecursionError:
-        raise refuse("it is nested too deeply") from None
-    except Malformed as error:
-        raise refuse(str(error)) from None
-    except ValueError as error:
-        raise refuse(f"it is not JSON: {str(error)[:200]}") from None
 
 
 def parse_object(data: bytes, refuse: Refuse = Malformed, *, limit: int = LIMIT) -> Fields:
     """The same of a document that has to be an object."""
     return parse_json(data, refuse, limit=limit).fields()
+
+
+def find_object(data: bytes) -> dict[str, Any] | None:
+    """The object, for a reader that does without; None where the bytes are not one."""
+    try:
+        return parse_object(data).values
+    except Malformed:
+        return None
 
 
 def _no_number(text: str) -> NoReturn:

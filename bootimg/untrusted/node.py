@@ -46,7 +46,8 @@ class Node:
 
     def items(self) -> list[Node]:
         """The items of a list."""
-        return [self.at(str(index), each) for index, each in enumerate(self.of(list))]
+        found = self.of(list)
+        return [Node(each, self.refuse, f"{self.path}[{index}]") for index, each in enumerate(found)]
 
     def each(self, kind: type[Value]) -> tuple[Value, ...]:
         """The items of a list, all of that type."""
@@ -61,7 +62,7 @@ class Node:
         return Fields(self)
 
     def at(self, key: str, value: object) -> Node:
-        """The value that stands here under a key or an index."""
+        """The value that stands here under a key."""
         return Node(value, self.refuse, f"{self.path}.{key}" if self.path else key)
 
     def error(self, why: str) -> Exception:
@@ -136,7 +137,7 @@ class Fields:
         found = self.at(key)
         return [] if self.is_absent(key) else [type(self)(each) for each in found.items()]
 
-    def only(self, keys: Iterable[str]) -> Self:
+    def allow(self, keys: Iterable[str]) -> Self:
         """The object, which may have no other keys than these."""
         known = tuple(keys)
         for key in self.values:
@@ -144,7 +145,19 @@ class Fields:
                 raise self.node.at(key, None).error(f"is unknown; what may stand there is {', '.join(known)}")
         return self
 
+    def expect(self, key: str, *allowed: object) -> None:
+        """Read a key that may have only these values; None stands for an absent one."""
+        self.at(key).one_of(*allowed)
+
     def finish(self) -> None:
         """Refuse the keys that were not read."""
         for key in self:
             raise self.at(key).error(f"is unknown; its value is {shown(self.values[key])}")
+
+
+class StrictFields(Fields):
+    """An object in which null is a value like others, which no key may have."""
+
+    def is_absent(self, key: str) -> bool:
+        """Whether the object does not have the key."""
+        return key not in self.values

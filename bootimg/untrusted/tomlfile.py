@@ -6,7 +6,7 @@ import tomllib
 
 from bootimg.sizes import KIB
 from bootimg.untrusted.node import Fields, Node
-from bootimg.untrusted.tree import Malformed, Refuse, clean_tree, require_size
+from bootimg.untrusted.tree import Malformed, Refuse, clean_tree, refusing, require_size
 
 LIMIT = 16 * KIB
 """Bytes; the files that a layer has are some hundred long, and tomllib takes minutes for some of a MiB."""
@@ -15,11 +15,5 @@ LIMIT = 16 * KIB
 def parse_toml(data: bytes, refuse: Refuse = Malformed) -> Fields:
     """The table in a file's bytes; the error is `refuse`'s."""
     require_size(data, LIMIT, refuse)
-    try:
+    with refusing("TOML", refuse):
         return Node(clean_tree(tomllib.loads(data.decode())), refuse).fields()
-    except RecursionError:
-        raise refuse("it is nested too deeply") from None
-    except Malformed as error:
-        raise refuse(str(error)) from None
-    except ValueError as error:
-        raise refuse(f"it is not TOML: {str(error)[:200]}") from None

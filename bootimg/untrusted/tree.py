@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from bootimg.sizes import MIB
@@ -27,6 +28,20 @@ def require_size(data: bytes, limit: int, refuse: Refuse) -> None:
     """Refuse a document of more than `limit` bytes."""
     if len(data) > limit:
         raise refuse(f"it has more than {limit} bytes")
+
+
+@contextmanager
+def refusing(language: str, refuse: Refuse, *faults: type[Exception]) -> Iterator[None]:
+    """Turn whatever a parser of that language raises (ValueError and `faults`) into the file's error."""
+    known: tuple[type[Exception], ...] = (ValueError, *faults)
+    try:
+        yield
+    except RecursionError:
+        raise refuse("it is nested too deeply") from None
+    except Malformed as error:
+        raise refuse(str(error)) from None
+    except known as error:
+        raise refuse(f"it is not {language}: {' '.join(str(error).split())[:300]}") from None
 
 
 def unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from yaml.constructor import SafeConstructor
 
 from bootimg.sizes import MIB
 from bootimg.untrusted.node import Fields, Node
-from bootimg.untrusted.tree import Malformed, Refuse, clean, clean_tree, require_size, unique
+from bootimg.untrusted.tree import Malformed, Refuse, clean, clean_tree, refusing, require_size, unique
 
 LIMIT = MIB // 4
 """Bytes; the largest known file has 12 KiB."""
@@ -27,8 +27,6 @@ _TAGS = {_MERGE, _NULL, _BOOL, _INT} | {
     f"{_STANDARD}{kind}" for kind in ("map", "seq", "str", "float", "timestamp", "value")
 }
 _FLAGS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
-# What scanning is known to raise beside YAMLError: escapes beyond Unicode, absurd version directives.
-_FAULTS = (yaml.YAMLError, ValueError, OverflowError)
 
 
 def parse_yaml(
@@ -40,16 +38,11 @@ def parse_yaml(
     keeps its digits.  With `repeats` the last value of a key that stands twice counts, as Jenkins has it.
     """
     require_size(data, LIMIT, refuse)
-    try:
+    # PyYAML raises OverflowError for escapes beyond Unicode, and LookupError for an empty number.
+    with refusing("YAML", refuse, yaml.YAMLError, OverflowError, LookupError):
         node = yaml.compose(data, yaml.SafeLoader)
         tree = None if node is None else _Builder(numbers=numbers, repeats=repeats).value(node)
         return Node(clean_tree(tree), refuse).fields()
-    except RecursionError:
-        raise refuse("it is nested too deeply") from None
-    except Malformed as error:
-        raise refuse(str(error)) from None
-    except _FAULTS as error:
-        raise refuse(f"it is not YAML: {' '.join(str(error).split())[:300]}") from None
 
 
 @dataclass
