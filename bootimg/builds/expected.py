@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bootimg.builds.meta import write_json
-from bootimg.builds.record import RECORD, malformed, read_record, read_tree
+from bootimg.builds.record import RECORD, read_record, read_tree, record_fields
 
 _ASKED = "asked"
 Json = dict[str, Any]
@@ -44,8 +44,5 @@ def joined(record: Mapping[str, Any], other: Mapping[str, Any], name: str) -> Js
     return {**both, _ASKED: asked} if asked else both
 
 
-def _asked(record: Mapping[str, Any], name: str) -> list[str]:
-    found = record.get(_ASKED) or []
-    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
-        raise malformed(name, f"{_ASKED} is no list of names")
-    return found
+def _asked(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return record_fields(record, name).each(_ASKED, str)

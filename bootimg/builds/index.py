@@ -6,15 +6,17 @@ import os
 import secrets
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from bootimg.arch import Arch
 from bootimg.builds.layout import BUILDS, LATEST
 from bootimg.builds.locks import file_lock
-from bootimg.builds.malformed import malformed
+from bootimg.builds.malformed import unreadable_meta
 from bootimg.builds.meta import Json, read_json, rfc3339, write_json
 from bootimg.builds.names import safe_name
 from bootimg.errors import BootimgError
+from bootimg.untrusted.node import Fields, Node
 
 _VERSION = "1.0.0"
 
@@ -93,18 +95,10 @@ def checked_index(index: Json, name: str) -> Json:
             f"{name} has schema version {version:.80}, bootimg knows {_VERSION}",
             hint="choose another output directory with -o",
         )
-    for entry in index["builds"]:
-        if not _well_formed(entry):
-            raise malformed(name, "lists a build that has no id or no list of architectures")
-        safe_name(entry["id"], name)
+    for entry in Fields(Node(index, partial(unreadable_meta, name))).objects("builds"):
+        safe_name(entry.required("id", str), name)
+        entry.needed("arches").each(str)
     return index
-
-
-def _well_formed(entry: object) -> bool:
-    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-        return False
-    arches = entry.get("arches")
-    return isinstance(arches, list) and all(isinstance(arch, str) for arch in arches)
 
 
 def newest_id(builds: Path) -> str | None:

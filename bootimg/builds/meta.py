@@ -16,9 +16,11 @@ from typing import Any
 from bootimg.arch import Arch
 from bootimg.atomic import whole_file
 from bootimg.builds.locks import file_lock
-from bootimg.builds.malformed import malformed
+from bootimg.builds.malformed import parse_meta
 from bootimg.builds.merge import STAMP, require_same_build, stamp_after
 from bootimg.formats.output import Written
+from bootimg.untrusted.files import read_start
+from bootimg.untrusted.tree import LIMIT
 
 _PREFIX = "coreos-assembler"
 Json = dict[str, Any]
@@ -153,14 +155,10 @@ class MetaFile:
 def read_json(path: Path) -> Json:
     """A JSON object of the builds tree; empty if the file is missing."""
     try:
-        data = json.loads(path.read_bytes())
+        data = read_start(path, LIMIT)
     except FileNotFoundError:
         return {}
-    except (ValueError, RecursionError) as error:
-        raise malformed(str(path), f"cannot be read: {error}") from None
-    if not isinstance(data, dict):
-        raise malformed(str(path), "cannot be read: it is not an object")
-    return data
+    return parse_meta(data, str(path))
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

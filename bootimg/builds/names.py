@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeGuard
 
 from bootimg.arch import Arch
 from bootimg.builds.layout import BUILDS, COMMIT_META, LATEST, META, SIGNATURE
-from bootimg.builds.malformed import malformed
+from bootimg.builds.malformed import malformed_meta, unreadable_meta
 from bootimg.builds.record import RECORD
 from bootimg.errors import BootimgError
 from bootimg.printable import shown
 from bootimg.targets import SPDX
+from bootimg.untrusted.node import MOST, Fields, Node
 
 _OWN = (META, RECORD, BUILDS, COMMIT_META)
 """What the tree itself has in a build's folder, or beside the folders."""
@@ -25,29 +27,34 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~^:@-]{0,254}")
 def safe_name(name: object, where: str) -> str:
     """The name of a build or a file, if it is one that stays in its folder: else `build-meta-malformed`."""
     if not is_name(name):
-        raise malformed(where, f"has a name that cannot be: {shown(name)}")
+        raise malformed_meta(where, f"has a name that cannot be: {shown(name)}")
     return name
 
 
 def safe_images(meta: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:
     """`images` of a meta.json, each with a file name of its own and a digest; `build-meta-malformed`."""
-    images = meta.get("images", {})
-    if not isinstance(images, dict):
-        raise malformed(where, "cannot be read: images is no object")
-    for key, entry in images.items():
-        if not isinstance(entry, dict) or not isinstance(entry.get("sha256"), str):
-            raise malformed(where, f"cannot be read: {key:.80} has no path or sha256")
-        path = safe_name(entry.get("path"), f"{where}: {key:.80}")
+    images: dict[str, dict[str, Any]] = {}
+    for key, node in images_of(meta, where).items():
+        fields = node.fields()
+        fields.required("sha256", str)
+        fields.number("size")
+        path = safe_name(fields.required("path", str), f"{where}: {key:.80}")
         if is_taken(path):
-            raise malformed(where, f"calls {key:.80} {path}, which is the name of another file of a build")
-        if not is_size(entry.get("size", 0)):
-            raise malformed(where, f"cannot be read: {key:.80} has no whole size")
+            raise malformed_meta(
+                where, f"calls {key:.80} {path}, which is the name of another file of a build"
+            )
+        images[key] = fields.values
     first: dict[str, str] = {}
     for key, entry in images.items():
         other = first.setdefault(entry["path"], key)
         if images[other]["sha256"] != entry["sha256"]:
             raise _same_name(where, entry["path"], key, other)
     return images
+
+
+def images_of(meta: Mapping[str, Any], where: str) -> dict[str, Node]:
+    """`images` of a meta.json, whatever its entries are; `build-meta-malformed`."""
+    return Fields(Node(dict(meta), partial(unreadable_meta, where))).members("images")
 
 
 def require_free(path: str, key: str, images: Mapping[str, Mapping[str, Any]], where: str) -> None:
@@ -59,7 +66,7 @@ def require_free(path: str, key: str, images: Mapping[str, Mapping[str, Any]], w
 
 def _same_name(where: str, path: str, *keys: str) -> BootimgError:
     which = " and ".join(f"{key:.80}" for key in keys)
-    return malformed(where, f"calls two images that differ {path}: {which}")
+    return malformed_meta(where, f"calls two images that differ {path}: {which}")
 
 
 def is_taken(name: str) -> bool:
@@ -83,7 +90,7 @@ def is_plain_name(name: object) -> TypeGuard[str]:
 
 def is_size(size: object) -> TypeGuard[int]:
     """Whether it can be the size of a file."""
-    return isinstance(size, int) and 0 <= size < 1 << 63
+    return type(size) is int and 0 <= size <= MOST
 
 
 def known_arches(names: list[str]) -> list[Arch]:

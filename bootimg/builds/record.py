@@ -5,15 +5,18 @@ meta.json has coreos-assembler's schema, which allows no other key.  Keys that o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bootimg.builds.malformed import malformed_record
 from bootimg.builds.meta import write_json
-from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
+from bootimg.untrusted.files import read_start
+from bootimg.untrusted.jsonfile import parse_object
+from bootimg.untrusted.node import Fields, Node
 
 RECORD = "bootimg.json"
 LIMIT = MIB
@@ -75,8 +78,7 @@ def change_record(folder: Path, record: Record) -> None:
 def read_tree(path: Path) -> dict[str, Any]:
     """The whole object of a bootimg.json, others' keys too; empty if there is none."""
     try:
-        with path.open("rb") as file:
-            data = file.read(LIMIT + 1)
+        data = read_start(path, LIMIT)
     except FileNotFoundError:
         return {}
     return parse_tree(data, str(path))
@@ -84,34 +86,22 @@ def read_tree(path: Path) -> dict[str, Any]:
 
 def parse_tree(data: bytes, name: str) -> dict[str, Any]:
     """The object in a file's bytes; `build-record-malformed`, with `name` in the words."""
-    if len(data) > LIMIT:
-        raise malformed(name, f"it has more than {LIMIT} bytes")
-    try:
-        tree = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise malformed(name, f"it is not JSON ({error})") from None
-    if not isinstance(tree, dict):
-        raise malformed(name, "it is not an object")
-    return tree
+    return parse_object(data, partial(malformed_record, name), limit=LIMIT).values
+
+
+def record_fields(tree: Mapping[str, Any], name: str) -> Fields:
+    """The keys of a bootimg.json, whose errors are `build-record-malformed` with `name` in the words."""
+    return Fields(Node(dict(tree), partial(malformed_record, name)))
 
 
 def _record(tree: Mapping[str, Any], name: str) -> Record:
-    stream, skip = tree.get("stream"), tree.get(SKIP_KEY)
-    told = {key: value for key, value in tree.items() if value is not None}
-    expected, left_out = told.get("expected", []), told.get("left-out", {})
-    good = isinstance(stream, str | None) and isinstance(skip, str | bool | None)
-    if not good or not isinstance(expected, list) or not isinstance(left_out, dict):
-        raise malformed(name, f"stream, {SKIP_KEY}, expected or left-out is of another kind")
-    if not all(isinstance(each, str) for each in [*expected, *left_out.values()]):
-        raise malformed(name, "expected or left-out holds something that is not a text")
-    reason = skip if isinstance(skip, str) and skip else _NO_REASON if skip else None
-    return Record(stream=stream, skip_reason=reason, expected=tuple(expected), left_out=left_out)
-
-
-def malformed(name: str, why: str) -> BootimgError:
-    """The error for such a file."""
-    return BootimgError(
-        "build-record-malformed",
-        f"{name} cannot be read: {why}",
-        hint="bootimg writes it whole or not at all: get it again from where the build was made",
+    fields = record_fields(tree, name)
+    skip = fields.at(SKIP_KEY).value
+    if not isinstance(skip, bool):
+        skip = fields.take(SKIP_KEY, str)
+    return Record(
+        stream=fields.take("stream", str),
+        skip_reason=skip if isinstance(skip, str) and skip else _NO_REASON if skip else None,
+        expected=fields.each("expected", str),
+        left_out={key: each.of(str) for key, each in fields.members("left-out").items()},
     )

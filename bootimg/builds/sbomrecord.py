@@ -13,8 +13,8 @@ from typing import Any
 
 from bootimg.builds.find import Build, digest_of, require_digest
 from bootimg.builds.meta import write_json
-from bootimg.builds.names import is_name, is_size
-from bootimg.builds.record import RECORD, malformed, read_tree
+from bootimg.builds.names import is_name
+from bootimg.builds.record import RECORD, read_tree, record_fields
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.targets import SBOM_KEY, SPDX
 
@@ -47,18 +47,18 @@ def read_sbom(folder: Path) -> Sbom | None:
 
 def parse_sbom(record: Mapping[str, Any], name: str) -> Sbom | None:
     """The same of the object in a bootimg.json; `name` is for the error."""
-    entry = record.get(SBOM_KEY)
-    if entry is None:
+    fields = record_fields(record, name)
+    if fields.is_absent(SBOM_KEY):
         return None
-    if not isinstance(entry, dict):
-        raise malformed(name, f"{SBOM_KEY} is no object")
-    path, sha256, size = (entry.get(key) for key in ("path", "sha256", "size"))
+    entry = fields.nested(SBOM_KEY)
+    path = entry.required("path", str)
     # No other file of a build is so called: what a bucket says shall not replace one of those.
     if not is_name(path) or not path.endswith(SPDX):
-        raise malformed(name, f"{SBOM_KEY} has a path that cannot be")
-    if not isinstance(sha256, str) or not _DIGEST.fullmatch(sha256) or not is_size(size):
-        raise malformed(name, f"{SBOM_KEY} has no sha256 or no size")
-    return Sbom(path, sha256, size)
+        raise entry.at("path").error("is not the name of an SBOM")
+    sha256 = entry.required("sha256", str)
+    if not _DIGEST.fullmatch(sha256):
+        raise entry.at("sha256").error("is not a SHA-256 in hex")
+    return Sbom(path, sha256, entry.needed("size").number())
 
 
 def record_sbom(folder: Path, sbom: Sbom) -> None:

@@ -16,9 +16,8 @@ from typing import Any
 from bootimg.builds.expected import expected
 from bootimg.builds.index import read_index, tags_of
 from bootimg.builds.layout import META, SIGNATURE
-from bootimg.builds.malformed import malformed
 from bootimg.builds.meta import read_json
-from bootimg.builds.names import is_size, safe_name
+from bootimg.builds.names import images_of, is_size, safe_name
 from bootimg.builds.policy import Removed, removed_by_policy
 from bootimg.builds.sbomrecord import read_sbom
 from bootimg.errors import BootimgError
@@ -150,11 +149,9 @@ def _unlisted(builds: Path) -> list[str]:
 
 
 def _artifacts(folder: Path, meta: dict[str, Any], removed: Removed) -> Iterator[ArtifactState]:
-    images = meta.get("images", {})
-    if not isinstance(images, dict):
-        raise malformed(str(folder / META), "cannot be read: images is no object")
-    for key, entry in images.items():
-        found = _artifact(folder, key, entry)
+    images = images_of(meta, str(folder / META))
+    for key, node in images.items():
+        found = _artifact(folder, key, node.value)
         gone = found.state is FileState.ABSENT and removed.has(key)
         yield replace(found, state=FileState.REMOVED) if gone else found
     if sbom := read_sbom(folder):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from bootimg.rpmdb import sqlitedb
 from bootimg.rpmdb.dpkg import read_status
 from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.sqlitedb import OTHERS, other_kind, packages_in, unreadable
+from bootimg.untrusted.jsonfile import find_object
 
 # ostree moves the database of RPM there, the stand-in layer that of dpkg.
 _RPM = ("usr/share/rpm", "usr/lib/sysimage/rpm")
@@ -90,11 +90,7 @@ def system_of_deployment(image: XfsImage, root: str, where: str, folder: Path) -
 def aleph(image: XfsImage) -> Mapping[str, Any]:
     """The aleph file by the name that is no link; empty where there is none, or none that is JSON."""
     contents = (image.content(f"/{name}") for name in (ALEPH, COREOS_ALEPH, BOOTC_ALEPH))
-    try:
-        document = json.loads(next(filter(None, contents), b"{}"))
-    except (ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) else {}
+    return find_object(next(filter(None, contents), b"{}")) or {}
 
 
 def labels_of(document: Mapping[str, Any]) -> dict[str, str] | None:

@@ -16,6 +16,7 @@ from bootimg.disk.ostree_deploy import SYSROOT
 from bootimg.disk.stamp import stamp_ignition
 from bootimg.errors import BootimgError
 from bootimg.manifest.recipe import Bootc, Recipe
+from bootimg.untrusted.jsonfile import find_object
 
 ALEPH = ".bootc-aleph.json"
 _SOURCE = "/run/bootimg-layer"
@@ -91,11 +92,8 @@ def _correct_aleph(vm: Appliance, image: str | None) -> str:
     kernel that ran it, which is the building machine's.
     """
     path = f"{SYSROOT}/{ALEPH}"
-    try:
-        aleph = json.loads(vm.get(path))
-    except (ValueError, RecursionError):
-        aleph = None
-    if not isinstance(aleph, dict):
+    aleph = find_object(vm.get(path))
+    if aleph is None:
         raise _incomplete(["the aleph is not a JSON object"], vm)
     kept = {key: value for key, value in aleph.items() if key not in ("image", "kernel")}
     aleph = kept if image is None else {"image": image, **kept}

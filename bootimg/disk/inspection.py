@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import json
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from bootimg.disk.xfsread import XfsImage, is_plain
 from bootimg.errors import BootimgError
 from bootimg.kernelarg import split
 from bootimg.sizes import MIB
+from bootimg.untrusted.jsonfile import find_object
 
 Json = dict[str, Any]
 ROOT = "root"
@@ -149,7 +149,7 @@ def _root(view: DiskView, offset: int, size: int, folder: Path) -> Json:
     try:
         contents = (image.content(path) for path in _ALEPHS)
         aleph = next((content for content in contents if content is not None), None)
-        found = {"deployments": _deployments(image), "aleph": aleph and _json(aleph)}
+        found = {"deployments": _deployments(image), "aleph": aleph and find_object(aleph)}
     except BootimgError as error:
         return {"deployments": [], "aleph": None, "problem": error.as_dict()}
     return {**found, "problem": None}
@@ -187,11 +187,3 @@ def _origin(content: bytes) -> Json | None:
         return dict(parser["origin"])
     except (configparser.Error, KeyError):
         return None
-
-
-def _json(content: bytes) -> Json | None:
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None

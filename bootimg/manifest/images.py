@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bootimg.manifest.model import malformed
+from bootimg.manifest.model import malformed_manifest
 from bootimg.sizes import MIB, align_up
 
 _KNOWN = {"id", "name", "type", "size", "start", "uuid", "bootable", "attrs", "partnum"}
@@ -66,19 +66,21 @@ def define_image(definition: Mapping[str, Any]) -> ImageDefinition:
     sector = int(definition.get("sector_size", 512))
     size, table = int(definition["size"]), definition["table"]
     if table.get("label") != "gpt" or set(table) - {"label", "uuid", "partitions"}:
-        raise malformed(f"only GPT can be laid out, not {sorted(set(table))} with {table.get('label')}")
+        raise malformed_manifest(
+            f"only GPT can be laid out, not {sorted(set(table))} with {table.get('label')}"
+        )
     align = MIB // sector
     # The backup GPT: a header and 128 entries of 128 bytes.
     end = (size // sector - 1 - 128 * 128 // sector) // align * align
     position, slots = align, list[Slot]()
     for part in table["partitions"]:
         if unknown := sorted(set(part) - _KNOWN):
-            raise malformed(f"partition {part.get('name')} has unknown keys: {', '.join(unknown)}")
+            raise malformed_manifest(f"partition {part.get('name')} has unknown keys: {', '.join(unknown)}")
         start = int(part.get("start", align_up(position, align)))
         length = int(part.get("size", end - start))
         number = int(part.get("partnum") or _free({slot.partnum for slot in slots}))
         if start < position or length <= 0 or start + length > end:
-            raise malformed(f"partition {number} does not fit into {size} bytes")
+            raise malformed_manifest(f"partition {number} does not fit into {size} bytes")
         slots.append(_slot(part, number, start, length))
         position = start + length
     return ImageDefinition(size, ImageLayout(table["label"], table["uuid"], tuple(slots)))

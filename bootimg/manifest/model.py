@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.untrusted.node import Node, StrictFields
 
 Json = dict[str, Any]
 
@@ -42,68 +43,41 @@ class Manifest:
     @classmethod
     def from_json(cls, document: Json) -> Manifest:
         """Read a rendered manifest; keys that version 2 does not have are refused."""
-        _only(document, {"version", "pipelines", "sources"}, "the manifest")
-        if document.get("version") != "2":
-            raise malformed("it is not an osbuild manifest of version 2")
-        pipelines = tuple(_pipeline(each) for each in _member(document, "pipelines", list, "the manifest"))
+        fields = StrictFields(Node(document, malformed_manifest)).allow(("version", "pipelines", "sources"))
+        fields.expect("version", "2")
+        fields.needed("pipelines")
+        pipelines = tuple(map(_pipeline, fields.objects("pipelines")))
         names = [pipeline.name for pipeline in pipelines]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise malformed(f"it has more than one pipeline {', '.join(twice)}")
-        return cls(pipelines, _member(document, "sources", dict, "the manifest", {}))
+            raise malformed_manifest(f"it has more than one pipeline {', '.join(twice)}")
+        return cls(pipelines, fields.nested("sources").values)
 
     def pipeline(self, name: str) -> Pipeline:
         """The pipeline of that name."""
         for each in self.pipelines:
             if each.name == name:
                 return each
-        raise malformed(f"it has no pipeline {name}")
+        raise malformed_manifest(f"it has no pipeline {name}")
 
 
-def _pipeline(document: Json) -> Pipeline:
-    _only(document, {"name", "build", "source-epoch", "stages"}, "a pipeline")
-    name = _member(document, "name", str, "a pipeline")
-    where = f"pipeline {name}"
+def _pipeline(fields: StrictFields) -> Pipeline:
+    fields.allow(("name", "build", "source-epoch", "stages"))
+    fields.needed("stages")
     return Pipeline(
-        name,
-        _member(document, "build", str, where, None),
-        _member(document, "source-epoch", int, where, None),
-        tuple(_stage(each, name) for each in _member(document, "stages", list, where)),
+        fields.required("name", str),
+        fields.take("build", str),
+        fields.take("source-epoch", int),
+        tuple(map(_stage, fields.objects("stages"))),
     )
 
 
-def _stage(document: Json, pipeline: str) -> Stage:
-    where = f"a stage of {pipeline}"
-    _only(document, {"type", "options", "devices", "inputs", "mounts"}, where)
-    return Stage(
-        _member(document, "type", str, where),
-        _member(document, "options", dict, where, {}),
-        _member(document, "devices", dict, where, {}),
-        _member(document, "inputs", dict, where, {}),
-        _member(document, "mounts", list, where, []),
-    )
+def _stage(fields: StrictFields) -> Stage:
+    fields.allow(("type", "options", "devices", "inputs", "mounts"))
+    options, devices, inputs = (fields.nested(key).values for key in ("options", "devices", "inputs"))
+    return Stage(fields.required("type", str), options, devices, inputs, fields.each("mounts", dict))
 
 
-_REQUIRED = object()
-
-
-def _member(document: Json, key: str, kind: type, where: str, default: object = _REQUIRED) -> Any:  # noqa: ANN401
-    """The value of a key, of exactly that type; the default stands for a key that is absent."""
-    if key not in document and default is not _REQUIRED:
-        return default
-    value = document.get(key)
-    if type(value) is not kind:
-        raise malformed(f"{key} of {where} is {value!r}")
-    return value
-
-
-def _only(document: object, known: set[str], where: str) -> None:
-    if not isinstance(document, dict):
-        raise malformed(f"{where} is {document!r}")
-    if unknown := sorted(set(document) - known):
-        raise malformed(f"{where} has keys that osbuild does not know: {', '.join(unknown)}")
-
-
-def malformed(what: str, where: str | None = None) -> BootimgError:
+def malformed_manifest(what: str, where: str | None = None) -> BootimgError:
     """The error for a manifest that is not what it should be; `where` is a file and a path in it."""
     return BootimgError(
         "manifest-malformed",

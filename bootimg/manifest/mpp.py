@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 import yaml
 
 from bootimg.manifest.images import define_image
-from bootimg.manifest.model import Json, malformed
+from bootimg.manifest.model import Json, malformed_manifest
 from bootimg.manifest.scope import Scope
 
 _DROP = object()
@@ -81,7 +81,7 @@ class Renderer:
         imported = scope.of_file(resolved["path"])
         document = self._enter(imported)
         if _IMAGES in document:
-            raise malformed(
+            raise malformed_manifest(
                 f"{_IMAGES} is of the file that is rendered, and not of one it imports", imported.where
             )
         pipelines = self._pipelines(imported, document)
@@ -93,7 +93,7 @@ class Renderer:
         resolved = self._node(scope, scope.substituted(order))
         missing = sorted(required - set(resolved)) if isinstance(resolved, dict) else sorted(required)
         if missing:
-            raise malformed(f"{', '.join(missing)} is missing", scope.where)
+            raise malformed_manifest(f"{', '.join(missing)} is missing", scope.where)
         return dict(resolved)
 
     def _node(self, scope: Scope, node: Any) -> Any:  # noqa: ANN401
@@ -113,7 +113,7 @@ class Renderer:
             elif key == "mpp-resolve-images":
                 found["references"] = self._resolve_images(scope.at(key), value)
             elif str(key).startswith("mpp-"):
-                raise malformed(f"there is no directive {key} here", scope.where)
+                raise malformed_manifest(f"there is no directive {key} here", scope.where)
             elif (rendered := self._node(scope.at(key), value)) is not _DROP:
                 found[key] = rendered
         return found
@@ -127,14 +127,14 @@ class Renderer:
         try:
             return int(text)
         except ValueError:
-            raise malformed(f"{text} is not a whole number", scope.where) from None
+            raise malformed_manifest(f"{text} is not a whole number", scope.where) from None
 
     def _format_json(self, scope: Scope, node: Json) -> Any:  # noqa: ANN401
         text = scope.format(node["mpp-format-json"])
         try:
             return json.loads(text)
         except json.JSONDecodeError as error:
-            raise malformed(f"{text} is not JSON: {error}", scope.where) from None
+            raise malformed_manifest(f"{text} is not JSON: {error}", scope.where) from None
 
     def _embed(self, scope: Scope, order: Any) -> Json:  # noqa: ANN401
         """A file by its URL, fetched by osbuild; expressions know its checksum as `embedded[id]`."""
@@ -169,20 +169,20 @@ def _alone(scope: Scope, node: Json, directive: str) -> None:
     """A directive replaces its whole node, so that nothing may stand beside it."""
     beside = set(node) - {directive} - ({"then", "else"} if directive == "mpp-if" else set())
     if beside:
-        raise malformed(f"{', '.join(sorted(beside))} beside {directive}", scope.where)
+        raise malformed_manifest(f"{', '.join(sorted(beside))} beside {directive}", scope.where)
 
 
 def _load(folder: Traversable, name: str) -> Json:
     try:
         document = yaml.load(folder.joinpath(name).read_text(), _Loader)
     except (OSError, yaml.YAMLError) as error:
-        raise malformed(f"it cannot be read: {error}", name) from None
+        raise malformed_manifest(f"it cannot be read: {error}", name) from None
     if not isinstance(document, dict) or not isinstance(document.get("pipelines"), list):
-        raise malformed("it has no pipelines", name)
+        raise malformed_manifest("it has no pipelines", name)
     if unknown := sorted(set(document) - _TOP):
-        raise malformed(f"{', '.join(unknown)} is not understood", name)
+        raise malformed_manifest(f"{', '.join(unknown)} is not understood", name)
     if document.get("version") != "2":
-        raise malformed("it is not of version '2'", name)
+        raise malformed_manifest("it is not of version '2'", name)
     return document
 
 
@@ -199,9 +199,9 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
 def _digest(scope: Scope, url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "file":
-        raise malformed(f"{url} cannot be embedded: only file:// URLs can", scope.where)
+        raise malformed_manifest(f"{url} cannot be embedded: only file:// URLs can", scope.where)
     try:
         with Path(unquote(parts.path)).open("rb") as handle:
             return hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:
-        raise malformed(f"{url} cannot be embedded: {error.strerror}", scope.where) from None
+        raise malformed_manifest(f"{url} cannot be embedded: {error.strerror}", scope.where) from None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.kernelarg import FIRSTBOOT, KernelArgument, parse_arguments
 from bootimg.manifest.model import Pipeline, Stage
+from bootimg.untrusted.node import Node, StrictFields
 
 Value = TypeVar("Value")
 _PREFIX = "org.osbuild."
@@ -16,63 +17,39 @@ _PREFIX = "org.osbuild."
 
 def unsupported(where: str, what: str) -> BootimgError:
     """The error for a part of a manifest that this builder does not realise."""
+    return _refuse(f"{where}: {what}")
+
+
+def _refuse(why: str) -> BootimgError:
     return BootimgError(
         "manifest-stage-unsupported",
         "the guestfs builder does not do what the manifest asks for",
-        context=[f"{where}: {what}"],
+        context=[why],
         hint="remove it from the manifest, or build with osbuild itself",
         exit_code=ExitCode.USAGE,
     )
 
 
-class Taken:
+class Taken(StrictFields):
     """A JSON object whose keys are taken one by one."""
 
-    def __init__(self, where: str, values: Mapping[str, Any]) -> None:
-        if not isinstance(values, Mapping):
-            raise unsupported(where, f"{values!r} is not an object")
-        self.where = where
-        self._left = dict(values)
+    @classmethod
+    def of(cls, where: str, values: object) -> Taken:
+        """The object that stands at a place of the manifest."""
+        return cls(Node(values, _refuse, where))
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._left
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(tuple(self._left))
-
-    def required(self, key: str, kind: type[Value]) -> Value:
-        """The value of a key that must be there, of exactly that type."""
-        if key not in self._left:
-            raise unsupported(self.where, f"{key} is missing")
-        value = self._left.pop(key)
-        # A bool is an int for Python, but not for a manifest.
-        if type(value) is not kind:
-            raise unsupported(self.where, f"{key}: {value!r}")
-        return value
-
-    def take(self, key: str, kind: type[Value]) -> Value | None:
-        """The same for a key that may be absent."""
-        return self.required(key, kind) if key in self._left else None
+    @property
+    def where(self) -> str:
+        """Its place in the manifest, for errors."""
+        return self.node.path
 
     def holds(self, key: str, kind: type) -> bool:
         """Whether a key is there with a value of exactly that type."""
-        return type(self._left.get(key)) is kind
-
-    def each(self, key: str, kind: type[Value]) -> tuple[Value, ...]:
-        """The items of a list, all of that type; none where the key is absent."""
-        items: list[Any] = self.take(key, list) or []
-        if any(type(item) is not kind for item in items):
-            raise unsupported(self.where, f"{key}: {items!r}")
-        return tuple(items)
+        return type(self.values.get(key)) is kind
 
     def arguments(self, key: str) -> tuple[KernelArgument, ...]:
         """The kernel arguments of a list; the variable of the first boot may be among them."""
         return parse_arguments(self.each(key, str), f"{self.where}: {key}", variables=(FIRSTBOOT,))
-
-    def objects(self, key: str) -> list[Taken]:
-        """The objects of a list, each to be taken and finished."""
-        items = self.each(key, dict)
-        return [Taken(f"{self.where}.{key}[{index}]", item) for index, item in enumerate(items)]
 
     def only(self, key: str) -> Taken:
         """The object of a list that must have exactly one."""
@@ -80,22 +57,6 @@ class Taken:
         if len(found) != 1:
             raise unsupported(self.where, f"{len(found)} {key}")
         return found[0]
-
-    def nested(self, key: str) -> Taken:
-        """The object under a key; empty where it is absent."""
-        return Taken(f"{self.where}.{key}", self._left.pop(key, {}))
-
-    def expect(self, key: str, *allowed: object) -> None:
-        """Take a key that has only these values for this builder."""
-        value = self._left.pop(key, None)
-        # True equals 1 for Python, but not for a manifest.
-        if not any(value == each and type(value) is type(each) for each in allowed):
-            raise unsupported(self.where, f"{key}: {value!r}")
-
-    def finish(self) -> None:
-        """Refuse whatever was not taken."""
-        if self._left:
-            raise unsupported(self.where, ", ".join(f"{key}: {value!r}" for key, value in self._left.items()))
 
 
 class TakenStage:
@@ -107,10 +68,10 @@ class TakenStage:
             raise unsupported(self.where, "the stage")
         self.type = stage.type.removeprefix(_PREFIX)
         self.sector_size = sector_size
-        self.options = Taken(f"{self.where} options", stage.options)
-        self.devices = Taken(f"{self.where} devices", stage.devices)
-        self.inputs = Taken(f"{self.where} inputs", stage.inputs)
-        self.mounts = [Taken(f"{self.where} mounts", mount) for mount in stage.mounts]
+        self.options = Taken.of(f"{self.where} options", stage.options)
+        self.devices = Taken.of(f"{self.where} devices", stage.devices)
+        self.inputs = Taken.of(f"{self.where} inputs", stage.inputs)
+        self.mounts = [Taken.of(f"{self.where} mounts", mount) for mount in stage.mounts]
 
     def finish(self) -> None:
         """Refuse whatever was not taken."""

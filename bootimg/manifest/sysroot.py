@@ -72,7 +72,7 @@ def _read_archive(manifest: Manifest) -> ContainerSource:
 
 def _source_item(manifest: Manifest, kind: str, key: str, item_type: type[Value]) -> Value:
     """The one item of the manifest's one source."""
-    sources = Taken("sources", manifest.sources)
+    sources = Taken.of("sources", manifest.sources)
     source = sources.nested(kind)
     items = source.nested("items")
     item = items.required(key, item_type)
@@ -95,7 +95,7 @@ def take_image(stage: TakenStage, manifest: Manifest, archive: ContainerSource |
     if len(references) != 1:
         raise unsupported(stage.where, f"references: {references}")
     ((identity, reference),) = references.items()
-    item = Taken("sources", _source_item(manifest, _SKOPEO, identity, dict))
+    item = Taken.of("sources", _source_item(manifest, _SKOPEO, identity, dict))
     image = item.nested("image")
     name, digest = image.required("name", str), image.required("digest", str)
     for part in (image, item):

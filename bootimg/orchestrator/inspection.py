@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from bootimg.builds.find import Build
@@ -18,6 +17,7 @@ from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.orchestrator.recipes.installation import kernel_arguments
 from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.read import read_packages
+from bootimg.untrusted.jsonfile import find_object
 
 Json = dict[str, Any]
 
@@ -63,7 +63,7 @@ def inspect_image(image: Image, cache: Cache, events: Events) -> Json:
         "selinux-policy": facts.selinux_policy,
         "bootupd": facts.has_bootupd,
         "os-release": dict(facts.os_release),
-        "image-json": json.loads(tree.read(IMAGE_JSON)),
+        "image-json": find_object(tree.read(IMAGE_JSON)),
     }
     return document
 

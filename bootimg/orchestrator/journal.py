@@ -18,6 +18,8 @@ from typing import Any
 
 from bootimg.atomic import Opening, open_own
 from bootimg.errors import BootimgError
+from bootimg.untrusted.jsonfile import parse_object
+from bootimg.untrusted.tree import Malformed
 
 NAME = ".bootimg-journal.ndjson"
 RUN = "build"
@@ -101,8 +103,9 @@ class Journal:
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
     try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
+        record = parse_object(line)
+        record.required("step", str)
+        record.required("state", str)
+    except Malformed:
         return None
-    good = isinstance(record, dict) and all(isinstance(record.get(key), str) for key in ("step", "state"))
-    return record if good else None
+    return record.values

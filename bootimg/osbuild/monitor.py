@@ -8,10 +8,12 @@ done, and within it the stages of the pipeline) and `result` (a stage or source 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+
+from bootimg.untrusted.jsonfile import parse_object
+from bootimg.untrusted.node import Fields
+from bootimg.untrusted.tree import Malformed
 
 _SEPARATOR = b"\x1e"
 _SOURCE = "source "
@@ -49,38 +51,43 @@ def read_records(lines: Iterable[bytes]) -> Iterator[Record]:
     What the monitor says is for showing progress and for finding the words of a failure.  Whether
     the build is good is told by osbuild's exit code and by the files it has exported.
     """
-    contexts: dict[str, dict[str, Any]] = {}
+    contexts: dict[str, Fields] = {}
     for line in lines:
         try:
-            document = json.loads(line.removeprefix(_SEPARATOR))
+            document = parse_object(line.removeprefix(_SEPARATOR))
             record = _record(document, _context(document, contexts))
-        except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        except Malformed:
             continue
         yield record
 
 
-def _context(document: dict[str, Any], contexts: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    context: dict[str, Any] = document.get("context", {})
-    if "pipeline" in context:
-        return contexts.setdefault(context.get("id", ""), context)
-    return contexts.get(context.get("id", ""), {})
+def _context(document: Fields, contexts: dict[str, Fields]) -> Fields:
+    context = document.nested("context")
+    identity = _text(context, "id")
+    if context.is_absent("pipeline"):
+        return contexts.get(identity, context)
+    return contexts.setdefault(identity, context)
 
 
-def _record(document: dict[str, Any], context: dict[str, Any]) -> Record:
-    pipeline = context.get("pipeline", {})
-    stages = document.get("progress", {}).get("progress", {})
+def _record(document: Fields, context: Fields) -> Record:
+    pipeline = context.nested("pipeline")
+    stages = document.nested("progress").nested("progress")
     return Record(
-        str(document.get("message", "")),
-        str(pipeline.get("name", "")),
-        str(pipeline.get("stage", {}).get("name", "")),
-        int(stages.get("done", 0)),
-        int(stages.get("total", 0)),
-        _result(document["result"]) if "result" in document else None,
+        _text(document, "message"),
+        _text(pipeline, "name"),
+        _text(pipeline.nested("stage"), "name"),
+        stages.number("done") or 0,
+        stages.number("total") or 0,
+        None if document.is_absent("result") else _result(document.nested("result")),
     )
 
 
-def _result(result: dict[str, Any]) -> Result:
+def _result(result: Fields) -> Result:
     """A stage says why it failed in its `output`, a source in the `error` of an item."""
-    words = [str(result.get("output", ""))]
-    words += [str(item.get("error", "")) for item in result.get("results", [])]
-    return Result(str(result.get("name", "")), result.get("success") is True, "\n".join(filter(None, words)))
+    words = [_text(result, "output"), *(_text(item, "error") for item in result.objects("results"))]
+    success = bool(result.take("success", bool))
+    return Result(_text(result, "name"), success, "\n".join(filter(None, words)))
+
+
+def _text(fields: Fields, key: str) -> str:
+    return fields.take(key, str) or ""

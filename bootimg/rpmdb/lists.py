@@ -8,15 +8,21 @@ object of `[epoch:]version-release` by name: of several by one name the last cou
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from itertools import groupby
 from typing import Any, TypeVar
 
 from bootimg.errors import BootimgError
+from bootimg.printable import printable
 from bootimg.rpmdb.evr import version_key
 from bootimg.rpmdb.package import Package
+from bootimg.untrusted.jsonfile import parse_object
+from bootimg.untrusted.node import Node
 
 _KEY, _NONE = "rpmdb.pkglist", "(none)"
+_EPOCH = re.compile(r"[0-9]{1,18}")
 COMMIT_KEY = "rpmostree.rpmdb.pkglist"
 """The key of the list in commitmeta.json."""
 Value = TypeVar("Value")
@@ -40,24 +46,27 @@ def dump_list(packages: Iterable[Package]) -> bytes:
 
 def parse_list(data: bytes, where: str, key: str = _KEY) -> list[Package]:
     """A list that was kept, in its order; `rpmdb-list-malformed` names `where`."""
-    try:
-        return [package for row in json.loads(data)[key] if not (package := _package(row)).is_key]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise BootimgError(
-            "rpmdb-list-malformed",
-            f"{where} is no list of packages",
-            context=[f"{type(error).__name__}: {error}"[:300]],
-            hint="a file of the cache can be deleted; it is made again",
-        ) from None
+    rows = parse_object(data, partial(_malformed, where)).needed(key).items()
+    return [package for row in rows if not (package := _package(row)).is_key]
 
 
-def _package(row: Any) -> Package:  # noqa: ANN401
-    name, epoch, version, release, arch = row
-    if not all(isinstance(word, str) for word in row) or not name or not version:
-        raise ValueError(f"{row!r} is not [name, epoch, version, release, arch]")
+def _malformed(where: str, why: str) -> BootimgError:
+    return BootimgError(
+        "rpmdb-list-malformed",
+        f"{where} is not a list of packages",
+        context=[printable(why)[:300]],
+        hint="a file of the cache can be deleted; it is made again",
+    )
+
+
+def _package(row: Node) -> Package:
+    words = row.each(str)
+    if len(words) != 5 or not words[0] or not words[2]:
+        raise row.error("is not [name, epoch, version, release, arch]")
+    name, epoch, version, release, arch = words
     epoch = "0" if epoch == _NONE else epoch
-    if not (epoch.isascii() and epoch.isdigit()):
-        raise ValueError(f"{epoch!r} is no epoch")
+    if not _EPOCH.fullmatch(epoch):
+        raise row.error(f"has the epoch {epoch!r:.80}, which is not a number")
     return Package(name, int(epoch) or None, version, release, None if arch in (_NONE, "") else arch)
 
 

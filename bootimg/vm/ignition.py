@@ -11,6 +11,7 @@ from typing import Any
 
 from bootimg import process
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.untrusted.jsonfile import parse_object
 
 # The oldest version of spec 3: every Ignition 2 takes it, and merges configs of newer ones into it.
 VERSION = "3.0.0"
@@ -126,14 +127,8 @@ def _butane(path: Path, data: bytes) -> bytes:
 
 
 def _check(path: Path, data: bytes) -> None:
-    try:
-        config = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise _invalid(path, f"is not JSON: {error}") from None
-    ignition = config.get("ignition") if isinstance(config, dict) else None
-    version = ignition.get("version") if isinstance(ignition, dict) else None
-    if not isinstance(version, str):
-        raise _invalid(path, "has no ignition.version")
+    config = parse_object(data, lambda why: _invalid(path, f"cannot be used: {why}"))
+    version = config.nested("ignition").required("version", str)
     if not version.startswith("3."):
         raise _invalid(path, f"has version {version:.80}; CoreOS takes 3.x")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from bootimg.builds.malformed import malformed
+from bootimg.builds.malformed import parse_meta
 from bootimg.errors import BootimgError
 
 _TRIES = 20
@@ -66,15 +66,7 @@ def rewrite(store: Store, key: str, change: Callable[[Stored | None], tuple[T, b
 
 def parse(stored: Stored | None, key: str) -> Json:
     """The JSON object; empty where nothing is stored, `build-meta-malformed` where it is something else."""
-    if stored is None:
-        return {}
-    try:
-        data = json.loads(stored.data)
-    except (ValueError, RecursionError) as error:
-        raise malformed(key, f"in the bucket cannot be read: {error}") from None
-    if not isinstance(data, dict):
-        raise malformed(key, "in the bucket cannot be read: it is not an object")
-    return data
+    return {} if stored is None else parse_meta(stored.data, f"{key} in the bucket")
 
 
 def encode(data: Mapping[str, Any]) -> bytes:

@@ -26,7 +26,7 @@ from bootimg.builds.bucket.s3client import (
     refusals,
     unreachable,
 )
-from bootimg.builds.malformed import malformed
+from bootimg.builds.malformed import malformed_meta
 from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
 from bootimg.targets import SPDX
@@ -85,7 +85,7 @@ class Bucket:
                 raise
             data: bytes = found["Body"].read(_LIMIT + 1)
         if len(data) > _LIMIT:
-            raise malformed(self.url(key), f"has more than {_LIMIT} bytes")
+            raise malformed_meta(self.url(key), f"has more than {_LIMIT} bytes")
         return Stored(data, str(found["ETag"]))
 
     def head(self, key: str, *, optional: bool = False) -> Head | None:

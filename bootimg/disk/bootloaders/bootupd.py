@@ -6,7 +6,6 @@ bootupd writes GRUB's static configuration, the ESP, GRUB for the BIOS and the s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from bootimg.appliance import Appliance
@@ -15,6 +14,8 @@ from bootimg.disk.ostree_deploy import SYSROOT
 from bootimg.errors import BootimgError
 from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import Bootupd, Disk
+from bootimg.untrusted.jsonfile import parse_object
+from bootimg.untrusted.tree import Malformed
 
 PROGRAM = "usr/bin/bootupctl"
 STATE = f"{BOOT}/bootupd-state.json"
@@ -71,6 +72,6 @@ def install(vm: Appliance, *, device: str | None, static_configs: bool, componen
 def _installed(vm: Appliance) -> frozenset[str]:
     found = vm.run(["sh", "-c", f"test ! -e {STATE} || cat {STATE}"], timeout=60)
     try:
-        return frozenset(json.loads(found)["installed"])
-    except (ValueError, KeyError, TypeError):
+        return frozenset(parse_object(found).members("installed"))
+    except Malformed:
         return frozenset()

@@ -12,8 +12,10 @@ from bootimg.kernelarg import KernelArgument, parse_arguments
 from bootimg.layer.declared.imagekeys import HARMLESS, LATER, VALUES
 from bootimg.platform import layer_keys
 from bootimg.printable import shown
+from bootimg.untrusted.jsonfile import parse_object
 
 PATH = "usr/share/coreos-assembler/image.json"
+_LARGEST = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,32 +40,20 @@ def parse_image_json(data: bytes) -> ImageJson:
     Errors: `image-json-malformed` names the key that is not what it should be, `image-json-unsupported` the
     key or value that would make another disk, `kernel-argument-invalid`.
     """
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise _malformed(f"it is not JSON ({error})") from None
-    if not isinstance(document, dict):
-        raise _malformed("it is not a JSON object")
-    left = dict(document)
-    size = _take(left, "size", int)
-    if size is not None and not 0 < size <= 1 << 20:
-        raise _malformed(f"size is {size}; it is a number of GiB above zero")
-    kargs = _take(left, "extra-kargs", list) or []
-    platform_compressor = _take(left, "platform-compressor", dict) or {}
-    for key, texts in (("extra-kargs", kargs), ("platform-compressor", list(platform_compressor.values()))):
-        if not all(isinstance(text, str) for text in texts):
-            raise _malformed(f"{key} holds something that is not a string")
+    fields = parse_object(data, _malformed)
     found = ImageJson(
-        size=size,
-        extra_kargs=parse_arguments(kargs, f"/{PATH}: extra-kargs"),
-        compressor=_take(left, "compressor", str),
-        platform_compressor=platform_compressor,
-        container_imgref=_take(left, "container-imgref", str),
-        bootc_install_to_fs=bool(_take(left, "bootc-install-to-fs", bool)),
-        others={key: left.pop(key) for key in sorted({*LATER, *layer_keys()} & left.keys())},
+        size=fields.number("size", 1, _LARGEST),
+        extra_kargs=parse_arguments(fields.each("extra-kargs", str), f"/{PATH}: extra-kargs"),
+        compressor=fields.take("compressor", str),
+        platform_compressor={
+            name: each.of(str) for name, each in fields.members("platform-compressor").items()
+        },
+        container_imgref=fields.take("container-imgref", str),
+        bootc_install_to_fs=bool(fields.take("bootc-install-to-fs", bool)),
+        others={key: fields.at(key).value for key in sorted({*LATER, *layer_keys()}) if key in fields},
     )
-    for key, value in left.items():
-        _check_other(key, value)
+    for key in fields:
+        _check_other(key, fields.values[key])
     return found
 
 
@@ -79,14 +69,6 @@ def _check_other(key: str, value: object) -> None:
             f"{shown(key)} is no key that coreos-assembler or bootimg knows",
             "correct or remove it where the layer is made, or install the platform's plugin that takes it",
         )
-
-
-def _take(document: dict[str, Any], key: str, kind: type) -> Any:  # noqa: ANN401
-    value = document.pop(key, None)
-    # bool is an int to Python, not to JSON.
-    if value is not None and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
-        raise _malformed(f"{key} is {json.dumps(value)[:60]}, which is no {kind.__name__}")
-    return value
 
 
 def _unsupported(what: str, hint: str) -> BootimgError:

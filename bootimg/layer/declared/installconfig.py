@@ -15,10 +15,12 @@ from typing import Any
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.kernelarg import KernelArgument, parse_arguments
-from bootimg.layer.declared.bootcfile import is_strings, read_toml, take_match
+from bootimg.layer.declared.bootcfile import is_for
 from bootimg.layer.tar.entry import Kind
 from bootimg.layer.tree.merged import Tree
 from bootimg.printable import shown
+from bootimg.untrusted.node import Fields, Node
+from bootimg.untrusted.tomlfile import parse_toml
 
 _FOLDERS = ("usr/lib/bootc/install", "usr/local/lib/bootc/install", "usr/etc/bootc/install",
             "etc/bootc/install")  # fmt: skip
@@ -105,41 +107,27 @@ def _files(tree: Tree) -> list[str]:
 
 
 def _merged(config: InstallConfig, data: bytes, where: str, arch: Arch) -> InstallConfig:
-    try:
-        document = read_toml(data)
-    except ValueError as error:
-        raise unsupported(str(error), where) from None
-    install = document.pop("install", {})
-    if document or not isinstance(install, dict):
-        raise unsupported(f"it holds more than a table install: {', '.join(document)[:300]}", where)
-    try:
-        if not take_match(install, arch):
-            return config
-    except ValueError as error:
-        raise unsupported(f"install.{error}", where) from None
+    document = parse_toml(data, lambda why: unsupported(why, where))
+    install = document.allow(["install"]).nested("install")
+    if not is_for(install, arch):
+        return config
     changes: dict[str, Any] = {}
-    for path, value in _leaves(install, ()):
+    for path, node in _leaves(install, ()):
         if path[0] not in _PASSED_OVER:
-            field, kind = _FIELDS.get(path, ("", object))
-            changes[field] = _taken(value, kind, f"install.{'.'.join(path)[:200]}", where)
+            if path not in _FIELDS:
+                raise node.error(f"is {shown(node.value)}, which bootimg does not know")
+            field, kind = _FIELDS[path]
+            changes[field] = node.of(kind)
             if kind is list:
-                changes[field] = (*getattr(config, field), *changes[field])
+                added = parse_arguments(node.each(str), f"/{where}: {node.path}")
+                changes[field] = (*getattr(config, field), *added)
     return replace(config, **changes)
 
 
-def _taken(value: object, kind: type, key: str, where: str) -> object:
-    """The value, of exactly that type; a list is one of kernel arguments."""
-    if kind is list and is_strings(value):
-        return parse_arguments(value, f"/{where}: {key}")
-    if type(value) is not kind or kind is list:
-        raise unsupported(f"{key} = {shown(value)}", where)
-    return value
-
-
-def _leaves(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every value with its path."""
-    for key, value in table.items():
-        if isinstance(value, dict) and len(path) < _DEEPEST:
-            yield from _leaves(value, (*path, key))
+def _leaves(table: Fields, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Node]]:
+    """Every value that was not read yet with its path in `install`."""
+    for key in table:
+        if isinstance(table.values[key], dict) and len(path) < _DEEPEST:
+            yield from _leaves(table.nested(key), (*path, key))
         else:
-            yield (*path, key), value
+            yield (*path, key), table.at(key)

@@ -6,13 +6,15 @@ old and the new layer, so a disk that was made without them would never get them
 
 from __future__ import annotations
 
+from functools import partial
+
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.kernelarg import KernelArgument, parse_arguments
-from bootimg.layer.declared.bootcfile import is_strings, read_toml, take_match
+from bootimg.layer.declared.bootcfile import is_for
 from bootimg.layer.tar.entry import Kind
 from bootimg.layer.tree.merged import Tree
-from bootimg.printable import shown
+from bootimg.untrusted.tomlfile import parse_toml
 
 FOLDER = "usr/lib/bootc/kargs.d"
 _KARGS = "kargs"
@@ -36,17 +38,10 @@ def _read(tree: Tree, path: str, arch: Arch) -> tuple[KernelArgument, ...]:
     # An installation by bootc follows a symlink, its update does not.
     if tree.entries[path].kind is not Kind.FILE:
         raise _malformed(path, "it is no regular file")
-    try:
-        document = read_toml(tree.read(path))
-        matches = take_match(document, arch)
-    except ValueError as error:
-        raise _malformed(path, str(error)) from None
-    kargs = document.pop(_KARGS, None)
-    if document:
-        raise _malformed(path, f"bootc knows no {', '.join(document)[:300]}")
-    if not is_strings(kargs):
-        raise _malformed(path, "there are no kargs" if kargs is None else f"kargs = {shown(kargs)}")
-    return parse_arguments(kargs or (), f"/{path}: {_KARGS}") if matches else ()
+    document = parse_toml(tree.read(path), partial(_malformed, path))
+    matches, kargs = is_for(document, arch), document.needed(_KARGS).each(str)
+    document.finish()
+    return parse_arguments(kargs, f"/{path}: {_KARGS}") if matches else ()
 
 
 def _malformed(path: str, what: str) -> BootimgError:

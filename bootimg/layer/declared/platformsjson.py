@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 from bootimg.errors import BootimgError
 from bootimg.kernelarg import KernelArgument, closes_quotes
 from bootimg.platform import Console
+from bootimg.untrusted.jsonfile import parse_json
+from bootimg.untrusted.node import Fields, Node
 
 PATH = "usr/share/coreos-assembler/platforms.json"
-_KEYS = {"grub_commands", "kernel_arguments"}
+_KEYS = ("grub_commands", "kernel_arguments")
 
 
 def parse_platforms_json(data: bytes) -> Mapping[str, Console]:
@@ -18,21 +19,12 @@ def parse_platforms_json(data: bytes) -> Mapping[str, Console]:
 
     The file is copied to the disk as it is, and coreos-installer reads it there.
     """
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise _malformed(f"it is not JSON ({error})") from None
-    if not isinstance(document, dict):
-        raise _malformed("it is no object of objects, one a platform")
-    return {name: _console(name, entry) for name, entry in document.items()}
+    return {name: _console(name, each) for name, each in parse_json(data, _malformed).members().items()}
 
 
-def _console(name: str, entry: object) -> Console:
-    if not isinstance(entry, dict):
-        raise _malformed("it is no object of objects, one a platform")
-    if unknown := sorted(set(entry) - _KEYS):
-        raise _malformed(f"{name:.80} has unknown settings: {', '.join(unknown)[:80]}")
-    commands, arguments = (_lines(name, key, entry.get(key, [])) for key in sorted(_KEYS))
+def _console(name: str, entry: Node) -> Console:
+    fields = entry.fields().allow(_KEYS)
+    commands, arguments = (_lines(fields, key) for key in _KEYS)
     if any(len(argument.split()) != 1 for argument in arguments):
         raise _malformed(f"a kernel argument of {name:.80} is empty or has a space in it")
     if not all(map(closes_quotes, commands)):
@@ -41,13 +33,12 @@ def _console(name: str, entry: object) -> Console:
     return Console(commands, tuple(KernelArgument.parse(argument, where) for argument in arguments))
 
 
-def _lines(name: str, key: str, values: object) -> tuple[str, ...]:
-    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-        raise _malformed(f"{key} of {name:.80} is no list of strings")
+def _lines(fields: Fields, key: str) -> tuple[str, ...]:
+    values = fields.each(key, str)
     # A line more would be another command, or the end of the part that coreos-installer replaces.
     if any(not value.isprintable() for value in values):
-        raise _malformed(f"{key} of {name:.80} has a character in it that cannot be printed")
-    return tuple(values)
+        raise fields.at(key).error("has a character in it that cannot be printed")
+    return values
 
 
 def _malformed(what: str) -> BootimgError:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.untrusted.jsonfile import parse_object
+from bootimg.untrusted.node import Fields
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -68,9 +68,9 @@ class Image:
     @property
     def created(self) -> int:
         """Seconds since 1970: the manifest's annotation, else the config's stamp, else 0."""
-        annotations = json.loads(self.manifest).get("annotations")
+        annotations = parse_object(self.manifest).at("annotations").value
         stamp = annotations.get(CREATED) if isinstance(annotations, dict) else None
-        stamp = stamp or json.loads(self.config).get("created")
+        stamp = stamp or parse_object(self.config).at("created").value
         try:
             return max(0, int(datetime.fromisoformat(_microseconds(str(stamp))).timestamp()))
         except (ValueError, OverflowError):
@@ -93,11 +93,11 @@ def hex_of(digest: object) -> str:
     """The hexadecimal part of a sha256 digest; any other text is refused as `layer-malformed`."""
     algorithm, _, value = str(digest).partition(":")
     if algorithm != "sha256" or len(value) != 64 or value.strip("0123456789abcdef"):
-        raise malformed(f"{str(digest)[:80]!r} is not a sha256 digest")
+        raise malformed_image(f"{str(digest)[:80]!r} is not a sha256 digest")
     return value
 
 
-def malformed(what: str) -> BootimgError:
+def malformed_image(what: str) -> BootimgError:
     """The error for JSON documents of an image that are not what the OCI specification says."""
     return BootimgError(
         "layer-malformed",
@@ -106,43 +106,27 @@ def malformed(what: str) -> BootimgError:
     )
 
 
-def parse_json(data: bytes, what: str) -> dict[str, Any]:
-    """A JSON object, or `layer-malformed`."""
-    try:
-        # Commits take it over as text, which the bytes alone would let be UTF-16.
-        document = json.loads(data.decode())
-    except (ValueError, RecursionError):
-        raise malformed(f"its {what} is not JSON") from None
-    if not isinstance(document, dict):
-        raise malformed(f"its {what} is not a JSON object")
-    return document
+def parse_document(data: bytes, what: str) -> Fields:
+    """The JSON object `what` (manifest, config, index) of an image, or `layer-malformed`."""
+    return parse_object(data, lambda why: malformed_image(f"in its {what} {why}"))
 
 
 def config_digest_of(manifest: bytes) -> str:
     """The digest of the config that a manifest names."""
-    config = parse_json(manifest, "manifest").get("config")
-    return f"sha256:{hex_of(config.get('digest') if isinstance(config, dict) else None)}"
+    return f"sha256:{hex_of(parse_document(manifest, 'manifest').nested('config').required('digest', str))}"
 
 
 def build_image(reference: str, manifest: bytes, config: bytes, arch: Arch) -> Image:
     """The image that a manifest and a config describe (both verified); it must be for `arch`."""
-    document = parse_json(manifest, "manifest")
-    settings = parse_json(config, "config")
-    try:
-        diff_ids = settings["rootfs"]["diff_ids"]
-        descriptors = document["layers"]
-        if len(diff_ids) != len(descriptors):
-            raise malformed(f"{len(descriptors)} layers but {len(diff_ids)} diff ids")
-        layers = tuple(
-            Blob(f"sha256:{hex_of(item['digest'])}", int(item["size"]), str(item.get("mediaType", "")),
-                 f"sha256:{hex_of(diff_id)}")
-            for item, diff_id in zip(descriptors, diff_ids, strict=True)
-        )  # fmt: skip
-        labels = (settings.get("config") or {}).get("Labels") or {}
-        labels = {str(name): str(value) for name, value in labels.items()}
-        architecture = str(settings["architecture"])
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise malformed(f"{type(error).__name__}: {str(error)[:200]}") from None
+    document = parse_document(manifest, "manifest")
+    settings = parse_document(config, "config")
+    diff_ids = settings.nested("rootfs").needed("diff_ids").each(str)
+    descriptors = [each.fields() for each in document.needed("layers").items()]
+    if len(diff_ids) != len(descriptors):
+        raise malformed_image(f"{len(descriptors)} layers but {len(diff_ids)} diff ids")
+    layers = tuple(_blob(each, diff_id) for each, diff_id in zip(descriptors, diff_ids, strict=True))
+    labels = {name: each.of(str) for name, each in settings.nested("config").members("Labels").items()}
+    architecture = settings.required("architecture", str)
     if architecture != arch.oci:
         raise arch_mismatch(reference, arch, [architecture])
     return Image(
@@ -154,7 +138,16 @@ def build_image(reference: str, manifest: bytes, config: bytes, arch: Arch) -> I
         layers=layers,
         manifest=manifest,
         config=config,
-        media_type=str(document.get("mediaType") or OCI_MANIFEST),
+        media_type=document.take("mediaType", str) or OCI_MANIFEST,
+    )
+
+
+def _blob(descriptor: Fields, diff_id: str) -> Blob:
+    return Blob(
+        digest=f"sha256:{hex_of(descriptor.required('digest', str))}",
+        size=descriptor.needed("size").number(),
+        media_type=descriptor.take("mediaType", str) or "",
+        diff_id=f"sha256:{hex_of(diff_id)}",
     )
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.image.encapsulation import encapsulation
-from bootimg.layer.image.fetched import INDEXES, Image, arch_mismatch, malformed, parse_json
+from bootimg.layer.image.fetched import INDEXES, Image, arch_mismatch, malformed_image, parse_document
 from bootimg.layer.image.reference import not_found
 from bootimg.printable import shown
+from bootimg.untrusted.node import Fields
 
 REF_NAME = "org.opencontainers.image.ref.name"
 _MAX_NESTING = 4
@@ -23,16 +24,14 @@ Check = Callable[[Image], None]
 
 def descriptors(index: bytes) -> list[Descriptor]:
     """The manifests an index lists."""
-    found = parse_json(index, "index").get("manifests")
-    if not isinstance(found, list) or not all(map(_is_descriptor, found)):
-        raise malformed("its index lists no manifests")
-    return found
+    return [_descriptor(each.fields()) for each in parse_document(index, "index").needed("manifests").items()]
 
 
-def _is_descriptor(item: object) -> bool:
-    if not isinstance(item, dict) or "digest" not in item:
-        return False
-    return all(isinstance(item.get(key), dict | None) for key in ("annotations", "platform"))
+def _descriptor(fields: Fields) -> Descriptor:
+    fields.required("digest", str)
+    fields.nested("annotations")
+    fields.nested("platform")
+    return fields.values
 
 
 def by_tag(found: Sequence[Descriptor], tag: str | None, reference: str) -> Sequence[Descriptor]:
@@ -79,12 +78,12 @@ def instance(
         if not is_index(data):
             return data
         found = descriptors(data)
-    raise malformed("its indexes are nested too deep")
+    raise malformed_image("its indexes are nested too deep")
 
 
 def is_index(manifest: bytes) -> bool:
     """Whether a manifest is an index (OCI) or a manifest list (Docker)."""
-    document = parse_json(manifest, "manifest")
+    document = parse_document(manifest, "manifest").values
     return document.get("mediaType") in INDEXES or ("manifests" in document and "layers" not in document)
 
 
@@ -94,12 +93,12 @@ def check_usable(image: Image) -> None:
     if labels.get("containers.bootc") not in _TRUE and labels.get("ostree.bootable") not in _TRUE:
         raise _not_bootable(image)
     if not image.layers:
-        raise malformed("it has no layers")
+        raise malformed_image("it has no layers")
     encapsulation(image)
 
 
 def _not_bootable(image: Image) -> BootimgError:
-    settings = parse_json(image.config, "config").get("config") or {}
+    settings = parse_document(image.config, "config").nested("config").values
     words = settings.get("Entrypoint") or settings.get("Cmd")
     program = words[0] if isinstance(words, list) else None
     return BootimgError(

@@ -25,6 +25,7 @@ from bootimg.layer.ostree.libostree import Libostree
 from bootimg.layer.ostree.refs import layer_ref
 from bootimg.layer.tar.entry import TYPES, Entry
 from bootimg.layer.tree.merged import Tree
+from bootimg.untrusted.jsonfile import parse_json
 
 _IMPORTER = {"ostree.importer.version": IMPORTER}
 
@@ -101,4 +102,5 @@ def _strings(image: Image) -> Mapping[str, str]:
 
 def _canonical(document: bytes) -> str:
     # ostree-rs-ext writes what it has parsed; since bootc 1.2 with sorted keys, before in no order.
-    return json.dumps(json.loads(document), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    tree = parse_json(document).value
+    return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

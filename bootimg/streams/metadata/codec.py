@@ -10,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from bootimg.errors import BootimgError
-from bootimg.streams.metadata.gojson import clean, malformed
+from bootimg.streams.metadata.gojson import malformed_stream
+from bootimg.untrusted.node import Node
 
 T = TypeVar("T")
 ALWAYS = {"omitempty": False}
@@ -33,47 +34,39 @@ class Reader:
 
     def read(self, kind: type[T], tree: object, path: str = "") -> T:
         """A dataclass of the tree."""
-        if not isinstance(tree, dict):
-            raise self.error(path, "is not an object")
-        fields = _fields(kind)
-        self.unknown += [f"{path}.{clean(key)}".lstrip(".") for key in tree if key not in fields]
+        return self._object(kind, self._node(tree, path))
+
+    def value(self, kind: Any, tree: object, path: str) -> Any:  # noqa: ANN401
+        """A value of one of the kinds that fields have."""
+        return self._value(kind, self._node(tree, path))
+
+    def error(self, path: str, why: str) -> Exception:
+        """What is wrong at a path."""
+        return self._node(None, path).error(why)
+
+    def _node(self, tree: object, path: str) -> Node:
+        return Node(tree, partial(malformed_stream, self.name), path)
+
+    def _object(self, kind: type[T], node: Node) -> T:
+        known, fields = _fields(kind), node.fields()
         values = {}
-        for key, (name, expected, required, _) in fields.items():
-            found = tree.get(key)
-            if found is not None:
-                values[name] = self.value(expected, found, f"{path}.{key}".lstrip("."))
-            elif required:
-                values[name] = self._nothing(expected, f"{path}.{key}".lstrip("."))
+        for key, (name, expected, required, _) in known.items():
+            if required and get_origin(expected) in _NOTHING and fields.is_absent(key):
+                values[name] = _NOTHING[get_origin(expected)]
+            elif required or not fields.is_absent(key):
+                values[name] = self._value(expected, fields.needed(key))
+        self.unknown += [node.at(key, None).path for key in fields if key not in known]
         return kind(**values)
 
-    def value(self, kind: Any, found: object, path: str) -> Any:  # noqa: ANN401
-        """A value of one of the kinds that fields have."""
+    def _value(self, kind: Any, node: Node) -> Any:  # noqa: ANN401
         if kind in (str, int, bool):
-            if type(found) is not kind:
-                raise self.error(path, f"is not {_NAMES[kind]}")
-            return clean(found) if isinstance(found, str) else found
+            return node.of(kind)
         if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-            return self.read(kind, found, path)
+            return self._object(kind, node)
         (*_, inner) = get_args(kind)
         if get_origin(kind) is Mapping:
-            if not isinstance(found, dict):
-                raise self.error(path, "is not an object")
-            members = {clean(key): each for key, each in found.items()}
-            return {key: self.value(inner, each, f"{path}.{key}") for key, each in members.items()}
-        if not isinstance(found, list):
-            raise self.error(path, "is not a list")
-        return tuple(self.value(inner, each, f"{path}.{index}") for index, each in enumerate(found))
-
-    def error(self, path: str, why: str) -> BootimgError:
-        """What is wrong at a path."""
-        return malformed(self.name, f"{path or 'it'} {why}")
-
-    def _nothing(self, kind: Any, path: str) -> Any:  # noqa: ANN401
-        if get_origin(kind) is Mapping:
-            return NULL
-        if get_origin(kind) is Sequence:
-            return ()
-        raise self.error(path, "is missing")
+            return {key: self._value(inner, each) for key, each in node.members().items()}
+        return tuple(self._value(inner, each) for each in node.items())
 
 
 def tree_of(value: Any) -> Any:  # noqa: ANN401
@@ -121,4 +114,5 @@ def _bare(hint: Any) -> Any:  # noqa: ANN401
 
 
 _KNOWN: dict[type, Mapping[str, tuple[str, Any, bool, bool]]] = {}
-_NAMES = {str: "a text", int: "a whole number", bool: "true or false"}
+# What a field without a default has where its key is absent.
+_NOTHING: Mapping[Any, Any] = {Mapping: NULL, Sequence: ()}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from bootimg.streams.metadata.cloudimages import CloudImage, RegionImage
 from bootimg.streams.metadata.codec import Reader, tree_of
-from bootimg.streams.metadata.gojson import go_json, parse_object
+from bootimg.streams.metadata.gojson import go_json, parse_tree
 from bootimg.streams.metadata.stream import (
     Extensions,
     ImageFormat,
@@ -82,7 +82,7 @@ class Release:
 
 def parse_release(data: bytes, name: str) -> Release:
     """The release of a file's bytes, or `stream-malformed`."""
-    return Reader(name).read(Release, parse_object(data, name))
+    return Reader(name).read(Release, parse_tree(data, name))
 
 
 def stream_arch(release: str, arch: ReleaseArch) -> StreamArch:

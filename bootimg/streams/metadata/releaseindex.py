@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.printable import printable
 from bootimg.streams.metadata.codec import Reader, tree_of
-from bootimg.streams.metadata.gojson import go_json, parse_object
+from bootimg.streams.metadata.gojson import go_json, parse_tree
 from bootimg.streams.metadata.release import Release
 from bootimg.streams.metadata.releases import Published
 from bootimg.streams.metadata.stream import Metadata
@@ -71,7 +71,7 @@ class Index:
 
 def parse_index(data: bytes, name: str, stream: str) -> Index:
     """The index of a file's bytes, of an object without keys a new one of `stream`; or `stream-malformed`."""
-    tree = parse_object(data, name)
+    tree = parse_tree(data, name)
     if not tree:
         return Index(NOTE, (), Metadata(""), stream)
     return Reader(name).read(Index, tree)

@@ -15,8 +15,9 @@ from bootimg.builds.record import NOTHING, RECORD, parse_record, read_record
 from bootimg.errors import BootimgError
 from bootimg.streams.metadata.buildmeta import Built, built
 from bootimg.streams.metadata.download import find, get
-from bootimg.streams.metadata.gojson import LIMIT, parse_object
+from bootimg.streams.metadata.gojson import parse_tree
 from bootimg.streams.metadata.stream import read_file
+from bootimg.untrusted.tree import LIMIT
 from bootimg.urls import joined
 
 
@@ -81,12 +82,12 @@ class RemoteBuilds:
         url, beside = f"{folder}/{META}", f"{folder}/{RECORD}"
         data, found = get(url, LIMIT), find(beside, RECORD_LIMIT)
         record = NOTHING if found is None else parse_record(found, beside)
-        return _checked(built(parse_object(data, url), url, record), wanted)
+        return _checked(built(parse_tree(data, url), url, record), wanted)
 
 
 def _local(folder: Path, wanted: Wanted) -> Built:
     path = folder / META
-    tree = parse_object(read_file(path), str(path))
+    tree = parse_tree(read_file(path), str(path))
     return _checked(built(tree, str(path), read_record(folder)), wanted)
 
 

@@ -15,7 +15,9 @@ from bootimg.atomic import write_whole
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.streams.metadata.cloudimages import CloudImage, as_go, foreign
 from bootimg.streams.metadata.codec import Reader, tree_of
-from bootimg.streams.metadata.gojson import LIMIT, clean, go_json, parse_object
+from bootimg.streams.metadata.gojson import go_json, parse_tree
+from bootimg.untrusted.files import read_start
+from bootimg.untrusted.tree import LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +149,9 @@ def parse_stream(data: bytes, name: str, warn: Callable[[str], None] = lambda _:
 
     Keys that the Go types do not have are told to `warn`: neither Go's programs nor bootimg keep them.
     """
-    reader, tree = Reader(name), parse_object(data, name)
+    reader, tree = Reader(name), parse_tree(data, name)
     found = reader.read(Stream, tree)
-    for path in [*dict.fromkeys([*reader.unknown, *map(clean, _foreign(tree))])][:20]:
+    for path in [*dict.fromkeys([*reader.unknown, *_foreign(tree)])][:20]:
         warn(f"{name}: {path} is no part of stream metadata, and is not kept")
     return found
 
@@ -171,7 +173,7 @@ def read_stream(path: Path, warn: Callable[[str], None] = lambda _: None) -> Str
 def read_marketplace(path: Path) -> Mapping[str, Marketplace]:
     """A marketplace file of openshift/installer: a marketplace for each architecture."""
     reader = Reader(str(path))
-    tree = parse_object(read_file(path), str(path))
+    tree = parse_tree(read_file(path), str(path))
     return {arch: reader.read(Marketplace, each, arch) for arch, each in tree.items()}
 
 
@@ -183,8 +185,7 @@ def read_file(path: Path) -> bytes:
     try:
         if str(path) == "-":
             return sys.stdin.buffer.read(LIMIT + 1)
-        with path.open("rb") as file:
-            return file.read(LIMIT + 1)
+        return read_start(path, LIMIT)
     except OSError as error:
         raise BootimgError(
             "stream-unreadable",

@@ -18,8 +18,10 @@ from bootimg.formats import Compressor
 from bootimg.printable import printable
 from bootimg.streams.pipeline.artifactlists import resolve_artifacts
 from bootimg.streams.pipeline.destinations import Destinations, read_destinations
-from bootimg.streams.pipeline.section import Section, substitute
-from bootimg.streams.pipeline.yamltree import LIMIT, as_warning, parse_yaml
+from bootimg.streams.pipeline.malformed import as_warning
+from bootimg.streams.pipeline.section import Section, parse_config, substitute
+from bootimg.untrusted.files import read_start
+from bootimg.untrusted.yamlfile import LIMIT
 
 SKIP = "skip_disk_images"
 _COMMON = ("layer", "extensions", "compressor", "purity")
@@ -101,8 +103,7 @@ class StreamConfig:
 def read_streams_file(path: Path) -> Section:
     """The whole of a streams file; `streams-file-unreadable`, `streams-file-malformed`."""
     try:
-        with path.open("rb") as file:
-            data = file.read(LIMIT + 1)
+        data = read_start(path, LIMIT)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "no file can have that name"
         raise BootimgError(
@@ -111,7 +112,7 @@ def read_streams_file(path: Path) -> Section:
             hint="name the pipeline's config.yaml with --streams or BOOTIMG_STREAMS",
             exit_code=ExitCode.USAGE,
         ) from None
-    return Section(str(path), "", parse_yaml(data, str(path)))
+    return parse_config(data, str(path))
 
 
 def stream_names(config: Section) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from bootimg.streams.metadata.assisted import os_images
 from bootimg.streams.metadata.buildmeta import built, refuse_skipped
 from bootimg.streams.metadata.bump import bump, merge, stream_of
 from bootimg.streams.metadata.configmap import config_map
-from bootimg.streams.metadata.gojson import go_json, parse_object
+from bootimg.streams.metadata.gojson import go_json, parse_tree
 from bootimg.streams.metadata.release import Release, parse_release, stream_arch
 from bootimg.streams.metadata.releases import Published, release_of
 from bootimg.streams.metadata.stream import Metadata, Stream, parse_stream
@@ -94,7 +94,7 @@ def published_meta(data: bytes, folder: Path) -> None:
     document, _, record = data.partition(SEPARATOR)
     with refusals():
         build = built(
-            parse_object(document, "meta.json"), "meta.json", parse_record(record or b"{}", "bootimg.json")
+            parse_tree(document, "meta.json"), "meta.json", parse_record(record or b"{}", "bootimg.json")
         )
         refuse_skipped(build)
         found = bump(BEFORE, [build], PUBLISHED, NOW).stream
@@ -105,7 +105,7 @@ def published_meta(data: bytes, folder: Path) -> None:
 def go_encoder(data: bytes, folder: Path) -> None:
     """Any tree of texts, written as Go writes it."""
     with refusals():
-        tree = parse_object(data, "any.json")
+        tree = parse_tree(data, "any.json")
         texts = json.loads(json.dumps(tree), parse_constant=str, parse_float=str)
         if _encodes(texts):
             written = go_json(texts)

@@ -90,7 +90,7 @@ def test_a_config_of_another_commit_is_a_conflict_as_coreos_assembler_has_it() -
     }
 
 
-@pytest.mark.parametrize("stamp", ["9" * 4300, "1e400", "-1e400", "null", "[1]", str(2**70)], ids=range(6))
+@pytest.mark.parametrize("stamp", ["9" * 4300, "1e300", "null", "[1]", str(2**70)], ids=range(5))
 def test_a_stamp_that_is_none_counts_as_none(stamp: str, tmp_path: Path) -> None:
     path = tmp_path / "meta.json"
     path.write_text(f'{{"{STAMP}": {stamp}}}')

@@ -27,8 +27,8 @@ from bootimg.streams.pipeline.config import (
     stream_names,
 )
 from bootimg.streams.pipeline.destinations import Bucket, Repository
-from bootimg.streams.pipeline.section import Section, substitute
-from bootimg.streams.pipeline.yamltree import LIMIT, parse_yaml
+from bootimg.streams.pipeline.section import Section, parse_config, substitute
+from bootimg.untrusted.yamlfile import LIMIT
 from tests.support.streams import every_version
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "streams"
@@ -41,7 +41,7 @@ def stream(name: str, path: Path = RHCOS) -> StreamConfig:
 
 
 def of_text(text: str, name: str = "rhel-9.6") -> StreamConfig:
-    return read_stream_config(Section("config.yaml", "", parse_yaml(text.encode(), "config.yaml")), name)
+    return read_stream_config(parse_config(text.encode(), "config.yaml"), name)
 
 
 def refused(text: str, *words: str, id: str = "streams-file-malformed", name: str = "rhel-9.6") -> None:
@@ -171,24 +171,24 @@ STREAM = "streams: {rhel-9.6: {}}\n"
         ("a: [", "is not YAML"),
         ("a: !!python/object:os.system {}", "tag"),
         ("a: !secret b", "tag"),
-        ("[a]: b", "line 1 is a key and no text"),
-        ("a: !!bool maybe", "no flag"),
+        ("[a]: b", "line 1 is a key and not a text"),
+        ("a: !!bool maybe", "is not a flag"),
         ('a: "\\UFFFFFFFF"', "is not YAML"),
         ("a: &a [*a]", "nested too deeply"),
-        ("<<: text", "merged and is no object"),
+        ("<<: text", "merged and is not an object"),
         ("streams: [rhel-9.6]", "streams is not an object"),
         ("streams: {rhel-9.6: production}", "streams.rhel-9.6 is not an object"),
         ("streams: {rhel-9.6: {artifacts: [qemu]}}", "streams.rhel-9.6.artifacts is not an object"),
-        ("streams: {rhel-9.6: {artifacts: {x86_64: qemu}}}", "is not a list of texts"),
-        ("streams: {rhel-9.6: {skip_disk_images: [a]}}", "is neither true nor false"),
-        (STREAM + "default_artifacts: {all: [[qemu]]}", "default_artifacts.all is not a list of texts"),
-        (STREAM + "additional_arches: aarch64", "additional_arches is not a list of texts"),
+        ("streams: {rhel-9.6: {artifacts: {x86_64: qemu}}}", "artifacts.x86_64 is not a list but 'qemu'"),
+        ("streams: {rhel-9.6: {skip_disk_images: [a]}}", "is not true or false"),
+        (STREAM + "default_artifacts: {all: [[qemu]]}", "default_artifacts.all[0] is not a text but a list"),
+        (STREAM + "additional_arches: aarch64", "additional_arches is not a list"),
         (STREAM + "bootimg: {layers: a}", "bootimg.layers is unknown"),
         (STREAM + "bootimg: {streams: {rhel-9.7: {}}}", "bootimg.streams.rhel-9.7 is unknown"),
         (STREAM + "bootimg: {compressor: zip}", "gzip"),
         (STREAM + "bootimg: {purity: on}", "off, warn, error"),
         (STREAM + "bootimg: {purity: {allowed: []}}", "bootimg.purity.allowed is unknown"),
-        (STREAM + "bootimg: {purity: {allow: a}}", "bootimg.purity.allow is not a list of texts"),
+        (STREAM + "bootimg: {purity: {allow: a}}", "bootimg.purity.allow is not a list"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_place(text: str, word: str) -> None:
@@ -201,16 +201,16 @@ UNUSED = {
     "s3": (STREAM + "s3: [a]", "s3 is not an object"),
     "repository": (
         STREAM + "registry_repos: {oscontainer: [quay.io/a/b], extensions: {repo: a, tags: [b]}}",
-        "registry_repos.oscontainer.0 is not an object",
+        "registry_repos.oscontainer[0] is not an object",
     ),
-    "v2s2": (STREAM + "registry_repos: {v2s2: [oscontainer]}", "registry_repos.v2s2.0 is not an object"),
+    "v2s2": (STREAM + "registry_repos: {v2s2: [oscontainer]}", "registry_repos.v2s2[0] is not an object"),
     "repositories": (STREAM + "registry_repos: quay.io/a", "registry_repos is not an object"),
-    "tags": (STREAM + "registry_repos: {oscontainer: [{tags: [a]}]}", "oscontainer.0.repo is missing"),
+    "tags": (STREAM + "registry_repos: {oscontainer: [{tags: [a]}]}", "oscontainer[0].repo is missing"),
     "cloud": (STREAM + "clouds: {aws: [a], gcp: {}}", "clouds.aws is not an object"),
     # Upstream's own example has the list of regions one level too far out.
     "indented": (STREAM + "clouds:\n  aliyun:\n    bucket: b\n  regions:\n    - a\n", "clouds.regions"),
     "hotfix": (STREAM + "hotfix: [a]", "hotfix is not an object"),
-    "flag": ("streams: {rhel-9.6: {skip_cloud_uploads: maybe}}", "is neither true nor false"),
+    "flag": ("streams: {rhel-9.6: {skip_cloud_uploads: maybe}}", "is not true or false"),
 }
 
 
@@ -242,7 +242,7 @@ def test_every_file_of_upstreams_history_that_is_yaml_is_read() -> None:
     read = 0
     for data in every_version(checkout, "config.yaml", "docs/config.yaml"):
         try:
-            config = Section("config.yaml", "", parse_yaml(data, "config.yaml"))
+            config = parse_config(data, "config.yaml")
         except BootimgError as error:
             assert "it is not YAML" in error.message
             continue
@@ -329,7 +329,7 @@ VALUES = st.recursive(
 
 def read_or_refuse(data: bytes, names: Iterable[str] = ("rhel-9.6",)) -> None:
     try:
-        config = Section("config.yaml", "", parse_yaml(data, "config.yaml"))
+        config = parse_config(data, "config.yaml")
         for name in names:
             found = read_stream_config(config, name)
             assert all(each.startswith("config.yaml: ") for each in found.faults())

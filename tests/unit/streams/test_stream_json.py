@@ -18,7 +18,7 @@ from bootimg.streams.metadata.buildmeta import built
 from bootimg.streams.metadata.bump import bump, merge, stream_of
 from bootimg.streams.metadata.cloudimages import CloudImage, RegionImage
 from bootimg.streams.metadata.codec import Reader
-from bootimg.streams.metadata.gojson import LIMIT, go_json, parse_object
+from bootimg.streams.metadata.gojson import go_json, parse_tree
 from bootimg.streams.metadata.release import Media, ReleaseArch, ReleaseImage, parse_release, stream_arch
 from bootimg.streams.metadata.releases import Published
 from bootimg.streams.metadata.stream import (
@@ -33,6 +33,7 @@ from bootimg.streams.metadata.stream import (
     parse_stream,
 )
 from bootimg.streams.metadata.streamdiff import as_document, as_lines, difference
+from bootimg.untrusted.tree import LIMIT
 from tests.support import streams
 
 texts = st.text(min_size=1, max_size=12)
@@ -251,19 +252,19 @@ def test_a_build_with_anything_anywhere_is_refused_or_published(path: list[str],
 )
 def test_what_brings_parsers_down_is_refused(data: bytes) -> None:
     with pytest.raises(BootimgError) as error:
-        parse_object(data, "file.json")
+        parse_tree(data, "file.json")
     assert error.value.id == "stream-malformed"
 
 
 def test_more_than_any_stream_has_is_not_read() -> None:
     with pytest.raises(BootimgError) as error:
-        parse_object(b'{"a": "' + b"a" * LIMIT + b'"}', "file.json")
+        parse_tree(b'{"a": "' + b"a" * LIMIT + b'"}', "file.json")
     assert str(LIMIT) in error.value.message
 
 
 def test_null_is_as_good_as_nothing_and_what_is_no_character_is_replaced() -> None:
     entry = '{"location": "a\\ud800", "signature": null, "sha256": "s", "uncompressed-sha256": ""}'
-    found = Reader("n").read(StreamArtifact, json.loads(entry))
+    found = Reader("n").read(StreamArtifact, parse_tree(entry.encode(), "n"))
     assert (found.location, found.signature) == ("a\ufffd", None)
     assert b"uncompressed" not in Stream("", Metadata(""), {
         "x": StreamArch({"p": PlatformArtifacts("r", {"f": ImageFormat(found)})}, {})

@@ -62,12 +62,12 @@ def test_escaping_is_systemds(path: str) -> None:
     ("text", "why"),
     [
         ("{", "is not JSON"),
-        ("[]", "has no ignition.version"),
-        ("{}", "has no ignition.version"),
+        ("[]", "it is not an object"),
+        ("{}", "ignition.version is missing"),
         ('{"ignition": {"version": "2.2.0"}}', "has version 2.2.0"),
-        ('{"ignition": []}', "has no ignition.version"),
-        ('{"ignition": "3.0.0"}', "has no ignition.version"),
-        ("[" * 100_000, "is not JSON"),
+        ('{"ignition": []}', "ignition is not an object"),
+        ('{"ignition": "3.0.0"}', "ignition is not an object"),
+        ("[" * 100_000, "nested too deeply"),
     ],
     ids=range(7),
 )

@@ -1,0 +1,1 @@
+"""The one way to read untrusted JSON, YAML and TOML into typed values."""
