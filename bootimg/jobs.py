@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,8 +118,3 @@ def _ended(name: str, future: Future[Value]) -> Ended[Value]:
         return Ended(name, value=future.result())
     except BootimgError as error:
         return Ended(name, error=error)
-
-
-def failures(ended: Sequence[Ended[Value]]) -> Mapping[str, BootimgError]:
-    """The errors of the jobs that failed, by name."""
-    return {each.name: each.error for each in ended if each.error is not None}

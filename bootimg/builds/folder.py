@@ -12,7 +12,7 @@ from typing import Any
 
 from bootimg.arch import Arch
 from bootimg.atomic import enough_space, require_no_link, sync
-from bootimg.builds.find import Build, digest_of
+from bootimg.builds.find import Build
 from bootimg.builds.index import insert_build
 from bootimg.builds.layout import BUILDS, LATEST, META, PRUNED, SIGNATURE, build_folder
 from bootimg.builds.locks import build_lock
@@ -84,14 +84,6 @@ class BuildDir:
         if before is not None and before["path"] != entry["path"]:
             for suffix in ("", SIGNATURE):
                 self.file(f"{before['path']}{suffix}").unlink(missing_ok=True)
-
-    def intact(self, key: str) -> bool:
-        """Whether it is there and its content has the digest that meta.json says; reads all of it."""
-        if not self.has(key):
-            return False
-        entry = self.meta.read()["images"][key]
-        sha256: str = entry["sha256"]
-        return digest_of(self.path / str(entry["path"])) == sha256
 
     def finish(self) -> None:
         """List the build in builds.json and point `latest` at the newest."""

@@ -32,11 +32,6 @@ class Inode:
     size: int
 
     @property
-    def is_directory(self) -> bool:
-        """Whether it is a directory."""
-        return self.mode & _KIND == _DIRECTORY
-
-    @property
     def is_file(self) -> bool:
         """Whether it is a regular file."""
         return self.mode & _KIND == _FILE

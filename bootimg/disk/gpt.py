@@ -15,7 +15,7 @@ from enum import IntFlag
 from pathlib import Path
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from bootimg.disk.extents import FileSource, Source, write_fully
+from bootimg.disk.extents import Source, write_fully
 from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
 
@@ -248,9 +248,3 @@ def _damaged(what: str) -> BootimgError:
         f"the disk's partition table is damaged: {what}",
         hint="the image was cut short or is not one of a disk: get or build it again",
     )
-
-
-def read_gpt_file(disk: Path, sector_size: int | None = None) -> Gpt:
-    """`read_gpt` of a raw disk file."""
-    with FileSource(disk) as source:
-        return read_gpt(source, sector_size)

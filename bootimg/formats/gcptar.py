@@ -9,10 +9,11 @@ from pathlib import Path
 from bootimg.disk.extents import Source
 from bootimg.errors import BootimgError
 from bootimg.events import Step
-from bootimg.formats import sparsetar
 from bootimg.formats.compression.decompress import PlainReader
 from bootimg.formats.compression.writer import Compressor, Packing, open_output
 from bootimg.formats.output import ReadingProgress, Written, data_length, refuse_options
+from bootimg.formats.sparsetar import end, member_size, write_sparse
+from bootimg.tarstream import BLOCK
 
 MEMBER = "disk.raw"
 
@@ -21,7 +22,7 @@ def disk_size(path: Path) -> int | None:
     """The size in bytes of the disk in such an archive; None where it does not begin with `disk.raw`."""
     try:
         with PlainReader(path) as reader:
-            return sparsetar.member_size(next(iter(reader), b"")[: sparsetar.BLOCK], MEMBER)
+            return member_size(next(iter(reader), b"")[:BLOCK], MEMBER)
     except BootimgError as error:
         if error.id != "compressed-file-damaged":
             raise
@@ -43,6 +44,6 @@ def write_gcp(
     progress = ReadingProgress(step, data_length(source))
     packing = replace(packing or Packing(), compressor=Compressor.GZIP)
     with open_output(out, packing) as file:
-        sparsetar.write_sparse(file, MEMBER, source, progress)
-        sparsetar.end(file)
+        write_sparse(file, MEMBER, source, progress)
+        end(file)
         return file.finish(out)

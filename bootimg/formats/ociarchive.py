@@ -18,12 +18,13 @@ from bootimg.arch import Arch
 from bootimg.atomic import enough_space
 from bootimg.disk.extents import Source
 from bootimg.events import Step
-from bootimg.formats import sparsetar
 from bootimg.formats.compression.gzipwrite import GzipCodec
 from bootimg.formats.compression.writer import CompressedFile, Packing, open_output
 from bootimg.formats.output import Digest, DigestingFile, ReadingProgress, Sink, Written, data_length
 from bootimg.formats.ova.archive import copy_file
 from bootimg.formats.qcow2.plain import PlainImage
+from bootimg.formats.sparsetar import end
+from bootimg.tarstream import directory, file_member, header, padding
 
 _FOLDER = "disk/"
 _LAYOUT = {"imageLayoutVersion": "1.0.0"}
@@ -79,11 +80,11 @@ def _write_layer(
     image = PlainImage(source)
     with DigestingFile(spool) as file, GzipCodec(file.write, threads) as codec, Digest() as digest:
         layer = CompressedFile(codec, file, digest)
-        layer.write(sparsetar.member(_FOLDER, 0, mode=0o755, kind=b"5"))
-        layer.write(sparsetar.member(_FOLDER + disk_name, image.size))
+        layer.write(directory(_FOLDER))
+        layer.write(header(_FOLDER + disk_name, image.size))
         image.write_to(layer, progress)
-        layer.write(sparsetar.padding(image.size))
-        sparsetar.end(layer)
+        layer.write(padding(image.size))
+        end(layer)
         return layer.finish(out)
 
 
@@ -108,16 +109,16 @@ def _write_layout(sink: Sink, config_data: bytes, layer: Blob, spool: BinaryIO) 
     })  # fmt: skip
     manifest = _blob(f"{_TYPE}.manifest.v1+json", manifest_data)
     index = {"schemaVersion": 2, "manifests": [manifest.descriptor()]}
-    sparsetar.write_member(sink, "oci-layout", _json(_LAYOUT))
-    sparsetar.write_member(sink, "index.json", _json(index))
+    sink.write(file_member("oci-layout", _json(_LAYOUT)))
+    sink.write(file_member("index.json", _json(index)))
     for folder in ("blobs/", "blobs/sha256/"):
-        sink.write(sparsetar.member(folder, 0, mode=0o755, kind=b"5"))
-    sparsetar.write_member(sink, manifest.name, manifest_data)
-    sparsetar.write_member(sink, config.name, config_data)
-    sink.write(sparsetar.member(layer.name, layer.size))
+        sink.write(directory(folder))
+    sink.write(file_member(manifest.name, manifest_data))
+    sink.write(file_member(config.name, config_data))
+    sink.write(header(layer.name, layer.size))
     copy_file(spool, sink)
-    sink.write(sparsetar.padding(layer.size))
-    sparsetar.end(sink)
+    sink.write(padding(layer.size))
+    end(sink)
 
 
 def _blob(media_type: str, data: bytes) -> Blob:

@@ -100,11 +100,6 @@ class _Reading:
         return tuple(mount for mount in self.mounts if mount.target == "/")
 
 
-def read_recipe(manifest: Manifest) -> Recipe:
-    """The recipe of the base disk with 512-byte sectors; raises `manifest-stage-unsupported`."""
-    return read_recipes(manifest)[512]
-
-
 def read_recipes(manifest: Manifest) -> dict[int, Recipe]:
     """A recipe for each base disk that a rendered manifest makes, by sector size."""
     source = read_source(manifest)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from bootimg import defaults
 from bootimg.appliance import FailureHook
 from bootimg.arch import Arch
 from bootimg.builds.find import Build
@@ -25,6 +26,10 @@ class Builder(StrEnum):
 
     GUESTFS = "guestfs"
     OSBUILD = "osbuild"
+
+
+_BUILDER, _DEPLOY = Builder(defaults.BUILDER), DeployWay(defaults.DEPLOY)
+_PURITY = Purity(defaults.PURITY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +55,20 @@ class Request:
     registry: RegistryOptions = field(default_factory=RegistryOptions)
     target_imgref: str | None = None
     size: int | None = None
-    accelerator: str = "auto"
+    accelerator: str = defaults.ACCELERATOR
     force: bool = False
     until: str | None = None
     keep: bool = False
     on_failure: FailureHook | None = None
-    builder: Builder = Builder.GUESTFS
-    deploy: DeployWay = DeployWay.OWN
+    builder: Builder = _BUILDER
+    deploy: DeployWay = _DEPLOY
     source: Build | None = None
     compress: bool = False
     compressor: Compressor | None = None
-    jobs: int = 2
+    jobs: int = field(default_factory=defaults.jobs)
     retry_failed: bool = False
     selection: Selection = NOTHING
-    purity: Purity = Purity.ERROR
+    purity: Purity = _PURITY
     allow: tuple[str, ...] = ()
 
 

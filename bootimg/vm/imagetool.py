@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from bootimg import process
@@ -12,7 +12,6 @@ from bootimg.vm.image import damaged
 from bootimg.vm.qemu import IMG_PACKAGES, require_qemu_img
 
 _TIMEOUT = 600.0
-_LONG = 3600.0
 
 
 def virtual_size(image: DiskImage) -> int:
@@ -41,14 +40,6 @@ def copy_range(image: DiskImage, offset: int, length: int, out: Path, *, inside:
     else:
         words = ["-O", "raw", source, str(out.absolute())]
     process.run([require_qemu_img().path, "convert", *words], timeout=_TIMEOUT)
-
-
-def convert(image: DiskImage, out: Path, disk_format: str, words: Sequence[str]) -> None:
-    """Write all of an image in another format, with more words for qemu-img."""
-    program = require_qemu_img().path
-    process.run(
-        [program, "convert", "-O", disk_format, *words, source_name(image.node()), out], timeout=_LONG
-    )
 
 
 def make_overlay(base: DiskImage, overlay: Path) -> DiskImage:

@@ -32,7 +32,7 @@ from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.importing.importer import ImportedCommit
 from bootimg.layer.tree.merged import open_tree
 from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
+from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.render import BootcOptions
 from bootimg.vm.probe import choose_accelerator
 from tests.support import oci
@@ -139,7 +139,7 @@ def make(folder: Path, cache: Cache, *, kargs: str) -> tuple[Path, Gpt, str]:
     layer_image, disk = folder / "layer.squashfs", folder / "disk.raw"
     write_layout_image(image, own, layer_image)
     inputs = BaseInputs(
-        recipe=read_recipe(Manifest.from_json(document)),
+        recipe=read_recipes(Manifest.from_json(document))[512],
         image=image,
         tree=tree,
         commit=UNUSED,

@@ -13,8 +13,10 @@ import pytest
 
 from bootimg import formats
 from bootimg.disk.extents import FileSource, data_chunks
+from bootimg.disk.gpt import Gpt, read_gpt
 from bootimg.formats import Compressor, Packing
 from bootimg.sizes import KIB, MIB
+from bootimg.vm.diskimage import DiskImage, source_name
 
 needs_qemu_img = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is not installed")
 
@@ -82,3 +84,15 @@ def libyal(library: ModuleType, image: Path) -> bytes:
         return b"".join(read)
     finally:
         opened.close()
+
+
+def whole_disk(image: DiskImage, out: Path) -> bytes:
+    """All of a disk in an image, copied to the raw file `out` by the node that the product gives qemu-img."""
+    run("qemu-img", "convert", "-O", "raw", source_name(image.node()), out)
+    return out.read_bytes()
+
+
+def read_gpt_file(disk: Path, sector_size: int | None = None) -> Gpt:
+    """The partition table of a raw disk."""
+    with FileSource(disk) as source:
+        return read_gpt(source, sector_size)

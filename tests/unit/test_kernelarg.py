@@ -30,7 +30,7 @@ from bootimg.layer.declared.installconfig import read_install_config
 from bootimg.layer.declared.kargsd import read_kargs_d
 from bootimg.layer.declared.platformsjson import parse_platforms_json
 from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
+from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.render import BootcOptions
 from bootimg.platform import platforms
 from tests.support import oci
@@ -113,12 +113,12 @@ def of_platforms_json(text: str, _folder: Path) -> object:
 
 
 def of_manifest(text: str, _folder: Path) -> object:
-    sysroot = read_recipe(changed("ostree.deploy.container", "kernel_opts", text)).sysroot
+    sysroot = read_recipes(changed("ostree.deploy.container", "kernel_opts", text))[512].sysroot
     return sysroot and sysroot.deploy.kernel_opts
 
 
 def of_ignition(text: str, _folder: Path) -> object:
-    sysroot = read_recipe(changed("ignition", "network", text)).sysroot
+    sysroot = read_recipes(changed("ignition", "network", text))[512].sysroot
     return sysroot and sysroot.ignition.network
 
 
@@ -194,7 +194,7 @@ def test_the_variable_of_the_first_boot_is_for_recipes_alone() -> None:
 
 @pytest.mark.parametrize("bootc", [None, BootcOptions()], ids=["ostree", "bootc"])
 def test_the_recipe_s_language_leaves_them_alone(bootc: BootcOptions | None) -> None:
-    recipe = read_recipe(Manifest.from_json(rendered(bootc=bootc, extra_kargs=tuple(GOOD))))
+    recipe = read_recipes(Manifest.from_json(rendered(bootc=bootc, extra_kargs=tuple(GOOD))))[512]
     found = recipe.bootc.kernel_args if recipe.bootc else recipe.sysroot and recipe.sysroot.deploy.kernel_opts
     assert found and found[-len(GOOD) :] == tuple(GOOD)
     assert FIRSTBOOT in found

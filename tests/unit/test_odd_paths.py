@@ -19,8 +19,8 @@ from bootimg.events import Events
 from bootimg.layer.fetching.fetch import fetch, inspect
 from bootimg.layer.fetching.imagecopy import copy_archive
 from bootimg.layer.fetching.skopeo import RegistryOptions
-from bootimg.vm.imagetool import convert
 from tests.support import oci
+from tests.support.disks import whole_disk
 from tests.support.registry import serving_registry
 from tests.unit.cli.test_inspect import make_disk, needs_tools
 
@@ -90,7 +90,7 @@ def test_kernel_arguments_for_one_run(tmp_path: Path, place: Path) -> None:
     """The disk itself and the files of the run are in such places."""
     disk = make_disk(tmp_path).rename(place / "disk.raw")
     overlay = overlay_with_kargs(disk, "raw", ["odd.place=1"], place)
-    convert(overlay, place / "whole", "raw", [])
+    whole_disk(overlay, place / "whole")
     with FileSource(place / "whole") as source:
         gpt = read_gpt(source, backup=False)
         found = read_boot_files(source, *gpt.span(3), scratch=place)

@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootimg.arch import Arch
-from bootimg.atomic import scratch_folder
 from bootimg.cli.options.common import arch_option, builds_option, common, registry_options
-from bootimg.cli.options.target import is_disk, named_build
 from bootimg.cli.output.session import App
 from bootimg.cli.output.table import table
-from bootimg.formats.plainimage import plain_image
 from bootimg.sizes import format_size
-from bootimg.vm.image import image_format
 
 if TYPE_CHECKING:
     from bootimg.layer.fetching.fetch import RegistryOptions
@@ -45,32 +41,18 @@ def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOpt
     archives and disks may be compressed.  A word is `latest` or the id of a build if there is one, else an
     image.
     """
-    path = Path(what)
-    if build := named_build(what, builds, arch):
-        from bootimg.orchestrator.inspection import inspect_build
+    from bootimg.api.looking import inspect
 
-        document = inspect_build(build)
-    elif is_disk(path):
-        document = _disk(app, path)
-    else:
-        from bootimg.layer.fetching.fetch import fetch
-        from bootimg.orchestrator.inspection import inspect_image
-
-        image = fetch(what, arch=arch, cache=app.cache, events=app.events, registry=registry)
-        document = inspect_image(image, app.cache, app.events)
+    document = inspect(
+        what,
+        arch=arch,
+        builds=builds,
+        registry=registry,
+        cache=app.idle_cache.root,
+        events=app.events,
+    )
     lines = {"build": build_lines, "disk": disk_lines, "image": image_lines}[document["kind"]]
     app.result(document, "\n".join(lines(document, app.width)))
-
-
-def _disk(app: App, path: Path) -> Json:
-    from bootimg.disk.inspection import inspect_disk
-
-    # In the cache, for the root filesystem is copied: /tmp may be memory.
-    tmp = app.cache.folder("tmp")
-    with scratch_folder(tmp, "inspect-") as folder, plain_image(path, app.cache, app.events) as disk:
-        document = inspect_disk(disk, image_format(disk), folder)
-    size = path.stat().st_size if path.is_file() else document["virtual-size"]
-    return {**document, "path": str(path), "size": size}
 
 
 def build_lines(document: Json, width: int | None = None) -> Iterator[str]:

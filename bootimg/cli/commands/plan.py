@@ -34,11 +34,9 @@ def command(app: App, options: BuildOptions) -> None:
 
     It takes the options of `build` that decide what is made.  With --stream, IMAGE may be left out.
     """
-    from bootimg.orchestrator.plan import make_plan
+    from bootimg.api.building import plan_request
 
-    request = options.request(app)
-    # A cache that is not there is not made for a look at it.
-    plan = make_plan(request, app.cache if app.idle_cache.root.is_dir() else app.idle_cache)
+    plan = plan_request(options.request(app), app.idle_cache.root)
     app.result(plan.as_dict(), "\n".join(plan_lines(plan, app.width)))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bootimg.api.subject import named_build
 from bootimg.arch import Arch
 from bootimg.cli.options.common import (
     Decorated,
@@ -18,7 +19,6 @@ from bootimg.cli.options.common import (
     folder_type,
     registry_options,
 )
-from bootimg.cli.options.target import named_build
 from bootimg.cli.output.session import App
 from bootimg.printable import printable
 from bootimg.targets import LAYER_KEY

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootimg import defaults
 from bootimg.arch import Arch
-from bootimg.checks.verifier import Verifier
 from bootimg.cli.options.common import arch_option, builds_option, common, jobs_option, registry_options
 from bootimg.cli.options.purity import purity_options
-from bootimg.cli.options.target import is_disk, named_build
 from bootimg.cli.output.session import App
 from bootimg.cli.output.table import table
 from bootimg.errors import ExitCode
@@ -68,38 +67,26 @@ def command(
     archives and disks may be compressed.  A word is `latest` or the id of a build if there is one, else an
     image.  Warnings alone do not count.
     """
-    from bootimg.checks.findings import errors
-    from bootimg.checks.purity import Purity
+    from bootimg.api.looking import verify
 
-    path = Path(what)
-    verifier = Verifier(app.cache, app.events, registry, Purity(purity or "error"), allow)
-    closed: list[str] = []
-    if build := named_build(what, builds, arch):
-        from bootimg.checks.buildfindings import build_findings
-        from bootimg.checks.signaturerules import Signatures
-
-        wanted = Signatures(signed, keys)
-        kind, found = "build", build_findings(build, app.events, verifier.mode, allow, wanted, jobs)
-        # What is damaged may not even open.
-        for key, inside in verifier.opened(build) if deep and not errors(found) else ():
-            found += inside or ()
-            closed += [key] if inside is None else []
-    elif is_disk(path):
-        kind, found = "disk", verifier.disk(path)
-    else:
-        kind, found = "image", verifier.image(what, arch)
-    bad = errors(found)
-    document = {
-        "kind": kind,
-        "subject": what,
-        "good": not bad,
-        "findings": [each.as_dict() for each in found],
-        **({"not-opened": closed} if deep else {}),
-    }
-    lines = finding_lines(found, app.width) or [printable(f"{what}: nothing is wrong")]
-    lines += [printable(f"not opened, for it is an archive: {key}") for key in closed]
-    app.result(document, "\n".join(lines))
-    if bad:
+    found = verify(
+        what,
+        arch=arch,
+        builds=builds,
+        purity=purity or defaults.PURITY,
+        allow=allow,
+        deep=deep,
+        signed=signed,
+        keys=keys,
+        jobs=jobs,
+        registry=registry,
+        cache=app.idle_cache.root,
+        events=app.events,
+    )
+    lines = finding_lines(found.findings, app.width) or [printable(f"{what}: nothing is wrong")]
+    lines += [printable(f"not opened, for it is an archive: {key}") for key in found.not_opened or ()]
+    app.result(found.as_dict(), "\n".join(lines))
+    if not found.good:
         click.get_current_context().exit(ExitCode.FAILED)
 
 

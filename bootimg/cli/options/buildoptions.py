@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bootimg import defaults
 from bootimg.arch import Arch
 from bootimg.cli.options.common import (
     accel_option,
@@ -119,10 +120,10 @@ _OPTIONS = (
     builds_option,
     size_option,
     target_imgref_option,
-    click.option("--builder", type=click.Choice(["guestfs", "osbuild"]), default="guestfs", show_default=True,
-                 envvar="BOOTIMG_BUILDER", show_envvar=True,
+    click.option("--builder", type=click.Choice(["guestfs", "osbuild"]), default=defaults.BUILDER,
+                 show_default=True, envvar="BOOTIMG_BUILDER", show_envvar=True,
                  help="What makes the disks: a virtual machine, or the program osbuild (as root)."),
-    click.option("--deploy", type=click.Choice(["own", "layer"]), default="own", show_default=True,
+    click.option("--deploy", type=click.Choice(["own", "layer"]), default=defaults.DEPLOY, show_default=True,
                  envvar="BOOTIMG_DEPLOY", show_envvar=True,
                  help="Who deploys: bootimg, or the layer's own programs (slow without KVM)."),
     accel_option,

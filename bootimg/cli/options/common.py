@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from bootimg import defaults
 from bootimg.arch import Arch
 from bootimg.atomic import blocking_file
 from bootimg.cache import Cache, default_root
@@ -105,7 +106,7 @@ def _remember_accel(ctx: click.Context, parameter: click.Parameter, value: str) 
 accel_option = click.option(
     "--accel",
     type=click.Choice(["auto", "kvm", "tcg"]),
-    default="auto",
+    default=defaults.ACCELERATOR,
     show_default=True,
     envvar="BOOTIMG_ACCEL",
     show_envvar=True,
@@ -119,7 +120,7 @@ builds_option = click.option(
     "-o",
     "--builds",
     type=folder_type,
-    default=Path("builds"),
+    default=defaults.BUILDS,
     show_default=True,
     metavar="DIR",
     envvar="BOOTIMG_BUILDS",
@@ -150,7 +151,7 @@ platform_option = click.option(
     "--platform",
     "platforms",
     multiple=True,
-    default=("qemu",),
+    default=defaults.PLATFORMS,
     show_default=True,
     metavar="NAME[,NAME…]|all",
     callback=_split_platforms,
@@ -208,8 +209,8 @@ _REGISTRY = (
                  help="Credentials for registries, as skopeo has it."),
     click.option("--cert-dir", type=_FOLDER, envvar="BOOTIMG_CERT_DIR", show_envvar=True,
                  help="Certificates for registries, as skopeo has it."),
-    click.option("--tls-verify", type=bool, default=True, show_default=True, envvar="BOOTIMG_TLS_VERIFY",
-                 show_envvar=True, help="Check the registry's certificate."),
+    click.option("--tls-verify", type=bool, default=defaults.TLS_VERIFY, show_default=True,
+                 envvar="BOOTIMG_TLS_VERIFY", show_envvar=True, help="Check the registry's certificate."),
 )  # fmt: skip
 
 force_option = click.option("-f", "--force", is_flag=True, help="Make again what is there already.")
@@ -222,7 +223,7 @@ jobs_option = click.option(
     "-j",
     "--jobs",
     type=click.IntRange(min=1),
-    default=lambda: os.cpu_count() or 1,
+    default=defaults.jobs,
     show_default="the number of CPUs",
     metavar="N",
     envvar="BOOTIMG_JOBS",
@@ -281,7 +282,7 @@ def common(function: Decorated) -> Decorated:
                 events=sent,
                 idle_cache=Cache(cache.absolute()),
                 json=json,
-                accel=context.meta.get(_ACCEL, "auto"),
+                accel=context.meta.get(_ACCEL, defaults.ACCELERATOR),
                 quiet=quiet,
                 verbose=verbose,
                 color=color,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bootimg import defaults
 from bootimg.cli.options.common import Decorated
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def purity_of(
 
     before = judged(build) if build else Judged()
     rules = chosen.config.purity if chosen.config else None
-    level = Purity(given or before.purity or (rules.level if rules else Purity.ERROR))
+    level = Purity(given or before.purity or (rules.level if rules else defaults.PURITY))
     if not (given or before.purity) and level is Purity.ERROR and chosen.selection.skip_reason:
         level = Purity.WARN
     if before.allow is not None and not allow:

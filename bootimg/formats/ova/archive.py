@@ -11,14 +11,15 @@ from typing import BinaryIO
 from bootimg.atomic import enough_space
 from bootimg.disk.extents import Source
 from bootimg.events import Step
-from bootimg.formats import sparsetar
 from bootimg.formats.compression.writer import Compressor, Packing, open_output
 from bootimg.formats.output import DigestingFile, ReadingProgress, Sink, Written, data_length
 from bootimg.formats.ova import appliances
 from bootimg.formats.ova.ovf import Disk, Product
+from bootimg.formats.sparsetar import end, write_sparse
 from bootimg.formats.vmdk import capacity_of, check_options, write_stream
 from bootimg.ovf import PowerVolume
 from bootimg.sizes import MIB
+from bootimg.tarstream import Dialect, file_member, header, padding
 
 DESCRIPTOR = "coreos.ovf"
 META = "coreos.meta"
@@ -52,11 +53,11 @@ def wrap_vmdk(
     """The same OVA around a streamOptimized VMDK that is there."""
     disk = Disk(file=VMDK, size=vmdk.seek(0, os.SEEK_END), capacity=capacity_of(vmdk))
     with open_output(out, packing or Packing(), disk.size) as sink:
-        sparsetar.write_member(sink, DESCRIPTOR, describe(disk))
-        sink.write(sparsetar.member(VMDK, disk.size))
+        sink.write(file_member(DESCRIPTOR, describe(disk)))
+        sink.write(header(VMDK, disk.size))
         copy_file(vmdk, sink)
-        sink.write(sparsetar.padding(disk.size))
-        sparsetar.end(sink)
+        sink.write(padding(disk.size))
+        end(sink)
         return sink.finish(out)
 
 
@@ -80,10 +81,9 @@ def write_power_volume(
     disk = Disk(file=disk_name, size=source.size, capacity=source.size)
     threads = (packing or Packing()).threads
     with open_output(out, Packing(Compressor.GZIP, threads)) as sink:
-        dialect = sparsetar.Dialect.OLD_GNU
         text = appliances.power_volume(description, disk, product)
-        sparsetar.write_member(sink, DESCRIPTOR, text, dialect)
-        sparsetar.write_member(sink, META, appliances.power_volume_meta(description, disk), dialect)
-        sparsetar.write_sparse(sink, disk_name, source, ReadingProgress(step, data_length(source)))
-        sparsetar.end(sink)
+        sink.write(file_member(DESCRIPTOR, text, Dialect.OLD_GNU))
+        sink.write(file_member(META, appliances.power_volume_meta(description, disk), Dialect.OLD_GNU))
+        write_sparse(sink, disk_name, source, ReadingProgress(step, data_length(source)))
+        end(sink)
         return sink.finish(out)

@@ -7,9 +7,8 @@ QEMU's docs/interop/qcow2.txt.
 
 from __future__ import annotations
 
-import os
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +21,8 @@ from bootimg.sizes import align_up
 
 CLUSTER_BITS = 16
 CLUSTER = 1 << CLUSTER_BITS
-MAGIC = b"QFI\xfb"
-HEADER = struct.Struct(">4sIQIIQIIQQIIQQQQIIB7x")
-BACKING_FORMAT = 0xE2792ACA
+_MAGIC = b"QFI\xfb"
+_HEADER = struct.Struct(">4sIQIIQIIQQIIQQQQIIB7x")
 COPIED = 1 << 63
 _L2_ENTRIES = CLUSTER // 8
 _REFCOUNT_ORDER = 4
@@ -77,25 +75,6 @@ class PlainImage:
         _write(self._source, self.layout, sink, progress)
 
 
-def write_overlay(
-    source: Source, ranges: Iterable[tuple[int, int]], out: Path, *, backing: Path, backing_format: str
-) -> Written:
-    """Write a qcow2 on top of the image `backing`, with the clusters that `ranges` touch alone.
-
-    `ranges` are (offset, length); `source` is the whole disk as the overlay shall show it.
-    """
-    touched = {
-        index
-        for offset, length in ranges
-        for index in range(offset // CLUSTER, -(-(offset + length) // CLUSTER))
-    }
-    layout = plan(source.size, sorted(touched))
-    with open_output(out, Packing(), layout.total * CLUSTER) as file:
-        backing_name = os.fsencode(backing.absolute())
-        _write(source, layout, file, ReadingProgress(None, 0), backing_name, backing_format)
-        return file.finish(out)
-
-
 def plan(size: int, allocated: Sequence[int], data: int | None = None) -> ClusterLayout:
     """Lay out an image of `size` bytes whose guest clusters `allocated` (in order) have data.
 
@@ -121,11 +100,9 @@ def _write(
     layout: ClusterLayout,
     sink: Sink,
     progress: ReadingProgress,
-    backing: bytes = b"",
-    backing_format: str = "",
 ) -> None:
     entries = [(layout.data + number) * CLUSTER | COPIED for number in range(len(layout.allocated))]
-    for part in metadata(layout, entries, [], backing, backing_format):
+    for part in metadata(layout, entries, []):
         sink.write(part)
     for first, count in runs(layout.allocated, _RUN):
         data = source.read(first * CLUSTER, min(count * CLUSTER, source.size - first * CLUSTER))
@@ -138,34 +115,26 @@ def metadata(
     layout: ClusterLayout,
     entries: Sequence[int],
     shared: Sequence[int],
-    backing: bytes = b"",
-    backing_format: str = "",
 ) -> Iterator[bytes]:
     """All clusters in front of the data.
 
     `entries` are the L2 entries of the guest clusters `layout.allocated`; `shared` the refcounts of the
     file's first data clusters, where they are not 1.
     """
-    yield _header(layout, backing, backing_format)
+    yield _header(layout)
     yield _refcount_table(layout)
     yield _refcount_blocks(layout, shared)
     yield _l1(layout)
     yield from _l2_tables(layout, entries)
 
 
-def _header(layout: ClusterLayout, backing: bytes, backing_format: str) -> bytes:
-    extensions = b""
-    if backing:
-        name = backing_format.encode()
-        extensions = struct.pack(">II", BACKING_FORMAT, len(name)) + name.ljust(align_up(len(name), 8), b"\0")
-    extensions += bytes(8)
-    backing_at = HEADER.size + len(extensions) if backing else 0
-    fields = HEADER.pack(
-        MAGIC, 3, backing_at, len(backing), CLUSTER_BITS, layout.size, 0, layout.l1_entries,
-        layout.l1 * CLUSTER, layout.refcount_table * CLUSTER, layout.refcount_blocks - layout.refcount_table,
-        0, 0, 0, 0, 0, _REFCOUNT_ORDER, HEADER.size, 0,
+def _header(layout: ClusterLayout) -> bytes:
+    fields = _HEADER.pack(
+        _MAGIC, 3, 0, 0, CLUSTER_BITS, layout.size, 0, layout.l1_entries, layout.l1 * CLUSTER,
+        layout.refcount_table * CLUSTER, layout.refcount_blocks - layout.refcount_table,
+        0, 0, 0, 0, 0, _REFCOUNT_ORDER, _HEADER.size, 0,
     )  # fmt: skip
-    return (fields + extensions + backing).ljust(CLUSTER, b"\0")
+    return fields.ljust(CLUSTER, b"\0")
 
 
 def _refcount_table(layout: ClusterLayout) -> bytes:

@@ -12,7 +12,8 @@ from bootimg.layer.image.blobs import BlobStore, digest_mismatch, file_chunks, r
 from bootimg.layer.image.fetched import OCI_INDEX, Image, hex_of
 from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tar.squashfs import write_squashfs
-from bootimg.layer.tar.tarwriter import END, member, padding
+from bootimg.layer.tar.tarwriter import member
+from bootimg.tarstream import END, padding
 
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 

@@ -18,7 +18,8 @@ from bootimg.layer.image.blobs import file_chunks, replacing
 from bootimg.layer.image.fetched import Image
 from bootimg.layer.image.reference import Reference, Transport, parse_reference
 from bootimg.layer.tar.entry import Entry, Kind
-from bootimg.layer.tar.tarwriter import END, member, padding
+from bootimg.layer.tar.tarwriter import member
+from bootimg.tarstream import END, padding
 
 _TIMEOUT = 3600.0
 _NAME = "image"

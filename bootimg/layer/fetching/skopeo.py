@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootimg import process
+from bootimg import defaults, process
 from bootimg.atomic import no_space, scratch_folder
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
@@ -28,7 +28,7 @@ class RegistryOptions:
 
     authfile: Path | None = None
     cert_dir: Path | None = None
-    tls_verify: bool = True
+    tls_verify: bool = defaults.TLS_VERIFY
 
     def arguments(self, prefix: str = "") -> list[str]:
         """skopeo's options; `prefix` is `src-` for copies."""

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from bootimg.layer.ostree.objects import parse_file_metadata
 from bootimg.layer.tar.entry import Entry, Kind
-from bootimg.layer.tar.tarwriter import END, member, padding
+from bootimg.layer.tar.tarwriter import member
+from bootimg.tarstream import END, padding
 
 _CONFIG = b"[core]\nrepo_version=1\nmode=bare\n"
 _FOLDERS = ("objects", "refs", "refs/heads", "refs/remotes", "refs/mirrors", "state", "tmp", "extensions")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
@@ -93,10 +92,6 @@ class Tree:
     def chunks(self, entry: Entry) -> Iterator[bytes]:
         """The content of a file, a piece at a time."""
         yield from chunks(self.layers, entry)
-
-    def tar_of(self, entry: Entry) -> Path:
-        """The file that has the entry's content at its offset."""
-        return self.layers[entry.layer].path
 
 
 def open_tree(image: Image, cache: Cache, events: Events) -> Tree:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tar.squashfs import write_squashfs
-from bootimg.layer.tar.tarwriter import END, member, padding
+from bootimg.layer.tar.tarwriter import member
 from bootimg.layer.tree.merged import Tree
+from bootimg.tarstream import END, padding
 
 _MOUNT_POINTS = ("dev", "proc", "run", "sys", "tmp", "var")
 """In a commit some are symlinks to places that a booted system has and the appliance has not."""

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bootimg.streams.metadata.cloudimages import CloudImage, RegionImage
-from bootimg.streams.metadata.codec import Reader, tree_of
-from bootimg.streams.metadata.gojson import go_json, parse_tree
+from bootimg.streams.metadata.codec import tree_of
+from bootimg.streams.metadata.gojson import go_json
 from bootimg.streams.metadata.stream import (
     Extensions,
     ImageFormat,
@@ -78,11 +78,6 @@ class Release:
     def encoded(self) -> bytes:
         """The file's bytes."""
         return go_json(tree_of(self))
-
-
-def parse_release(data: bytes, name: str) -> Release:
-    """The release of a file's bytes, or `stream-malformed`."""
-    return Reader(name).read(Release, parse_tree(data, name))
 
 
 def stream_arch(release: str, arch: ReleaseArch) -> StreamArch:

@@ -10,8 +10,6 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from bootimg.urls import quoted
-
 _STREAM_LABEL = "com.coreos.stream"
 # Not anchored: what is searched is part of longer texts there, and the test vectors count on it.
 _OCP = re.compile(r"([0-9])([0-9]+)\.([0-9]+)\.([0-9]+)-[0-9]+")
@@ -46,18 +44,8 @@ def stream_for_version(version: str, arch_suffix: str = "") -> str | None:
     return f"releases/rhcos-{name}{arch_suffix}"
 
 
-def release_url(browser: str, stream: str, version: str, arch: str) -> str:
-    """The page of a build; `browser` is the host."""
-    return f"https://{browser}/?{_query(stream=stream, arch=arch, release=version)}#{quoted(version)}"
-
-
-def diff_url(browser: str, old: tuple[str, str], new: tuple[str, str], arch: str) -> str:
-    """The page that compares two builds, each a stream's path and a version."""
-    return f"https://{browser}/diff.html?{diff_query(old, new, arch)}"
-
-
 def diff_query(old: tuple[str, str], new: tuple[str, str], arch: str) -> str:
-    """The query of that page."""
+    """The query of the page that compares two builds, each a stream's path and a version."""
     return _query(
         first_stream=old[0], first_release=old[1], second_stream=new[0], second_release=new[1], arch=arch
     )

@@ -6,7 +6,7 @@ Names have `${STREAM}` put in already, and a hotfix's suffix; `${VERSION}` is pu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
@@ -34,10 +34,6 @@ class Repository:
     repo: str
     tags: tuple[str, ...]
     v2s2: bool = False
-
-    def of_version(self, version: str) -> Repository:
-        """The same with a build's version put into the tags."""
-        return replace(self, tags=tuple(substitute(tag, VERSION=version) for tag in self.tags))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,8 +17,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from bootimg.errors import BootimgError, ExitCode
-
 _LEGACY = re.compile(r"([1-9])(0|[1-9][0-9]{0,3})\.([0-9])([0-9])\.([0-9]{12})-(0|[1-9][0-9]{0,8})")
 _RHEL = re.compile(r"([1-9][0-9]?)\.(0|[1-9][0-9]?)\.([0-9]{8}|[0-9]{12})-(dev|)(0|[1-9][0-9]{0,8})(\.dev|)")
 _FEDORA = re.compile(r"([1-9][0-9])\.([0-9]{8})\.(0|[1-9][0-9]{0,3})\.(dev|)(0|[1-9][0-9]{0,8})")
@@ -110,21 +108,8 @@ class FedoraVersion:
 Version = LegacyVersion | RhelVersion | FedoraVersion
 
 
-def parse_version(text: str) -> Version:
-    """The version that is written so; `version-malformed` if it is of no scheme, or of a day that is none."""
-    found = find_version(text)
-    if found is None:
-        raise BootimgError(
-            "version-malformed",
-            f"{text[:80]!r} is no version of CoreOS",
-            hint="versions are written 9.6.20250203-0, 419.96.202412101440-0 or 44.20260419.3.1",
-            exit_code=ExitCode.USAGE,
-        )
-    return found
-
-
 def find_version(text: str) -> Version | None:
-    """The same, and None where it is none: a build may have any name."""
+    """The version that is written so; None for other texts, because a build may have any name."""
     if found := _LEGACY.fullmatch(text):
         major, minor, x, y, time, n = found.groups()
         version: Version = LegacyVersion((int(major), int(minor)), (int(x), int(y)), time, int(n))

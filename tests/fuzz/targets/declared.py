@@ -24,7 +24,7 @@ from bootimg.layer.tar.opened import LayerTar
 from bootimg.layer.tar.tarformat import read_entries
 from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
+from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.render import render
 from tests.fuzz.mutate import json_documents
 from tests.fuzz.target import refusals, target
@@ -35,7 +35,7 @@ from tests.unit.layer.test_declares import DECLARED
 DISK = "usr/lib/image-builder/bootc/disk.yaml"
 INSTALL = "usr/lib/bootc/install/50-os.toml"
 KNOWN = {"osname", "layer_version", "container_imgref", "selinux_policy", "artifact_name_prefix"}
-RECIPE = read_recipe(Manifest.from_json(rendered()))
+RECIPE = read_recipes(Manifest.from_json(rendered()))[512]
 YAML = ("&a ", "*a", "<<: *a", "!!binary", "!!set", "!!timestamp", "!!float", "? ", "- ", "2026-99-99", "0b",
         "1:2:3", ".inf", "~", "---", "size", "payload", "partitions", "mkfs_options", "agcount",
         "attrs")  # fmt: skip
@@ -153,6 +153,6 @@ def manifest_variables(data: bytes, folder: Path) -> None:
     arguments = tuple(each for each in given["extra_kargs"] if isinstance(each, str))
     with refusals():
         document = render(replace(VARIABLES, **texts, extra_kargs=arguments))
-        sysroot = read_recipe(Manifest.from_json(document)).sysroot
+        sysroot = read_recipes(Manifest.from_json(document))[512].sysroot
         assert sysroot
         assert not arguments or sysroot.deploy.kernel_opts[-len(arguments) :] == arguments

@@ -9,22 +9,20 @@ import struct
 import zlib
 from collections.abc import Iterator
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import zstandard
 
 from bootimg.disk.extents import FileSource
-from bootimg.disk.gpt import read_gpt, read_gpt_file, write_gpt
+from bootimg.disk.gpt import read_gpt, write_gpt
 from bootimg.formats.compression.decompress import PlainReader, is_compressed
 from bootimg.formats.compression.unpack import unpack
 from bootimg.formats.gcptar import disk_size
-from bootimg.formats.qcow2.reading import open_disk
 from bootimg.sizes import MIB
 from bootimg.vm.diskimage import open_image, refuse_references
 from tests.fuzz.target import refusals, target
-from tests.support.disks import write
+from tests.support.disks import read_gpt_file, write
 from tests.unit.disk.test_gpt import coreos
 
 SECTORS = 2500 * MIB // 512
@@ -73,27 +71,6 @@ def _summed(data: bytes) -> bytes:
     struct.pack_into("<I", fixed, HEADER_AT + 16, 0)
     struct.pack_into("<I", fixed, HEADER_AT + 16, zlib.crc32(bytes(fixed[HEADER_AT : HEADER_AT + 92])))
     return bytes(fixed)
-
-
-def _qcow2s() -> Iterator[bytes]:
-    with TemporaryDirectory() as folder:
-        raw = Path(folder) / "raw"
-        raw.write_bytes(b"a" * 512 + bytes(MIB))
-        write("qcow2", raw, Path(folder) / "disk")
-        # The header, the tables and the first of the data: what is cut off is what a damaged file lacks.
-        yield (Path(folder) / "disk").read_bytes()[: 5 << 16]
-
-
-@target(_qcow2s, words=("QFI\xfb", "\0\0\0\3"), runs=150, longest=5 << 16)
-def qcow2(data: bytes, folder: Path) -> None:
-    """A qcow2: its extents are inside the disk and can be read."""
-    path = folder / "disk"
-    path.write_bytes(data)
-    with refusals(), open_disk(path) as source:
-        for extent in islice(source.extents(), 100):
-            assert extent.length > 0 and extent.offset >= 0 and extent.end <= source.size
-            if extent.data:
-                source.read(extent.offset, min(extent.length, 4096))
 
 
 def _images() -> Iterator[bytes]:

@@ -16,8 +16,7 @@ from bootimg.streams.metadata.buildmeta import built, refuse_skipped
 from bootimg.streams.metadata.bump import bump, merge, stream_of
 from bootimg.streams.metadata.configmap import config_map
 from bootimg.streams.metadata.gojson import go_json, parse_tree
-from bootimg.streams.metadata.release import Release, parse_release, stream_arch
-from bootimg.streams.metadata.releases import Published, release_of
+from bootimg.streams.metadata.releases import Published
 from bootimg.streams.metadata.stream import Metadata, Stream, parse_stream
 from bootimg.streams.metadata.streamdiff import as_document, as_lines, difference
 from tests.fuzz.mutate import SEPARATOR, json_documents
@@ -44,11 +43,6 @@ def _streams() -> Iterator[bytes]:
         yield stream_of([each], PUBLISHED, NOW).encoded()
 
 
-def _releases() -> Iterator[bytes]:
-    for each in BUILDS:
-        yield release_of([each], PUBLISHED).encoded()
-
-
 @target(_streams, words=WORDS, mutate=json_documents, longest=32768, runs=500)
 def stream(data: bytes, folder: Path) -> None:
     """A stream: what is written reads back, in each of the forms."""
@@ -73,17 +67,7 @@ def _config_map(found: Stream) -> None:
     assert document["data"]["stream"] == found.encoded().decode().rstrip("\n")
 
 
-@target(_releases, words=WORDS, mutate=json_documents, longest=32768, runs=500)
-def release(data: bytes, folder: Path) -> None:
-    """A release, and the streams made of it."""
-    with refusals():
-        found = parse_release(data, "release.json")
-        _same(found, parse_release(found.encoded(), "again"))
-        arches = {name: stream_arch(found.release, each) for name, each in found.architectures.items()}
-        Stream(found.stream, NOW, arches).encoded()
-
-
-def _same(found: Stream | Release, again: Stream | Release) -> None:
+def _same(found: Stream, again: Stream) -> None:
     """An empty text is not written where a field may be left out: only the bytes are the same."""
     assert again.encoded() == found.encoded()
 

@@ -42,7 +42,4 @@ def streams_file(data: bytes, folder: Path) -> None:
         config = read_streams_file(path)
         for name in stream_names(config)[:5]:
             with refusals():
-                found = read_stream_config(config, name)
-                for repositories in found.uploads.repositories.values():
-                    for each in repositories:
-                        each.of_version("9.6.20261101-0")
+                assert read_stream_config(config, name).uploads

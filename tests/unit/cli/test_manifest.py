@@ -15,7 +15,7 @@ from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.events import Events
 from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
+from bootimg.manifest.reader import read_recipes
 from bootimg.orchestrator.recipes import document as manifest
 from bootimg.orchestrator.recipes.document import manifest_of
 from bootimg.orchestrator.recipes.prepare import open_layer
@@ -45,7 +45,7 @@ def test_manifest_of_an_image_names_an_archive_that_is_there(tmp_path: Path) -> 
     ]
     text = run(*words)
     document = json.loads(text)
-    read_recipe(Manifest.from_json(document))
+    read_recipes(Manifest.from_json(document))[512]
     ((checksum, url),) = document["sources"]["org.osbuild.curl"]["items"].items()
     archive = Path(url.removeprefix("file://")).read_bytes()
     assert checksum == f"sha256:{hashlib.sha256(archive).hexdigest()}"
@@ -63,7 +63,7 @@ def test_image_of_a_registry_is_left_to_osbuild(tmp_path: Path, monkeypatch: pyt
     # There is no registry here: the layer is a local one under a registry's name.
     monkeypatch.setattr(manifest, "open_layer", lambda *_: replace(found, image=image))
     document = manifest_of(request(tmp_path), Cache(tmp_path / "cache"), Events())
-    recipe = read_recipe(Manifest.from_json(document))
+    recipe = read_recipes(Manifest.from_json(document))[512]
     assert (recipe.source.digest, recipe.source.reference) == (image.digest, "quay.io/example/os")
     assert list(document["sources"]) == ["org.osbuild.skopeo"]
     assert recipe.sysroot

@@ -32,7 +32,7 @@ from bootimg.disk.gpt import write_gpt
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
+from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.recipe import BiosTarget, Bootupd, Recipe
 from bootimg.sizes import MIB
 from tests.support import oci
@@ -79,7 +79,7 @@ def layer(folder: Path, *, without: str = "", bootupd: bool = False) -> Tree:
 
 
 def recipe(arch: Arch = Arch.X86_64) -> Recipe:
-    return read_recipe(Manifest.from_json(rendered(arch)))
+    return read_recipes(Manifest.from_json(rendered(arch)))[512]
 
 
 def installation(tools: Tree, **options: object) -> tuple[Installation, Recorder]:

@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bootimg.disk.extents import FileSource
-from bootimg.disk.gpt import Attribute, Gpt, Partition, partition_guid, read_gpt, read_gpt_file, write_gpt
+from bootimg.disk.gpt import Attribute, Gpt, Partition, partition_guid, read_gpt, write_gpt
 from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
+from tests.support.disks import read_gpt_file
 
 STAMP = UUID("00000000-0000-4000-a000-000000000001")
 BIOS_BOOT = UUID("21686148-6449-6E6F-744E-656564454649")

@@ -9,9 +9,10 @@ import pytest
 from bootimg.disk.bootloaders.bios_grub import install_bios_grub
 from bootimg.disk.bootloaders.grub import core_modules, early_config, esp_stub, grub_cfg, mkimage_argv
 from bootimg.disk.extents import FileSource
-from bootimg.disk.gpt import read_gpt_file, write_gpt
+from bootimg.disk.gpt import write_gpt
 from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
+from tests.support.disks import read_gpt_file
 from tests.unit.disk.test_gpt import coreos
 
 

@@ -13,11 +13,9 @@ from xml.etree import ElementTree
 import pytest
 
 from bootimg.arch import Arch
-from bootimg.disk.bootpatch import Patch
-from bootimg.disk.composite import Composite
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError
-from bootimg.formats import Compressor, Packing, qemuimg
+from bootimg.formats import Compressor, Packing
 from bootimg.formats.ociarchive import write_ociarchive
 from bootimg.formats.ova import appliances, ovf
 from bootimg.formats.ova.archive import write_ova, write_power_volume
@@ -206,45 +204,6 @@ def test_skopeo_takes_the_oci_archive(tmp_path: Path, arch: Arch, name: str) -> 
         assert (disk.name, disk.mode, disk.uid) == ("disk/rhcos-kubevirt.qcow2", 0o644, 0)
         layer.extractall(tmp_path, filter="data")
     run("qemu-img", "compare", "-f", "raw", "-F", "qcow2", raw, tmp_path / "disk/rhcos-kubevirt.qcow2")
-
-
-@needs_qemu_img
-@pytest.mark.parametrize(("disk_format", "options"), [
-    ("vdi", {}),
-    ("vpc", {"subformat": "dynamic", "force_size": True}),
-    ("qcow2", {"compression": True, "compat": "1.1"}),
-    ("vmdk", {"subformat": "monolithicSparse", "compat6": True}),
-])  # fmt: skip
-def test_qemu_img_gets_the_patched_disk_without_a_raw_copy(
-    tmp_path: Path, disk_format: str, options: dict[str, str | bool]
-) -> None:
-    base = make_disk(tmp_path / "base", 8 * MIB, [(0, 3 * MIB)])
-    patch = Patch(((2 * MIB, b"p" * 4096), (7 * MIB, b"q" * 4096)))
-    out = tmp_path / "out"
-    with Composite(base, patch, 16 * MIB) as source:
-        ranges = [(offset, len(data)) for offset, data in patch.blocks]
-        written = qemuimg.convert(source, ranges, out, disk_format, options, base=base)
-        (tmp_path / "wanted").write_bytes(source.read(0, 16 * MIB))
-    run("qemu-img", "compare", "-f", "raw", "-F", disk_format, tmp_path / "wanted", out)
-    assert (written.size, written.sha256) == (
-        out.stat().st_size,
-        hashlib.sha256(out.read_bytes()).hexdigest(),
-    )
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["base", "out", "wanted"]
-
-
-@needs_qemu_img
-def test_qemu_img_that_says_no_leaves_nothing(tmp_path: Path) -> None:
-    base = make_disk(tmp_path / "base", MIB, [])
-    with FileSource(base) as source:
-        for disk_format, options, id in (
-            ("qcow2", {"no-such": "option"}, "program-failed"),
-            ("parallels", {}, "disk-format-unsupported"),
-        ):
-            with pytest.raises(BootimgError) as caught:
-                qemuimg.convert(source, [], tmp_path / "out", disk_format, options, base=base)
-            assert caught.value.id == id
-    assert [each.name for each in tmp_path.iterdir()] == ["base"]
 
 
 def test_options_of_the_vmdk_in_an_ova_are_checked(tmp_path: Path) -> None:

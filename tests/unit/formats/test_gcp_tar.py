@@ -102,8 +102,3 @@ def test_the_disk_s_size_is_told_of_an_archive_by_gnu_tar(tmp_path: Path, form: 
 def test_what_is_no_such_archive_has_no_size(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "out.tar.gz").write_bytes(data)
     assert disk_size(tmp_path / "out.tar.gz") is None
-
-
-def test_names_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="too long"):
-        sparsetar.member("x" * 101, 0)

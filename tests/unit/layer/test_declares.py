@@ -21,7 +21,7 @@ from bootimg.layer.declared.kargsd import read_kargs_d
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
+from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.recipe import Recipe
 from tests.support import oci
 from tests.support.manifests import rendered
@@ -87,7 +87,7 @@ DECLARED: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def recipe() -> Recipe:
-    return read_recipe(Manifest.from_json(rendered()))
+    return read_recipes(Manifest.from_json(rendered()))[512]
 
 
 def tree_of(tmp_path: Path, *files: oci.Member) -> Tree:

@@ -11,7 +11,8 @@ from bootimg.errors import BootimgError
 from bootimg.layer.tar import opened as tars
 from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tar.tarformat import MAX_RECORDS, read_entries
-from bootimg.layer.tar.tarwriter import END, member, padding
+from bootimg.layer.tar.tarwriter import member
+from bootimg.tarstream import END, padding
 from tests.support import oci
 
 CAPABILITY = bytes([1, 0, 0, 2, 0, 0x20, 0, 0, 0xFF, 0xFE] + [0] * 10)

@@ -12,7 +12,7 @@ import pytest
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.manifest.model import Json, Manifest
-from bootimg.manifest.reader import read_recipe, read_recipes
+from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.recipe import (
     Aleph,
     Attribute,
@@ -63,7 +63,7 @@ MANIFESTS: dict[str, Callable[[], Json]] = {
 
 
 def recipe_of(document: Json) -> Recipe:
-    return read_recipe(Manifest.from_json(document))
+    return read_recipes(Manifest.from_json(document))[512]
 
 
 def mutations(value: object) -> list[object]:

@@ -23,7 +23,7 @@ from bootimg.layer.declared.facts import read_facts
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import open_tree
 from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
+from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.recipe import Bootc, Recipe
 from bootimg.orchestrator.opening import Opened
 from bootimg.orchestrator.plan import make_plan, plan_of
@@ -79,7 +79,7 @@ def recorded(recorder: Recorder) -> Appliance:
 
 @pytest.fixture
 def recipe() -> Recipe:
-    return read_recipe(Manifest.from_json(by_bootc()))
+    return read_recipes(Manifest.from_json(by_bootc()))[512]
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from bootimg.disk.layer_deploy import PROGRAMS
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Sink, StepFinished, StepProgress, StepStarted
 from bootimg.manifest.model import Manifest
-from bootimg.manifest.reader import read_recipe
+from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.render import canonical_json
 from bootimg.orchestrator import osbuildstep as by_osbuild
 from bootimg.orchestrator import refusals
@@ -619,7 +619,7 @@ def test_real_osbuild_makes_the_same_partitions_and_stamps(real: Path, tmp_path:
     (tmp_path / "manifest.json").write_text(canonical_json(small))
     run(job(tmp_path, real.parent, exports=["raw-image"]), Events())
     disk = tmp_path / "output" / "raw-image" / "disk.img"
-    ours = disk_gpt(read_recipe(Manifest.from_json(document)).disk, "sha256:" + "0" * 64)
+    ours = disk_gpt(read_recipes(Manifest.from_json(document))[512].disk, "sha256:" + "0" * 64)
     with FileSource(disk) as source:
         theirs = read_gpt(source)
     assert (theirs.disk_guid, theirs.sectors) == (ours.disk_guid, ours.sectors)

@@ -30,9 +30,9 @@ from bootimg.orchestrator.basedisks.frommetal import base_from_metal
 from bootimg.orchestrator.work import Work
 from bootimg.sizes import KIB, MIB
 from bootimg.vm.diskimage import DiskImage, open_image
-from bootimg.vm.imagetool import convert, virtual_size
+from bootimg.vm.imagetool import virtual_size
 from bootimg.vm.vhdxreferences import _FILE_PARAMETERS, _PARENT_LOCATOR
-from tests.support.disks import make_disk, needs_qemu_img, run, write
+from tests.support.disks import make_disk, needs_qemu_img, run, whole_disk, write
 from tests.unit.checks.test_builds import METAL, X86, make, uncompressed
 
 ROOT = Path(__file__).parents[3]
@@ -356,24 +356,21 @@ def test_the_images_of_qemu_img_open(tmp_path: Path, disk_format: str, options: 
 
 
 def assert_opens(path: Path, raw: Path) -> None:
-    convert(open_image(path), path.with_name("back"), "raw", [])
-    assert path.with_name("back").read_bytes()[: 8 * MIB] == raw.read_bytes()
+    assert whole_disk(open_image(path), path.with_name("back"))[: 8 * MIB] == raw.read_bytes()
 
 
 def test_a_raw_disk_is_raw_whatever_is_in_it(tmp_path: Path) -> None:
     """QEMU never probes: what a guest wrote into its first sector is data."""
     (tmp_path / "secret").write_bytes(SECRET)
     image = HOSTILE["backing file"][0](tmp_path)
-    convert(open_image(image, "raw"), tmp_path / "back", "raw", [])
-    assert (tmp_path / "back").read_bytes().startswith(image.read_bytes())
+    assert whole_disk(open_image(image, "raw"), tmp_path / "back").startswith(image.read_bytes())
 
 
 def test_a_node_follows_nothing_even_where_nobody_looked(tmp_path: Path) -> None:
     """The image is exchanged after it was looked at."""
     (tmp_path / "secret").write_bytes(SECRET)
     HOSTILE["backing file"][0](tmp_path)
-    convert(DiskImage(tmp_path / "disk", "qcow2"), tmp_path / "back", "raw", [])
-    assert (tmp_path / "back").read_bytes() == bytes(8 * MIB)
+    assert whole_disk(DiskImage(tmp_path / "disk", "qcow2"), tmp_path / "back") == bytes(8 * MIB)
     qemu_img("convert", "-O", "raw", tmp_path / "disk", tmp_path / "followed")
     assert (tmp_path / "followed").read_bytes().startswith(b"a secret")
 

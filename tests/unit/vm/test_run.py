@@ -26,9 +26,8 @@ from bootimg.formats.plainimage import plain_image
 from bootimg.sizes import GIB, MIB
 from bootimg.vm.diskimage import DiskImage, open_image
 from bootimg.vm.image import image_format
-from bootimg.vm.imagetool import convert
 from tests.support.disks import make_disk as sparse_disk
-from tests.support.disks import needs_qemu_img, write
+from tests.support.disks import needs_qemu_img, whole_disk, write
 
 ENTRY = "title One\noptions rw quiet\nlinux /vmlinuz\n"
 LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
@@ -55,7 +54,7 @@ def make_disk(folder: Path, name: str = "boot") -> Path:
 
 def options_in(disk: DiskImage, folder: Path) -> tuple[str, ...]:
     raw = folder / "read-back"
-    convert(disk, raw, "raw", [])
+    whole_disk(disk, raw)
     with FileSource(raw) as source:
         return read_boot_files(source, 4 * MIB, 16 * MIB, scratch=folder).options
 

@@ -1,4 +1,4 @@
-"""What a word of the command line names: a build that exists, or else an image or a file."""
+"""What a word names: a build that exists, or else an image or a file."""
 
 from __future__ import annotations
 

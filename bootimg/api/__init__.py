@@ -1,0 +1,1 @@
+"""The Python API: `build`, `plan`, `inspect` and `verify`, which the package `bootimg` exports."""

@@ -1,0 +1,141 @@
+"""`inspect` and `verify` of the Python API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bootimg import defaults
+from bootimg.api.context import StrPath, arch_of, cache_in_use
+from bootimg.api.subject import is_disk, named_build
+from bootimg.arch import Arch
+from bootimg.atomic import scratch_folder
+from bootimg.builds.find import Build
+from bootimg.cache import Cache
+from bootimg.checks.buildfindings import build_findings
+from bootimg.checks.findings import Finding, errors
+from bootimg.checks.purity import Purity
+from bootimg.checks.signaturerules import Signatures
+from bootimg.checks.verifier import Verifier
+from bootimg.disk.inspection import inspect_disk
+from bootimg.events import Events
+from bootimg.formats.plainimage import plain_image
+from bootimg.layer.fetching.fetch import RegistryOptions, fetch
+from bootimg.orchestrator.inspection import inspect_build, inspect_image
+from bootimg.vm.image import image_format
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What `verify` found.
+
+    `not_opened` are the keys of the build's artifacts whose disks are in archives; it is None where nobody
+    asked to open any.
+    """
+
+    kind: Literal["build", "disk", "image"]
+    subject: str
+    findings: tuple[Finding, ...]
+    not_opened: tuple[str, ...] | None = None
+
+    @property
+    def good(self) -> bool:
+        """Whether it may ship: no finding is an error."""
+        return not errors(self.findings)
+
+    def as_dict(self) -> Json:
+        """The result as `bootimg verify --json` prints it."""
+        return {
+            "kind": self.kind,
+            "subject": self.subject,
+            "good": self.good,
+            "findings": [each.as_dict() for each in self.findings],
+            **({} if self.not_opened is None else {"not-opened": list(self.not_opened)}),
+        }
+
+
+def verify(
+    what: StrPath,
+    *,
+    arch: Arch | str | None = None,
+    builds: StrPath = defaults.BUILDS,
+    purity: Purity | str = defaults.PURITY,
+    allow: Sequence[str] = (),
+    deep: bool = False,
+    signed: bool = False,
+    keys: Sequence[StrPath] = (),
+    jobs: int | None = None,
+    registry: RegistryOptions | None = None,
+    cache: StrPath | None = None,
+    events: Events | None = None,
+) -> Verification:
+    """Say what is wrong with an image, a disk or a build, as `bootimg verify` does.
+
+    `deep` opens the layer and the disk images of a build; `signed` requires signatures, by the public keys in
+    the files `keys`.  Raises `BootimgError` for what cannot be looked at.
+    """
+    name, found_arch = str(what), arch_of(arch)
+    with cache_in_use(cache) as used:
+        verifier = Verifier(
+            used, events or Events(), registry or RegistryOptions(), Purity(purity), tuple(allow)
+        )
+        if build := named_build(name, Path(builds), found_arch):
+            signatures = Signatures(signed, tuple(map(Path, keys)))
+            return _verify_build(name, build, verifier, signatures, jobs or defaults.jobs(), deep)
+        if is_disk(Path(name)):
+            return Verification(kind="disk", subject=name, findings=tuple(verifier.disk(Path(name))),
+                                not_opened=() if deep else None)  # fmt: skip
+        found = tuple(verifier.image(name, found_arch))
+        return Verification(kind="image", subject=name, findings=found, not_opened=() if deep else None)
+
+
+def _verify_build(
+    name: str, build: Build, verifier: Verifier, signatures: Signatures, jobs: int, deep: bool
+) -> Verification:
+    found = build_findings(build, verifier.events, verifier.mode, verifier.allow, signatures, jobs)
+    closed: list[str] = []
+    # A damaged file may not even open.
+    for key, inside in verifier.opened(build) if deep and not errors(found) else ():
+        found += inside or ()
+        closed += [key] if inside is None else []
+    return Verification(
+        kind="build", subject=name, findings=tuple(found), not_opened=tuple(closed) if deep else None
+    )
+
+
+def inspect(
+    what: StrPath,
+    *,
+    arch: Arch | str | None = None,
+    builds: StrPath = defaults.BUILDS,
+    registry: RegistryOptions | None = None,
+    cache: StrPath | None = None,
+    events: Events | None = None,
+) -> Json:
+    """Describe an image, a disk or a build, as `bootimg inspect --json` does; `kind` says which it is.
+
+    Raises `BootimgError` for what cannot be looked at.
+    """
+    name, found_arch, sent = str(what), arch_of(arch), events or Events()
+    if build := named_build(name, Path(builds), found_arch):
+        return inspect_build(build)
+    with cache_in_use(cache) as used:
+        if is_disk(Path(name)):
+            return _inspect_disk(Path(name), used, sent)
+        options = registry or RegistryOptions()
+        return inspect_image(
+            fetch(name, arch=found_arch, cache=used, events=sent, registry=options), used, sent
+        )
+
+
+def _inspect_disk(path: Path, cache: Cache, events: Events) -> Json:
+    # The root filesystem is copied into the cache, because /tmp can be memory.
+    tmp = cache.folder("tmp")
+    with scratch_folder(tmp, "inspect-") as folder, plain_image(path, cache, events) as disk:
+        document = inspect_disk(disk, image_format(disk), folder)
+    size = path.stat().st_size if path.is_file() else document["virtual-size"]
+    return {**document, "path": str(path), "size": size}

@@ -1,0 +1,20 @@
+"""What holds where a caller says nothing: the command line and the Python API have the same defaults."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+BUILDS = Path("builds")
+"""The tree of builds."""
+PLATFORMS = ("qemu",)
+ACCELERATOR = "auto"
+BUILDER = "guestfs"
+DEPLOY = "own"
+PURITY = "error"
+TLS_VERIFY = True
+
+
+def jobs() -> int:
+    """How much is done at a time: the number of CPUs."""
+    return os.cpu_count() or 1
