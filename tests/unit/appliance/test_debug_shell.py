@@ -44,7 +44,7 @@ def talk(*lines: str, vm: Machine | None = None, timeout: int = 60) -> list[str]
     )
     said = sink.getvalue()
     assert said.startswith("failed: mkfs.xfs exited with 1 in the appliance\n  why\nThe appliance still runs")
-    return said.partition("ends.\n")[2].splitlines()
+    return said.partition("ends the shell.\n")[2].splitlines()
 
 
 def test_output_of_both_streams_comes_in_order() -> None:
