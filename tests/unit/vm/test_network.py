@@ -129,7 +129,7 @@ def test_one_that_leads_elsewhere_is_well() -> None:
 
 
 def test_one_that_says_nothing_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootimg.vm.passtprobe._PATIENCE", 0.2)
+    monkeypatch.setattr("bootimg.vm.passtprobe._TIMEOUT", 0.2)
     guest, host = socket.socketpair()
     with guest, host, pytest.raises(ConnectionError):
         leads_to_loopback(guest)
@@ -150,7 +150,7 @@ def passts() -> set[int]:
 def test_the_real_one_is_tried_and_ends() -> None:
     before = passts()
     fault = passt_fault()
-    assert fault is None or "leads the guest's" in fault or "does not start" in fault
+    assert fault is None or "connects the guest's" in fault or "does not start" in fault
     deadline = time.monotonic() + 10
     while passts() - before and time.monotonic() < deadline:
         time.sleep(0.05)
