@@ -333,10 +333,10 @@ def test_what_is_made_is_not_made_again(stand_in: StandIn, request_: Request, ca
 @pytest.mark.parametrize(
     ("plan", "what"),
     [
-        ({"exports": []}, "is not there"),
-        ({"filename": "other.qcow2"}, "is not there"),
-        ({"beside": ["more"]}, "there is more"),
-        ({"size": 1 << 20}, "a disk of 1048576 bytes where 4294967296 were asked for"),
+        ({"exports": []}, "is missing"),
+        ({"filename": "other.qcow2"}, "is missing"),
+        ({"beside": ["more"]}, "it has more"),
+        ({"size": 1 << 20}, "the disk has 1048576 bytes instead of 4294967296"),
     ],
 )
 def test_what_was_exported_is_looked_at(
