@@ -79,10 +79,10 @@ class DebugShell:
 
     def _show(self, output: bytes) -> None:
         text, _, status = output.rpartition(_STATUS)
-        written, ended, folder = text.rpartition(_FOLDER)
+        body, ended, folder = text.rpartition(_FOLDER)
         if ended:
             self.folder = folder.decode(errors="replace")
-        shown = (written if ended else text).decode(errors="replace")
+        shown = (body if ended else text).decode(errors="replace")
         if shown:
             self._say(shown.removesuffix("\n"))
         if status == b"124":

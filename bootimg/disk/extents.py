@@ -95,8 +95,8 @@ def write_fully(fd: int, data: bytes | memoryview, offset: int) -> None:
     """Write all of `data` at `offset`, also if the kernel writes only a part at a time."""
     view = memoryview(data)
     while view:
-        written = os.pwrite(fd, view, offset)
-        view, offset = view[written:], offset + written
+        count = os.pwrite(fd, view, offset)
+        view, offset = view[count:], offset + count
 
 
 def file_extents(fd: int, start: int, end: int) -> Iterator[Extent]:

@@ -83,5 +83,5 @@ def _set_arguments(vm: Appliance, arguments: Sequence[str]) -> None:
 def _with_arguments(line: str, arguments: Sequence[str]) -> str:
     if not line.startswith(("options ", "options\t")):
         return line
-    own = [word for word in line.split() if word.startswith("ostree=")]
-    return f"{' '.join(['options', *arguments, *own])}\n"
+    deployment = [word for word in line.split() if word.startswith("ostree=")]
+    return f"{' '.join(['options', *arguments, *deployment])}\n"

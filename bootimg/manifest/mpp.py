@@ -168,9 +168,9 @@ _VALUES = {
 
 def _alone(scope: Scope, node: Json, directive: str) -> None:
     """Refuse other keys beside a directive, because it replaces its whole node."""
-    beside = set(node) - {directive} - ({"then", "else"} if directive == "mpp-if" else set())
-    if beside:
-        raise malformed(f"{', '.join(sorted(beside))} beside {directive}", scope.where)
+    others = set(node) - {directive} - ({"then", "else"} if directive == "mpp-if" else set())
+    if others:
+        raise malformed(f"{', '.join(sorted(others))} beside {directive}", scope.where)
 
 
 def _load(folder: Traversable, name: str) -> Json:

@@ -24,7 +24,7 @@ def virtual_size(image: DiskImage) -> int:
         raise damaged(
             image.path,
             f"cannot be read as {image.format}",
-            f"get the image again; `qemu-img check -f {image.format} FILE` says what is wrong",
+            f"get the image again; `qemu-img check -f {image.format} FILE` reports what is wrong",
             [line.replace(name, str(image.path)) for line in errors],
         )
     if done.returncode:

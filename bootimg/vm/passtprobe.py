@@ -1,7 +1,7 @@
 """Tests whether passt connects its guest to this machine's loopback, with packets a hostile guest would send.
 
 Versions of 2023 do so for packets to 127.0.0.1 or ::1, versions of 2025 for datagrams to ::ffff:127.0.0.1,
-which root in a guest can send.  The version number is no help (Debian 12's is "unknown version").
+which root in a guest can send.  The version number does not help (Debian 12's is "unknown version").
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Fetching an image into the cache.  Blobs that the cache already has are not fetched again.
 
-The cache stores blobs by digest.  The recorded digest is that of the manifest as the source has it.
+The cache stores blobs by digest.  The recorded digest is that of the source's manifest.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The blobs of images in the cache: `blobs/sha256/<hex>`, each checked as it is written and read."""
+"""The blobs of images in the cache: `blobs/sha256/<hex>`, each checked when it is written and read."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def by_arch(found: Sequence[Descriptor], arch: Arch, reference: str) -> Descript
     names = []
     for item in found:
         platform = item.get("platform") or {}
-        # Indexes list disk images and attestations beside the images; those have a type of their own.
+        # Indexes also list disk images and attestations, which are not container images.
         if item.get("artifactType") or platform.get("os", "linux") != "linux":
             continue
         if platform.get("architecture") == arch.oci:

@@ -100,7 +100,7 @@ def shipped_name(reference: str, digest: str) -> str:
     """
     transport, _, rest = reference.partition(":")
     if transport == Transport.STORAGE:
-        # [driver@folder+folder] says which storage, `name:tag@digest` which image.
+        # [driver@folder+folder] names the storage, `name:tag@digest` the image.
         name = Reference(Transport.STORAGE, re.sub(r"^\[[^\]]*\]", "", rest)).repository
     else:
         path = rest if _exists(rest) else rest.partition(":")[0]
