@@ -127,7 +127,7 @@ class Appliance:
                         "appliance-launch-timeout",
                         "the appliance did not start in time, twice",
                         context=[f"accelerator: {accelerator}", f"log: {log}", *_tail(log)],
-                        hint="see the log; on a busy machine try retry, with KVM suspected try --accel tcg",
+                        hint="see the log; on a busy machine try again, with KVM suspected try --accel tcg",
                     ) from None
                 events.message("the appliance did not start in time; starting it once more", "warning")
         raise AssertionError("unreachable")
