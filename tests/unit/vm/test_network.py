@@ -147,7 +147,7 @@ def passts() -> set[int]:
 
 
 @needs_passt
-def test_the_real_one_is_tried_and_ends() -> None:
+def test_the_real_passt_is_probed_and_ends() -> None:
     before = passts()
     fault = passt_fault()
     assert fault is None or "connects the guest's" in fault or "does not start" in fault
@@ -158,7 +158,7 @@ def test_the_real_one_is_tried_and_ends() -> None:
 
 
 @needs_passt
-def test_the_real_one_takes_the_port_for_ssh_and_ends_with_its_socket() -> None:
+def test_the_real_passt_opens_the_ssh_port_and_ends_with_its_socket() -> None:
     if (fault := passt_fault()) and "does not start" in fault:
         pytest.skip(fault)
     port = free_port()
