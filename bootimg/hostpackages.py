@@ -1,4 +1,4 @@
-"""What to type to get a program, by the family of the distribution."""
+"""The command that installs a program, by the family of the distribution."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ OS_RELEASE = Path("/etc/os-release")
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """The packages that hold one thing: Debian's and Ubuntu's names, Fedora's and RHEL's names."""
+    """The packages that have a program: `apt` names those of Debian and Ubuntu, `dnf` of Fedora and RHEL."""
 
     apt: str
     dnf: str
 
     def hint(self) -> str:
-        """A sentence with the command for this machine, or with both where the family is not known."""
+        """The command for this machine, or both commands if the family is not known."""
         commands = {"apt": f"apt install {self.apt}", "dnf": f"dnf install {self.dnf}"}
         family = distribution_family()
         return f"`{commands[family]}`" if family else " or ".join(f"`{line}`" for line in commands.values())

@@ -1,6 +1,6 @@
 """The appliance: a small virtual machine that runs the tool tree's programs on disk images.
 
-Five calls: attach (drives, given to `Appliance.start`), `run`, `put`, `get`, `close`.
+`Appliance.start` attaches the drives; the calls are `run`, `put`, `get` and `close`.
 """
 
 from bootimg.appliance.appliance import Appliance, Drive, FailureHook

@@ -1,4 +1,4 @@
-"""Starting the appliance, running programs in it, and what can go wrong, as errors with ids."""
+"""Starting the appliance, running programs in it, and the errors of both."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ FailureHook = Callable[["Appliance", BootimgError], None]
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """A raw disk image for the appliance; `label` (1 to 20 ASCII letters) is how it is addressed.
+    """A raw disk image for the appliance.
 
-    `sector_size` (512 or 4096) is in bytes.
+    `label` (1 to 20 ASCII letters) identifies it.  `sector_size` (512 or 4096) is in bytes.
     """
 
     label: str
@@ -65,8 +65,8 @@ class Drive:
 class Appliance:
     """A running appliance; a context manager: a normal end closes it, an exception kills it at once.
 
-    /tmp, /run and /var are tmpfs, everything else of `/` is the read-only tool tree.  What programs
-    mount stays mounted.  One call at a time: it is not for several threads.
+    /tmp, /run and /var are tmpfs; the rest of `/` is the read-only tool tree.  What programs mount stays
+    mounted.  It runs one call at a time and must not be shared between threads.
     """
 
     def __init__(
@@ -98,8 +98,8 @@ class Appliance:
         """Boot with `drives`; the one labelled `tool_tree` becomes `/`.
 
         A launch that takes too long is killed and tried once more (libguestfs is known to hang on busy
-        machines).  Console and trace go to `log`.  `on_failure` is called with the machine and the error
-        that left the body, as long as there is a machine.
+        machines).  Console and trace go to `log`.  If an error leaves the body while the machine runs,
+        `on_failure` is called with the machine and the error.
 
         Raises libguestfs-missing, kernel-for-appliance-missing, qemu-missing, qemu-too-old,
         appliance-launch-timeout, appliance-launch-failed.
@@ -115,14 +115,14 @@ class Appliance:
             "memory_mib": memory_mib,
             "cpus": cpus or min(os.cpu_count() or 1, 4),
         }
-        for again in (False, True):
+        for retry in (False, True):
             try:
-                # A talkative boot takes half as long again under TCG, so only where the log will be read.
-                started = cls._launch(python, kernel, {**request, "verbose": again}, log, events)
+                # A verbose boot takes 50 % longer under TCG, so only the second launch is verbose.
+                started = cls._launch(python, kernel, {**request, "verbose": retry}, log, events)
                 started._on_failure = on_failure
                 return started
             except WorkerTimeoutError:
-                if again:
+                if retry:
                     raise BootimgError(
                         "appliance-launch-timeout",
                         "the appliance did not start in time, twice",
@@ -168,7 +168,7 @@ class Appliance:
         return appliance
 
     def device(self, label: str, partition: int | None = None) -> str:
-        """The device of a drive inside, such as /dev/sda, or of one of its partitions, /dev/sda3."""
+        """The device of a drive in the appliance, such as /dev/sda, or of a partition, such as /dev/sda3."""
         return self._devices[label] + (str(partition) if partition else "")
 
     def run(
@@ -182,7 +182,7 @@ class Appliance:
         """Run a program of the tool tree and return its stdout, of any size.
 
         After `timeout` seconds the virtual machine is killed (`appliance-timeout`).  An exit code other
-        than 0 is `appliance-command-failed`; 127 is a program that the tree lacks.
+        than 0 raises `appliance-command-failed`; 127 means that the tree lacks the program.
         """
         output = self._scratch / "output"
         source = None
@@ -210,23 +210,23 @@ class Appliance:
         return output.read_bytes()
 
     def put(self, path: str, data: bytes, mode: int = 0o644) -> None:
-        """Write a file inside, with these permissions; its folder must exist."""
+        """Write a file in the appliance, with these permissions; its folder must exist."""
         local = self._scratch / "put"
         local.write_bytes(data)
         self.upload(local, path, mode)
 
     def get(self, path: str) -> bytes:
-        """The content of a file inside."""
+        """The content of a file in the appliance."""
         local = self._scratch / "get"
         self.download(path, local)
         return local.read_bytes()
 
     def upload(self, local: Path, path: str, mode: int = 0o644) -> None:
-        """Copy a file of this machine to `path` inside."""
+        """Copy a file of this machine to `path` in the appliance."""
         self._call("put", FILE_DEADLINE, f"put {path}", local=str(local.absolute()), path=path, mode=mode)
 
     def download(self, path: str, local: Path) -> None:
-        """Copy the file `path` inside to this machine."""
+        """Copy the file `path` of the appliance to this machine."""
         self._call("get", FILE_DEADLINE, f"get {path}", path=path, local=str(local.absolute()))
 
     def close(self) -> None:
@@ -239,7 +239,7 @@ class Appliance:
             self.kill()
 
     def kill(self) -> None:
-        """End the virtual machine at once; what it had not written is lost."""
+        """End the virtual machine at once; data that it has not written is lost."""
         if self._channel is not None:
             self._channel.kill()
             self._channel = None
@@ -269,14 +269,14 @@ class Appliance:
             self.kill()
             raise BootimgError(
                 "appliance-timeout",
-                f"the appliance was killed: no end after {timeout:.0f} s",
+                f"the appliance was killed: the command did not end within {timeout:.0f} s",
                 context=[what, f"log: {self.log}", *_tail(self.log)],
             ) from None
         except WorkerGoneError:
             self.kill()
             raise _died(what, "the process that drives it ended", self.log) from None
         except BaseException:
-            # Interrupted: the answer that is still to come must not be read by the next call.
+            # Interrupted: the next call must not read the answer to this one.
             self.kill()
             raise
         if not answer["ok"]:
@@ -284,7 +284,7 @@ class Appliance:
         return answer
 
     def _require_space(self) -> None:
-        """QEMU stops the machine, for ever, when a drive's file cannot grow."""
+        """Raise `no-space-left` in time: QEMU stops the machine for ever if a drive's file cannot grow."""
         for drive in self._growing:
             require_space(drive, FULL)
 
@@ -294,7 +294,7 @@ class Appliance:
             return _died(what, answer["message"], self.log)
         return BootimgError(
             "appliance-call-failed",
-            f"the appliance could not do it: {what}",
+            f"a call of the appliance failed: {what}",
             context=[*_last_lines(answer["message"]), f"log: {self.log}"],
         )
 
@@ -318,7 +318,7 @@ def _launch_error(message: str, log: Path) -> BootimgError:
 
 
 def _appliance_folder(cache: Cache, kernel: Kernel) -> Path:
-    # libguestfs does not notice that another kernel is asked for.
+    # libguestfs does not notice that the caller wants another kernel.
     key = hashlib.sha256(kernel.identity.encode()).hexdigest()[:16]
     folder = cache.folder("appliance") / key
     folder.mkdir(exist_ok=True)
@@ -326,21 +326,21 @@ def _appliance_folder(cache: Cache, kernel: Kernel) -> Path:
 
 
 def _scratch_parent() -> Path:
-    # libguestfs puts sockets there, whose paths must stay below 108 bytes.
+    # libguestfs puts sockets there; their paths must be shorter than 108 bytes.
     parent = temporary_root()
     return parent if len(str(parent)) < 40 and _PLAIN.fullmatch(str(parent)) else Path("/tmp")
 
 
 def _cachedir(folder: str, scratch: Path, events: Events) -> str:
-    """The folder, or `scratch` where its path is one that supermin does not take.
+    """The folder, or `scratch` if supermin cannot use its path.
 
-    supermin hands paths to shells and to mke2fs as they are, and libguestfs resolves a symlink's.
+    supermin passes paths to shells and to mke2fs without quoting, and libguestfs resolves symlinks in them.
     """
     if _PLAIN.fullmatch(folder):
         return folder
     events.message(
-        f"libguestfs cannot keep its appliance in {folder}, for the path has blanks or signs in it:"
-        " it is made anew each time",
+        f"libguestfs cannot keep its appliance in {folder}, because the path has blanks or special"
+        " characters: it is made again each time",
         "warning",
     )
     return str(scratch)
@@ -351,7 +351,7 @@ def _last_lines(text: str, count: int = 8) -> list[str]:
 
 
 def _tail(log: Path, count: int = 5) -> list[str]:
-    """The last lines that the console wrote, without libguestfs' own trace."""
+    """The last lines of the console, without libguestfs' own trace."""
     try:
         with log.open("rb") as handle:
             handle.seek(max(0, log.stat().st_size - 16384))

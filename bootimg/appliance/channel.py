@@ -1,7 +1,7 @@
-"""The worker process and the JSON lines that go to it and come back.
+"""The worker process, and the JSON lines sent to it and received from it.
 
-The worker leads a process group of its own that QEMU belongs to as well: killing the group leaves
-nothing behind.  Should this process vanish (kill -9), the worker sees its stdin end and kills the group.
+The worker leads its own process group, to which QEMU belongs too, so killing the group ends both.  If this
+process is killed (kill -9), the worker sees the end of its stdin and kills the group.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class WorkerGoneError(Exception):
 
 
 class Channel:
-    """A running worker; `kill` ends it, and all that it started, in any state."""
+    """A running worker; `kill` ends it and all that it started, in any state."""
 
     def __init__(self, python: Path, scratch: Path, log: Path, environment: Mapping[str, str]) -> None:
         self._resources = ExitStack()
@@ -65,7 +65,7 @@ class Channel:
     ) -> dict[str, Any]:
         """Send one request and wait at most `timeout` seconds for its answer.
 
-        `meanwhile` is called every `LOOK` seconds; what it raises ends the waiting.
+        `meanwhile` is called every `LOOK` seconds; an exception from it ends the wait.
         """
         assert self._child.stdin
         line = json.dumps({"call": name, **arguments}) + "\n"
@@ -83,7 +83,7 @@ class Channel:
         descriptor = self._child.stdout.fileno()
         while b"\n" not in self._buffer:
             left = max(0.0, deadline - time.monotonic())
-            # A crashed worker's children hold its stdout open: no end of file comes.
+            # The children of a crashed worker keep its stdout open, so there is no end of file.
             ended = self._child.poll() is not None
             ready, _, _ = select.select([descriptor], [], [], min(left, LOOK))
             if not ready:
@@ -101,13 +101,13 @@ class Channel:
         return line
 
     def kill(self) -> None:
-        """Kill the worker's process group and wait until no process of it is left."""
+        """Kill the worker's process group and wait until all its processes have ended."""
         group = self._child.pid
         folders = socket_folders(group)
         with suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
         self._child.wait()
-        # QEMU is not our child, and a kill takes a moment.
+        # QEMU is not a child of this process, and a kill takes a moment.
         deadline = time.monotonic() + 5
         while time.monotonic() < deadline and _group_runs(group):
             time.sleep(0.02)
@@ -117,7 +117,7 @@ class Channel:
 
 
 def _group_runs(group: int) -> bool:
-    """Whether a process of the group still runs; one that waits to be reaped does not (proc_pid_stat(5))."""
+    """Whether a process of the group still runs; zombies do not count (proc_pid_stat(5))."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, _, its_group, *_ = stat.read_text(errors="replace").rpartition(")")[2].split()

@@ -1,4 +1,4 @@
-"""The Python that has libguestfs' binding, which bootimg's own need not have."""
+"""The Python that has libguestfs' binding; it need not be the Python that runs bootimg."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PACKAGES = Packages(apt="python3-guestfs libguestfs-xfs", dnf="python3-libguestf
 
 
 def guestfs_python(pythons: Sequence[Path] | None = None) -> Path:
-    """The first interpreter that can import guestfs; `libguestfs-missing` where there is none.
+    """The first interpreter that can import guestfs; `libguestfs-missing` if none can.
 
-    `libguestfs-too-old` where that is older than `MINIMUM`.
+    `libguestfs-too-old` if that libguestfs is older than `MINIMUM`.
     """
     tried = candidates() if pythons is None else list(pythons)
     if found := first_that_runs(_VERSION, tried):
@@ -35,16 +35,16 @@ def guestfs_python(pythons: Sequence[Path] | None = None) -> Path:
     )
 
 
-def _require_version(python: Path, said: str) -> None:
-    """Refuse an old one; `said` is libguestfs' own table of numbers, one that says nothing is believed."""
-    numbers = {name: int(number) for name, number in re.findall(r"'(\w+)': (\d+)", said)}
+def _require_version(python: Path, output: str) -> None:
+    """Refuse an old libguestfs; `output` is its table of version numbers.  An empty table is accepted."""
+    numbers = {name: int(number) for name, number in re.findall(r"'(\w+)': (\d+)", output)}
     if not numbers or (numbers["major"], numbers["minor"]) >= MINIMUM:
         return
     version = ".".join(str(numbers[name]) for name in ("major", "minor", "release"))
     raise BootimgError(
         "libguestfs-too-old",
         f"libguestfs is version {version}; {'.'.join(map(str, MINIMUM))} or newer is needed",
-        context=[f"as {python} has it"],
+        context=[f"it is the one of {python}"],
         hint=PACKAGES.hint(),
         exit_code=ExitCode.ENVIRONMENT,
     )

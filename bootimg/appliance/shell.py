@@ -1,4 +1,4 @@
-"""A shell in an appliance in which something failed, for `--debug-shell`."""
+"""A shell in an appliance after a failure, for `--debug-shell`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ TIMEOUT = 60
 _GRACE = 30
 _GONE = ("appliance-died", "appliance-timeout")
 _STATUS, _FOLDER = b"\0status:", b"\0folder:"
-# A command that does not end shall not take the machine, and what is mounted in it, with it.
+# A command that does not end must not end the machine, which would lose what is mounted in it.
 _OUTER = """timeout -k 5 "$3" sh -c "$4" sh "$1" "$2"; printf '\\0status:%s' "$?" """
 _INNER = """exec 2>&1; trap 's=$?; printf "\\0folder:%s" "$PWD"; exit $s' EXIT; cd "$1" && eval "$2" """
 _WELCOME = """\
-The appliance still runs, with all that is mounted: / is the tool tree, /sysroot the disk's root.
-Each line is run by sh -c; `:timeout SECONDS` is for those that take longer; ^D or `exit` ends."""
+The appliance still runs, and everything is still mounted: / is the tool tree, /sysroot the disk's root.
+sh -c runs each line; `:timeout SECONDS` is for commands that take longer; ^D or `exit` ends the shell."""
 
 
 class Runner(Protocol):
-    """What the shell needs of an appliance."""
+    """The call of an appliance that the shell needs."""
 
     def run(  # noqa: D102
         self,
@@ -36,7 +36,7 @@ class Runner(Protocol):
 
 @dataclass
 class DebugShell:
-    """Reads commands from `source`, a line each, and writes what they say to `sink`."""
+    """Reads commands from `source`, one a line, and writes their output to `sink`."""
 
     source: TextIO
     sink: TextIO
@@ -44,7 +44,7 @@ class DebugShell:
     timeout: int = TIMEOUT
 
     def __call__(self, vm: Runner, error: BootimgError) -> None:
-        """Talk until the lines end, or the machine does; `error` is why the shell is opened."""
+        """Run commands until the input or the machine ends; `error` is the reason for the shell."""
         self._say("\n".join([f"failed: {error.message}", *(f"  {line}" for line in error.context), _WELCOME]))
         while line := self._line():
             words = line.split()
@@ -67,7 +67,7 @@ class DebugShell:
         self._say(f"commands are ended after {self.timeout} s")
 
     def _run(self, vm: Runner, line: str) -> bool:
-        """Run one command; False when there is no machine any more."""
+        """Run one command; False if the machine has ended."""
         argv = ["sh", "-c", _OUTER, "sh", self.folder, line, str(self.timeout), _INNER]
         try:
             output = vm.run(argv, timeout=self.timeout + _GRACE)
@@ -79,10 +79,10 @@ class DebugShell:
 
     def _show(self, output: bytes) -> None:
         text, _, status = output.rpartition(_STATUS)
-        said, ended, folder = text.rpartition(_FOLDER)
+        body, ended, folder = text.rpartition(_FOLDER)
         if ended:
             self.folder = folder.decode(errors="replace")
-        shown = (said if ended else text).decode(errors="replace")
+        shown = (body if ended else text).decode(errors="replace")
         if shown:
             self._say(shown.removesuffix("\n"))
         if status == b"124":

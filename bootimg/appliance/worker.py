@@ -1,9 +1,10 @@
-"""The appliance's side that talks to libguestfs; run as a script by the system's Python.
+"""The part of the appliance that calls libguestfs; the system's Python runs it as a script.
 
-Standard library and `guestfs` only, and nothing newer than Python 3.9: this is not the interpreter
-bootimg runs on.  It reads one JSON object a line on stdin ({"call": name, ...}) and answers each with
-one on stdout ({"ok": true, ...} or {"ok": false, "kind": ..., "message": ...}).  Files travel by path.
-When stdin ends, the parent is gone, and the whole process group, QEMU with it, is killed.
+It uses only the standard library and `guestfs`, and nothing newer than Python 3.9, because another
+interpreter runs it than bootimg's.  It reads one JSON object a line on stdin ({"call": name, ...}) and
+answers each with one on stdout ({"ok": true, ...} or {"ok": false, "kind": ..., "message": ...}).  Files
+are passed by path.  When stdin ends, the parent has ended; then the worker kills its whole process group
+with QEMU.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = "/sysroot"  # where libguestfs' daemon has the filesystem that its calls see as /
+ROOT = "/sysroot"  # where libguestfs' daemon mounts the filesystem that its calls see as /
 OUTPUT, ERRORS, INPUT = "/run/bootimg/out", "/run/bootimg/err", "/run/bootimg/in"
 PREPARE = f"""set -e
 cd {ROOT}
@@ -30,7 +31,7 @@ for dir in tmp run var; do mount -t tmpfs -o mode=0755 tmpfs $dir; done
 mkdir run/bootimg var/tmp
 chmod 1777 tmp var/tmp
 readlink -f"""
-# The program's streams go through files: an answer of libguestfs holds 4 MiB at most.
+# The program's streams go through files: an answer of libguestfs has at most 4 MiB.
 RUN = f'in=$1; shift; "$@" <"$in" >{OUTPUT} 2>{ERRORS}; echo $?'
 STDERR_LIMIT = 64 * 1024
 SMALL = 1 << 20
@@ -63,20 +64,20 @@ class Worker:
         guest.launch()
         guest.mount_ro("/dev/disk/guestfs/" + options["tool_tree"], "/")
         labels = [drive["label"] for drive in options["drives"]]
-        # The order of the drives is not the order of /dev/sdX.
+        # The order of /dev/sdX differs from the order of the drives.
         names = self._shell(PREPARE + "".join(f" /dev/disk/guestfs/{label}" for label in labels)).split()
         return {"devices": dict(zip(labels, names))}  # noqa: B905 (Python 3.9 has no `strict`)
 
     def _shell(self, script: str) -> str:
         """Run a script with the shell of the appliance itself.
 
-        `command`, the call meant for programs, mounts /dev, /proc and /sys anew and unmounts them again
-        each time: 0.9 s under TCG where this takes 0.2 s.
+        `command`, the call meant for programs, mounts and unmounts /dev, /proc and /sys each time: that takes
+        0.9 s under TCG, this call 0.2 s.
         """
         return str(self.guest.debug("sh", [script]))
 
     def run(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Run a program; its stdout is left in the local file `output`."""
+        """Run a program; its stdout is written to the local file `output`."""
         source = "/dev/null"
         if options["input"] is not None:
             self._write(options["input"], INPUT)
@@ -107,7 +108,7 @@ class Worker:
         return {}
 
     def _write(self, local: str, path: str) -> None:
-        # upload and download start a process inside, write and pread do not.
+        # upload and download start a process in the appliance, write and pread do not.
         if Path(local).stat().st_size > SMALL:
             self.guest.upload(local, path)
         else:
@@ -122,7 +123,7 @@ class Worker:
         Path(local).write_bytes(data)
 
     def close(self, options: dict[str, Any]) -> dict[str, Any]:
-        """Write everything out, unmount and power off."""
+        """Write everything to the drives, unmount and power off."""
         self.guest.shutdown()
         self.guest.close()
         return {}
@@ -141,14 +142,15 @@ def add_drive(guest: Any, drive: dict[str, Any]) -> None:  # noqa: ANN401 (guest
 
 
 def decode(data: Any) -> str:  # noqa: ANN401 (bytes, or str with surrogates, by the version of guestfs)
-    """Text of what guestfs gave back for a buffer."""
+    """The text of a buffer that guestfs returned."""
     return data.decode(errors="replace") if isinstance(data, bytes) else str(data)
 
 
 def socket_folders(group: int) -> set[str]:
-    """Folders of the sockets of a process group's QEMU, which libguestfs removes only if it may end in peace.
+    """The folders with the sockets of a process group's QEMU.
 
-    For root it makes them in /tmp, whatever XDG_RUNTIME_DIR says.
+    libguestfs removes them only at a normal end.  For root it makes them in /tmp, regardless of
+    XDG_RUNTIME_DIR.
     """
     found = set()
     for process in Path("/proc").glob("[0-9]*"):
@@ -161,16 +163,16 @@ def socket_folders(group: int) -> set[str]:
 
 
 def read_requests(requests: queue.Queue[str], scratch: str) -> None:
-    """Hand on the lines of stdin; when it ends, end everything at once."""
+    """Queue the lines of stdin; when it ends, end everything at once."""
     for line in sys.stdin:
         requests.put(line)
     end_everything([scratch, *socket_folders(os.getpgrp())])
 
 
 def end_everything(folders: list[str]) -> None:
-    """Kill the process group, this process with it, and remove the folders that it wrote to.
+    """Kill the process group with this process, and remove the folders that it wrote to.
 
-    A child outside of the group removes them once more: what still runs may fill a folder again.
+    A child outside the group removes them once more, because processes that still run may write to them.
     """
     group = os.getpgrp()
     remove(folders)
@@ -187,13 +189,13 @@ def end_everything(folders: list[str]) -> None:
 
 
 def remove(folders: list[str]) -> None:
-    """Remove folders with all that is in them, those that are there."""
+    """Remove those of the folders that exist, with their content."""
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def group_is_there(group: int) -> bool:
-    """Whether a process of the group is left."""
+    """Whether the group still has a process."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -202,7 +204,7 @@ def group_is_there(group: int) -> bool:
 
 
 def answer(worker: Worker, line: str) -> dict[str, Any]:
-    """Do one call."""
+    """Run one call and return the answer."""
     request = json.loads(line)
     try:
         return {"ok": True, **getattr(worker, request["call"])(request)}

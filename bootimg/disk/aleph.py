@@ -1,6 +1,6 @@
-"""The aleph: what a machine was first installed from, kept at the root of its disk.
+"""The aleph, a file at the root of a disk that records what the machine was first installed from.
 
-Shape and names are those of osbuild's stage org.osbuild.ostree.aleph for a container deployment;
+Its structure and names are those of osbuild's stage org.osbuild.ostree.aleph for a container deployment.
 kola and the live media read `version` and `container-image.image-labels` from it.
 """
 

@@ -1,8 +1,8 @@
-"""A disk on which the layer is installed by its own bootc: `bootc install to-filesystem`.
+"""A disk on which the layer's own bootc installs the layer: `bootc install to-filesystem`.
 
-bootc makes the deployment, its origin, the labels, the aleph and, by bootupd, the bootloader.  The command
-line is that of osbuild's stage org.osbuild.bootc.install-to-filesystem; the layer is given as an OCI
-directory on a read-only file system, for an archive would be unpacked in memory.
+bootc makes the deployment, its origin, the labels, the aleph and, through bootupd, the bootloader.  The
+command line is that of osbuild's stage org.osbuild.bootc.install-to-filesystem.  The layer is an OCI
+directory on a read-only file system, because bootc would unpack an archive in memory.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from bootimg.untrusted.jsonfile import find_object
 ALEPH = ".bootc-aleph.json"
 _SOURCE = "/run/bootimg-layer"
 _KEYS = "/run/bootimg-authorized-keys"
-# bootc looks for its host's /dev, /var/lib/containers, /var/tmp and /run/udev below /proc/1/root and wants
-# them to be those that it has itself.  PID 1 of the virtual machine has the appliance as its root, not the
-# tool tree: so bootc runs in a PID namespace of its own, below a shell that is PID 1 there.  The shell does
-# not end in exec, for bootc refuses to be PID 1 itself.
+# bootc looks for its host's /dev, /var/lib/containers, /var/tmp and /run/udev below /proc/1/root, and these
+# must be the same as its own.  The root of the virtual machine's PID 1 is the appliance, not the tool tree.
+# So bootc runs in its own PID namespace, below a shell that is PID 1 there.  The shell does not exec bootc,
+# because bootc refuses to be PID 1.
 _OWN_PIDS = ("unshare", "--fork", "--pid", "--mount-proc", "sh", "-c", '"$@"; exit $?', "sh")
-# The appliance's /run and /var begin empty.
+# The appliance's /run and /var are empty at first.
 _FOLDERS = ("/run/udev", "/var/lib/containers", "/var/tmp")
 
 
 def install_argv(options: Bootc, source: str, target: str) -> list[str]:
-    """The command line; an empty mount specification is an argument, too."""
+    """The command line.  An empty mount specification is passed too."""
     argv = ["bootc", "install", "to-filesystem", "--source-imgref", source]
     argv += ["--skip-fetch-check", "--generic-image"]
     if options.ssh_keys:
@@ -51,7 +51,7 @@ def install_argv(options: Bootc, source: str, target: str) -> list[str]:
 
 
 def install(vm: Appliance, options: Bootc, device: str) -> None:
-    """Install the layer on what is mounted at /sysroot, from the OCI directory on `device`."""
+    """Install the layer from the OCI directory on `device` to the file systems mounted at /sysroot."""
     vm.run(["mkdir", "-p", _SOURCE, *_FOLDERS], timeout=60)
     vm.run(["mount", "-o", "ro", device, _SOURCE], timeout=60)
     if options.ssh_keys:
@@ -61,10 +61,10 @@ def install(vm: Appliance, options: Bootc, device: str) -> None:
 
 
 def finish(vm: Appliance, recipe: Recipe, options: Bootc, disk: str) -> None:
-    """Check the installation, correct the aleph, add the stamp and the links, label, trim and check.
+    """Check the installation, correct the aleph, add the stamp and the links; label, trim and check.
 
-    All of /boot is labelled but the ESP, which has no attributes: bootupd writes there after bootc has
-    labelled it.
+    All of /boot is labelled again, because bootupd writes there after bootc has labelled it.  The ESP is left
+    out: it has no extended attributes.
     """
     # bootc leaves the root file system read-only.
     filesystems.unmount(vm, recipe.mounts, trim=False)
@@ -86,10 +86,10 @@ def finish(vm: Appliance, recipe: Recipe, options: Bootc, disk: str) -> None:
 
 
 def _correct_aleph(vm: Appliance, image: str | None) -> str:
-    """Have the aleph name the image, and nothing of the machine that built the disk; returns its path.
+    """Make the aleph name the image, and nothing of the machine that built the disk; returns its path.
 
-    bootc writes there where it read the image, which is a path of the appliance, and the version of the
-    kernel that ran it, which is the building machine's.
+    bootc writes to the aleph the path that it read the image from, which is a path of the appliance, and the
+    version of the running kernel, which is the building machine's.
     """
     path = f"{SYSROOT}/{ALEPH}"
     aleph = find_object(vm.get(path))
@@ -102,7 +102,7 @@ def _correct_aleph(vm: Appliance, image: str | None) -> str:
 
 
 def _check(vm: Appliance, options: Bootc) -> None:
-    """One deployment, one boot entry, the aleph, and no root= or boot= that was not asked for."""
+    """Require one deployment, one boot entry, the aleph, and no root= or boot= that was switched off."""
     names = vm.run(["sh", "-c", _LIST], timeout=60).decode().splitlines()
     wrong = []
     for what, ending in (("a deployment", ".0"), ("a boot entry", ".conf"), ("the aleph", ALEPH)):
@@ -122,9 +122,9 @@ def _check(vm: Appliance, options: Bootc) -> None:
 def _incomplete(wrong: Sequence[str], vm: Appliance) -> BootimgError:
     return BootimgError(
         "bootc-incomplete",
-        "bootc reported success, but has not installed what was asked for",
+        "bootc reported success, but the installation is not as requested",
         context=[*wrong, f"log: {vm.log}"],
-        hint="read the log; bootimg was tried with bootc 1.16.9, others may leave something else",
+        hint="bootimg was tested with bootc 1.16.9: compare the layer's version with it",
     )
 
 

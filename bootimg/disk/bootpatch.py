@@ -1,8 +1,8 @@
-"""What a platform changes on a base disk: files of /boot, as a patch of partition 3.
+"""The changes of a platform to a base disk: files of /boot, as a patch of partition 3.
 
-Platforms differ only there, so one base disk serves all of them.  The edit is made on a sparse copy
-of the partition, without root or a virtual machine; the blocks that it changed are the patch.  The
-base disk is only read.
+Platforms differ only there, so one base disk serves all of them.  The files are edited in a sparse copy of
+the partition, without root or a virtual machine.  The changed blocks are the patch.  The base disk is
+only read.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ CONSOLE_CFG = "/grub2/console.cfg"
 PLATFORMS_JSON = "/coreos/platforms.json"
 FIRSTBOOT = "/ignition.firstboot"
 CONSOLE_MARKERS = ("# CONSOLE-SETTINGS-START", "# CONSOLE-SETTINGS-END")
-# What is no UTF-8 in an entry stays what it is.
+# Bytes of an entry that are not UTF-8 stay unchanged.
 _BYTES = "surrogateescape"
 IGNITION_PLATFORM = "ignition.platform.id="
 
 
 @dataclass(frozen=True, slots=True)
 class BootEdits:
-    """What to change; None leaves a file alone.
+    """What to change; None leaves a file unchanged.
 
-    `kernel_arguments` are appended, in this order, to the options of every BLS entry, in the place of
-    `replaced_arguments`, with which these must end: another platform's, on a disk made from its image.  A
-    file that exists keeps its SELinux label; a new one gets `label`, or without that its folder's.
+    `kernel_arguments` are appended, in this order, to the options of every BLS entry.  The options must end
+    with `replaced_arguments`, which are removed first: those of the other platform, if the disk was made from
+    its image.  A file that exists keeps its SELinux label.  A new one gets `label`, by default its folder's.
     """
 
     kernel_arguments: tuple[str, ...] = ()
@@ -56,11 +56,11 @@ class Patch:
 
     @property
     def length(self) -> int:
-        """Bytes it replaces."""
+        """How many bytes the patch replaces."""
         return sum(len(data) for _, data in self.blocks)
 
     def apply(self, disk: Path) -> None:
-        """Write it into a raw disk file."""
+        """Write the blocks into a raw disk file."""
         fd = os.open(disk, os.O_WRONLY | os.O_CLOEXEC)
         try:
             for offset, data in self.blocks:
@@ -71,7 +71,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class BootFiles:
-    """What is on /boot: BLS entries by file name, and the files a platform is known by."""
+    """The content of /boot: BLS entries by file name, and the files that differ by platform."""
 
     entries: Mapping[str, str] = field(default_factory=dict)
     console_cfg: str | None = None
@@ -97,18 +97,18 @@ def platform_edits(
     label: str | None = None,
     replaces: Sequence[str] = (),
 ) -> BootEdits:
-    """The edits that make a platform's disk, as osbuild's org.osbuild.coreos.platform orders them."""
+    """The edits that make a platform's disk, in the order of osbuild's org.osbuild.coreos.platform."""
     arguments = (*platform_arguments(ignition_id, console), *extra_kargs)
     return BootEdits(arguments, tuple(console.grub_commands), platforms_json, label, tuple(replaces))
 
 
 def platform_arguments(ignition_id: str, console: Console) -> tuple[str, ...]:
-    """The kernel arguments that tell a platform's disk from the base disk."""
+    """The kernel arguments that a platform's disk has and the base disk has not."""
     return (f"{IGNITION_PLATFORM}{ignition_id}", *console.kernel_arguments)
 
 
 def console_cfg(commands: Sequence[str]) -> str:
-    """GRUB's console.cfg; coreos-installer wants a line, if an empty one, before the START marker."""
+    """GRUB's console.cfg; coreos-installer needs a line before the START marker, which may be empty."""
     body = "\n".join(commands)
     start, end = CONSOLE_MARKERS
     return f"\n{start}\n{body}\n{end}\n"
@@ -126,7 +126,7 @@ def append_options(entry: str, arguments: Sequence[str]) -> str:
 
 
 def remove_options(entry: str, arguments: Sequence[str]) -> str:
-    """A BLS entry without these arguments, with which its options must end: else `boot-entry-changed`."""
+    """A BLS entry without these arguments; `boot-entry-changed` if its options do not end with them."""
     if not arguments:
         return entry
     lines = entry.splitlines(keepends=True)
@@ -147,8 +147,8 @@ def remove_options(entry: str, arguments: Sequence[str]) -> str:
 def make_patch(source: Source, start: int, length: int, edits: BootEdits, *, scratch: Path) -> Patch:
     """The patch that makes `edits` on the boot partition at `start`, `length` bytes long.
 
-    Errors: `boot-partition-unreadable`, `boot-entry-missing`, `boot-edit-failed` when an edit does not
-    read back as it was made, `boot-filesystem-damaged` when e2fsck has something to say afterwards.
+    Errors: `boot-partition-unreadable`, `boot-entry-missing`, `boot-edit-failed` if an edit reads back
+    differently, `boot-filesystem-damaged` if e2fsck reports a problem afterwards.
     """
     with _partition_copy(source, start, length, scratch) as image:
         planned = _plan(image, edits)
@@ -180,7 +180,7 @@ def _plan(image: Ext4Image, edits: BootEdits) -> list[FileEdit | DirectoryEdit]:
             raise BootimgError(
                 "boot-entry-missing",
                 "the boot partition has no boot loader entry with options",
-                hint="`bootimg inspect` shows what is there; build the base disk anew with --force",
+                hint="`bootimg inspect` shows what is there; build the base disk again with --force",
             )
         for name, text in entries.items():
             bare = remove_options(text, edits.replaced_arguments)
@@ -227,7 +227,7 @@ def _partition_copy(source: Source, start: int, length: int, scratch: Path) -> I
 def _changed_blocks(source: Source, edited: Source, start: int) -> Iterator[tuple[int, bytes]]:
     """Blocks of the edited partition that differ from the base disk's.
 
-    The copy has data wherever the base has some that is not zero, so its holes need no look.
+    The copy has data wherever the base has non-zero data, so its holes need not be compared.
     """
     for offset, amount in data_chunks(edited, 0, edited.size, MIB):
         new, old = edited.read(offset, amount), source.read(start + offset, amount)

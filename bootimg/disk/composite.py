@@ -1,4 +1,4 @@
-"""A base disk with a platform's patch laid over it, read as one disk that exists nowhere as a file."""
+"""A base disk with a platform's patch over it, read as one disk that never exists as a file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from bootimg.disk.extents import Extent, FileSource, Source
 
 
 class Composite:
-    """`base` with the blocks of `patch`, `size` bytes long (default the base's); what is behind the
-    base's end is a hole.  A source and a context; a base given as a path is opened read-only, one
-    given as a source stays its owner's.
+    """`base` with the blocks of `patch`, `size` bytes long (default the base's).  After the base is a hole.
+
+    It is a source and a context.  A base given as a path is opened read-only and closed at the end.  A base
+    given as a source is not closed.
     """
 
     def __init__(self, base: Path | Source, patch: Patch | None = None, size: int | None = None) -> None:
@@ -83,7 +84,7 @@ class Composite:
             yield pending
 
     def _cut(self) -> Iterator[Extent]:
-        """The base's extents and the tail, holes cut where a patched block lies in them."""
+        """The base's extents and the tail; holes are split where they have a patched block."""
         for extent in self._base.extents():
             yield from [extent] if extent.data else self._hole(extent.offset, extent.end)
         yield from self._hole(self._base.size, self._size)

@@ -1,7 +1,7 @@
-"""Edits of an ext4 filesystem that no kernel has mounted, by debugfs, each one read back.
+"""Edits an unmounted ext4 filesystem with debugfs, and reads back each edit.
 
-debugfs exits 0 when its command failed, so nothing it says is trusted: after a batch of edits the
-caller's expectations (content, mode, owner, label) are compared with what is in the filesystem.
+debugfs exits 0 even if its command failed, so its result is not trusted.  After the edits, content, mode,
+owner and label of each file are read from the filesystem and compared.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _KIND = 0o170000
 
 @dataclass(frozen=True, slots=True)
 class Inode:
-    """What a directory listing says of a file; `mode` with the type bits."""
+    """A file's data from a directory listing; `mode` has the type bits."""
 
     mode: int
     uid: int
@@ -39,7 +39,7 @@ class Inode:
 
 @dataclass(frozen=True, slots=True)
 class FileEdit:
-    """A regular file as it shall be: root's, with mode 0644.  `label` None: no security.selinux."""
+    """A regular file to write, with owner root and mode 0644.  `label` None: no security.selinux."""
 
     path: str
     content: bytes
@@ -48,7 +48,7 @@ class FileEdit:
 
 @dataclass(frozen=True, slots=True)
 class DirectoryEdit:
-    """A directory to make: root's, with mode 0755."""
+    """A directory to make, with owner root and mode 0755."""
 
     path: str
     label: str | None
@@ -56,30 +56,30 @@ class DirectoryEdit:
 
 @dataclass(frozen=True, slots=True)
 class Ext4Image:
-    """A filesystem image in a file; debugfs' own files go to its folder.
+    """A filesystem image in a file; files for debugfs go to its folder.
 
-    The programs run there and get names alone.  Of a path e2fsprogs takes what follows `?` for options and
-    what has `=` in it for a label, and debugfs splits its commands at blanks and quotes.
+    The programs run in that folder and get only file names, no paths.  e2fsprogs would read the part of a
+    path after `?` as options and a path with `=` as a label; debugfs splits commands at blanks and quotes.
     """
 
     path: Path
 
     def check_usable(self) -> None:
-        """Refuse what is no ext4 filesystem, or one whose journal has yet to be replayed."""
+        """Refuse a file that is not an ext4 filesystem, and one whose journal must still be replayed."""
         block = self._superblock()
         (magic,) = struct.unpack_from("<H", block, 0x38)
         (incompat,) = struct.unpack_from("<I", block, 0x60)
         if magic != _MAGIC:
             raise BootimgError(
                 "boot-partition-unreadable",
-                "the boot partition holds no ext4 filesystem",
-                hint="the image is not one of CoreOS, or is damaged: get or build it again",
+                "the boot partition is not an ext4 filesystem",
+                hint="the image is not a CoreOS image or is damaged: get or build it again",
             )
         if incompat & _NEEDS_RECOVERY:
             raise _damaged("its journal has not been replayed", "")
 
     def listing(self, folder: str) -> Mapping[str, Inode]:
-        """The names in a folder; empty where there is no such folder."""
+        """The names in a folder; empty if the folder does not exist."""
         found: dict[str, Inode] = {}
         for line in self._read(f"ls -p {_quoted(folder)}").decode(errors="replace").splitlines():
             fields = line.split("/")
@@ -89,22 +89,22 @@ class Ext4Image:
         return found
 
     def inode(self, path: str) -> Inode | None:
-        """What is at `path`, links in its folder's path followed; None if nothing is."""
+        """The inode at `path`, with symlinks in its folder's path followed; None if it does not exist."""
         folder, _, name = path.rpartition("/")
         return self.listing(folder or "/").get(name)
 
     def content(self, path: str) -> bytes | None:
-        """A regular file's content; None where there is none."""
+        """A regular file's content; None if the path is not a regular file."""
         inode = self.inode(path)
         if inode is None or not inode.is_file:
             return None
         data = self._read(f"cat {_quoted(path)}")
         if len(data) != inode.size:
-            raise _damaged(f"{path} has {inode.size} bytes, {len(data)} can be read", "")
+            raise _damaged(f"{path} has {inode.size} bytes, but {len(data)} can be read", "")
         return data
 
     def label(self, path: str) -> str | None:
-        """The SELinux label of what is at `path`, without the NUL that ends it on disk."""
+        """The SELinux label of the file at `path`, without the NUL that ends it on disk."""
         output = self._folder / "label"
         output.unlink(missing_ok=True)
         self._read(f"ea_get -f {output.name} {_quoted(path)} {_SELINUX}")
@@ -112,9 +112,9 @@ class Ext4Image:
         return value.rstrip(b"\0").decode(errors="surrogateescape") or None
 
     def apply(self, edits: Sequence[FileEdit | DirectoryEdit]) -> None:
-        """Make the edits in one go, then read each of them back: `boot-edit-failed`.
+        """Make all edits with one debugfs, then read back each; `boot-edit-failed` if one differs.
 
-        Time stamps are that of the filesystem's last write, so that the result depends on nothing else.
+        Time stamps are the time of the filesystem's last write, so that the result depends on nothing else.
         """
         commands: list[str] = []
         for number, edit in enumerate(edits):
@@ -122,24 +122,24 @@ class Ext4Image:
         script = self._folder / "commands"
         script.write_text("".join(f"{command}\n" for command in commands))
         # Newer e2fsprogs know both names, older ones only the first.
-        (written,) = struct.unpack_from("<I", self._superblock(), 0x30)
-        env = {"E2FSPROGS_FAKE_TIME": str(written), "SOURCE_DATE_EPOCH": str(written)}
+        (last_write,) = struct.unpack_from("<I", self._superblock(), 0x30)
+        env = {"E2FSPROGS_FAKE_TIME": str(last_write), "SOURCE_DATE_EPOCH": str(last_write)}
         words = ["debugfs", "-w", "-f", script.name, self.path.name]
         done = process.run(words, env=env, cwd=self._folder, timeout=120)
         for edit in edits:
             self._read_back(edit, done.stderr)
 
     def check_clean(self) -> None:
-        """e2fsck must find nothing to say: `boot-filesystem-damaged`."""
+        """Raise `boot-filesystem-damaged` if e2fsck reports a problem."""
         words = ["e2fsck", "-fn", self.path.name]
         done = process.run(words, cwd=self._folder, check=False, timeout=300)
         if done.returncode:
-            raise _damaged("e2fsck finds faults in it", done.stdout.decode(errors="replace"))
+            raise _damaged("e2fsck reports errors", done.stdout.decode(errors="replace"))
 
     def _commands(self, number: int, edit: FileEdit | DirectoryEdit) -> list[str]:
         folder, _, name = edit.path.rpartition("/")
         quoted = _quoted(name)
-        # `write` takes a name in the current folder only, and refuses one that exists.
+        # `write` accepts only a name in the current folder, and refuses a file that exists.
         commands = [f"cd {_quoted(folder or '/')}"]
         if isinstance(edit, DirectoryEdit):
             mode = _DIRECTORY | 0o755
@@ -170,11 +170,11 @@ class Ext4Image:
         if self.label(edit.path) != edit.label:
             wrong.append("label")
         if wrong:
-            said = stderr.decode(errors="replace").strip().splitlines()[-8:]
+            output = stderr.decode(errors="replace").strip().splitlines()[-8:]
             raise BootimgError(
                 "boot-edit-failed",
-                f"/boot{edit.path} is not as it was written ({', '.join(wrong)})",
-                context=said,
+                f"/boot{edit.path} differs from what was written ({', '.join(wrong)})",
+                context=output,
                 hint="the boot partition may be full; the base disk itself is unchanged",
             )
 
@@ -197,7 +197,7 @@ def _quoted(word: str) -> str:
         raise BootimgError(
             "boot-edit-failed",
             f"the name {word!r:.200} cannot be given to debugfs",
-            hint="no file of a boot partition is called so: get or build the image again",
+            hint="no file of a boot partition has such a name: get or build the image again",
         )
     return f'"{word}"'
 
@@ -207,5 +207,5 @@ def _damaged(what: str, output: str) -> BootimgError:
         "boot-filesystem-damaged",
         f"the boot filesystem is damaged: {what}",
         context=output.strip().splitlines()[-12:],
-        hint="build the base disk anew with --force",
+        hint="build the base disk again with --force",
     )

@@ -1,6 +1,6 @@
-"""Where a disk file has data and where it has holes, and disks as readable sources.
+"""The data and holes of disk files, and disks as readable sources.
 
-Everything that makes an artifact reads a `Source`: its data extents only, in order, once.
+Code that makes an artifact reads a `Source`: only its data extents, in order, once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Extent:
 
     @property
     def end(self) -> int:
-        """The offset of the first byte after it."""
+        """The offset of the first byte after the extent."""
         return self.offset + self.length
 
 
@@ -43,7 +43,7 @@ class Source(Protocol):
         """Data and holes, in order, without gap or overlap, from 0 to `size`."""
 
     def read(self, offset: int, length: int) -> bytes:
-        """Exactly `length` bytes, holes as zeros; the range must lie inside the disk."""
+        """Exactly `length` bytes; holes read as zeros.  The range must be inside the disk."""
 
 
 class FileSource:
@@ -77,7 +77,7 @@ class FileSource:
 
 
 def read_exactly(fd: int, offset: int, length: int) -> bytes:
-    """Read `length` bytes at `offset`; the file ending before that is an EOFError."""
+    """Read `length` bytes at `offset`; EOFError if the file ends before that."""
     data = os.pread(fd, length, offset)
     if len(data) == length:
         return data
@@ -92,17 +92,17 @@ def read_exactly(fd: int, offset: int, length: int) -> bytes:
 
 
 def write_fully(fd: int, data: bytes | memoryview, offset: int) -> None:
-    """Write all of `data` at `offset`, however often the kernel takes only part of it."""
+    """Write all of `data` at `offset`, also if the kernel writes only a part at a time."""
     view = memoryview(data)
     while view:
-        written = os.pwrite(fd, view, offset)
-        view, offset = view[written:], offset + written
+        count = os.pwrite(fd, view, offset)
+        view, offset = view[count:], offset + count
 
 
 def file_extents(fd: int, start: int, end: int) -> Iterator[Extent]:
     """Data and holes of a file from `start` to `end`, by SEEK_DATA and SEEK_HOLE.
 
-    A filesystem without them says EINVAL: then all of it is one data extent.
+    A filesystem without them returns EINVAL; then the whole range is one data extent.
     """
     position = start
     while position < end:
@@ -145,7 +145,7 @@ def data_chunks(source: Source, start: int, end: int, chunk: int) -> Iterator[tu
 
 
 def copy_sparse(source: Source, target: Path, *, offset: int = 0, length: int | None = None) -> None:
-    """Copy a range of a source to a file of its own; holes and all-zero MiB stay holes."""
+    """Copy a range of a source to a new file; holes and all-zero MiB become holes."""
     end = source.size if length is None else offset + length
     fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:

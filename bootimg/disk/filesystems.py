@@ -1,4 +1,4 @@
-"""The file systems of a base disk, made and checked by the tool tree's own programs in the appliance."""
+"""The file systems of a base disk.  The tool tree's programs make and check them in the appliance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KINDS = {Ext4: "ext4", Fat: "vfat", Xfs: "xfs"}
 def mkfs_argv(filesystem: Filesystem, device: str) -> list[str]:
     """The command that makes the file system, with the options of osbuild's mkfs stages.
 
-    ext4's directory hash seed is its UUID stamp, so that the same content gives the same bytes.
+    ext4's directory hash seed is its UUID, so that the same content gives the same bytes.
     """
     match filesystem:
         case Fat():
@@ -46,13 +46,13 @@ def _mkfs_ext4(ext4: Ext4, device: str) -> list[str]:
         flag = int(ext4.lazy_init)
         extended += [f"lazy_itable_init={flag}", f"lazy_journal_init={flag}"]
     features = [
-        name if wanted else f"^{name}"
-        for name, wanted in (
+        name if enabled else f"^{name}"
+        for name, enabled in (
             ("metadata_csum_seed", ext4.metadata_csum_seed),
             ("orphan_file", ext4.orphan_file),
             ("verity", ext4.verity),
         )
-        if wanted is not None
+        if enabled is not None
     ]
     if features:
         argv += ["-O", ",".join(features)]
@@ -77,16 +77,16 @@ def make_filesystems(vm: Appliance, recipe: Recipe, disk: str) -> None:
 
 
 def limit_dirty_pages(vm: Appliance) -> None:
-    """Have what is written go to the disk early.
+    """Make the kernel write to the disk early.
 
-    XFS reserves the worst case for every file that it has not allocated yet: with thousands of them
-    in memory a file system that is large enough reports that it is full.
+    XFS reserves the worst case for every file that it has not allocated yet.  With thousands of such files in
+    memory, a file system that is large enough reports that it is full.
     """
     vm.run(["sh", "-c", f"echo {_DIRTY} > /proc/sys/vm/dirty_bytes"], timeout=60)
 
 
 def mount_point(mount: Mount) -> str:
-    """Where a mount of the recipe is in the appliance."""
+    """The path of a recipe's mount in the appliance."""
     return f"{SYSROOT}{mount.target}".rstrip("/")
 
 
@@ -99,7 +99,7 @@ def mount(vm: Appliance, recipe: Recipe, disk: str, mounts: Sequence[Mount]) -> 
 
 
 def unmount(vm: Appliance, mounts: Sequence[Mount], *, trim: bool) -> None:
-    """Unmount in reverse order; `trim` first gives free space back, so that it becomes holes."""
+    """Unmount in reverse order; `trim` discards free space first, so that it becomes holes."""
     for entry in reversed(mounts):
         if trim:
             vm.run(["fstrim", mount_point(entry)], timeout=300)
@@ -107,7 +107,7 @@ def unmount(vm: Appliance, mounts: Sequence[Mount], *, trim: bool) -> None:
 
 
 def check_filesystems(vm: Appliance, recipe: Recipe, disk: str) -> None:
-    """Have every file system checked, unmounted, by its own checker, which may change nothing."""
+    """Check every unmounted file system with its own checker, which changes nothing."""
     checkers = {Ext4: ["e2fsck", "-fn"], Fat: ["fsck.fat", "-n"], Xfs: ["xfs_repair", "-n"]}
     for filesystem in recipe.filesystems:
         vm.run([*checkers[type(filesystem)], vm.device(disk, filesystem.partition)], timeout=600)

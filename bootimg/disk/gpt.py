@@ -1,7 +1,7 @@
 """GUID partition tables: written to and read from a disk file, without a device or a tool.
 
 The format is that of the UEFI specification, chapter 5 ("GUID Partition Table (GPT) Disk Layout").
-Offsets and lengths of partitions are in the disk's sectors, as in the table itself; `Gpt.span` gives
+Offsets and lengths of partitions are in sectors of the disk, as in the table itself; `Gpt.span` returns
 bytes.
 """
 
@@ -32,7 +32,7 @@ SECTOR_SIZES = (512, 4096)
 
 
 class Attribute(IntFlag):
-    """Attribute bits of a partition; the higher ones belong to its type."""
+    """Attribute bits of a partition; the partition's type defines the higher ones."""
 
     REQUIRED = 1
     NO_BLOCK_IO = 2
@@ -53,16 +53,16 @@ class Partition:
 
     @property
     def last(self) -> int:
-        """The last sector that belongs to it."""
+        """The last sector of the partition."""
         return self.start + self.sectors - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Gpt:
-    """A whole table of a disk of `sectors` sectors; a layout that cannot be is `gpt-layout-invalid`.
+    """The partition table of a disk of `sectors` sectors; an impossible layout raises `gpt-layout-invalid`.
 
-    `first_usable` is what the header gives as first usable sector; None is the one at 1 MiB, as
-    sfdisk writes it, or the first partition's if that is before it.
+    `first_usable` is the first usable sector that the header declares.  None means the sector at 1 MiB, as
+    sfdisk writes it, or the first partition's start if that is lower.
     """
 
     disk_guid: UUID
@@ -76,7 +76,7 @@ class Gpt:
         if problem:
             raise BootimgError(
                 "gpt-layout-invalid",
-                f"the partition table cannot be: {problem}",
+                f"the partition table is impossible: {problem}",
                 hint="make the partitions smaller, or the disk larger",
             )
 
@@ -87,7 +87,7 @@ class Gpt:
 
     @property
     def table_sectors(self) -> int:
-        """How many sectors the array of 128 entries takes."""
+        """The size in sectors of the array of 128 entries."""
         return _TABLE_SIZE // self.sector_size
 
     @property
@@ -104,7 +104,7 @@ class Gpt:
         return self.sectors - self.table_sectors - 2
 
     def partition(self, number: int) -> Partition:
-        """The partition with that number, else KeyError."""
+        """The partition with that number; KeyError if it does not exist."""
         for partition in self.partitions:
             if partition.number == number:
                 return partition
@@ -122,9 +122,9 @@ def partition_guid(layer_digest: str, role: str) -> UUID:
 
 
 def write_gpt(disk: Path, gpt: Gpt) -> None:
-    """Write the protective MBR, both headers and both tables; a missing file is made, sparse.
+    """Write the protective MBR, both headers and both tables; a missing file is created, sparse.
 
-    The boot code in front of the MBR's partition table and what lies in partitions is left alone.
+    The boot code before the MBR's partition table and the content of partitions stay unchanged.
     """
     fd = os.open(disk, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
@@ -144,24 +144,24 @@ def write_gpt(disk: Path, gpt: Gpt) -> None:
 
 
 def read_gpt(source: Source, sector_size: int | None = None, *, backup: bool = True) -> Gpt:
-    """Read a disk's table; both copies and their checksums must agree, else `gpt-damaged`.
+    """Read a disk's table; `gpt-damaged` if a checksum is wrong or the two copies differ.
 
-    Without `sector_size` it is found out.  The disk may be longer than its table says (an image made
-    bigger afterwards); `Gpt.sectors` is what the table says.  `backup=False` reads the primary copy
-    alone, for a view of a disk that has nothing else.
+    Without `sector_size` it is detected.  The disk may be longer than its table declares (an image that was
+    enlarged); `Gpt.sectors` is the table's value.  `backup=False` reads only the primary copy, for a view of
+    a disk that has nothing else.
     """
     for size in SECTOR_SIZES if sector_size is None else (sector_size,):
         if source.size >= 3 * size and source.read(size, len(_SIGNATURE)) == _SIGNATURE:
             break
     else:
-        raise _damaged("no GPT header where one belongs")
+        raise _damaged("it has no GPT header")
     if source.read(510, 2) != b"\x55\xaa" or source.read(_MBR_PARTITIONS, 16)[4] != 0xEE:
-        raise _damaged("no protective MBR")
+        raise _damaged("it has no protective MBR")
     primary, other = _read_copy(source, size, 1)
     if not backup:
         return primary
     if (other + 1) * size > source.size:
-        raise _damaged(f"the backup table lies behind the disk's end (sector {other})")
+        raise _damaged(f"the backup table is after the disk's end (sector {other})")
     second, _ = _read_copy(source, size, other)
     if primary != second:
         raise _damaged("the backup table differs from the primary one")
@@ -181,8 +181,8 @@ def _read_copy(source: Source, size: int, lba: int) -> tuple[Gpt, int]:
     table = source.read(table_at * size, count * width)
     if zlib.crc32(table) != table_crc:
         raise _damaged(f"the {where} table's checksum is wrong")
-    used = [index for index in range(count) if any(table[index * width : index * width + 16])]
-    partitions = tuple(_unpack(table, index) for index in used)
+    allocated = [index for index in range(count) if any(table[index * width : index * width + 16])]
+    partitions = tuple(_unpack(table, index) for index in allocated)
     sectors = (other if lba == 1 else here) + 1
     try:
         return Gpt(UUID(bytes_le=guid), sectors, partitions, size, first), other
@@ -235,10 +235,10 @@ def _problem(gpt: Gpt) -> str | None:
         if len(partition.name.encode("utf-16-le")) > 72:
             return f"the name of {label} is longer than 36 characters"
         if partition.sectors < 1 or partition.start < end:
-            return f"{label} is empty, or overlaps what is in front of it"
+            return f"{label} is empty, or overlaps what is before it"
         end = partition.start + partition.sectors
     if end > gpt.last_lba + 1:
-        return f"{end - gpt.last_lba - 1} sectors too few on a disk of {gpt.sectors}"
+        return f"a disk of {gpt.sectors} sectors has {end - gpt.last_lba - 1} too few"
     return None
 
 
@@ -246,5 +246,5 @@ def _damaged(what: str) -> BootimgError:
     return BootimgError(
         "gpt-damaged",
         f"the disk's partition table is damaged: {what}",
-        hint="the image was cut short or is not one of a disk: get or build it again",
+        hint="the image was cut off or is not a disk image: get or build it again",
     )

@@ -1,4 +1,4 @@
-"""What a disk image is, by its own word: partitions, filesystems, /boot, deployments.  Nothing is mounted."""
+"""What a disk image has: partitions, filesystems, /boot, deployments.  Nothing is mounted."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _DEPLOYMENTS = "/ostree/deploy"
 # The second is the older name, today a link to the first.
 _ALEPHS = (f"/{ALEPH}", f"/{COREOS_ALEPH}")
 _OSTREE = "ostree="
-# blkid's exit status where it finds nothing, or more than one thing.
+# blkid's exit status if it finds nothing, or more than one filesystem.
 _NOTHING, _AMBIGUOUS = 2, 8
 
 
 def inspect_disk(disk: Path, disk_format: str, folder: Path) -> Json:
-    """The disk as a document; offsets and sizes in bytes, `boot` None where no partition is called that.
+    """The disk as a JSON document; offsets and sizes are in bytes.
 
-    `root` is None where no XFS is on a partition called root; where that cannot be read, its `problem` is
-    the error.
+    `boot` is None if no partition has that name.  `root` is None if no partition named root has XFS; if that
+    XFS cannot be read, `problem` is the error.
 
-    `disk_format` is QEMU's name, `folder` an empty scratch folder.  Errors: those of `open_image`,
-    `gpt-damaged`, `boot-partition-unreadable`, `boot-filesystem-damaged`, `qemu-img-missing`,
+    `disk_format` is QEMU's name of the format, `folder` an empty scratch folder.  Errors: those of
+    `open_image`, `gpt-damaged`, `boot-partition-unreadable`, `boot-filesystem-damaged`, `qemu-img-missing`,
     `program-missing`.
     """
     view = DiskView(disk, disk_format, folder)
@@ -80,9 +80,9 @@ def _partition(view: DiskView, partition: Partition, blkid: Path) -> Json:
 
 
 def _filesystem(path: Path, offset: int, size: int, blkid: Path) -> Json | None:
-    """What blkid makes of the partition's first MiB, in which every filesystem here has its superblock."""
+    """What blkid finds in the partition's first MiB, where every supported filesystem has its superblock."""
     words = ["--probe", "--usages", "filesystem", "--offset", str(offset), "--size", str(size)]
-    # By its name alone, for blkid prints that as it is and everything else quoted.
+    # Only the name, because blkid prints the name unchanged; it quotes everything else.
     words += ["--output", "export", path.name]
     done = process.run([blkid, *words], cwd=path.parent, check=False, timeout=60)
     if done.returncode in (_NOTHING, _AMBIGUOUS):
@@ -156,7 +156,7 @@ def _root(view: DiskView, offset: int, size: int, folder: Path) -> Json:
 
 
 def root_image(folder: Path) -> XfsImage:
-    """The root filesystem that `inspect_disk` left in its scratch folder, where `root` was not None."""
+    """The root filesystem that `inspect_disk` left in its scratch folder, if `root` was not None."""
     return XfsImage(folder / "root")
 
 
@@ -179,7 +179,7 @@ def _deployments(image: XfsImage) -> list[Json]:
 
 
 def _origin(content: bytes) -> Json | None:
-    """The key file's group `origin`; None of what is no key file."""
+    """The key file's group `origin`; None if the content is not a key file."""
     parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:

@@ -1,4 +1,4 @@
-"""Kernel arguments for one run: an overlay over the disk, in which the BLS entries are edited."""
+"""Kernel arguments for one run: an overlay over the disk that has edited BLS entries."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def overlay_with_kargs(disk: Path, disk_format: str, kargs: Sequence[str], folde
     if span is None:
         raise BootimgError(
             "boot-partition-missing",
-            f"{disk} has no partition called {BOOT}",
-            note="kernel arguments are set in the boot loader entries there",
+            f"{disk} has no partition named {BOOT}",
+            note="kernel arguments are set in the boot loader entries on it",
             exit_code=ExitCode.USAGE,
         )
     with FileSource(view.path) as source:

@@ -1,8 +1,8 @@
-"""The layer's own deploy, `ostree container image deploy`, run in the appliance: a way out.
+"""The layer's own deploy, `ostree container image deploy`, run in the appliance: a fallback.
 
-It decompresses and hashes everything inside, where the import outside takes seconds; what it leaves is
-by definition what the layer's tools expect.  The layer needs `ostree container` (ostree-rs-ext, which
-rpm-ostree and bootc have in them) and skopeo.
+It decompresses and hashes everything in the appliance, while the import outside takes seconds.  Its result
+is by definition what the layer's tools expect.  The layer needs skopeo and `ostree container`
+(ostree-rs-ext, which is part of rpm-ostree and bootc).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class DeployWay(StrEnum):
 
 
 def require_programs(tools: Tree, hint: str = _OWN) -> None:
-    """Refuse a layer that cannot deploy itself; `hint` is the way without that."""
+    """Refuse a layer that cannot deploy itself; `hint` tells the alternative."""
     missing = [f"/{program}" for program in PROGRAMS if not tools.exists(program)]
     if missing:
         raise BootimgError(
@@ -68,10 +68,10 @@ def deploy_by_layer(vm: Appliance, device: str, osname: str, options: Deploy) ->
 
 
 def _set_arguments(vm: Appliance, arguments: Sequence[str]) -> None:
-    """Have the boot entry carry exactly these kernel arguments, and the deployment's own.
+    """Give the boot entry exactly these kernel arguments, and the deployment's own `ostree=`.
 
-    Where `ostree container` is bootc, that appends what the layer's install configuration and kargs.d
-    say, which the recipe's arguments have already.
+    If `ostree container` is bootc, it appends the arguments of the layer's install configuration and kargs.d,
+    which the recipe's arguments already include.
     """
     for path in vm.run(["sh", "-c", f"ls {_ENTRIES}"], timeout=60).decode().splitlines():
         before = vm.get(path).decode(errors=_BYTES)
@@ -83,5 +83,5 @@ def _set_arguments(vm: Appliance, arguments: Sequence[str]) -> None:
 def _with_arguments(line: str, arguments: Sequence[str]) -> str:
     if not line.startswith(("options ", "options\t")):
         return line
-    own = [word for word in line.split() if word.startswith("ostree=")]
-    return f"{' '.join(['options', *arguments, *own])}\n"
+    deployment = [word for word in line.split() if word.startswith("ostree=")]
+    return f"{' '.join(['options', *arguments, *deployment])}\n"

@@ -1,4 +1,4 @@
-"""The ostree half of a base disk: sysroot, repository, deployment.  Runs inside the appliance."""
+"""The ostree part of a base disk: sysroot, repository, deployment.  Its commands run in the appliance."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ORIGIN = "/run/bootimg.origin"
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """Where a deployment and its stateroot lie, as paths in the appliance."""
+    """The paths of a deployment and its stateroot in the appliance."""
 
     root: str
     stateroot: str
@@ -37,12 +37,12 @@ def configure_repo(vm: Appliance, config: Mapping[str, str]) -> None:
 
 
 def pull(vm: Appliance, device: str, commit: ImportedCommit) -> None:
-    """Copy the commit and its layers' from the repository image on `device`, and their refs."""
+    """Copy the commit, the commits of its layers, and their refs from the repository image on `device`."""
     vm.run(["mkdir", "-p", _SOURCE], timeout=60)
     vm.run(["mount", "-o", "ro", device, _SOURCE], timeout=60)
     commits = sorted({commit.checksum, *commit.refs.values()})
     vm.run(["ostree", f"--repo={REPO}", "pull-local", "--disable-fsync", _SOURCE, *commits], timeout=1200)
-    # The image has these refs and no others, and an encapsulated layer dozens: a program for each is slow.
+    # The image has only these refs.  An encapsulated layer has dozens, and a program run for each is slow.
     vm.run(["cp", "-R", f"{_SOURCE}/refs/heads/.", f"{REPO}/refs/heads/"], timeout=60)
     vm.run(["umount", _SOURCE], timeout=60)
 
@@ -69,7 +69,7 @@ def deploy(vm: Appliance, osname: str, commit: str, options: Deploy) -> Deployme
 
 
 def deployment_of(vm: Appliance, osname: str, commit: str = "") -> Deployment:
-    """The one deployment of a stateroot, which is of `commit` if that is given."""
+    """The only deployment of a stateroot; it must be of `commit` if that is given."""
     stateroot = f"{SYSROOT}/ostree/deploy/{osname}"
     argv = ["find", f"{stateroot}/deploy", "-mindepth", "1", "-maxdepth", "1", "-type", "d"]
     found = vm.run(argv, timeout=60).decode().splitlines()
@@ -77,7 +77,7 @@ def deployment_of(vm: Appliance, osname: str, commit: str = "") -> Deployment:
     if len(found) != 1 or (commit and found[0] != expected):
         raise BootimgError(
             "deployment-missing",
-            "ostree reported success, but the deployment is not where it belongs",
+            "ostree reported success, but the deployment is not where it should be",
             context=[f"expected {expected}", f"console log: {vm.log}"],
         )
     return Deployment(found[0], stateroot)

@@ -17,10 +17,10 @@ _SECTOR = 512
 
 
 class DiskView:
-    """A raw file `path` in `folder`, of the size of `disk`, that has what was fetched and holes elsewhere.
+    """A raw file `path` in `folder`, of the size of `disk`, with the fetched ranges and holes elsewhere.
 
-    At first that is the partition table: `gpt-damaged` where there is none.  The disk is only read.  It is
-    opened here, with the errors of `open_image`.
+    The constructor fetches the partition table, with the errors of `open_image`, and `gpt-damaged` if there
+    is no table.  The disk is only read.
     """
 
     def __init__(self, disk: Path, disk_format: str, folder: Path) -> None:
@@ -34,24 +34,24 @@ class DiskView:
             self.gpt: Gpt = read_gpt(source, backup=False)
 
     def fetch(self, offset: int, length: int) -> None:
-        """Copy a range of the disk, as much of it as the disk has."""
-        length = self._there(offset, length)
+        """Copy a range of the disk, up to the disk's end."""
+        length = self._available(offset, length)
         if length:
             copy_range(self.image, offset, length, self.path, inside=True)
 
     def extract(self, offset: int, length: int, path: Path) -> None:
-        """Copy a range of the disk, as much of it as the disk has, to a sparse raw file of its own."""
-        length = self._there(offset, length)
+        """Copy a range of the disk, up to the disk's end, to a separate sparse raw file."""
+        length = self._available(offset, length)
         if not length:
             path.touch()
             return
         copy_range(self.image, offset, length, path, inside=False)
 
-    def _there(self, offset: int, length: int) -> int:
+    def _available(self, offset: int, length: int) -> int:
         return max(0, min(length, self.size - offset)) // _SECTOR * _SECTOR
 
     def boot(self) -> tuple[int, int] | None:
-        """Offset and length in bytes of the partition called boot, fetched; None where there is none."""
+        """Fetch the partition named boot; returns its offset and length in bytes, None if it is missing."""
         for partition in self.gpt.partitions:
             if partition.name == BOOT:
                 span = self.gpt.span(partition.number)

@@ -1,7 +1,7 @@
-"""Small files of an XFS that nothing has mounted, by xfs_db.
+"""Reads small files of an unmounted XFS filesystem with xfs_db.
 
-xfs_db exits 0 when its command failed, and what it says is for people: a line that is not as expected
-is `root-filesystem-unreadable`, never passed over.
+xfs_db exits 0 even if its command failed, and its output is for people.  So an unexpected line is never
+ignored: it raises `root-filesystem-unreadable`.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from bootimg import process
 from bootimg.errors import BootimgError
 
 _LIMIT = 1 << 20
-"""Bytes a file may have to be read at once."""
+"""The largest file that `content` returns, in bytes."""
 _CHUNK = 1 << 20
 _NAME = re.compile(r"^\d+\s+\d+\s+(\w+)\s+0x[0-9a-f]+\s+\d+\s(.*) \(\w+\)$")
 _FIELD = re.compile(r"^(?:core\.)?(\w+) = (\S+)")
 _EXTENT = re.compile(r"^data offset (\d+) startblock \d+ \((\d+)/(\d+)\) count (\d+) flag 0$")
-# On stdout, of a path that does not exist; the exit status is then 1.
+# The message on stdout for a path that does not exist; the exit status is then 1.
 _ABSENT = b": No such file or directory\n"
 _REGULAR = 0o100000
-# What xfs_db would split, or take for a quote or another path.
+# Names without characters that xfs_db would read as a separator, a quote or a path.
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class XfsImage:
-    """A filesystem in a file of its own."""
+    """A filesystem in a file."""
 
     path: Path
 
     def listing(self, folder: str) -> dict[str, str]:
-        """The names in a folder with their types as xfs_db calls them (`regular`, `directory`, `symlink`).
+        """The names in a folder and their types in xfs_db's words (`regular`, `directory`, `symlink`).
 
-        Empty where there is no such folder.
+        Empty if the folder does not exist.
         """
         found = {}
         done = self._call(f"path {folder}", "ls")
@@ -51,9 +51,9 @@ class XfsImage:
         return found
 
     def content(self, path: str) -> bytes | None:
-        """A regular file's content; None where its folder has none of that name.
+        """A regular file's content; None if its folder has no regular file of that name.
 
-        `root-filesystem-unreadable` for one of more than a MiB, or that is not all there.
+        Raises `root-filesystem-unreadable` for a file of more than a MiB, or one that is not complete.
         """
         size = self._size(path, _LIMIT)
         if size is None:
@@ -63,9 +63,9 @@ class XfsImage:
         return output.getvalue()
 
     def copy(self, path: str, target: Path, limit: int) -> bool:
-        """Copy a regular file of at most `limit` bytes; False where its folder has none of that name.
+        """Copy a regular file of at most `limit` bytes; False if its folder has no regular file of that name.
 
-        The same errors.
+        The errors are those of `content`.
         """
         size = self._size(path, limit)
         if size is None:
@@ -85,7 +85,7 @@ class XfsImage:
         return size
 
     def _write(self, path: str, size: int, output: BinaryIO) -> None:
-        """Write a file's extents; nothing but all `size` bytes of it will do."""
+        """Write a file's extents, which must have all of its `size` bytes."""
         geometry = self._fields("sb 0", "print blocksize agblocks")
         block, group = int(geometry["blocksize"]), int(geometry["agblocks"])
         covered = 0
@@ -100,7 +100,7 @@ class XfsImage:
                 for length in _pieces(min(count * block, size - offset * block)):
                     covered += output.write(image.read(length))
         if covered != size or output.tell() > size:
-            raise _unreadable(f"{path} has {size} bytes, {covered} are there")
+            raise _unreadable(f"{path} has {size} bytes, but {covered} can be read")
 
     def _fields(self, *commands: str) -> dict[str, str]:
         found = {match[1]: match[2] for line in self._run(*commands) if (match := _FIELD.match(line))}

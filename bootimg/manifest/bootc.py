@@ -1,4 +1,4 @@
-"""Reading the stages of a disk that is installed by bootc: the installation, the stamp, the links."""
+"""Reading the stages of a disk that bootc installs: the installation, the stamp, the links."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INSTALL = "bootc.install-to-filesystem"
 
 @dataclass
 class BootcReading:
-    """What was read of it so far; `result` needs all of it."""
+    """What has been read so far; `result` needs all stages."""
 
     manifest: Manifest
     source: ContainerSource
@@ -25,15 +25,15 @@ class BootcReading:
 
     @property
     def begun(self) -> bool:
-        """Whether there is an installation by bootc."""
+        """Whether the installation stage has been read."""
         return self._install is not None
 
     def install(self, stage: TakenStage) -> None:
-        """The stage org.osbuild.bootc.install-to-filesystem, but for its mounts."""
+        """The stage org.osbuild.bootc.install-to-filesystem, without its mounts."""
         take_whole_disk(stage)
         take_image(stage, self.manifest, self.source if has_archive(self.manifest) else None)
         options = stage.options
-        # Both make another disk: other boot entries, or another bootloader.
+        # Other values would make another disk: other boot entries, or another bootloader.
         options.expect("composefs", None, False)
         options.expect("bootloader", None, "grub")
         self._install = Bootc(
@@ -72,7 +72,7 @@ class BootcReading:
         self._links = tuple(links)
 
     def result(self) -> Bootc:
-        """All of it."""
+        """The complete installation."""
         if self._install is None or self._ignition is None:
             raise unsupported("raw-image", "an installation by bootc without Ignition's stamp")
         return replace(self._install, ignition=self._ignition, links=self._links)

@@ -1,4 +1,4 @@
-"""Partition layouts, as `mpp-define-images` computes them with sfdisk: without a disk, by ourselves."""
+"""Partition layouts as `mpp-define-images` computes them with sfdisk, but without sfdisk or a disk."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 from bootimg.manifest.model import malformed_manifest
 from bootimg.sizes import MIB, align_up
 
-_KNOWN = {"id", "name", "type", "size", "start", "uuid", "bootable", "attrs", "partnum"}
+_PARTITION_KEYS = {"id", "name", "type", "size", "start", "uuid", "bootable", "attrs", "partnum"}
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A partition of a layout; `start` and `size` in sectors, `fields` as the sfdisk stage takes them."""
+    """A partition of a layout; `start` and `size` in sectors, `fields` as the sfdisk stage needs them."""
 
     name: str
     partnum: int
@@ -26,7 +26,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class ImageLayout:
-    """A partition table: expressions take a partition by its name (`layout['root'].start`)."""
+    """A partition table; expressions select a partition by its name (`layout['root'].start`)."""
 
     label: str
     uuid: str
@@ -52,16 +52,17 @@ class ImageLayout:
 
 @dataclass(frozen=True, slots=True)
 class ImageDefinition:
-    """What an expression knows as `image`: `size` in bytes and the layout."""
+    """The variable `image` of expressions: `size` in bytes and the layout."""
 
     size: int
     layout: ImageLayout
 
 
 def define_image(definition: Mapping[str, Any]) -> ImageDefinition:
-    """Lay out an image as sfdisk does: starts at whole MiB from 1 MiB on, each after the one before.
+    """Lay out an image as sfdisk does: each partition starts at a whole MiB after the previous one.
 
-    The partition without a size takes what is left, up to the last whole MiB before the backup table.
+    The first starts at 1 MiB.  The partition without a size gets the rest, up to the last whole MiB before
+    the backup table.
     """
     sector = int(definition.get("sector_size", 512))
     size, table = int(definition["size"]), definition["table"]
@@ -74,7 +75,7 @@ def define_image(definition: Mapping[str, Any]) -> ImageDefinition:
     end = (size // sector - 1 - 128 * 128 // sector) // align * align
     position, slots = align, list[Slot]()
     for part in table["partitions"]:
-        if unknown := sorted(set(part) - _KNOWN):
+        if unknown := sorted(set(part) - _PARTITION_KEYS):
             raise malformed_manifest(f"partition {part.get('name')} has unknown keys: {', '.join(unknown)}")
         start = int(part.get("start", align_up(position, align)))
         length = int(part.get("size", end - start))
@@ -86,8 +87,8 @@ def define_image(definition: Mapping[str, Any]) -> ImageDefinition:
     return ImageDefinition(size, ImageLayout(table["label"], table["uuid"], tuple(slots)))
 
 
-def _free(taken: set[int]) -> int:
-    return next(number for number in range(1, 129) if number not in taken)
+def _free(allocated: set[int]) -> int:
+    return next(number for number in range(1, 129) if number not in allocated)
 
 
 def _slot(part: Mapping[str, Any], number: int, start: int, size: int) -> Slot:

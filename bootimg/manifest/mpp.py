@@ -1,9 +1,9 @@
 """The mpp dialect of osbuild manifests: variables, conditions, formats, images, imports, embedded files.
 
-A node with a directive becomes what the directive gives: `mpp-if` with `then` and `else` (a missing
+The value of a directive replaces its node.  Directives are `mpp-if` with `then` and `else` (a missing
 branch drops the node), `mpp-eval`, and `mpp-format-int`, `-string` and `-json` (text with
-`{expression}`).  As in osbuild-mpp, `$variable` is replaced in the orders (variables, images, imports,
-embedded files) and nowhere else.
+`{expression}`).  As in osbuild-mpp, `$variable` is replaced only in directives with several fields:
+variables, images, imports and embedded files.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TOP = {"version", "mpp-vars", _IMAGES, "pipelines"}
 class Renderer:
     """Renders manifests of one folder with the same variables (`-D` of osbuild-mpp).
 
-    `digests` gives the sha256 (hexadecimal) of files whose URL is embedded, where it is known already.
+    `digests` gives the sha256 (hexadecimal) of files that are embedded by URL, if it is already known.
     Raises `manifest-malformed` and `manifest-expression-failed`.
     """
 
@@ -38,15 +38,16 @@ class Renderer:
         self, folder: Traversable, variables: Mapping[str, Any], digests: Mapping[str, str] | None = None
     ) -> None:
         self._folder = folder
-        self._given = dict(variables)
+        self._variables = dict(variables)
         self._digests = dict(digests or {})
 
     def render(self, name: str, *, pipelines: str | None = None) -> Json:
-        """The manifest of a file, without any directive left.
+        """The manifest of a file, with all directives resolved.
 
-        With `pipelines` its own are replaced by those of that file, which know its variables and images.
+        `pipelines` names a file whose pipelines replace the manifest's own; they can use its variables and
+        images.
         """
-        scope = Scope(name, dict(self._given))
+        scope = Scope(name, dict(self._variables))
         document = self._enter(scope)
         for index, order in enumerate(document.get(_IMAGES, [])):
             image = self._order(scope.at(_IMAGES).at(index), order, {"id", "size", "table"})
@@ -57,10 +58,10 @@ class Renderer:
         return rendered | ({"sources": scope.sources} if scope.sources else {})
 
     def _enter(self, scope: Scope) -> Json:
-        """The document of the scope's file; its variables are then known, unless they were given."""
+        """The document of the scope's file.  Its variables are defined, but given values take precedence."""
         document = _load(self._folder, scope.file)
         for key, value in document.get("mpp-vars", {}).items():
-            if key not in self._given:
+            if key not in self._variables:
                 where = scope.at("mpp-vars").at(key)
                 scope.names[key] = self._node(where, where.substituted(value))
         return document
@@ -82,14 +83,14 @@ class Renderer:
         document = self._enter(imported)
         if _IMAGES in document:
             raise malformed_manifest(
-                f"{_IMAGES} is of the file that is rendered, and not of one it imports", imported.where
+                f"{_IMAGES} may be only in the file that is rendered, not in one it imports", imported.where
             )
         pipelines = self._pipelines(imported, document)
         wanted = resolved.get("ids")
         return [each for each in pipelines if wanted is None or each.get("name") in wanted]
 
     def _order(self, scope: Scope, order: Any, required: set[str]) -> Json:  # noqa: ANN401
-        """What a directive with several fields asks for."""
+        """The fields of a directive that has several."""
         resolved = self._node(scope, scope.substituted(order))
         missing = sorted(required - set(resolved)) if isinstance(resolved, dict) else sorted(required)
         if missing:
@@ -113,7 +114,7 @@ class Renderer:
             elif key == "mpp-resolve-images":
                 found["references"] = self._resolve_images(scope.at(key), value)
             elif str(key).startswith("mpp-"):
-                raise malformed_manifest(f"there is no directive {key} here", scope.where)
+                raise malformed_manifest(f"{key} is not a directive that may be here", scope.where)
             elif (rendered := self._node(scope.at(key), value)) is not _DROP:
                 found[key] = rendered
         return found
@@ -137,7 +138,7 @@ class Renderer:
             raise malformed_manifest(f"{text} is not JSON: {error}", scope.where) from None
 
     def _embed(self, scope: Scope, order: Any) -> Json:  # noqa: ANN401
-        """A file by its URL, fetched by osbuild; expressions know its checksum as `embedded[id]`."""
+        """A file by its URL, which osbuild fetches; its checksum is `embedded[id]` in expressions."""
         resolved = self._order(scope, order, {"id", "url"})
         url = str(resolved["url"])
         checksum = f"sha256:{self._digests.get(url) or _digest(scope, url)}"
@@ -146,7 +147,7 @@ class Renderer:
         return {checksum: {}}
 
     def _resolve_images(self, scope: Scope, order: Any) -> Json:  # noqa: ANN401
-        """Images are resolved by whoever renders: their `digest` and `image-id` are given."""
+        """References to images; the caller of the renderer gives their `digest` and `image-id`."""
         references: Json = {}
         for index, each in enumerate(self._order(scope, order, {"images"})["images"]):
             image = self._order(scope.at("images").at(index), each, {"source", "name", "digest", "image-id"})
@@ -166,10 +167,10 @@ _VALUES = {
 
 
 def _alone(scope: Scope, node: Json, directive: str) -> None:
-    """A directive replaces its whole node, so that nothing may stand beside it."""
-    beside = set(node) - {directive} - ({"then", "else"} if directive == "mpp-if" else set())
-    if beside:
-        raise malformed_manifest(f"{', '.join(sorted(beside))} beside {directive}", scope.where)
+    """Refuse other keys beside a directive, because it replaces its whole node."""
+    others = set(node) - {directive} - ({"then", "else"} if directive == "mpp-if" else set())
+    if others:
+        raise malformed_manifest(f"{', '.join(sorted(others))} beside {directive}", scope.where)
 
 
 def _load(folder: Traversable, name: str) -> Json:
@@ -187,12 +188,12 @@ def _load(folder: Traversable, name: str) -> Json:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML in which a key that stands twice is an error, where YAML itself keeps the last one."""
+    """YAML in which a duplicate key is an error; YAML itself keeps the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         mapping: dict[Any, Any] = super().construct_mapping(node, deep)
         if len(mapping) != len(node.value):
-            raise yaml.constructor.ConstructorError(None, None, "a key stands twice", node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, "a duplicate key", node.start_mark)
         return mapping
 
 

@@ -1,4 +1,4 @@
-"""Reading the pipelines of an artifact that is a disk packed in something: a tar, a container image."""
+"""Reading the pipelines of an artifact that is a disk in a package: a tar or a container image."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _RAW = "disk.raw"
 
 @dataclass(frozen=True, slots=True)
 class DiskFile:
-    """An artifact: its file's name, the disk's format and the options of that, what it is packed in."""
+    """An artifact: its file's name, the disk's format with its options, and the package of the disk."""
 
     name: str
     format: str
@@ -51,7 +51,7 @@ def _format_options(format: Taken) -> dict[str, str | bool]:
 
 
 def read_packed(name: str, pipelines: Sequence[Pipeline]) -> DiskFile:
-    """The artifact of two pipelines, the disk's and the one that packs it."""
+    """The artifact of two pipelines: the first makes the disk, the second packs it."""
     inner, outer = pipelines
     for pipeline in pipelines:
         check_build(pipeline, None)

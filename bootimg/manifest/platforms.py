@@ -23,7 +23,7 @@ _ORDER = ("copy", "truncate", "coreos.platform", "zipl.inst")
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What a platform's stages refer to of the base disk."""
+    """The parts of the base disk that a platform's stages refer to."""
 
     disk: Disk
     filesystems: tuple[Filesystem, ...]
@@ -33,15 +33,15 @@ class Base:
 def read_platforms(
     pipelines: Sequence[Pipeline], bases: Mapping[str, Base]
 ) -> Mapping[str, Sequence[PlatformDisk]]:
-    """The platforms of each base disk, by its pipeline; a pipeline that belongs to none is refused."""
+    """The platforms of each base disk, by its pipeline; a pipeline without a base disk is refused."""
     found: dict[str, list[PlatformDisk]] = {name: [] for name in bases}
     names = set()
-    left = list(pipelines)
-    while left:
-        raw, *rest = left
+    remaining = list(pipelines)
+    while remaining:
+        raw, *rest = remaining
         packed = is_packed(rest)
         own = rest[: 2 if packed else 1]
-        left = rest[len(own) :]
+        remaining = rest[len(own) :]
         name = own[-1].name if own else raw.name
         if raw.name != f"raw-{name}-image" or name in names:
             raise unsupported("pipelines", f"{raw.name} followed by {name}")
@@ -52,12 +52,12 @@ def read_platforms(
 
 
 def _base_of(raw: Pipeline, bases: Mapping[str, Base]) -> str:
-    """The base disk that a platform's image is a copy of."""
+    """The pipeline of the base disk that a platform's image is copied from."""
     references = [stage.inputs.get("tree", {}).get("references") for stage in raw.stages[:1]]
     for name in bases:
         if references == [[f"name:{name}"]]:
             return name
-    raise unsupported(raw.name, "it is no copy of a base disk")
+    raise unsupported(raw.name, "it is not a copy of a base disk")
 
 
 def _read_platform(

@@ -1,4 +1,4 @@
-"""Reading a manifest into a `Recipe`: every stage and option ends there or is refused."""
+"""Reading a manifest into a `Recipe`.  A stage or option that the recipe cannot express is refused."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class _Reading:
 
     def base(self) -> Base:
         if self.disk is None or not self.mounts:
-            raise unsupported(self.pipeline, "there is no partition table, or nothing is copied to the disk")
+            raise unsupported(self.pipeline, "it has no partition table, or nothing is copied to the disk")
         return Base(self.disk, tuple(self.filesystems), self.mounts)
 
     def recipe(
@@ -111,7 +111,7 @@ def read_recipes(manifest: Manifest) -> dict[int, Recipe]:
         reading = _read_raw_image(pipeline, sector_size, BootcReading(manifest, source))
         if by_ostree == reading.bootc.begun:
             raise unsupported(
-                pipeline.name, "the layer is to be deployed by ostree or installed by bootc: by one"
+                pipeline.name, "either ostree must deploy the layer or bootc install it, not both or neither"
             )
         readings[pipeline.name] = reading
     found = read_platforms(platforms, {name: reading.base() for name, reading in readings.items()})
@@ -122,9 +122,9 @@ def read_recipes(manifest: Manifest) -> dict[int, Recipe]:
 
 
 def _parts(manifest: Manifest) -> tuple[dict[int, Pipeline], Sequence[Pipeline]]:
-    """The base disks' pipelines, and the platforms', which come last."""
+    """The pipelines of the base disks by sector size, and those of the platforms, which come last."""
     names = [pipeline.name for pipeline in manifest.pipelines]
-    # The archive is missing where osbuild fetches the image, the tree where bootc makes it.
+    # The archive is missing if osbuild fetches the image, and the tree if bootc makes it.
     own = [name for name in _PIPELINES if name in names or name not in (ARCHIVE_PIPELINE, "tree")]
     first = len(own)
     if names[:first] != own or BASES[512] not in names[first : first + 1]:
@@ -217,18 +217,18 @@ def _mkdir(stage: TakenStage, reading: _Reading) -> None:
     for each in mounted:
         if each.target != f"/{each.name}-mount-point":
             raise unsupported(stage.where, f"target: {each.target}")
-    used = set()
+    mounts_in_use = set()
 
     def located(url: str) -> tuple[int | None, str]:
         for each in mounted:
             prefix = f"mount://{each.name}/"
             if url.startswith(prefix):
-                used.add(each.name)
+                mounts_in_use.add(each.name)
                 return each.partition, "/" + url.removeprefix(prefix)
         raise unsupported(stage.where, f"path: {url}")
 
     reading.directories += take_directories(stage, located)
-    if used != {each.name for each in mounted}:
+    if mounts_in_use != {each.name for each in mounted}:
         raise unsupported(stage.where, "a mount that no path is on")
 
 
@@ -253,7 +253,7 @@ def _copy(stage: TakenStage, reading: _Reading) -> None:
 
 
 def _all_mounts(stage: TakenStage, reading: _Reading) -> None:
-    """The mounts of the finished system, every file system among them."""
+    """Read the mounts of the finished system, which must include every file system."""
     mounted = take_mounts(stage, reading.filesystems)
     targets = {each.name: each.target for each in mounted}
     if targets not in (

@@ -1,4 +1,4 @@
-"""What a manifest asks of the builder, as plain values: the whole of it, and nothing else."""
+"""Everything that a manifest tells the builder to do, as plain values."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """A directory to make; `partition` is None for one of the tree as it is mounted."""
+    """A directory to make; `partition` is None if the path is one of the mounted tree."""
 
     partition: int | None
     path: str
@@ -91,7 +91,7 @@ class Directory:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """SELinux labels for `target`, by a path of the layer, while `mounted` partitions are mounted."""
+    """SELinux labels for `target` with the partitions `mounted`; `file_contexts` is a path of the layer."""
 
     target: str
     mounted: tuple[int, ...]
@@ -101,7 +101,7 @@ class Labels:
 
 @dataclass(frozen=True, slots=True)
 class Deploy:
-    """The deployment's origin and kernel arguments; `mounts` of the sysroot are mounted meanwhile."""
+    """The deployment's origin and kernel arguments; `mounts` of the sysroot are mounted during it."""
 
     target_imgref: str
     kernel_opts: tuple[str, ...]
@@ -118,7 +118,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class Ignition:
-    """Where ignition.firstboot goes, and the network arguments in it."""
+    """The directory of ignition.firstboot, and the network arguments in that file."""
 
     directory: str
     network: tuple[str, ...]
@@ -126,7 +126,7 @@ class Ignition:
 
 @dataclass(frozen=True, slots=True)
 class Aleph:
-    """Whether the aleph has its old name too."""
+    """Whether the aleph also exists under its old name."""
 
     coreos_compat: bool
 
@@ -150,7 +150,7 @@ class Sysroot:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A symbolic link to make on the disk as it is mounted."""
+    """A symbolic link to make on the mounted disk."""
 
     path: str
     target: str
@@ -158,9 +158,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bootc:
-    """An installation by `bootc install to-filesystem`; then the stamp and the links.
+    """An installation by `bootc install to-filesystem`, followed by the stamp and the links.
 
-    None leaves an option to bootc; an empty mount specification has it write no such kernel argument.
+    None leaves an option to bootc.  With an empty mount specification bootc writes no such kernel argument.
     """
 
     target_imgref: str | None
@@ -176,7 +176,7 @@ class Bootc:
 
 @dataclass(frozen=True, slots=True)
 class BiosTarget:
-    """Where GRUB for the BIOS goes: the whole disk, or a partition."""
+    """Where GRUB for the BIOS is installed: on a partition, or on the whole disk if it is None."""
 
     partition: int | None
 
@@ -200,9 +200,9 @@ class Zipl:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What a disk is packed in: its name inside, and what the kind of packaging wants besides.
+    """How a disk is packed: `member` is the disk's name in the package.
 
-    `level` is gzip's; `architecture` (an OCI name) and `labels` are a container image's.
+    `level` is gzip's; `architecture` (an OCI name) and `labels` are those of a container image.
     """
 
     kind: Packaging
@@ -214,7 +214,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class PlatformDisk:
-    """A platform's disk image: `size` in bytes to grow to (None: the base's), then the artifact."""
+    """A platform's disk image and artifact; the disk is enlarged to `size` bytes (None: the base's size)."""
 
     name: str
     platform_id: str
@@ -228,7 +228,7 @@ class PlatformDisk:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSource:
-    """Where osbuild takes the image from: the digest of an archive or image, and its name."""
+    """Where osbuild gets the image from: the digest of an archive or image, and its name."""
 
     digest: str
     reference: str
@@ -236,11 +236,11 @@ class ContainerSource:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The manifest's content, as far as it makes one base disk and the platforms' that are based on it.
+    """The part of a manifest that makes one base disk and the disks of the platforms based on it.
 
-    `filesystems` in the order to make them; `mounts` in the order to mount them; `directories` and
-    `labels` apply, in order, to the still empty file systems.  The layer is deployed as `sysroot` says,
-    or installed as `bootc` says: one of the two is None.
+    `filesystems` and `mounts` are in the order to make and to mount them.  `directories` and `labels` apply,
+    in order, to the file systems while they are empty.  `sysroot` describes a deployment by ostree, `bootc`
+    an installation by bootc: one of the two is None.
     """
 
     disk: Disk
@@ -257,10 +257,10 @@ class Recipe:
 
     @property
     def source_epoch(self) -> int:
-        """Seconds that time stamps are made of."""
+        """The time for time stamps, in seconds since 1970."""
         return (self.sysroot.source_epoch if self.sysroot else None) or 0
 
     @property
     def drive(self) -> str:
-        """What the disk is called where several are made at a time: letters only."""
+        """The disk's name while several are made together; it has only letters."""
         return "disk" if self.disk.sector_size == 512 else "disknative"

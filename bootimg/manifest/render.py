@@ -1,4 +1,4 @@
-"""From the values of a layer and its platforms to the manifest that osbuild would run."""
+"""Rendering the manifest that osbuild would run, from the values of a layer and its platforms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BASES = {512: "raw-image", 4096: "raw-4k-image"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerImage:
-    """An image that osbuild fetches by itself: its name, the manifest's and the config's digest."""
+    """An image that osbuild itself fetches: its name, `digest` of the manifest, `image_id` of the config."""
 
     name: str
     digest: str
@@ -32,8 +32,8 @@ class ContainerImage:
 class BootcOptions:
     """Options of `bootc install to-filesystem`.
 
-    A mount specification that is empty has bootc write no root= or boot= argument; without a stateroot it
-    takes its own default.
+    With an empty mount specification bootc writes no root= or boot= argument.  Without a stateroot bootc uses
+    its own default.
     """
 
     stateroot: str | None = None
@@ -44,11 +44,11 @@ class BootcOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variables:
-    """What the recipes are rendered with (osbuild-mpp's -D).
+    """The variables that the recipes are rendered with (osbuild-mpp's -D).
 
-    The layer comes from `ociarchive`, a path whose file has the sha256 `ociarchive_sha256` (computed
-    where it is empty), or, where that is None, from `container`.  Sizes are in MiB.  With `bootc` the
-    layer is installed by `bootc install to-filesystem`, else it is deployed by ostree.
+    The layer comes from the file `ociarchive`, whose sha256 is `ociarchive_sha256` (computed if it is empty).
+    If `ociarchive` is None, the layer comes from `container`.  Sizes are in MiB.  With `bootc`,
+    `bootc install to-filesystem` installs the layer; otherwise ostree deploys it.
     """
 
     arch: Arch
@@ -68,25 +68,25 @@ class Variables:
     platforms: tuple[Platform, ...] = field(default_factory=tuple)
 
 
-# Sub-delimiters and others that RFC 3986 lets stand in a path.
+# Sub-delimiters and other characters that RFC 3986 allows in a path.
 _IN_PATHS = "/:@!$&'()*+,;="
 
 
 def render(variables: Variables) -> Json:
-    """The manifest: the base pipelines of the architecture, then those of each platform."""
+    """The manifest: the base pipelines of the architecture, then the pipelines of each platform."""
     folder = files(RECIPES)
-    given = _given(variables)
-    url = f"file://{given['ociarchive']}" if variables.ociarchive else ""
+    values = _values(variables)
+    url = f"file://{values['ociarchive']}" if variables.ociarchive else ""
     digests = {url: variables.ociarchive_sha256} if variables.ociarchive_sha256 else {}
     name = f"coreos.osbuild.{variables.arch}.mpp.yaml"
-    document = Renderer(folder, given, digests).render(name)
+    document = Renderer(folder, values, digests).render(name)
     for sector_size in sorted({each.sector_size for each in variables.platforms} - {512}):
-        own = Renderer(folder, given | _of_base(sector_size)).render(
+        own = Renderer(folder, values | _of_base(sector_size)).render(
             name, pipelines="build.raw-image.ipp.yaml"
         )
         document["pipelines"] += own["pipelines"]
     for platform in variables.platforms:
-        own = Renderer(folder, given | _of_platform(platform, variables)).render(
+        own = Renderer(folder, values | _of_platform(platform, variables)).render(
             name, pipelines="platform.ipp.yaml"
         )
         document["pipelines"] += own["pipelines"]
@@ -94,11 +94,11 @@ def render(variables: Variables) -> Json:
 
 
 def canonical_json(document: Mapping[str, Any]) -> str:
-    """The manifest as text: the same manifest is the same text."""
+    """The manifest as text; equal manifests give equal text."""
     return json.dumps(document, indent=2) + "\n"
 
 
-def _given(variables: Variables) -> Json:
+def _values(variables: Variables) -> Json:
     container = variables.container or ContainerImage(name="", digest="", image_id="")
     bootc = variables.bootc or BootcOptions()
     return {
@@ -121,7 +121,7 @@ def _given(variables: Variables) -> Json:
         "root_mount_spec": bootc.root_mount_spec,
         "boot_mount_spec": bootc.boot_mount_spec,
         "bootupd_skip_boot_uuid": bootc.skip_boot_uuid,
-        # It stands in a URL there.
+        # The recipes use it in a URL.
         "ociarchive": quote(variables.ociarchive or "", safe=_IN_PATHS),
     }
 
@@ -131,7 +131,7 @@ def _of_base(sector_size: int) -> Json:
 
 
 def _grown_mib(platform: Platform, variables: Variables) -> int:
-    """MiB that a platform's disk is enlarged to; 0 where it stays as large as the base disk."""
+    """MiB that a platform's disk is enlarged to; 0 if it keeps the size of the base disk."""
     metal = variables.metal_image_size_mb
     found = platform.disk_mib(metal=metal, layer=variables.cloud_image_size_mb)
     return 0 if platform.size is DiskSize.METAL and found == metal else found

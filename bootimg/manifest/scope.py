@@ -1,6 +1,6 @@
-"""What the expressions of a manifest know, and where in it they stand.
+"""The variables of a manifest's expressions, and the place of an expression for error messages.
 
-Expressions are evaluated by simpleeval, which has no way to the outside.
+simpleeval evaluates the expressions; they cannot call functions or read files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FAILURES = (
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One rendering, at a place in one of its files: `names` and `sources` are the same everywhere."""
+    """A place in a file of one rendering.  All scopes of a rendering share `names` and `sources`."""
 
     file: str
     names: Json
@@ -33,7 +33,7 @@ class Scope:
 
     @property
     def where(self) -> str:
-        """The file and the path of the node in it."""
+        """The file, and the path of the node in it."""
         return f"{self.file}: {self.path}" if self.path else self.file
 
     def at(self, key: str | int) -> Scope:
@@ -46,12 +46,12 @@ class Scope:
         return replace(self, file=file, path="")
 
     def source_items(self, source: str) -> Json:
-        """What is fetched from a source, by its checksum."""
+        """The items to fetch from a source, by checksum."""
         items: Json = self.sources.setdefault(source, {"items": {}})["items"]
         return items
 
     def substituted(self, node: Any) -> Any:  # noqa: ANN401
-        """The node with `$variable` in its strings replaced; unknown ones stay."""
+        """The node with `$variable` replaced in its strings; unknown variables stay."""
         if isinstance(node, str):
             return Template(node).safe_substitute(self.names)
         if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""The parts that stages have in common: devices, mounts, trees, the layer's image."""
+"""The parts that several stages have: devices, mounts, trees, the layer's image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bootimg.manifest.strict import Taken, TakenStage, unsupported
 
 IMAGE_FILE = "disk.img"
 _FILESYSTEM_TYPES = {Xfs: "org.osbuild.xfs", Ext4: "org.osbuild.ext4", Fat: "org.osbuild.fat"}
-# How a mount is called: by what is mounted there in the finished system.
+# A mount's name is that of its file system in the finished system.
 _NAMES = {"root": Xfs, "boot": Ext4, "efi": Fat}
 DEPLOYMENT = "ostree.deployment"
 _ORDER = ("root", DEPLOYMENT, "boot", "efi")
@@ -26,7 +26,7 @@ class Mounted:
 
 
 def take_loop(stage: TakenStage, name: str) -> Taken:
-    """The loop device `name` over the disk image; what else its options hold is the caller's to take."""
+    """The loop device `name` over the disk image; returns its options, of which the caller takes the rest."""
     device = stage.devices.nested(name)
     device.expect("type", "org.osbuild.loopback")
     options = device.nested("options")
@@ -40,7 +40,7 @@ def take_size(stage: TakenStage) -> int:
     """The truncate stage's size of the disk image, in bytes."""
     stage.options.expect("filename", IMAGE_FILE)
     size = stage.options.required("size", str)
-    # Suffixes that truncate(1) knows are not for sizes that were computed.
+    # The recipes compute sizes, so the suffixes of truncate(1) do not occur.
     if not (size.isascii() and size.isdigit()):
         raise unsupported(stage.where, f"size: {size}")
     return int(size)
@@ -68,7 +68,7 @@ def take_partition(stage: TakenStage, disk: Disk) -> int:
 def take_mounts(stage: TakenStage, filesystems: Sequence[Filesystem]) -> list[Mounted]:
     """The stage's mounts, checked against the file systems that the manifest makes.
 
-    The deployment is one of the mounted disk or, where there are no file systems yet, of the tree.
+    The deployment is on the mounted disk or, if there are no file systems yet, in the tree.
     """
     mounted = [_take_mount(mount, filesystems) for mount in stage.mounts]
     names = [each.name for each in mounted]
@@ -100,7 +100,7 @@ def _take_mount(mount: Taken, filesystems: Sequence[Filesystem]) -> Mounted:
 def check_mounts(
     stage: TakenStage, mounted: Sequence[Mounted], expected: Sequence[Mount], *, deployment: bool
 ) -> None:
-    """Refuse mounts that are not the finished system's own, with or without the deployment."""
+    """Refuse mounts other than `expected`; `deployment` tells whether the deployment must be mounted."""
     found = [Mount(each.partition, each.target) for each in mounted if each.partition is not None]
     if found != list(expected):
         raise unsupported(stage.where, f"mounts: {[(mount.partition, mount.target) for mount in found]}")
@@ -109,7 +109,7 @@ def check_mounts(
 
 
 def take_tree(stage: TakenStage, pipeline: str) -> None:
-    """The input `tree`: what `pipeline` has made."""
+    """The input `tree`, which must be the result of `pipeline`."""
     tree = stage.inputs.nested("tree")
     tree.expect("type", "org.osbuild.tree")
     tree.expect("origin", "org.osbuild.pipeline")
@@ -130,7 +130,7 @@ def take_labels(stage: TakenStage, mounted: Sequence[Mounted], target: str) -> L
 
 
 def take_default_deployment(options: Taken) -> None:
-    """The option `deployment`, which can only be the one there is."""
+    """The option `deployment`, which must be the default one."""
     deployment = options.nested("deployment")
     deployment.expect("default", True)
     deployment.finish()

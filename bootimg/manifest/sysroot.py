@@ -1,4 +1,4 @@
-"""Reading the pipelines that come before the disk: the layer, and the sysroot it is deployed in."""
+"""Reading the pipelines before the disk: the layer, and the sysroot that it is deployed to."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _ORDER = (
     *("selinux", "ostree.init-fs", "ostree.os-init", "ostree.config", "mkdir", "ignition"),
     *("ostree.deploy.container", "chattr", "ostree.config", "ostree.aleph", "ostree.selinux"),
 )
-# A tree that is deployed from an archive, or from an image that osbuild fetches.
+# osbuild's sources for an archive, and for an image that osbuild itself fetches.
 _CURL, _SKOPEO = "org.osbuild.curl", "org.osbuild.skopeo"
 
 
 def has_archive(manifest: Manifest) -> bool:
-    """Whether the layer is an archive that a pipeline of its own brings."""
+    """Whether the layer is an archive, for which the manifest has a separate pipeline."""
     return any(pipeline.name == ARCHIVE_PIPELINE for pipeline in manifest.pipelines)
 
 
 def read_source(manifest: Manifest) -> ContainerSource:
-    """Where the layer comes from; the pipelines that unpack it must take it from there."""
+    """Where the layer comes from; the pipelines that unpack it must use the same source."""
     source = None
     if has_archive(manifest):
         source = _read_archive(manifest)
@@ -65,13 +65,13 @@ def _read_archive(manifest: Manifest) -> ContainerSource:
         if list(references.values()) != [{}]:
             raise unsupported(stage.where, f"references: {references}")
         (digest,) = references
-        wanted = [{"from": f"input://file/{digest}", "to": f"tree:///{_ARCHIVE}"}]
-        stage.options.expect("paths", wanted)
+        expected = [{"from": f"input://file/{digest}", "to": f"tree:///{_ARCHIVE}"}]
+        stage.options.expect("paths", expected)
     return ContainerSource(digest, _source_item(manifest, _CURL, digest, str))
 
 
 def _source_item(manifest: Manifest, kind: str, key: str, item_type: type[Value]) -> Value:
-    """The one item of the manifest's one source."""
+    """The only item of the manifest's only source."""
     sources = Taken.of("sources", manifest.sources)
     source = sources.nested(kind)
     items = source.nested("items")
@@ -138,7 +138,7 @@ def read_sysroot(manifest: Manifest, source: ContainerSource) -> Sysroot:
     values = reading.values
     for key in ("init-fs", "osname", "ignition", "deploy", "aleph"):
         if key not in values:
-            raise unsupported("tree", f"there is no {key} stage")
+            raise unsupported("tree", f"it has no {key} stage")
     if values["osname"] != values["deploy-osname"]:
         raise unsupported("tree", f"os-init of {values['osname']}, deployment of {values['deploy-osname']}")
     labels: Labels | None = values.get("labels")
@@ -186,7 +186,7 @@ def _config(stage: TakenStage, reading: _Reading) -> None:
 
 
 def take_directories(stage: TakenStage, located: Callable[[str], tuple[int | None, str]]) -> list[Directory]:
-    """The mkdir stage's paths; `located` tells the partition and the path on it."""
+    """The mkdir stage's paths; `located` returns the partition of a URL and the path on it."""
     found = []
     for each in stage.options.objects("paths"):
         partition, path = located(each.required("path", str))

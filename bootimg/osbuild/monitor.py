@@ -1,9 +1,9 @@
-"""What osbuild's JSONSeqMonitor says while it builds.
+"""Reading the output of osbuild's JSONSeqMonitor.
 
 A record is an ASCII record separator, a JSON object and a newline (RFC 7464).  All of its members are
-optional: `message` (of osbuild, or the words of a stage), `context` (the pipeline and stage it is
-about; an object with nothing but `id` stands for one that came before), `progress` (pipelines and sources
-done, and within it the stages of the pipeline) and `result` (a stage or source that ended).
+optional: `message` (of osbuild, or the output of a stage), `context` (the record's pipeline and stage; an
+object with only `id` refers to an earlier one), `progress` (finished pipelines and sources, and within it
+the stages of the pipeline) and `result` (a stage or source that ended).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SOURCE = "source "
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a stage or source ended; `output` is its log, the first of it cut off where it is long."""
+    """How a stage or source ended; `output` is its log, without its beginning if the log is long."""
 
     name: str
     success: bool
@@ -30,7 +30,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record; `done` and `total` count the pipeline's stages, and are 0 where nothing is said."""
+    """One record; `done` and `total` count the pipeline's stages, and are 0 if the record has no counts."""
 
     message: str
     pipeline: str
@@ -41,15 +41,15 @@ class Record:
 
     @property
     def is_source(self) -> bool:
-        """Whether it is about what is fetched and not about a pipeline."""
+        """Whether the record is about a source to fetch and not about a pipeline."""
         return self.pipeline.startswith(_SOURCE)
 
 
 def read_records(lines: Iterable[bytes]) -> Iterator[Record]:
-    """The records of a monitor's output; a line that is none is passed over.
+    """The records of a monitor's output; other lines are skipped.
 
-    What the monitor says is for showing progress and for finding the words of a failure.  Whether
-    the build is good is told by osbuild's exit code and by the files it has exported.
+    The records serve to show progress and to explain a failure.  osbuild's exit code and the files that it
+    exported decide whether the build succeeded.
     """
     contexts: dict[str, Fields] = {}
     for line in lines:
@@ -83,7 +83,7 @@ def _record(document: Fields, context: Fields) -> Record:
 
 
 def _result(result: Fields) -> Result:
-    """A stage says why it failed in its `output`, a source in the `error` of an item."""
+    """A stage reports its failure in `output`, a source in the `error` of an item."""
     words = [_text(result, "output"), *(_text(item, "error") for item in result.objects("results"))]
     success = bool(result.take("success", bool))
     return Result(_text(result, "name"), success, "\n".join(filter(None, words)))

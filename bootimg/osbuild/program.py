@@ -1,4 +1,4 @@
-"""The program `osbuild`: where it is, whether it can run here, and what it thinks of a manifest."""
+"""The program `osbuild`: where it is, whether it can run here, and whether it accepts a manifest."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from bootimg.errors import BootimgError, ExitCode
 # The first version that accepts the recipes: older ones lack mkfs.xfs's option agcount.
 MINIMUM = (165,)
 PACKAGES = "osbuild osbuild-ostree"
-BESIDE = {"podman": "podman (apt, dnf)", "skopeo": "skopeo (apt, dnf)"}
-"""Programs that its stages run on this machine: the tree to build in is the layer, mounted by podman."""
+STAGE_PROGRAMS = {"podman": "podman (apt, dnf)", "skopeo": "skopeo (apt, dnf)"}
+"""Programs that osbuild's stages run on this machine: podman mounts the layer as the build tree."""
 _HINT = "run it as root of a machine or of a privileged container, or use --builder guestfs"
 
 
 def require_osbuild() -> Path:
-    """Where osbuild is: osbuild-missing, program-too-old, or osbuild-needs-root where it cannot run.
+    """The path of osbuild; osbuild-missing, program-too-old or osbuild-needs-root if it cannot run.
 
-    `program-missing` where one is that its stages need.
+    `program-missing` if a program that its stages need is missing.
     """
     program = process.find("osbuild")
     if program is None:
@@ -38,51 +38,51 @@ def require_osbuild() -> Path:
         raise BootimgError(
             "osbuild-needs-root",
             "osbuild cannot make disks for an ordinary user",
-            note="its stages attach loop devices, mount file systems and run in namespaces of the machine",
+            note="its stages attach loop devices, mount file systems and use namespaces of the machine",
             hint=_HINT,
             exit_code=ExitCode.ENVIRONMENT,
         )
-    for name, packages in BESIDE.items():
+    for name, packages in STAGE_PROGRAMS.items():
         process.require(name, packages=f"{packages}, or use --builder guestfs")
     return program
 
 
 def parse_version(text: str) -> tuple[int, ...]:
-    """The number in what osbuild says of itself; () where there is none."""
+    """The number in osbuild's version text; () if it has none."""
     found = re.search(r"\d+", text)
     return (int(found[0]),) if found else ()
 
 
 def _check_version(program: Path) -> None:
-    said = process.run([program, "--version"], timeout=60).stdout.decode(errors="replace").strip()
-    if parse_version(said) < MINIMUM:
+    output = process.run([program, "--version"], timeout=60).stdout.decode(errors="replace").strip()
+    if parse_version(output) < MINIMUM:
         raise BootimgError(
             "program-too-old",
             f"osbuild {MINIMUM[0]} or newer is needed",
-            context=[f"{program} says: {said[:100]}"],
+            context=[f"{program} says: {output[:100]}"],
             hint=f"install a newer {PACKAGES}, or use --builder guestfs",
             exit_code=ExitCode.ENVIRONMENT,
         )
 
 
 def inspect(program: Path, manifest: Path) -> None:
-    """`osbuild-manifest-refused` where osbuild does not take the manifest; nothing is built yet.
+    """Raise `osbuild-manifest-refused` if osbuild does not accept the manifest; nothing is built yet.
 
-    osbuild holds the manifest against the schema of every stage that this version of it has.
+    osbuild checks the manifest against its schema of every stage.
     """
     done = process.run([program, "--inspect", manifest], check=False, timeout=300)
     if done.returncode:
-        said = list(_complaints(done.stdout)) or done.stderr.decode(errors="replace").splitlines()
+        output = list(_complaints(done.stdout)) or done.stderr.decode(errors="replace").splitlines()
         raise BootimgError(
             "osbuild-manifest-refused",
             "osbuild does not accept the manifest",
-            context=[*said[-8:], f"manifest: {manifest}"],
+            context=[*output[-8:], f"manifest: {manifest}"],
             hint="an older osbuild lacks stages or options: install a newer one, or use --builder guestfs",
         )
 
 
 def _complaints(stdout: bytes) -> Iterator[str]:
-    """What a validation result says, one line an error; osbuild's plain words where it is none."""
+    """The errors of a validation result, one a line; osbuild's plain output if it is not such a result."""
     text = stdout.decode(errors="replace")
     try:
         errors = json.loads(text)["errors"]

@@ -1,4 +1,4 @@
-"""osbuild's pipelines as steps of ours, with the stages done as their progress."""
+"""Shows osbuild's pipelines as bootimg's steps, with the finished stages as progress."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bootimg.osbuild.monitor import Record, Result
 
 
 class OsbuildProgress:
-    """Takes the monitor's records; a context manager that ends the last step, well or not."""
+    """Follows the monitor's records; a context manager that ends the last step, also after a failure."""
 
     def __init__(self, events: Events) -> None:
         self._events = events
@@ -30,13 +30,13 @@ class OsbuildProgress:
         self._stack.__exit__(kind, error, trace)
 
     def take(self, record: Record) -> None:
-        """Begin the step of the record's pipeline where it is not running; advance it."""
+        """Begin the step of the record's pipeline if it is not running, and advance it."""
         if record.pipeline and record.pipeline != self.pipeline:
             self._begin(record)
         if record.stage and record.stage != self._stage and not record.is_source:
             self._stage = record.stage
             self._events.message(f"osbuild: {record.pipeline}: {record.stage}", "debug")
-        # After its last stage a pipeline's count is not repeated.
+        # After its last stage a pipeline's count is not sent again.
         if self._step and record.done > self._step.done:
             self._step.advance(record.done - self._step.done)
         if record.result and not record.result.success:

@@ -1,4 +1,4 @@
-"""A run of osbuild: its command line, what it says meanwhile, how it fails, how it is stopped."""
+"""A run of osbuild: its command line, its output, its failures, and how to stop it."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from bootimg.osbuild.monitor import read_records
 from bootimg.osbuild.progress import OsbuildProgress
 
 CACHE_SIZE = "20GiB"
-# How long osbuild may take to unmount what it has mounted.
+# Seconds for osbuild to unmount what it has mounted.
 _GRACE = 5.0
 _FULL = "No space left on device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One run: the pipelines `exports` end as folders of these names in `output`.
+    """One run: the results of the pipelines `exports` are written to folders of these names in `output`.
 
-    `checkpoints` are the pipelines that stay in `store` for the next run.  `log` takes all that
-    osbuild and its stages write.
+    `checkpoints` are the pipelines that stay in `store` for the next run.  `log` gets all output of osbuild
+    and its stages.
     """
 
     program: Path
@@ -42,7 +42,7 @@ class Job:
     log: Path
 
     def argv(self, monitor: int) -> list[process.Argument]:
-        """The command line, as coreos-assembler has it; the monitor writes to the descriptor."""
+        """The command line of coreos-assembler; osbuild's monitor writes to the descriptor `monitor`."""
         words: list[process.Argument] = [self.program, "--store", self.store]
         words += ["--output-directory", self.output, "--cache-max-size", CACHE_SIZE]
         for name in self.checkpoints:
@@ -53,7 +53,7 @@ class Job:
 
 
 def run(job: Job, events: Events) -> None:
-    """Have osbuild build and export; `osbuild-failed` tells the stage, `no-space-left` a full disk."""
+    """Let osbuild build and export; `osbuild-failed` names the stage, `no-space-left` means a full disk."""
     with (
         open_own(job.log, Opening.REPLACE) as log,
         TemporaryFile() as words,
@@ -67,15 +67,15 @@ def run(job: Job, events: Events) -> None:
                 code = child.wait()
         finally:
             words.seek(0)
-            said = words.read()
-            log.write(said)
+            output = words.read()
+            log.write(output)
         if code or progress.failed:
-            raise _failure(job, code, progress, said.decode(errors="replace"))
+            raise _failure(job, code, progress, output.decode(errors="replace"))
 
 
 @contextmanager
 def _running(job: Job, words: IO[bytes]) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
-    """osbuild at work, its own words going to a file, and the reading end of what its monitor says."""
+    """A running osbuild, whose output goes to the file `words`, and the reading end of its monitor's pipe."""
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as monitor, ExitStack() as stack:
         try:
@@ -83,7 +83,7 @@ def _running(job: Job, words: IO[bytes]) -> Iterator[tuple[subprocess.Popen[byte
                 process.spawn(job.argv(writing), stdout=words, stderr=words, pass_fds=(writing,))
             )
         finally:
-            # Or the end of what osbuild says would never be seen.
+            # Otherwise the pipe would not end when osbuild does.
             os.close(writing)
         try:
             yield child, monitor
@@ -93,7 +93,7 @@ def _running(job: Job, words: IO[bytes]) -> Iterator[tuple[subprocess.Popen[byte
 
 
 def _interrupt(child: subprocess.Popen[bytes]) -> None:
-    """Stop osbuild as ^C does, so that it unmounts; what goes on after that is killed."""
+    """Stop osbuild as ^C does, so that it unmounts; processes that still run after that are killed."""
     if child.poll() is None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGINT)
@@ -102,9 +102,9 @@ def _interrupt(child: subprocess.Popen[bytes]) -> None:
 
 
 def _failure(job: Job, code: int, progress: OsbuildProgress, words: str) -> BootimgError:
-    said = progress.failed.output if progress.failed else words
-    lines = [line[:400] for line in said.splitlines() if line.strip()][-8:]
-    if _FULL in said:
+    output = progress.failed.output if progress.failed else words
+    lines = [line[:400] for line in output.splitlines() if line.strip()][-8:]
+    if _FULL in output:
         return no_space(job.store, context=[*lines, f"log: {job.log}"])
     where = ""
     if progress.failed:
@@ -116,5 +116,5 @@ def _failure(job: Job, code: int, progress: OsbuildProgress, words: str) -> Boot
         "osbuild-failed",
         f"osbuild failed{where}",
         context=[*lines, f"osbuild {how}", f"log: {job.log}"],
-        hint="the log has all that the stage wrote; what was finished before it is kept",
+        hint="the log has the full output of the stage; pipelines that were finished are kept",
     )

@@ -1,7 +1,7 @@
-"""The packages in dpkg's status file, for systems made of Debian's packages.
+"""The packages in dpkg's status file, for systems made from Debian packages.
 
-The form is that of deb-control(5), the fields those of dpkg-query(1): paragraphs divided by empty lines,
-`Field: value`, and lines that go on with a space.
+The format is that of deb-control(5): paragraphs separated by empty lines, `Field: value`, and continuation
+lines that begin with a space.  The fields are those of dpkg-query(1).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ _PRESENT = "installed"
 
 
 def read_status(text: str) -> list[Package]:
-    """The installed packages, in the file's order; `ValueError` for what is no status file."""
+    """The installed packages, in the file's order; `ValueError` if it is not a status file."""
     return [_package(each) for each in _paragraphs(text) if each.get("Status", "").split()[-1:] == [_PRESENT]]
 
 
 def _paragraphs(text: str) -> Iterator[Mapping[str, str]]:
     found: dict[str, str] = {}
-    # Not splitlines(): a form feed or U+2028 in a description ends no line for dpkg.
+    # Not splitlines(): for dpkg a form feed or U+2028 in a description does not end a line.
     for line in text.split("\n"):
         if not line.strip():
             if found:
@@ -30,7 +30,7 @@ def _paragraphs(text: str) -> Iterator[Mapping[str, str]]:
         elif not line[0].isspace():
             name, colon, value = line.partition(":")
             if not colon:
-                raise ValueError(f"{line[:80]!r} is no field")
+                raise ValueError(f"{line[:80]!r} is not a field")
             if name in _WANTED:
                 found[name] = value.strip()
     if found:
@@ -55,13 +55,13 @@ def _package(fields: Mapping[str, str]) -> Package:
 
 
 def split_version(version: str) -> tuple[int | None, str, str]:
-    """Epoch, upstream version and revision of a version (deb-version(7)); `ValueError` if it is none."""
+    """Epoch, upstream version and revision of a version (deb-version(7)); `ValueError` if it is not valid."""
     before, colon, rest = version.partition(":")
     if colon and not (before.isascii() and before.isdigit()):
-        raise ValueError(f"{version[:80]!r} is no version")
+        raise ValueError(f"{version[:80]!r} is not a version")
     upstream, hyphen, revision = (rest if colon else version).rpartition("-")
     if not hyphen:
         upstream, revision = revision, ""
     if not upstream:
-        raise ValueError(f"{version[:80]!r} is no version")
+        raise ValueError(f"{version[:80]!r} is not a version")
     return int(before) if colon else None, upstream, revision

@@ -1,7 +1,7 @@
-"""A package out of the header that RPM's database has of it.
+"""Reads a package from its header in RPM's database.
 
-The header's form is that of rpm's documentation (format_header): two counts, an index, the data.
-It is read within its bounds: the database is anybody's.
+The header's format is in rpm's documentation (format_header): two counts, an index, the data.  All reads
+are checked against its bounds, because the database is untrusted.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _TAGS = {
     1044: "source",
 }
 _INT32, _STRING = 4, 6
-_LONGEST = 4096
-"""Bytes of a text; no name or version comes near."""
+_MAX_TEXT = 4096
+"""The most bytes of a text, far more than any name or version has."""
 
 
 def package_of(header: bytes) -> Package:
-    """The package that a header (without magic number) describes; `ValueError` if it is none."""
+    """The package that a header (without magic number) describes; `ValueError` if the header is invalid."""
     try:
         tags = _tags(header)
         epoch = tags.get("epoch")
@@ -54,7 +54,7 @@ def _tags(header: bytes) -> Mapping[str, str | int]:
     entries, size = struct.unpack_from(">II", header)
     start = 8 + 16 * entries
     if start + size != len(header):
-        raise ValueError(f"a header of {len(header)} bytes says that it has {start + size}")
+        raise ValueError(f"a header of {len(header)} bytes declares {start + size} bytes")
     found: dict[str, str | int] = {}
     for number in range(entries):
         tag, kind, offset, _ = struct.unpack_from(">IIII", header, 8 + 16 * number)
@@ -64,5 +64,5 @@ def _tags(header: bytes) -> Mapping[str, str | int]:
         if kind == _INT32:
             (found[_TAGS[tag]],) = struct.unpack_from(">I", header, at)
         elif kind == _STRING:
-            found[_TAGS[tag]] = header[at : header.index(b"\0", at, at + _LONGEST)].decode(errors="replace")
+            found[_TAGS[tag]] = header[at : header.index(b"\0", at, at + _MAX_TEXT)].decode(errors="replace")
     return found

@@ -1,8 +1,8 @@
 """Lists of packages in the forms that `oc adm release info --rpmdb` and node images have.
 
-A list is kept as `{"rpmdb.pkglist": [[name, epoch, version, release, arch], …]}`, all of them strings.
-coreos-assembler's commitmeta.json has such rows under a key of rpm-ostree's.  As oc shows it, a list is an
-object of `[epoch:]version-release` by name: of several by one name the last counts.
+A stored list is `{"rpmdb.pkglist": [[name, epoch, version, release, arch], …]}`; all values are strings.
+coreos-assembler's commitmeta.json has the same rows under rpm-ostree's key.  oc shows a list as an object
+that maps names to `[epoch:]version-release`; if several packages have one name, the last one counts.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ Value = TypeVar("Value")
 
 
 def in_order(packages: Iterable[Package]) -> list[Package]:
-    """By name, those of one name from the oldest to the newest; signing keys are left out."""
+    """Sorted by name, then from the oldest to the newest; signing keys are left out."""
     real = (each for each in packages if not each.is_key)
     found = sorted(real, key=lambda each: (each.name, each.arch or ""))
-    # Few names have several packages, and comparing versions takes long.
+    # Comparing versions is slow and few names have several packages, so sort by name first.
     groups = groupby(found, key=lambda each: each.name)
     return [each for _, group in groups for each in sorted(group, key=version_key)]
 
 
 def dump_list(packages: Iterable[Package]) -> bytes:
-    """A list as it is kept."""
+    """The bytes of a stored list."""
     rows = [[each.name, str(each.epoch or 0), each.version, each.release, each.arch or _NONE]
             for each in packages]  # fmt: skip
     return json.dumps({_KEY: rows}).encode()
 
 
 def parse_list(data: bytes, where: str, key: str = _KEY) -> list[Package]:
-    """A list that was kept, in its order; `rpmdb-list-malformed` names `where`."""
+    """A stored list, in its order; `rpmdb-list-malformed` names `where`."""
     rows = parse_object(data, partial(_malformed, where)).needed(key).items()
     return [package for row in rows if not (package := _package(row)).is_key]
 
@@ -71,7 +71,7 @@ def _package(row: Node) -> Package:
 
 
 def versions(packages: Iterable[Package]) -> dict[str, str]:
-    """oc's form of a list."""
+    """A list in oc's form."""
     found = {each.name: each.evr for each in packages}
     return dict(sorted(found.items()))
 
@@ -85,9 +85,9 @@ def all_versions(packages: Iterable[Package]) -> dict[str, list[str]]:
 
 
 def difference(old: Mapping[str, Value], new: Mapping[str, Value]) -> dict[str, dict[str, Any]]:
-    """What turns one list (in either form) into another: `changed`, `added` and `removed`, each by name.
+    """The difference of two lists (in either form): `changed`, `added` and `removed`, each by name.
 
-    What is empty is left out, as oc does, so that there is nothing where nothing differs.
+    Empty parts are left out, as oc does; equal lists give an empty object.
     """
     parts: dict[str, dict[str, Any]] = {
         "changed": {name: {"old": old[name], "new": new[name]}

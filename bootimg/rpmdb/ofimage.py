@@ -1,7 +1,7 @@
-"""The packages of an image that a reference names, by the cheapest way there is.
+"""The packages of an image that a reference names, read in the cheapest way.
 
-A node image (label `io.openshift.metalayer`) has the list in its last layer, which alone is then fetched.  Of
-any other image, and of a node image whose layers were made anew, the package database is read.
+A node image (label `io.openshift.metalayer`) has the list in its last layer, so only that layer is fetched.
+For any other image, and for a node image whose layers were made again, the package database is read.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _META = "usr/share/openshift/base/meta.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackageSource:
-    """How images are fetched; `lists` is where their lists are kept, if anywhere."""
+    """How images are fetched; `lists` is the cache of package lists, if there is one."""
 
     arch: Arch
     cache: Cache
@@ -51,7 +51,7 @@ class PackageSource:
         return found
 
     def tree(self, reference: str) -> tuple[Image, Tree, list[Package]]:
-        """The image, its tree and all that its package database has; `rpmdb-missing` where there is none."""
+        """The image, its tree and all packages of its database; `rpmdb-missing` if it has no database."""
         image = fetch(reference, arch=self.arch, cache=self.cache, events=self.events, registry=self.registry)
         tree = open_tree(image, self.cache, self.events)
         found = read_packages(tree, self.cache.folder("tmp"))
@@ -59,7 +59,7 @@ class PackageSource:
             raise BootimgError(
                 "rpmdb-missing",
                 f"{image.reference} has no package database",
-                hint="name an image of RPM or Debian packages that was not stripped of its database",
+                hint="name an image of RPM or Debian packages that still has its database",
             )
         return image, tree, found
 

@@ -1,4 +1,4 @@
-"""An installed package, as RPM or dpkg has it."""
+"""An installed package of RPM or dpkg."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _KEY = "gpg-pubkey"
 
 
 class Kind(StrEnum):
-    """Which program installed a package, by the name that package URLs have for it."""
+    """The package manager of a package, by its name in package URLs."""
 
     RPM = "rpm"
     DEB = "deb"
@@ -17,10 +17,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """An installed package; what its database does not say is None.
+    """An installed package; a field that the database does not have is None.
 
-    Debian's version is split as RPM's is; `release` is empty where it has no revision.  `source` is
-    the file name of the source RPM, or the name of Debian's source package.
+    A Debian version is split into the same parts as RPM's; `release` is empty if it has no revision.
+    `source` is the file name of the source RPM, or the name of the Debian source package.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Package:
 
     @property
     def nevra(self) -> str:
-        """As `rpm -qa` with `%{NEVRA}` has it."""
+        """The name with version and architecture, as `rpm -qa` prints for `%{NEVRA}`."""
         epoch = "" if self.epoch is None else f"{self.epoch}:"
         return f"{self.name}-{epoch}{_joined(self.version, self.release)}{self._dot_arch}"
 
@@ -46,7 +46,7 @@ class Package:
 
     @property
     def evra(self) -> str:
-        """The same with `.arch`."""
+        """`evr` with `.arch`."""
         return f"{self.evr}{self._dot_arch}"
 
     @property
@@ -55,7 +55,7 @@ class Package:
 
     @property
     def is_key(self) -> bool:
-        """Whether it is a signing key, which RPM keeps among the packages."""
+        """Whether this is a signing key, which RPM stores as a package."""
         return self.kind is Kind.RPM and self.name == _KEY
 
 

@@ -9,20 +9,20 @@ from bootimg.layer.image.fetched import Image
 from bootimg.layer.image.reference import Transport, parse_reference
 from bootimg.rpmdb.package import Kind, Package
 
-# The vendor's name by the ID of os-release(5); of other systems the ID itself.
+# The vendor's name by the ID of os-release(5); for other systems it is the ID itself.
 _NAMESPACES = {"rhel": "redhat", "rhcos": "redhat", "scos": "centos"}
 _DEFAULT = {Kind.RPM: "redhat", Kind.DEB: "debian"}
 
 
 def namespace(os_id: str, kind: Kind) -> str:
-    """The vendor that a package's URL names, by the system's ID; Debian's is always Debian."""
+    """The vendor in a package's URL, by the system's ID; for Debian packages always debian."""
     if kind is Kind.DEB or not os_id:
         return _DEFAULT[kind]
     return _NAMESPACES.get(os_id, os_id)
 
 
 def package_url(package: Package, os_id: str) -> str:
-    """The URL of a package of a system with that ID.  RPM's epoch is a qualifier, Debian's in the version."""
+    """The URL of a package of a system with that ID; RPM's epoch is a qualifier, Debian's in the version."""
     qualifiers = {"arch": package.arch}
     if package.kind is Kind.DEB:
         version = package.evr
@@ -35,7 +35,7 @@ def package_url(package: Package, os_id: str) -> str:
 
 
 def image_url(image: Image, *, located: bool = True) -> str:
-    """The URL of an image, by its digest; where it is, only if that is a registry and is to be `located`."""
+    """The URL of an image, with its digest; with `located` also its repository, if a registry has it."""
     qualifiers: dict[str, str | None] = {"arch": image.arch.oci}
     name, source = image.osname, parse_reference(image.reference) if located else None
     if source and source.transport is Transport.REGISTRY:
@@ -50,5 +50,5 @@ def _qualified(qualifiers: Mapping[str, str | None]) -> str:
 
 
 def _quoted(text: str) -> str:
-    # The specification leaves the colon as it is, beside what no URL quotes.
+    # The specification also keeps the colon, beside the characters that URLs never quote.
     return quote(text, safe=":")

@@ -1,4 +1,4 @@
-"""The packages of a tree, from the first of its databases that there is."""
+"""The packages of a tree, from the first database that it has."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bootimg.rpmdb.sqlitedb import OTHERS, other_kind, read_sqlite, unreadable
 
 # In the order of `oc adm release info --rpmdb`: a directory counts, a symlink to one does not.
 _RPM = ("var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm")
-# /usr/share/dpkg-db is where a system without content in /var keeps dpkg's.
+# A system without content in /var keeps dpkg's database in /usr/share/dpkg-db.
 _DPKG = ("var/lib/dpkg", "usr/share/dpkg-db")
 
 
 def read_packages(tree: Tree, folder: Path) -> list[Package] | None:
-    """The packages by name, RPM's signing keys among them; None where the tree has no package database.
+    """The packages by name, including RPM's signing keys; None if the tree has no package database.
 
     `folder` is for a temporary copy.  Errors: `rpmdb-unreadable`.
     """
@@ -37,7 +37,7 @@ def read_packages(tree: Tree, folder: Path) -> list[Package] | None:
 
 
 def _place(tree: Tree, folders: Sequence[str], names: Sequence[str]) -> str | None:
-    """The first of the folders that is no symlink and has a file of one of these names."""
+    """The first of the folders that is not a symlink and has a file of one of these names."""
     real = [path for path in folders if path in tree.entries and tree.entries[path].kind is Kind.DIRECTORY]
     return next((path for path in real if any(tree.exists(f"{path}/{name}") for name in names)), None)
 
@@ -48,5 +48,5 @@ def _dpkg(tree: Tree, path: str) -> list[Package]:
     except ValueError as error:
         raise unreadable(f"/{path}: {error}") from error
     except BootimgError as error:
-        # A directory in its place, or a file too large.
+        # It is a directory, or a file that is too large.
         raise unreadable(error.message) from error

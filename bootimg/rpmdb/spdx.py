@@ -1,6 +1,6 @@
 """An SPDX 2.3 document (spdx.github.io/spdx-spec/v2.3) of an image and the packages in it.
 
-The same image gives the same document: its creation is the image's, its name space comes of the digest.
+The same image gives the same document: the creation time is the image's, and the digest gives the name space.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _PLACE = "https://spdx.org/spdxdocs"
 
 
 def sbom(image: Image, packages: Iterable[Package], os_id: str, *, located: bool = True) -> Json:
-    """The document; `os_id` is the ID of the image's os-release, empty where it has none.
+    """The document; `os_id` is the ID of the image's os-release, empty if it has none.
 
-    It says which registry the image is in, if it is to be `located`: the same image may be in several.
-    Licences are not asserted: what RPM's headers say of them is no SPDX expression.
+    With `located` it names the image's registry; without, the document is the same for every registry.
+    Licences are not asserted, because the licences in RPM's headers are not SPDX expressions.
     """
     name = f"{image.osname}-{image.version}" if image.version else image.osname
     described = [_package(each, os_id) for each in in_order(packages)]
@@ -51,7 +51,7 @@ def sbom(image: Image, packages: Iterable[Package], os_id: str, *, located: bool
 
 
 def dump_sbom(document: Json) -> bytes:
-    """The document as it is written."""
+    """The bytes of the document's file."""
     return json.dumps(document, indent=2).encode() + b"\n"
 
 
@@ -92,8 +92,8 @@ def _common(id: str, name: str, url: str) -> Json:
 
 
 def _supplier(package: Package) -> str:
-    """RPM's vendor; for Debian's packages their maintainer, who may be a team."""
-    # The form `Organization: name (address)` gives brackets and line breaks a meaning.
+    """The vendor of an RPM, or the maintainer (perhaps a team) of a Debian package."""
+    # In `Organization: name (address)` brackets and line breaks have a meaning.
     vendor = "".join(each if each.isprintable() else " " for each in package.vendor or "")
     name = re.sub(r"[\s()]+", " ", vendor).strip()
     if not name:

@@ -1,6 +1,6 @@
-"""The packages in RPM's sqlite database.  Neither rpm nor anything of the tree is run.
+"""The packages in RPM's sqlite database.  Neither rpm nor a program of the tree is run.
 
-The database is anybody's, so what is asked of sqlite is bounded.
+The database is untrusted, so the work of sqlite is limited.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ NAME = "rpmdb.sqlite"
 OTHERS = {"Packages": "Berkeley DB, as in RHEL 8", "Packages.db": "ndb, as in SUSE"}
 """The files of RPM's other databases."""
 LIMIT = 1 << 30
-"""Bytes of the database and of its write-ahead log."""
+"""The most bytes of the database, and of its write-ahead log."""
 _HEADER_LIMIT = 256 << 20
-_STEPS = 20_000
-"""How often a thousand of sqlite's instructions may be run: some seconds."""
+_MAX_STEPS = 20_000
+"""The limit on sqlite's instructions, in thousands; they take some seconds."""
 MOST = 100_000
-"""Packages; an operating system has some thousands."""
+"""The most packages; an operating system has some thousands."""
 
 
 def read_sqlite(tree: Tree, place: str, folder: Path) -> list[Package]:
-    """The packages of the database in the directory `place`, in no order.
+    """The packages of the database in the directory `place`, in no fixed order.
 
     `folder` is for a temporary copy.  Errors: `rpmdb-unreadable`.
     """
@@ -45,7 +45,7 @@ def packages_in(database: Path) -> list[Package]:
     try:
         return [package_of(header) for header in _headers(database)]
     except (sqlite3.Error, ValueError, MemoryError) as error:
-        # Of some damaged files sqlite says that there is no memory for them.
+        # For some damaged files sqlite reports that it has no memory.
         raise unreadable(str(error) or "sqlite has no memory for it") from error
 
 
@@ -55,7 +55,7 @@ def _copy(tree: Tree, path: str, target: Path) -> None:
     if entry is None and target.suffix != ".sqlite":
         return
     if entry is None or entry.kind is not Kind.FILE or entry.size > LIMIT:
-        raise unreadable(f"/{path} is no file of a gigabyte at most")
+        raise unreadable(f"/{path} is not a file of at most a gigabyte")
     with target.open("wb") as handle:
         for chunk in tree.chunks(entry):
             handle.write(chunk)
@@ -64,27 +64,26 @@ def _copy(tree: Tree, path: str, target: Path) -> None:
 def _headers(database: Path) -> Iterator[bytes]:
     with closing(sqlite3.connect(database)) as connection:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _HEADER_LIMIT)
-        left = iter(range(_STEPS))
-        # Ends the query when it returns something other than zero: "Packages" may be an endless view.
+        left = iter(range(_MAX_STEPS))
+        # A result other than zero ends the query: "Packages" may be an endless view.
         connection.set_progress_handler(lambda: next(left, None) is None, 1000)
         connection.execute("PRAGMA trusted_schema = OFF")
         for number, (blob,) in enumerate(connection.execute("SELECT blob FROM Packages")):
             if not isinstance(blob, bytes):
-                raise ValueError("a header is no blob")
+                raise ValueError("a header is not a blob")
             if number == MOST:
                 raise ValueError(f"it has more than {MOST} packages")
             yield blob
 
 
 def unreadable(why: str, hint: str = "the image is damaged: make it again") -> BootimgError:
-    """The error for a package database that is there and cannot be read."""
+    """The error for a package database that exists but cannot be read."""
     return BootimgError("rpmdb-unreadable", f"the image's package database cannot be read: {why}", hint=hint)
 
 
 def other_kind(path: str, name: str) -> BootimgError:
-    """The same for one of a kind that is not read; `name` is one of `OTHERS`."""
+    """The error for a database of an unsupported kind; `name` is one of `OTHERS`."""
     return unreadable(
-        f"/{path} is of another kind ({OTHERS[name]}), and only {NAME} is read",
-        "it may be whole: write it anew where the image is made, with `rpmdb --rebuilddb` of an rpm whose"
-        " %_db_backend is sqlite",
+        f"/{path} is of another kind ({OTHERS[name]}), but only {NAME} is read",
+        "convert it where the image is made: run `rpmdb --rebuilddb` of an rpm whose %_db_backend is sqlite",
     )

@@ -1,4 +1,4 @@
-"""What a virtual machine's CPU is made of."""
+"""The accelerator of a virtual machine: hardware virtualization or translation."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Accelerator:
-    """`kvm` (hardware) or `tcg` (translation, slow), and why it is the one."""
+    """`kvm` (hardware) or `tcg` (translation, slow), and the reason for the choice."""
 
     name: Literal["kvm", "tcg"]
     reason: str
 
     @property
     def cpus(self) -> int:
-        """How many CPUs a guest gets that asks for no number.
+        """The default number of CPUs of a guest.
 
-        One under TCG: a kernel changes its own code while it runs, and QEMU's threads, one a CPU, may
-        still run the old code then.  On a busy machine the guest dies of that ("Oops: int3").
+        It is one under TCG.  A kernel changes its own code while it runs, and with several CPUs a QEMU thread
+        may still run the old code.  On a busy machine that crashes the guest ("Oops: int3").
         """
         return min(os.cpu_count() or 1, 4) if self.name == "kvm" else 1
 

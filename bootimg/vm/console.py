@@ -1,4 +1,4 @@
-"""A serial console's log file, read as it grows."""
+"""The log file of a serial console, read while it grows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 # Colours and cursor movements (ECMA-48 control sequences), other escapes, carriage returns.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\^_=>c]|\r|\x00")
-# The kernel's last words, when neither a crash kernel nor a reboot follows.
+# The kernel's last message, if neither a crash kernel nor a reboot follows.
 _STANDSTILL = re.compile(r"^\[ *\d+\.\d+\] ---\[ end Kernel panic", re.MULTILINE)
 _UNFINISHED = re.compile(r"\x1b(\[[0-?]*[ -/]*)?$")
 
@@ -25,7 +25,7 @@ class Console:
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def poll(self) -> bool:
-        """Read what was added to the log; whether there was anything."""
+        """Read what was added to the log; returns whether there was anything."""
         try:
             with self.log.open("rb") as handle:
                 handle.seek(self._offset)
@@ -40,7 +40,7 @@ class Console:
         return bool(data)
 
     def search(self, pattern: str) -> re.Match[str] | None:
-        """The next match (multi-line mode), which later searches start behind."""
+        """The next match (multi-line mode); later searches start after it."""
         match = re.compile(pattern, re.MULTILINE).search(self.text, self._searched)
         if match:
             self._searched = match.end()

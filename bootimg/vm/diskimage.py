@@ -1,9 +1,9 @@
-"""Opening a disk image: what it is, that it is alone, and how QEMU is told so.
+"""Opening a disk image: its format, the check that it refers to no other file, its definition for QEMU.
 
-Nothing else opens an image.  QEMU's programs are given node definitions (`DiskImage.node`): they name one
-file, every driver, and no backing file, so that QEMU does not follow what the image names.  They cannot
-forbid the extents of a VMDK or the data file of a qcow2: those are refused here, before a program runs.
-The file must not change between this look and the program's: whoever may write to it is trusted that long.
+Only this module opens images.  QEMU's programs get node definitions (`DiskImage.node`).  These name one file,
+every driver, and no backing file, so that QEMU does not open files that the image names.  They cannot forbid
+the extents of a VMDK or the data file of a qcow2, so this module refuses those before a program runs.  The
+file must not change between this check and the program's start; users who may write to it are trusted.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _SHOWN = 8
 
 @dataclass(frozen=True, slots=True)
 class DiskImage:
-    """An image that was looked at; only `open_image` and `layered` make one.
+    """A checked image; only `open_image` and `layered` make one.
 
-    `format` is QEMU's name.  `base` is the image under an overlay of our own.
+    `format` is QEMU's name.  `base` is the image under an overlay that bootimg made.
     """
 
     path: Path
@@ -52,8 +52,8 @@ class DiskImage:
     base: DiskImage | None = None
 
     def node(self) -> Json:
-        """The definition of a block node (QEMU's `BlockdevOptions`), which nothing can lead elsewhere."""
-        # QEMU's `file` takes regular files only.
+        """The definition of a block node (QEMU's `BlockdevOptions`); the image cannot add files to it."""
+        # QEMU's driver `file` accepts only regular files.
         driver = "host_device" if self.path.is_block_device() else "file"
         node: Json = {
             "driver": self.format,
@@ -65,7 +65,7 @@ class DiskImage:
 
 
 def open_image(path: Path, disk_format: str | None = None) -> DiskImage:
-    """A disk image that names no other file; without `disk_format` (QEMU's name) its bytes say what it is.
+    """A disk image that names no other file; without `disk_format` (QEMU's name) the format is detected.
 
     Errors: `image-references-other-file`, and those of `image_format`.
     """
@@ -79,17 +79,17 @@ def open_image(path: Path, disk_format: str | None = None) -> DiskImage:
 
 
 def layered(overlay: Path, base: DiskImage) -> DiskImage:
-    """A qcow2 that bootimg has made itself, on top of an image: the one lawful chain."""
+    """A qcow2 that bootimg itself made, on top of an image.  No other chain of images is allowed."""
     return DiskImage(overlay, "qcow2", base)
 
 
 def source_name(node: Json) -> str:
-    """A node's definition in the place of a file's name, for QEMU's programs."""
+    """A node's definition as a file name for QEMU's programs."""
     return "json:" + json.dumps(node)
 
 
 def refuse_references(path: Path) -> None:
-    """`image-references-other-file` if a file is an image that names another file; archives are none."""
+    """Raise `image-references-other-file` if a file is an image that names another file; archives are not."""
     _refuse_references(path, signature_format(first_bytes(path)))
 
 
@@ -101,7 +101,7 @@ def _refuse_references(path: Path, disk_format: str) -> None:
         raise unreadable(path, error) from None
     except DamagedImageError as error:
         why = f"cannot be read as {disk_format}: {error}"
-        raise damaged(path, why, "get the image once more") from None
+        raise damaged(path, why, "get the image again") from None
     except EncryptedImageError:
         raise unsupported(path, f"an encrypted {disk_format}", "decrypt it first") from None
     if found:
@@ -109,7 +109,7 @@ def _refuse_references(path: Path, disk_format: str) -> None:
             "image-references-other-file",
             f"{path} ({disk_format}) names another file: {found[0]}",
             context=[str(each) for each in found[:_SHOWN]],
-            note="whoever made the image could show its guest, or let it change, any file of yours",
+            note="the maker of the image could let its guest read or change any of your files",
             hint="if you trust the image, make one file of it: `qemu-img convert -O qcow2 FILE whole.qcow2`",
             exit_code=ExitCode.USAGE,
         )

@@ -1,4 +1,4 @@
-"""A running guest: boots a machine, reads its console, types on it, ends it."""
+"""A running guest: boots a machine, reads its console, types on the console, ends the machine."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ POLL = 0.1
 
 
 class Guest:
-    """A context manager: QEMU runs while the body does, and never longer.
+    """A context manager: QEMU runs only while the body runs.
 
-    The machine's console must be a log file.  Errors carry its path and its last lines.  QEMU inherits the
+    The machine's console must be a log file.  Errors have its path and its last lines.  QEMU inherits the
     `descriptors`.
     """
 
@@ -65,19 +65,18 @@ class Guest:
 
     @property
     def running(self) -> bool:
-        """Whether QEMU has not ended."""
+        """Whether QEMU still runs."""
         return self._child is not None and self._child.poll() is None
 
     def wait_for(self, pattern: str, timeout: float) -> re.Match[str]:
-        """Wait until the console says something that matches, after what matched before.
+        """Wait for the next text on the console that matches, after the previous match.
 
         `pattern` is a regular expression in multi-line mode, applied to text without colours.
-        `guest-timeout` after `timeout` seconds; `guest-died` if QEMU ends, or the kernel panics, without
-        having said it.
+        `guest-timeout` after `timeout` seconds; `guest-died` if QEMU ends, or the kernel panics, before that.
         """
         deadline = time.monotonic() + timeout
         while True:
-            running = self.running  # asked first: what it says at its end is still read
+            running = self.running  # checked first, so that output at its end is still read
             self.console.poll()
             if match := self.console.search(pattern):
                 return match
@@ -87,7 +86,7 @@ class Guest:
             if time.monotonic() > deadline:
                 raise BootimgError(
                     "guest-timeout",
-                    f"the guest did not say {pattern!r} within {timeout:.0f} s",
+                    f"the guest did not write {pattern!r} within {timeout:.0f} s",
                     context=[f"console: {self.log}", *self.console.tail()],
                 )
             time.sleep(POLL)
@@ -114,7 +113,7 @@ class Guest:
             raise self._error_died(f"QEMU exited with {code}")
 
     def send(self, text: str) -> None:
-        """Type on the console; a line ends with a newline, as the Enter key."""
+        """Type on the console; a newline is the Enter key."""
         assert self._child and self._child.stdin
         try:
             self._child.stdin.write(text.encode())
@@ -123,12 +122,12 @@ class Guest:
             raise self._error_died("typed on its console") from None
 
     def stop(self) -> None:
-        """End the machine at once, as pulling the plug does."""
+        """End the machine at once, like a power cut."""
         self._resources.close()
         self.console.poll()
 
     def check(self) -> None:
-        """`guest-died` if QEMU has ended."""
+        """Raise `guest-died` if QEMU has ended."""
         if not self.running:
             self.console.poll()
             raise self._error_died("it should be running")
@@ -142,9 +141,9 @@ class Guest:
         return self.log.with_name(self.log.name + ".qemu")
 
     def _error_died(self, what: str) -> BootimgError:
-        said = self._error_log.read_text(errors="replace").splitlines()[-4:]
+        errors = self._error_log.read_text(errors="replace").splitlines()[-4:]
         return BootimgError(
             "guest-died",
             "the virtual machine has ended",
-            context=[what, *said, f"console: {self.log}", *self.console.tail()],
+            context=[what, *errors, f"console: {self.log}", *self.console.tail()],
         )

@@ -1,4 +1,4 @@
-"""Ignition configs: what bootimg itself wants from the guest, and the user's own, merged by Ignition."""
+"""Ignition configs: bootimg's own settings for the guest, and the user's config, which Ignition merges."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bootimg import process
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.untrusted.jsonfile import parse_object
 
-# The oldest version of spec 3: every Ignition 2 takes it, and merges configs of newer ones into it.
+# The oldest version of spec 3: every Ignition 2 accepts it, and merges configs of newer versions into it.
 VERSION = "3.0.0"
 BUTANE_SUFFIXES = (".bu", ".butane", ".yaml", ".yml")
 AUTOLOGIN = """[Service]
@@ -37,14 +37,14 @@ WantedBy=local-fs.target
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A 9p tag and where the guest mounts it."""
+    """A 9p tag and its mount point in the guest."""
 
     tag: str
     path: PurePosixPath
 
 
 def read_config(path: Path) -> bytes:
-    """An Ignition config, or a Butane config (by its suffix) as `butane` converts it.
+    """An Ignition config.  `butane` converts a Butane config, which is recognised by its suffix.
 
     Errors: `ignition-config-invalid`, `butane-missing`, `butane-failed`.
     """
@@ -65,7 +65,7 @@ def guest_config(
     ssh_keys: Sequence[str] = (),
     mounts: Sequence[Mount] = (),
 ) -> bytes:
-    """A config with what is asked for, which merges `user`, if any, into itself.
+    """A config with the given settings that merges the user's config `user`, if there is one.
 
     `console` is the serial port (such as ttyS0) where `core` is logged in; `ssh_keys` are core's.
     """
@@ -110,7 +110,7 @@ def _butane(path: Path, data: bytes) -> bytes:
     if butane is None:
         raise BootimgError(
             "butane-missing",
-            f"{path} is a Butane config, and butane is not installed",
+            f"{path} is a Butane config, but butane is not installed",
             hint="install it (`dnf install butane`, or from https://github.com/coreos/butane/releases), "
             "or give an Ignition config",
             exit_code=ExitCode.ENVIRONMENT,
@@ -130,7 +130,7 @@ def _check(path: Path, data: bytes) -> None:
     config = parse_object(data, lambda why: _invalid(path, f"cannot be used: {why}"))
     version = config.nested("ignition").required("version", str)
     if not version.startswith("3."):
-        raise _invalid(path, f"has version {version:.80}; CoreOS takes 3.x")
+        raise _invalid(path, f"has version {version:.80}; CoreOS accepts 3.x")
 
 
 def _invalid(path: Path, why: str) -> BootimgError:

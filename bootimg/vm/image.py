@@ -1,4 +1,4 @@
-"""What an image file is, from its first bytes."""
+"""The format of an image file, from its first bytes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _HEAD = 2048
 
 
 def image_format(path: Path) -> str:
-    """QEMU's name for the format: qcow2, vmdk, vhdx, vpc, or raw for what has no other signature.
+    """QEMU's name for the format: qcow2, vmdk, vhdx, vpc, or raw if there is no other signature.
 
-    `image-unreadable` where there is no such file, `image-format-unsupported` for compressed images,
-    archives, ISOs and what is encrypted.
+    `image-unreadable` if the file cannot be read, `image-format-unsupported` for compressed or encrypted
+    images, archives and ISOs.
     """
     head, iso = first_bytes(path), first_bytes(path, ISO_SIGNATURE_AT).startswith(ISO_SIGNATURE)
     for signature, what in REFUSED.items():
@@ -46,7 +46,7 @@ def image_format(path: Path) -> str:
 
 
 def first_bytes(path: Path, offset: int = 0) -> bytes:
-    """The start of a file, or of what is at an offset; `image-unreadable`."""
+    """The first bytes of a file, or those at an offset; `image-unreadable` if that fails."""
     try:
         with path.open("rb") as handle:
             handle.seek(offset)
@@ -56,14 +56,14 @@ def first_bytes(path: Path, offset: int = 0) -> bytes:
 
 
 def signature_format(head: bytes) -> str:
-    """The format by a file's first bytes; raw where they say nothing, as those of archives do."""
+    """The format by a file's first bytes; raw if they have no signature of an image, as in archives."""
     if is_text_descriptor(head):
         return "vmdk"
     return next((name for signature, name in FORMATS.items() if head.startswith(signature)), "raw")
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is a tar archive, not compressed; `image-unreadable` where it cannot be read."""
+    """Whether a file is an uncompressed tar archive; `image-unreadable` if it cannot be read."""
     try:
         with path.open("rb") as handle:
             handle.seek(TAR_SIGNATURE_AT)
@@ -77,18 +77,18 @@ def unreadable(path: Path, error: OSError) -> BootimgError:
     return damaged(path, f"cannot be read: {error.strerror}", "check the path and its permissions")
 
 
-def damaged(path: Path, why: str, hint: str, said: Sequence[str] = ()) -> BootimgError:
-    """The error for a file that is no image of its format; `said` are a program's words."""
+def damaged(path: Path, why: str, hint: str, output: Sequence[str] = ()) -> BootimgError:
+    """The error for a file that is not an image of its format; `output` is what a program printed."""
     return BootimgError(
-        "image-unreadable", f"{path} {why}", context=said, hint=hint, exit_code=ExitCode.USAGE
+        "image-unreadable", f"{path} {why}", context=output, hint=hint, exit_code=ExitCode.USAGE
     )
 
 
 def unsupported(path: Path, what: str, hint: str) -> BootimgError:
-    """The error for a file that is something else than a disk image."""
+    """The error for a file that is not a disk image."""
     return BootimgError(
         "image-format-unsupported",
-        f"{path} is {what}, and no disk image",
+        f"{path} is {what}, not a disk image",
         hint=hint,
         exit_code=ExitCode.USAGE,
     )

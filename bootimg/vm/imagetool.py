@@ -1,4 +1,4 @@
-"""qemu-img and qemu-io: the only place that starts them on images.  They get nodes, and no image's name."""
+"""qemu-img and qemu-io.  Only this module runs them on images; it gives them nodes, not file names."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _TIMEOUT = 600.0
 
 
 def virtual_size(image: DiskImage) -> int:
-    """The size in bytes of the disk in an image; `image-unreadable` with qemu-img's words."""
+    """The size in bytes of the disk in an image; `image-unreadable` with qemu-img's output."""
     program, name = require_qemu_img().path, source_name(image.node())
     done = process.run([program, "info", "--output=json", name], check=False, timeout=_TIMEOUT)
     if done.returncode > 0:
-        said = done.stderr.decode(errors="replace").strip().splitlines()[-4:]
+        errors = done.stderr.decode(errors="replace").strip().splitlines()[-4:]
         raise damaged(
             image.path,
             f"cannot be read as {image.format}",
-            f"get the image once more; `qemu-img check -f {image.format} FILE` says what is wrong",
-            [line.replace(name, str(image.path)) for line in said],
+            f"get the image again; `qemu-img check -f {image.format} FILE` reports what is wrong",
+            [line.replace(name, str(image.path)) for line in errors],
         )
     if done.returncode:
         raise process.failure(done)
@@ -32,7 +32,7 @@ def virtual_size(image: DiskImage) -> int:
 
 
 def copy_range(image: DiskImage, offset: int, length: int, out: Path, *, inside: bool) -> None:
-    """Copy a part of the disk to the raw file `out`: `inside` it at the same offset, else as all of it."""
+    """Copy a part of the disk to the raw file `out`: `inside` it at the same offset, or as the whole file."""
     source = source_name(_window(image.node(), offset, length))
     if inside:
         target = _options(_window(DiskImage(out, "raw").node(), offset, length))
@@ -43,7 +43,7 @@ def copy_range(image: DiskImage, offset: int, length: int, out: Path, *, inside:
 
 
 def make_overlay(base: DiskImage, overlay: Path) -> DiskImage:
-    """A new qcow2 on top of an image, whose file does not say so: that is for the node to say."""
+    """A new qcow2 on top of an image.  Its file does not name the image; only the node does."""
     size = str(virtual_size(base))
     process.run([require_qemu_img().path, "create", "-q", "-f", "qcow2", overlay, size], timeout=_TIMEOUT)
     return layered(overlay, base)
@@ -56,7 +56,7 @@ def write_blocks(image: DiskImage, blocks: Iterable[tuple[int, bytes]], scratch:
     for number, (offset, data) in enumerate(blocks):
         block = scratch / f"block-{number}"
         block.write_bytes(data)
-        # A name alone: qemu-io splits its commands at blanks.
+        # Only a name without a folder, because qemu-io splits its commands at blanks.
         commands += ["-c", f"write -q -s {block.name} {offset} {len(data)}"]
     if commands:
         process.run([qemu_io, *commands, source_name(image.node())], cwd=scratch, timeout=_TIMEOUT)
@@ -67,7 +67,7 @@ def _window(node: Json, offset: int, length: int) -> Json:
 
 
 def _options(node: Json, prefix: str = "") -> str:
-    """A node as words of an option list, which has no null."""
+    """A node in the form of an option list, which has no null."""
     words = []
     for name, value in node.items():
         if isinstance(value, dict):

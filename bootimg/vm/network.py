@@ -1,7 +1,7 @@
-"""The network of a guest: it reaches other machines, and not the services of this one's loopback.
+"""The network of a guest: it reaches other machines, but not the services of this machine's loopback.
 
-QEMU's own network (`user`) leads the guest's 10.0.2.2 to 127.0.0.1 here.  passt can be told to lead nothing
-there.  Where passt cannot be used, the guest reaches no other machine.
+QEMU's own network (`user`) connects the guest's 10.0.2.2 to 127.0.0.1 of this machine.  passt has an option
+that prevents this.  If passt cannot be used, the guest reaches no other machine.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ LOCALHOST = "127.0.0.1"
 RESTRICTED = "user,id=net,restrict=on"
 _OPEN = "user,id=net"
 _DEADLINE = 20.0
-# With IPv6, versions of 2025 lead datagrams for ::ffff:127.0.0.1 to the loopback.
+# With IPv6, versions of 2025 forward datagrams for ::ffff:127.0.0.1 to the loopback.
 _OPTIONS = ("--quiet", "--no-map-gw", "--ipv4-only")
 RESOLV_CONF = Path("/etc/resolv.conf")
 # Any address that the guest's other traffic does not need (link-local, RFC 3927).
 _NAME_SERVER = "169.254.1.1"
-_ALONE = "the guest reaches no other machine: {}; --network host lets it, and to this machine's loopback too"
+_LIMITED = "the guest reaches no other machine: {}; with --network host it does, and this machine's loopback"
 
 
 class Network(StrEnum):
-    """What a guest reaches: other machines, nothing, or also the services of this machine's loopback."""
+    """What a guest reaches: other machines, nothing, or other machines and this machine's loopback."""
 
     ON = "on"
     OFF = "off"
@@ -49,16 +49,16 @@ class Link:
 
 @contextmanager
 def linked(network: Network, ssh_port: int | None, events: Events) -> Iterator[Link]:
-    """The way of a guest to its network; `ssh_port` on 127.0.0.1 leads to the guest's 22.
+    """The guest's connection to its network; `ssh_port` on 127.0.0.1 is forwarded to the guest's port 22.
 
-    QEMU must be started in the body.  What serves the network ends with QEMU, however that ends.
+    QEMU must be started in the body.  The process that serves the network ends with QEMU in any case.
     """
     forward = f",hostfwd=tcp:{LOCALHOST}:{ssh_port}-:22" if ssh_port else ""
     if network is not Network.ON:
         yield Link(None if network is Network.OFF else _OPEN + forward)
         return
     if fault := passt_fault():
-        events.message(_ALONE.format(fault), "warning")
+        events.message(_LIMITED.format(fault), "warning")
         yield Link(RESTRICTED + forward)
         return
     ours = start_passt(ssh_port)
@@ -67,7 +67,7 @@ def linked(network: Network, ssh_port: int | None, events: Events) -> Iterator[L
 
 
 def passt_fault() -> str | None:
-    """Why passt cannot be the guest's network on this machine, or None.  It is started and tried."""
+    """Why passt cannot be the guest's network on this machine, or None.  The check starts passt."""
     passt = process.find("passt")
     if passt is None:
         return "passt is not installed"
@@ -78,14 +78,14 @@ def passt_fault() -> str | None:
         try:
             address = leads_to_loopback(ours)
         except ConnectionError as error:
-            return f"passt is of no use: {error}"
+            return f"passt cannot be used: {error}"
     if address is not None:
-        return f"{passt} is not safe, it leads the guest's {address} to this machine's loopback"
+        return f"{passt} is not safe: it connects the guest's {address} to this machine's loopback"
     return None
 
 
 def start_passt(ssh_port: int | None) -> socket.socket:
-    """A passt in the background, which ends when all copies of this socket are closed."""
+    """Start passt in the background; it ends when all copies of the returned socket are closed."""
     ours, theirs = socket.socketpair()
     try:
         fault = _start(process.require("passt", packages=PACKAGES.apt), theirs, ssh_port)
@@ -97,24 +97,24 @@ def start_passt(ssh_port: int | None) -> socket.socket:
 
 
 def _start(passt: Path, theirs: socket.socket, ssh_port: int | None) -> str | None:
-    """Start it on one end of a pair, which is closed here; what it says if it fails.
+    """Start passt on one end of a socket pair, and close that end; returns its error message, or None.
 
-    It goes to the background when it is ready.
+    passt goes to the background when it is ready.
     """
     forward = ["--tcp-ports", f"{LOCALHOST}/{ssh_port}:22"] if ssh_port else []
     words = [*_OPTIONS, "--fd", str(theirs.fileno()), *forward, *_resolver()]
     with theirs:
         done = process.run([passt, *words], check=False, timeout=_DEADLINE, pass_fds=(theirs.fileno(),))
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        return said[-1] if said else f"it exited with {done.returncode}"
+        errors = done.stderr.decode(errors="replace").strip().splitlines()
+        return errors[-1] if errors else f"it exited with {done.returncode}"
     return None
 
 
 def _resolver() -> list[str]:
-    """Words that give the guest a name server where this machine's own is on its loopback.
+    """Arguments that give the guest a name server if this machine's own is on the loopback.
 
-    Of that address the guest reaches the name server alone.
+    On that address the guest reaches only the name server.
     """
     try:
         lines = RESOLV_CONF.read_text(errors="replace").splitlines()

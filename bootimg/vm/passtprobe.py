@@ -1,7 +1,7 @@
-"""Whether a passt leads its guest to this machine's loopback: asked as a hostile guest would.
+"""Tests whether passt connects its guest to this machine's loopback, with packets a hostile guest would send.
 
 Versions of 2023 do so for packets to 127.0.0.1 or ::1, versions of 2025 for datagrams to ::ffff:127.0.0.1,
-which root in a guest can send.  A version does not tell (Debian 12's is "unknown version"): packets are sent.
+which root in a guest can send.  The version number does not help (Debian 12's is "unknown version").
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 _LENGTH = struct.Struct(">I")
 _MAC = b"\x52\x54\x00\x12\x34\x56"
 _IPV4, _ARP, _IPV6 = 0x0800, 0x0806, 0x86DD
-_PATIENCE = 5.0
-_MOMENT = 0.02
-# A guest's address and the address that it asks for.  Linux takes all of these for its loopback.
-_ASKED = (
+_TIMEOUT = 5.0
+_DELIVERY = 0.02
+# A guest's address and the address that it sends to.  Linux treats all of the latter as its loopback.
+_PROBES = (
     ("192.0.2.15", "127.0.0.1"),
     ("192.0.2.15", "0.0.0.0"),
     ("fe80::15", "::1"),
@@ -35,26 +35,28 @@ Address = IPv4Address | IPv6Address
 
 
 def leads_to_loopback(passt: socket.socket) -> str | None:
-    """An address that leads a guest to this machine's loopback, or None.
+    """An address that connects a guest to this machine's loopback, or None.
 
-    `passt` is the guest's end of its socket, and of no use after it.  ConnectionError from a passt that does
-    not answer.
+    `passt` is the guest's end of its socket; it cannot be used afterwards.  ConnectionError if passt does not
+    answer.
     """
-    for guest, asked in _ASKED:
+    for guest, target in _PROBES:
         for kind in _KINDS:
             with ExitStack() as stack:
                 listeners = [stack.enter_context(each) for each in _listeners(kind)]
-                answered = _ask(passt, guest, asked, kind, listeners)
-                if select.select(listeners, [], [], _MOMENT)[0]:
-                    return asked
+                answered = _ask(passt, guest, target, kind, listeners)
+                if select.select(listeners, [], [], _DELIVERY)[0]:
+                    return target
                 if not answered:
                     raise ConnectionError("it does not answer")
     return None
 
 
-def _ask(passt: socket.socket, guest: str, asked: str, kind: int, listeners: Sequence[socket.socket]) -> bool:
-    """Send a packet to each listener's port; whether passt has looked at all of them and still runs."""
-    ends = ip_address(guest), ip_address(asked)
+def _ask(
+    passt: socket.socket, guest: str, target: str, kind: int, listeners: Sequence[socket.socket]
+) -> bool:
+    """Send a packet to each listener's port; returns whether passt has processed them and still runs."""
+    ends = ip_address(guest), ip_address(target)
     ports = [int(listener.getsockname()[1]) for listener in listeners]
     try:
         for port in ports:
@@ -69,7 +71,7 @@ def _listeners(kind: socket.SocketKind) -> Iterator[socket.socket]:
         try:
             listener = socket.socket(family, kind)
             listener.bind((address, 0))
-        except OSError:  # no IPv6 here
+        except OSError:  # this machine has no IPv6
             continue
         if kind is socket.SOCK_STREAM:
             listener.listen()
@@ -77,12 +79,12 @@ def _listeners(kind: socket.SocketKind) -> Iterator[socket.socket]:
 
 
 def _has_answered(passt: socket.socket) -> bool:
-    """Whether an ARP request is answered: then all frames before it have been looked at."""
+    """Whether passt answers an ARP request; all frames before it have been processed then."""
     addresses = ip_address("192.0.2.15").packed, ip_address("192.0.2.77").packed
     request = struct.pack(">HHBBH6s4s6s4s", 1, _IPV4, 6, 4, 1, _MAC, addresses[0], bytes(6), addresses[1])
     passt.sendall(_framed(_ethernet(_ARP, request)))
-    passt.settimeout(_PATIENCE)
-    data, deadline = b"", time.monotonic() + _PATIENCE
+    passt.settimeout(_TIMEOUT)
+    data, deadline = b"", time.monotonic() + _TIMEOUT
     while time.monotonic() < deadline:
         while len(data) >= 4 and len(data) >= 4 + (length := _LENGTH.unpack_from(data)[0]):
             if data[16:18] == _ARP.to_bytes(2, "big"):

@@ -1,8 +1,8 @@
-"""Which accelerator to trust.
+"""The choice of the accelerator.
 
-/dev/kvm may open, make a VM and even run a BIOS to its end while a Linux guest stops for ever in its
-first instructions.  So KVM counts only after a Linux kernel (the appliance's own) has come as far as
-looking for its root under it.  The verdict is kept until the machine reboots or kernel or QEMU change.
+/dev/kvm may open, make a VM and even run a whole BIOS while a Linux guest hangs in its first instructions.
+So KVM is used only after a Linux kernel (the appliance's) has run under it up to the search for its root.
+The result is kept until the machine reboots or the kernel or QEMU changes.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ KVM = Path("/dev/kvm")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 DEADLINE = 8.0
 BEGUN = re.compile(rb"Linux version ")
-# With an empty initramfs and no disk this is as far as any kernel comes.
+# With an empty initramfs and no disk no kernel gets further than this.
 REACHED = re.compile(rb"Unable to mount root|No working init found|Run /init|Cannot open root device")
-# An empty newc archive: its trailer alone (Documentation/driver-api/early-userspace/buffer-format.rst).
+# An empty newc archive: only its trailer (Documentation/driver-api/early-userspace/buffer-format.rst).
 EMPTY_INITRAMFS = (b"070701" + b"0" * 8 * 11 + b"0000000B" + b"0" * 8 + b"TRAILER!!!\0").ljust(512, b"\0")
 
 
@@ -43,8 +43,8 @@ def choose_accelerator(
 ) -> Accelerator:
     """The accelerator for guests of `arch` (this machine's by default); `choice` is auto, kvm or tcg.
 
-    Takes seconds the first time, where /dev/kvm opens.  `kvm-unusable` where kvm is asked for and does
-    not run a Linux guest; `accelerator-unknown` for another choice.
+    If /dev/kvm opens, the first call takes seconds.  `kvm-unusable` if `choice` is kvm and KVM does not
+    run a Linux guest; `accelerator-unknown` for another choice.
     """
     if choice not in ("auto", "kvm", "tcg"):
         raise BootimgError(
@@ -55,7 +55,7 @@ def choose_accelerator(
         )
     if choice == "tcg":
         return Accelerator("tcg", "asked for")
-    fault = _kvm_fault(cache, events or Events(), arch or Arch.of_machine(), wanted=choice == "kvm")
+    fault = _kvm_fault(cache, events or Events(), arch or Arch.of_machine(), required=choice == "kvm")
     if fault is None:
         return Accelerator("kvm", "a Linux guest runs")
     if choice == "kvm":
@@ -69,20 +69,20 @@ def choose_accelerator(
 
 
 def known_accelerator(choice: str, cache: Cache, arch: Arch | None = None) -> Accelerator | None:
-    """What `choose_accelerator` would answer, or None where it would have to boot a guest to know."""
+    """The result of `choose_accelerator`, or None if that would have to boot a guest."""
     if choice == "tcg":
         return Accelerator("tcg", "asked for")
-    if fault := _closed(arch or Arch.of_machine()):
+    if fault := _unavailable(arch or Arch.of_machine()):
         return Accelerator("tcg", fault)
     verdict, _ = _verdict(cache, require_system(), find_kernel())
     if not verdict.exists():
         return None
     fault = json.loads(verdict.read_bytes())["fault"]
-    return Accelerator("tcg", _stuck(fault)) if fault else Accelerator("kvm", "a Linux guest runs")
+    return Accelerator("tcg", _hanging(fault)) if fault else Accelerator("kvm", "a Linux guest runs")
 
 
-def _closed(arch: Arch) -> str | None:
-    """Why KVM is out of the question, before any guest is booted."""
+def _unavailable(arch: Arch) -> str | None:
+    """Why KVM cannot be used, or None; no guest is booted."""
     if arch is not Arch.of_machine():
         return f"{arch} is not this machine's architecture"
     if not KVM.exists():
@@ -94,21 +94,21 @@ def _closed(arch: Arch) -> str | None:
     return None
 
 
-def _kvm_fault(cache: Cache, events: Events, arch: Arch, *, wanted: bool) -> str | None:
-    if fault := _closed(arch):
+def _kvm_fault(cache: Cache, events: Events, arch: Arch, *, required: bool) -> str | None:
+    if fault := _unavailable(arch):
         return fault
     qemu = require_system(arch)
     try:
         kernel = find_kernel()
     except BootimgError:
-        if wanted:
+        if required:
             raise
-        return "there is no kernel to test kvm with"
+        return "no kernel was found to test kvm with"
     return _tested(cache, events, qemu, kernel)
 
 
 def _verdict(cache: Cache, qemu: Program, kernel: Kernel) -> tuple[Path, list[object]]:
-    """Where the verdict is kept, and what it holds for."""
+    """The file of the verdict, and the facts that the verdict is valid for."""
     stat = KVM.stat()
     facts: list[object] = [
         kernel.identity,
@@ -133,10 +133,10 @@ def _tested(cache: Cache, events: Events, qemu: Program, kernel: Kernel) -> str 
                 fault = kernel_fault("kvm", qemu, kernel, DEADLINE)
                 step.result(fault or "works")
             write_whole(verdict, json.dumps({"fault": fault, "facts": facts}).encode())
-    return _stuck(fault) if fault else None
+    return _hanging(fault) if fault else None
 
 
-def _stuck(fault: str) -> str:
+def _hanging(fault: str) -> str:
     return f"kvm opens but a guest does not run: {fault}"
 
 
@@ -164,18 +164,18 @@ def _probe_argv(accel: str, qemu: Program, kernel: Kernel, initramfs: Path) -> l
 
 
 def _fault(descriptor: int, deadline: float) -> str | None:
-    said, over = b"", time.monotonic() + deadline
-    while not (BEGUN.search(said) and REACHED.search(said)):
+    output, over = b"", time.monotonic() + deadline
+    while not (BEGUN.search(output) and REACHED.search(output)):
         if not select.select([descriptor], [], [], max(0.0, over - time.monotonic()))[0]:
-            begun = "begins and stops" if BEGUN.search(said) else "says nothing"
+            begun = "begins and stops" if BEGUN.search(output) else "writes nothing"
             return f"a kernel {begun} within {deadline:.0f} s"
         data = os.read(descriptor, 65536)
         if not data:
-            return "QEMU ended" + "".join(f": {line}" for line in _complaints(said)[:1])
-        said += data
+            return "QEMU ended" + "".join(f": {line}" for line in _complaints(output)[:1])
+        output += data
     return None
 
 
-def _complaints(said: bytes) -> list[str]:
-    lines = said.decode(errors="replace").splitlines()
+def _complaints(output: bytes) -> list[str]:
+    lines = output.decode(errors="replace").splitlines()
     return [line.partition(": ")[2].removeprefix("error: ") for line in lines if line.startswith("qemu-")]

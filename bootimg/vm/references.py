@@ -1,7 +1,7 @@
-"""The other files that a disk image names: a program that opens the image opens, or writes, these too.
+"""The other files that a disk image names.  A program that opens the image also reads or writes these.
 
-Sources: QEMU's docs/interop/qcow2.txt; VMware's "Virtual Disk Format 5.0"; Microsoft's [MS-VHDX] and "Virtual
-Hard Disk Image Format Specification".  Nothing is followed here: names are only read.
+This module only reads the names and opens no such file.  Sources: QEMU's docs/interop/qcow2.txt; VMware's
+"Virtual Disk Format 5.0"; Microsoft's [MS-VHDX] and "Virtual Hard Disk Image Format Specification".
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SHOWN = 300
 
 
 class DamagedImageError(Exception):
-    """A header that is no header; the text says why."""
+    """An invalid header; the text tells the reason."""
 
 
 class EncryptedImageError(Exception):
@@ -32,7 +32,7 @@ class EncryptedImageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Another file: what it is to the image, and its name as the image has it ("" where it has none)."""
+    """Another file: its role for the image, and its name in the image ("" if it has none)."""
 
     kind: str
     name: str
@@ -42,7 +42,7 @@ class Reference:
 
 
 def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
-    """As many of these bytes as the file has."""
+    """Up to `length` bytes at the offset, as many as the file has."""
     if offset >= file.seek(0, 2):
         return b""
     file.seek(offset)
@@ -50,19 +50,19 @@ def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
 
 
 def unpack_at(layout: struct.Struct, file: BinaryIO, offset: int) -> tuple[int, ...]:
-    """Fields at an offset; `DamagedImageError` where the file ends before them."""
+    """Fields at an offset; `DamagedImageError` if the file ends before them."""
     data = read_at(file, offset, layout.size)
     if len(data) < layout.size:
-        raise DamagedImageError("it is cut short")
+        raise DamagedImageError("the file is too short")
     return layout.unpack(data)
 
 
 def qcow2_references(file: BinaryIO) -> Iterator[Reference]:
-    """A backing file, an external data file."""
+    """The backing file and the external data file."""
     fields = unpack_at(_QCOW2, file, 0)
     version, backing_at, backing_length, bits, encryption = (fields[i] for i in (1, 2, 3, 4, 6))
     if version not in (2, 3) or not 9 <= bits <= 21:
-        raise DamagedImageError(f"it is no qcow2 of a known version ({version})")
+        raise DamagedImageError(f"it is not a qcow2 of a known version ({version})")
     if encryption:
         raise EncryptedImageError
     if backing_at:
@@ -94,7 +94,7 @@ def _extensions(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, byt
 
 
 def vhd_references(file: BinaryIO) -> Iterator[Reference]:
-    """The parent of a differencing disk, or parent locators of a disk that says it is none."""
+    """The parent of a differencing disk; also the parent of a disk that declares another type."""
     (data_offset,) = unpack_at(struct.Struct(">Q"), file, 16)
     header = read_at(file, data_offset, 1024)
     if header[:8] != b"cxsparse":
@@ -106,7 +106,7 @@ def vhd_references(file: BinaryIO) -> Iterator[Reference]:
 
 
 def raw_references(file: BinaryIO) -> Iterator[Reference]:
-    """The parent that a VHD's footer behind the data speaks of."""
+    """The parent, if the data ends with a VHD footer of a differencing disk."""
     end = file.seek(0, 2) - _SECTOR
     if end >= 0 and read_at(file, end, 8) == VHD_COOKIE and _vhd_type(file, end) == _VHD_DIFFERENCING:
         yield Reference("parent disk", "")

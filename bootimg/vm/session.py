@@ -1,4 +1,4 @@
-"""One run of an image for a person: on the terminal, into a log, or over ssh."""
+"""One interactive run of an image: on the terminal, with a log, or over ssh."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ POWEROFF_DEADLINE = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A folder of this machine and where the guest sees it, read-only."""
+    """A folder of this machine and its path in the guest, where it is read-only."""
 
     source: Path
     path: PurePosixPath
@@ -40,8 +40,8 @@ class Share:
 class Session:
     """What to boot and how.
 
-    `config` is the user's Ignition config.  `console` is a log file, or None for the terminal (with
-    `ssh`, a file is needed).  `ssh` is None for no login, "" for a shell, else a command for core.
+    `config` is the user's Ignition config.  `console` is a log file, or None for the terminal (with `ssh` it
+    must be a file).  `ssh` is None for no login, "" for a shell, or a command to run as core.
     """
 
     disk: DiskImage
@@ -58,7 +58,7 @@ class Session:
     network: Network = Network.ON
 
     def run(self, folder: Path, events: Events) -> int:
-        """Boot, with files of this run in `folder`; the exit code is the command's, or 0.
+        """Boot, with files of this run in `folder`; returns the command's exit code, or 0.
 
         Errors: those of the firmware, QEMU and the guest; `ssh-timeout`.
         """
@@ -107,7 +107,7 @@ class Session:
             return None
         found = find_uefi(self.arch)
         variables = folder / ("variables" + found.variables.suffix)
-        shutil.copyfile(found.variables, variables)  # the copy's mode is ours: the template may be read-only
+        shutil.copyfile(found.variables, variables)  # not with its mode: the template may be read-only
         return Flash(found.code, variables, found.format)
 
     def _over_ssh(self, folder: Path, events: Events) -> int:
@@ -120,7 +120,7 @@ class Session:
                 wait_for_sshd(port, SSH_DEADLINE, guest.check)
             code = _foreground(ssh_argv(port, key, self.ssh))
             if self.write:
-                # Pulling the plug would lose what the guest has not written yet.
+                # Ending QEMU at once would lose what the guest has not written yet.
                 process.run(ssh_argv(port, key, "sudo systemctl poweroff"), check=False, timeout=60)
                 guest.wait_off(POWEROFF_DEADLINE)
         return code
@@ -133,14 +133,14 @@ def _on_terminal(machine: Machine, link: Link) -> int:
 
 
 def _foreground(argv: Sequence[str], descriptors: Sequence[int] = ()) -> int:
-    """Run a program on our own stdin, stdout and stderr; its exit code."""
+    """Run a program with this process's stdin, stdout and stderr; returns its exit code."""
     with process.spawn(argv, stdin=None, stdout=None, stderr=None, pass_fds=descriptors, tied=True) as child:
         return child.wait()
 
 
 @contextmanager
 def _terminal_kept() -> Iterator[None]:
-    """Give the terminal its settings back, however QEMU leaves it."""
+    """Restore the terminal's settings after QEMU."""
     if not sys.stdin.isatty():
         yield
         return

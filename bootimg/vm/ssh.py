@@ -1,4 +1,4 @@
-"""A login into a guest over ssh, with a key made for one run."""
+"""Login to a guest over ssh, with a key made for one run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = "openssh-client (Debian) or openssh-clients (Fedora)"
 
 @dataclass(frozen=True, slots=True)
 class SshKey:
-    """A key pair in a folder of its own."""
+    """A key pair; `private` is a file, `public` the text for authorized_keys."""
 
     private: Path
     public: str
@@ -32,7 +32,7 @@ def make_key(folder: Path) -> SshKey:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nothing listens on now."""
+    """A TCP port of 127.0.0.1 that is free now."""
     with socket.socket() as listener:
         listener.bind((LOCALHOST, 0))
         port = listener.getsockname()[1]
@@ -41,7 +41,7 @@ def free_port() -> int:
 
 
 def wait_for_sshd(port: int, timeout: float, check: Callable[[], None]) -> None:
-    """Wait until an ssh server speaks on the port; `check` raises when waiting has become pointless.
+    """Wait until an ssh server answers on the port; `check` raises if waiting is pointless.
 
     QEMU accepts connections long before the guest does, so only the server's greeting counts.
     """
@@ -67,7 +67,7 @@ def _greets(port: int) -> bool:
 
 
 def ssh_argv(port: int, key: SshKey, command: str | None) -> list[str]:
-    """ssh as core; without a command a shell."""
+    """The ssh command line for user core; without `command` it opens a shell."""
     ssh = process.require("ssh", packages=PACKAGES)
     options = {
         "IdentitiesOnly": "yes",

@@ -20,7 +20,7 @@ _ENTRY = 32
 
 
 def vhdx_references(file: BinaryIO) -> Iterator[Reference]:
-    """The parent of a differencing disk, by a locator or by the flag alone."""
+    """The parent of a differencing disk, which has a parent locator or only the flag."""
     for place in dict.fromkeys(place for table in _REGION_TABLES for place in _metadata_regions(file, table)):
         items = dict(_items(file, place))
         locator = items.get(_PARENT_LOCATOR)
@@ -50,7 +50,7 @@ def _items(file: BinaryIO, place: int) -> Iterator[tuple[uuid.UUID, bytes]]:
 
 
 def _entries(data: bytes, count: int, start: int) -> range:
-    """Where the entries of a table begin, those that are there."""
+    """The offsets of a table's entries, of those that are in the data."""
     return range(start, min(start + count * _ENTRY, len(data) - _ENTRY + 1), _ENTRY)
 
 

@@ -1,4 +1,4 @@
-"""The other files that a VMDK names: extents of a text descriptor or of an embedded one, parents."""
+"""The other files that a VMDK names: extents and parents of a text descriptor or an embedded one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SPARSE_MAGIC = b"KDMV"
 # Little-endian: magic, version, flags, capacity, grain size, descriptor's place and length, in sectors.
 _HEADER = struct.Struct("<4sIIQQQQ")
 _SECTOR = 512
-# Where QEMU looks for the parent in any sparse file, regardless of its header, and how far.
+# QEMU looks for the parent here in any sparse file, regardless of its header.
 _FIXED_AT, _FIXED_SIZE = 0x200, 20 * _SECTOR
 _FLAGS = re.MULTILINE | re.IGNORECASE
 _EXTENT = re.compile(r'^\s*(?:RW|RDONLY|NOACCESS)\s+\d+\s+(\w+)[^\S\n]*(?:"([^"\n]*)"?)?', _FLAGS)
@@ -23,7 +23,7 @@ _PARENT_CID = re.compile(r"^\s*parentCID\s*=\s*(?!f{8}\b)(\S+)", _FLAGS)
 
 
 def is_text_descriptor(head: bytes) -> bool:
-    """Whether a file begins as QEMU takes for a descriptor: comments, empty lines, then a version."""
+    """Whether QEMU reads the file as a descriptor: comments and empty lines, then a version."""
     for line in head.split(b"\n"):
         line = line.strip()
         if line and not line.startswith(b"#"):
@@ -32,12 +32,12 @@ def is_text_descriptor(head: bytes) -> bool:
 
 
 def vmdk_references(file: BinaryIO) -> Iterator[Reference]:
-    """Extents and parents; a sparse file may name one extent of its own, by a name without a folder."""
+    """Extents and parents; a sparse file may name itself as its only extent, without a folder."""
     if read_at(file, 0, 4) != SPARSE_MAGIC:
         yield from _of_text(_text(read_at(file, 0, MIB)), own=False)
         return
     capacity, _, place, length = unpack_at(_HEADER, file, 0)[3:7]
-    # Without a capacity QEMU takes the descriptor's extents for the disk.
+    # Without a capacity in the header, the descriptor's extents are the disk for QEMU.
     own = capacity != 0
     size = min(length * _SECTOR, MIB) if own else MIB
     texts = {_text(read_at(file, place * _SECTOR, size)), _text(read_at(file, _FIXED_AT, _FIXED_SIZE))}
@@ -57,7 +57,7 @@ def _of_text(text: str, *, own: bool) -> Iterator[Reference]:
 
 
 def _is_itself(kind: str, name: str) -> bool:
-    """Whether an extent can be the file that names it: files are renamed, so any name without a folder."""
+    """Whether an extent can be the file itself; any name without a folder can, because files are renamed."""
     return kind == "SPARSE" and not set(name) & set("/\\:")
 
 

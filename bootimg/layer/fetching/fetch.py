@@ -1,6 +1,6 @@
-"""Fetching an image into the cache: what is there already is not fetched again, digests are kept.
+"""Fetching an image into the cache.  Blobs that the cache already has are not fetched again.
 
-Blobs land in the cache by digest.  The digest recorded is that of the manifest as the source has it.
+The cache stores blobs by digest.  The recorded digest is that of the source's manifest.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def fetch(
 ) -> Image:
     """The image for `arch` that `reference` names, its blobs verified and in the cache.
 
-    Whatever no boot image can be made of is refused before its layers are fetched, and so is what `check`
-    refuses.
+    An image that no boot image can be made from is refused before its layers are fetched.  So is an image
+    that `check` refuses.
     """
     source = parse_reference(reference)
     store, usable = BlobStore(cache), _usable(check)
@@ -69,10 +69,10 @@ def fetch(
 
 
 def inspect(reference: str, arch: Arch, registry: RegistryOptions = _DEFAULT) -> Image:
-    """The image that `fetch` would fetch, by its manifest and config alone: no layer is read, nothing kept.
+    """The image that `fetch` would fetch, from its manifest and config alone: no layer is read, nothing kept.
 
-    It is refused for the same reasons.  An image that podman pulled has the registry's digests here,
-    and others once its layers are read out of podman's storage.
+    `inspect` refuses the same images as `fetch`.  For an image that podman pulled it returns the registry's
+    digests; `fetch` returns other digests, because podman's storage holds the layers uncompressed.
     """
     source = parse_reference(reference)
     if source.transport in (Transport.REGISTRY, Transport.STORAGE):
@@ -98,7 +98,7 @@ def _usable(check: Check | None) -> Check:
 
 @dataclass(frozen=True, slots=True)
 class _Registry:
-    """A registry's image as documents; skopeo's temporary files go below `folder`."""
+    """Reads the manifest and config of a registry's image; skopeo's temporary files go below `folder`."""
 
     source: Reference
     options: RegistryOptions
@@ -160,7 +160,7 @@ def _copy(pinned: str, image: Image, store: BlobStore, registry: RegistryOptions
     with scratch(store.cache) as folder:
         target = "image"
         docker = image.media_type == DOCKER_MANIFEST
-        # Only skopeo's dir: keeps Docker's own manifests; only oci: shares blobs that are here already.
+        # skopeo keeps Docker manifests only with dir:, and reuses blobs of the store only with oci:.
         destination = [f"dir:{target}"] if docker else [
             "--dest-shared-blob-dir", str(store.folder.absolute()), f"oci:{target}:layer"]  # fmt: skip
         words = ["copy", "--quiet", "--preserve-digests", "--remove-signatures", "--retry-times", "3",
@@ -172,4 +172,4 @@ def _copy(pinned: str, image: Image, store: BlobStore, registry: RegistryOptions
             take(folder / target, image, store)
     for blob in image.layers:
         if not store.has(blob.digest, blob.size):
-            raise digest_mismatch(blob.digest, f"not {blob.size} bytes, or nothing at all")
+            raise digest_mismatch(blob.digest, f"no blob of {blob.size} bytes")

@@ -1,4 +1,4 @@
-"""Single blobs of a registry's image, through skopeo's image proxy: `skopeo copy` takes whole images alone.
+"""Single blobs of a registry's image, through skopeo's image proxy: `skopeo copy` copies only whole images.
 
 The protocol (0.2, since skopeo 1.5) is that of `skopeo experimental-image-proxy`, which bootc and
 ostree-rs-ext fetch by: JSON requests over a SEQPACKET socket, answers with a pipe where there is content.
@@ -24,10 +24,10 @@ from bootimg.layer.image.blobs import CHUNK
 from bootimg.layer.image.fetched import Blob
 
 _PROGRAM = ("skopeo", "experimental-image-proxy")
-_LONGEST = 32 << 10
-"""Bytes of an answer, by the protocol."""
-_PATIENCE = 120.0
-"""Seconds without an answer or a byte."""
+_MAX_ANSWER = 32 << 10
+"""The protocol's limit on an answer, in bytes."""
+_TIMEOUT = 120.0
+"""Seconds to wait for an answer or for the next byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +50,17 @@ class ImageProxy:
         answer = self._call("GetBlob", self._image, blob.digest, blob.size)
         assert answer.pipe is not None
         with os.fdopen(answer.pipe, "rb", buffering=0) as pipe:
-            # The proxy closes its end when it is told so, and not before all is read.
+            # The proxy closes its end of the pipe only after FinishPipe, and only when all data is read.
             self._send("FinishPipe", answer.pipe_id)
             done = 0
             while data := self._read(pipe.fileno()):
                 done += len(data)
                 yield data
-        # Of a blob with another digest whoever stores it says more than the proxy does.
+        # The proxy also reports a wrong digest, but the store's error for it says more.
         self._receive(checked=done != blob.size)
 
     def _read(self, pipe: int) -> bytes:
-        if not select.select([pipe], [], [], _PATIENCE)[0]:
+        if not select.select([pipe], [], [], _TIMEOUT)[0]:
             raise self._silent()
         return os.read(pipe, CHUNK)
 
@@ -76,7 +76,7 @@ class ImageProxy:
 
     def _receive(self, *, checked: bool = True) -> _Answer:
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._channel, _LONGEST, 1)
+            data, descriptors, _, _ = socket.recv_fds(self._channel, _MAX_ANSWER, 1)
         except TimeoutError:
             raise self._silent() from None
         except ConnectionResetError:
@@ -90,20 +90,20 @@ class ImageProxy:
 
     def _silent(self) -> BootimgError:
         words = " ".join(_PROGRAM)
-        return BootimgError("program-timeout", f"{words} said nothing for {_PATIENCE:.0f} s and was killed")
+        return BootimgError("program-timeout", f"{words} sent nothing for {_TIMEOUT:.0f} s and was killed")
 
     def _ended(self) -> BootimgError:
         assert self._child.stderr
-        said = self._child.stderr.read()
-        return explain(self._completed(self._child.wait(), said), self._name)
+        stderr = self._child.stderr.read()
+        return explain(self._completed(self._child.wait(), stderr), self._name)
 
-    def _completed(self, code: int, said: bytes) -> process.Completed:
-        return process.Completed(_PROGRAM, code, b"", said)
+    def _completed(self, code: int, stderr: bytes) -> process.Completed:
+        return process.Completed(_PROGRAM, code, b"", stderr)
 
 
 @contextmanager
 def image_proxy(name: str, registry: RegistryOptions) -> Iterator[ImageProxy]:
-    """A proxy for the image `name` (a registry's, without transport).
+    """A proxy for the registry's image `name` (without transport).
 
     Errors are those of `bootimg.layer.fetching.skopeo.explain`, and `program-timeout`.
     """
@@ -115,7 +115,7 @@ def image_proxy(name: str, registry: RegistryOptions) -> Iterator[ImageProxy]:
         process.spawn(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                       pass_fds=[theirs.fileno()], tied=True) as child,
     ):  # fmt: skip
-        # With our copy of its end open, the end of the program would not be seen.
+        # While this process has the child's end open, it cannot see that the child has exited.
         theirs.close()
-        ours.settimeout(_PATIENCE)
+        ours.settimeout(_TIMEOUT)
         yield ImageProxy(name, ours, child)

@@ -1,7 +1,8 @@
-"""OCI image layouts on this machine: directories, and the same in a tar (oci-archive), compressed or not.
+"""Local OCI image layouts: directories, and tars of them (oci-archive), compressed or not.
 
-They are read without skopeo: that would unpack a whole archive only to say its digest, and tell a
-truncated archive from a damaged one in prose alone.  Format: the OCI image specification's "image layout".
+They are read without skopeo.  skopeo would unpack a whole archive only to compute its digest, and only the
+text of its messages distinguishes a truncated archive from a damaged one.  Format: the OCI image
+specification's "image layout".
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class ArchiveLayout:
         """Its content."""
         offset, size = self._files[name]
         for start in range(offset, offset + size, CHUNK):
-            # Not through the mapping: what is read there stays in this process's memory.
+            # Not through the mapping: pages that are read there stay in this process's memory.
             yield os.pread(self._descriptor, min(CHUNK, offset + size - start), start)
 
 
@@ -82,7 +83,7 @@ class ArchiveLayout:
 def open_layout(reference: Reference, scratch: Path) -> Iterator[OciLayout]:
     """The layout a reference names.  Errors: `layer-not-oci`, `layer-unreadable`.
 
-    What a compressed archive holds is unpacked into the folder `scratch`.
+    A compressed archive is decompressed into the folder `scratch`.
     """
     path = Path(reference.name)
     if not os.access(path, os.R_OK):
@@ -106,7 +107,7 @@ def _archive(plain: Path, path: Path) -> Iterator[OciLayout]:
         try:
             layout = ArchiveLayout(handle.fileno(), data)
         except BootimgError as error:
-            # What does not begin as a tar was not cut short either.
+            # A file that does not begin as a tar is not a truncated archive.
             if error.id == "layer-tar-malformed" or not is_tar(data[:BLOCK]):
                 raise _not_oci(path) from None
             raise
@@ -143,7 +144,7 @@ def fetch_layout(
 
 
 def fetch_layout_blob(reference: Reference, blob: Blob, store: BlobStore) -> None:
-    """Copy one blob of an image there, verified."""
+    """Copy one blob from the layout into the store and verify it."""
     with scratch(store.cache) as folder, open_layout(reference, folder) as layout:
         store.add(blob.digest, layout.chunks(_present(layout, blob.digest)), blob.size)
 

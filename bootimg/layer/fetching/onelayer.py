@@ -13,9 +13,9 @@ from bootimg.layer.tar.opened import LayerTar, open_layer
 
 
 def one_layer(image: Image, number: int, cache: Cache, registry: RegistryOptions) -> LayerTar | None:
-    """The layer `number` of an image that `inspect` gave; it alone is fetched, verified, into the cache.
+    """Fetch only the layer `number` of an image that `inspect` returned, and verify it.
 
-    None of an image in podman's storage, which gives layers another form: fetch all of it.
+    None for an image in podman's storage: the storage changes the form of layers, so fetch the whole image.
     """
     source = parse_reference(image.reference)
     if source.transport is Transport.STORAGE:

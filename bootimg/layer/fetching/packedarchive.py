@@ -1,4 +1,4 @@
-"""OCI archives that are compressed as a whole, as skopeo takes them, though it writes none."""
+"""OCI archives that are compressed as a whole.  skopeo reads them but does not write them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def is_packed_archive(path: Path) -> bool:
         with _reading(path) as (reader, compression):
             name = first_path(reader.read(_BEGINNING)) if compression is not Compression.NONE else None
     except ERRORS:
-        # Damaged at its beginning: whoever reads all of it says so.
+        # Damaged at its beginning: the code that reads the whole file reports it.
         return False
     return name is not None and name.partition("/")[0] in _FIRST
 
 
 @contextmanager
 def plain_archive(path: Path, scratch: Path) -> Iterator[Path]:
-    """The archive itself, or what it holds as a file in the folder `scratch`.
+    """The archive itself, or a decompressed copy of it in the folder `scratch`.
 
     Errors: `compressed-file-damaged`, `layer-too-large`, `no-space-left`.
     """
@@ -83,6 +83,6 @@ def _too_large(path: Path, limit: int, packed: int) -> BootimgError:
     return BootimgError(
         "layer-too-large",
         f"{path} decompresses to more than {limit >> 20} MiB",
-        note=f"it has {packed} bytes: no honest archive shrinks to a hundredth",
-        hint="the image is made to fill this machine's disk, or holds a huge empty file: leave that out",
+        note=f"the file has {packed} bytes: a normal archive does not compress to a hundredth of its size",
+        hint="the image is made to fill this machine's disk, or holds a huge empty file: remove that file",
     )

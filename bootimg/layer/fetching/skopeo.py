@@ -24,7 +24,7 @@ PACKAGES = "skopeo (apt install skopeo, dnf install skopeo)"
 
 @dataclass(frozen=True, slots=True)
 class RegistryOptions:
-    """How to talk to a registry; paths as skopeo takes them. No secret is ever an argument."""
+    """How to connect to a registry.  Secrets stay in files and are never arguments."""
 
     authfile: Path | None = None
     cert_dir: Path | None = None
@@ -62,8 +62,8 @@ def skopeo(
 ) -> bytes:
     """Run skopeo in the folder `cwd` (`scratch` by default) and return its stdout.
 
-    Its temporary files go below `scratch`.  Local paths in references are names in `cwd`: skopeo ends the
-    path of `oci:` at the first colon, and no user chooses the path of a cache by that.
+    Its temporary files go below `scratch`.  Local paths in references are relative to `cwd`: skopeo ends the
+    path of `oci:` at the first colon, and the path of the cache may have colons.
     """
     env = {"TMPDIR": str(scratch)}
     if authfile := os.environ.get("REGISTRY_AUTH_FILE"):

@@ -11,19 +11,19 @@ from bootimg.layer.image.imagename import invalid_reference, split_name
 from bootimg.layer.image.reference import not_found
 
 OTHER = "layer-read-failed"
-"""The id of a failure that has none of its own."""
+"""The error id of a failure that no pattern matches."""
 
 Meaning = Callable[[str, str], BootimgError]
 _QUOTED = re.compile('"[^"]*"')
 
 
 def explain(done: process.Completed, reference: str) -> BootimgError:
-    """The error that skopeo's last lines stand for."""
+    """The error for what skopeo's last line reports."""
     if done.returncode < 0:
         return process.failure(done)
     message = _message(done.stderr.decode(errors="replace"))
-    said = _without_names(message, reference).lower()
-    found = next((meaning for pattern, meaning in _MEANINGS if re.search(pattern, said)), _other)
+    text = _without_names(message, reference).lower()
+    found = next((meaning for pattern, meaning in _MEANINGS if re.search(pattern, text)), _other)
     return found(reference, message[:500])
 
 
@@ -33,94 +33,94 @@ def _message(text: str) -> str:
     return re.sub(r"(\\[nt]|\s)+", " ", match[1].replace('\\"', '"')).strip() if match else lines[-1]
 
 
-def _without_names(said: str, reference: str) -> str:
-    """What was said without the image's name: one may be called `timeout`, another `denied`."""
-    said = _QUOTED.sub("", said)
+def _without_names(message: str, reference: str) -> str:
+    """The message without the image's name: an image may be called `timeout` or `denied`."""
+    message = _QUOTED.sub("", message)
     repository = split_name(reference.rpartition("//")[2])[0]
-    # A name without a registry may be any word of the message.
-    return said.replace(repository, "") if "/" in repository else said
+    # A name without a registry could be any word of the message.
+    return message.replace(repository, "") if "/" in repository else message
 
 
-def _credentials(reference: str, said: str) -> BootimgError:
+def _credentials(reference: str, message: str) -> BootimgError:
     return BootimgError(
         "registry-credentials-invalid",
         f"the credentials for the registry of {reference} cannot be read",
-        context=[said],
-        hint="mend the file of --authfile or REGISTRY_AUTH_FILE, or log in again: `skopeo login HOST`",
+        context=[message],
+        hint="correct the file of --authfile or REGISTRY_AUTH_FILE, or log in again: `skopeo login HOST`",
         exit_code=ExitCode.USAGE,
     )
 
 
-def _certificates(reference: str, said: str) -> BootimgError:
+def _certificates(reference: str, message: str) -> BootimgError:
     return BootimgError(
         "registry-certificates-invalid",
         f"the certificates for the registry of {reference} cannot be used",
-        context=[said],
+        context=[message],
         hint="--cert-dir holds NAME.crt of the registry's CA, and NAME.cert with NAME.key of the client",
         exit_code=ExitCode.USAGE,
     )
 
 
-def _invalid(reference: str, said: str) -> BootimgError:
-    return invalid_reference(f"skopeo says of {reference[:200]}: {said}")
+def _invalid(reference: str, message: str) -> BootimgError:
+    return invalid_reference(f"skopeo refuses {reference[:200]}: {message}")
 
 
-def _policy(reference: str, said: str) -> BootimgError:
+def _policy(reference: str, message: str) -> BootimgError:
     return BootimgError(
         "layer-policy-refused",
-        f"this machine's signature policy does not let {reference} be read",
-        context=[said],
-        hint="mend policy.json in ~/.config/containers or /etc/containers: see containers-policy.json(5)",
+        f"this machine's signature policy does not allow reading {reference}",
+        context=[message],
+        hint="correct policy.json in ~/.config/containers or /etc/containers: see containers-policy.json(5)",
         exit_code=ExitCode.ENVIRONMENT,
     )
 
 
-def _unauthorized(reference: str, said: str) -> BootimgError:
+def _unauthorized(reference: str, message: str) -> BootimgError:
     return BootimgError(
         "layer-unauthorized",
-        f"the registry does not let us read {reference}",
-        context=[said],
+        f"the registry does not allow reading {reference}",
+        context=[message],
         hint="log in with `skopeo login HOST`, or give the credentials file with --authfile",
     )
 
 
-def _untrusted(reference: str, said: str) -> BootimgError:
+def _untrusted(reference: str, message: str) -> BootimgError:
     return BootimgError(
         "registry-untrusted",
-        f"the registry of {reference} does not prove who it is",
-        context=[said],
+        f"the identity of the registry of {reference} cannot be verified",
+        context=[message],
         hint="give its CA with --cert-dir; --tls-verify=false only on networks you trust",
     )
 
 
-def _unreachable(reference: str, said: str) -> BootimgError:
+def _unreachable(reference: str, message: str) -> BootimgError:
     return BootimgError(
         "registry-unreachable",
         f"the registry of {reference} cannot be reached",
-        context=[said],
+        context=[message],
         hint="check the name, the network and the proxy settings (HTTPS_PROXY)",
     )
 
 
-def _failed(reference: str, said: str) -> BootimgError:
+def _failed(reference: str, message: str) -> BootimgError:
     return BootimgError(
         "registry-failed",
         f"the registry of {reference} answers with an error",
-        context=[said],
+        context=[message],
         hint="wait a moment and run the same command again: what was fetched is kept",
     )
 
 
-def _other(reference: str, said: str) -> BootimgError:
+def _other(reference: str, message: str) -> BootimgError:
     return BootimgError(
         "layer-read-failed",
         f"skopeo cannot read {reference}",
-        context=[said],
+        context=[message],
         hint="try it by hand: skopeo inspect --raw REFERENCE",
     )
 
 
-# The first that matches counts.  A status is a word of its own: its digits are in many a digest and port too.
+# The first match counts.  An HTTP status must be a whole word: digests and ports can contain its digits.
 _MEANINGS: tuple[tuple[str, Meaning], ...] = (
     (r"getting username and password|getting credentials|unmarshaling json at|\bauth file\b", _credentials),
     (r"client (?:certificate|key) |readdirent|failed to find any pem|private key does not match",

@@ -1,8 +1,8 @@
 """Images in podman's and buildah's own storage (containers-storage:).
 
-The storage keeps layers unpacked and gives them back uncompressed.  An image built on this machine
-has such layers in its manifest and keeps its digest; a pulled one gets a manifest of its own, and with
-it another digest than the registry's, which is said.
+The storage keeps layers unpacked and returns them uncompressed.  An image built on this machine has
+uncompressed layers in its manifest and keeps its digest.  A pulled image gets a new manifest, and so
+another digest than the registry's; a warning reports that.
 """
 
 from __future__ import annotations

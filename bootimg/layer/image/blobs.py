@@ -1,4 +1,4 @@
-"""The blobs of images in the cache: `blobs/sha256/<hex>`, each checked as it is written and read."""
+"""The blobs of images in the cache: `blobs/sha256/<hex>`, each checked when it is written and read."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class BlobStore:
-    """Content by digest.  A file is in it whole or not at all."""
+    """Content by digest.  A blob is stored completely or not at all."""
 
     cache: Cache
 
     @property
     def folder(self) -> Path:
-        """The folder whose `sha256/<hex>` are the blobs, as `skopeo --dest-shared-blob-dir` has it."""
+        """The folder that has the blobs as `sha256/<hex>`, for `skopeo --dest-shared-blob-dir`."""
         return self.cache.folder("blobs/sha256").parent
 
     def path(self, digest: str) -> Path:
-        """Where the blob is or would be."""
+        """The path of the blob, whether the store has it or not."""
         return self.cache.root / "blobs" / "sha256" / hex_of(digest)
 
     def has(self, digest: str, size: int | None = None) -> bool:
-        """Whether the blob is there, with that size if one is given."""
+        """Whether the store has the blob, with this size if one is given."""
         try:
             found = self.path(digest).stat().st_size
         except FileNotFoundError:
@@ -41,13 +41,13 @@ class BlobStore:
         return size is None or found == size
 
     def lacking(self, image: Image) -> list[Blob]:
-        """The layers that are not there, each once."""
+        """The layers that the store lacks, each once."""
         return list(
             {blob.digest: blob for blob in image.layers if not self.has(blob.digest, blob.size)}.values()
         )
 
     def add(self, digest: str, chunks: Iterable[bytes], size: int | None = None) -> Path:
-        """Store a blob; `layer-digest-mismatch` if the bytes are not those of its digest and size."""
+        """Store a blob; `layer-digest-mismatch` if the bytes do not match the digest and size."""
         path = self.path(digest)
         with replacing(path) as output:
             check = hashlib.sha256()
@@ -69,7 +69,7 @@ class BlobStore:
         return data
 
     def check(self, digest: str, found: str) -> None:
-        """Drop the blob and raise if what was read of it has another sha256 (in hexadecimal)."""
+        """Delete the blob and raise if the sha256 of its content (`found`, hexadecimal) is not its digest."""
         if found != hex_of(digest):
             self.path(digest).unlink(missing_ok=True)
             raise digest_mismatch(digest, f"sha256:{found}")
@@ -83,7 +83,7 @@ def verified(digest: str, data: bytes) -> bytes:
 
 
 def digest_mismatch(digest: str, found: str) -> BootimgError:
-    """The error for content that is not what its digest says."""
+    """The error for content that does not match its digest."""
     return BootimgError(
         "layer-digest-mismatch",
         f"content of the image does not match its digest {digest}",
@@ -94,7 +94,7 @@ def digest_mismatch(digest: str, found: str) -> BootimgError:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that takes the place of `path` when the body ends well."""
+    """A new file that replaces `path` if the body ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as output:
         yield output

@@ -1,8 +1,8 @@
 """Images that `ostree container encapsulate` made: which of their layers hold the ostree commit.
 
-The rules are those of ostree-rs-ext 0.15: the label `ostree.final-diffid` names the last layer of the
-commit, the first layer has the commit itself, and what comes after the last is derived from it, as a
-Containerfile's `FROM` gives it.  The label `ostree.commit` says which commit it is.
+The rules are those of ostree-rs-ext 0.15.  The first layer holds the commit object.  The label
+`ostree.final-diffid` names the last layer of the commit.  Layers after that one are derived, for example
+by a Containerfile's `FROM`.  The label `ostree.commit` names the commit.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ class Encapsulation:
 
 
 def encapsulation(image: Image) -> Encapsulation | None:
-    """What the image's labels say, or None of an image in the plain form.
+    """What the image's labels declare; None for an image in the plain form.
 
-    `layer-form-unsupported` where the labels do not fit the layers.
+    Raises `layer-form-unsupported` if the labels do not match the layers.
     """
     commit, final = image.labels.get(COMMIT_LABEL), image.labels.get(FINAL_LABEL)
     if final is None:
         if commit is not None:
-            raise unlabelled(f"it has the label {COMMIT_LABEL}, and not {FINAL_LABEL}")
+            raise unlabelled(f"it has the label {COMMIT_LABEL} but not {FINAL_LABEL}")
         return None
     found = [number for number, blob in enumerate(image.layers) if blob.diff_id == final]
     if len(found) != 1:
-        raise unlabelled(f"its label {FINAL_LABEL} is {final[:80]!r}: {len(found)} of its layers are that")
+        raise unlabelled(f"its label {FINAL_LABEL} is {final[:80]!r}: {len(found)} of its layers have it")
     return Encapsulation(commit, found[0] + 1)
 
 
 def unlabelled(why: str) -> BootimgError:
-    """The error for an image of which nothing says where the ostree commit in it ends."""
+    """The error for an image whose labels do not tell which layers belong to its ostree commit."""
     return BootimgError(
         "layer-form-unsupported",
-        "the image holds an ostree commit, and its labels do not say which of its layers make it up",
+        "the image holds an ostree commit, but its labels do not tell which layers belong to it",
         context=[why],
         hint="keep the labels where the image is copied or derived, and do not squash its layers",
     )
 
 
 def invalid(what: str) -> BootimgError:
-    """The error for an image that is no encapsulated commit, though its labels say so."""
+    """The error for an image whose labels declare an encapsulated commit that it does not hold."""
     return BootimgError(
         "layer-encapsulation-invalid",
         f"the image is not the encapsulated ostree commit that its labels announce: {what}",

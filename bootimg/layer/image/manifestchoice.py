@@ -1,4 +1,4 @@
-"""Which manifest of an index, by tag and by architecture; and whether an image can be used at all."""
+"""Choosing a manifest of an index by tag and architecture, and checking that its image is usable."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def _descriptor(fields: Fields) -> Descriptor:
 
 
 def by_tag(found: Sequence[Descriptor], tag: str | None, reference: str) -> Sequence[Descriptor]:
-    """The manifests of an index.json that carry the tag; without one there must be no choice."""
+    """The manifests of an index.json that carry the tag.
+
+    Without a tag, all of them; `layer-tag-needed` if there are several and not all declare a platform.
+    """
     tags = [str((item.get("annotations") or {}).get(REF_NAME, "")) for item in found]
     if tag:
         chosen = [item for item, name in zip(found, tags, strict=True) if name == tag]
@@ -54,13 +57,13 @@ def by_tag(found: Sequence[Descriptor], tag: str | None, reference: str) -> Sequ
 
 
 def by_arch(found: Sequence[Descriptor], arch: Arch, reference: str) -> Descriptor:
-    """The manifest for `arch`; the only one there is, whatever it says of itself."""
+    """The manifest for `arch`; a single manifest that declares no platform is for every architecture."""
     if len(found) == 1 and not found[0].get("platform"):
         return found[0]
     names = []
     for item in found:
         platform = item.get("platform") or {}
-        # Indexes list disk images and attestations beside the images; those have a type of their own.
+        # Indexes also list disk images and attestations, which are not container images.
         if item.get("artifactType") or platform.get("os", "linux") != "linux":
             continue
         if platform.get("architecture") == arch.oci:
@@ -88,7 +91,7 @@ def is_index(manifest: bytes) -> bool:
 
 
 def check_usable(image: Image) -> None:
-    """Refuse, before any layer is fetched, what no disk can be made of."""
+    """Refuse an image that no disk can be made from.  This needs no layer."""
     labels = image.labels
     if labels.get("containers.bootc") not in _TRUE and labels.get("ostree.bootable") not in _TRUE:
         raise _not_bootable(image)

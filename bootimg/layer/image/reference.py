@@ -1,4 +1,4 @@
-"""Image references: whatever skopeo takes, registry names without transport, and plain paths."""
+"""Image references: those of skopeo, registry names without transport, and plain paths."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.image.imagename import invalid_reference, name_fault, split_name, without_spare_tag
 
-_OTHER = ("dir", "docker-archive", "docker-daemon", "ostree", "sif", "tarball", "atomic")
-_NAMELESS = "layer"
+_UNSUPPORTED = ("dir", "docker-archive", "docker-daemon", "ostree", "sif", "tarball", "atomic")
+_DEFAULT_NAME = "layer"
 _USERINFO = re.compile(r"[^/@]*:[^/@]*@[^/]*/|[^/@]+@[^/:]+(:\d+)?/")
 
 
 class Transport(StrEnum):
-    """Where an image is read from, by skopeo's name."""
+    """The kind of place an image is read from, by skopeo's name."""
 
     REGISTRY = "docker"
     STORAGE = "containers-storage"
@@ -47,11 +47,11 @@ class Reference:
 
 
 def parse_reference(text: str) -> Reference:
-    """What `text` refers to; paths win over registry names when they exist."""
+    """The image that `text` refers to.  An existing path takes precedence over a registry name."""
     scheme, colon, rest = text.partition(":")
     if colon and scheme in ("docker", "containers-storage", "oci", "oci-archive"):
         return _with_transport(Transport(scheme), rest, text)
-    if colon and scheme in _OTHER:
+    if colon and scheme in _UNSUPPORTED:
         raise BootimgError(
             "layer-transport-unsupported",
             f"images are not read from {scheme}:",
@@ -83,7 +83,7 @@ def _with_transport(transport: Transport, rest: str, text: str) -> Reference:
 
 
 def _local(text: str) -> tuple[str, str | None] | None:
-    """A path that exists and the tag behind it, if any; a path may have colons."""
+    """An existing path and the tag after it, if any; a path may have colons."""
     first, _, behind_first = text.partition(":")
     last, _, behind_last = text.rpartition(":")
     for name, tag in ((text, None), (first, behind_first or None), (last, behind_last or None)):
@@ -93,21 +93,20 @@ def _local(text: str) -> tuple[str, str | None] | None:
 
 
 def shipped_name(reference: str, digest: str) -> str:
-    """What an image may say of the local image that it was made from: the name and the digest.
+    """How a boot image names the local image that it was made from: by name and digest.
 
-    `reference` is a `Reference` as text.  The folder of an archive or a directory and the place of
-    podman's storage belong to the machine that builds.  A name is cut to characters that mean nothing
-    in an origin file.
+    `reference` is a `Reference` as text.  Folders are left out, those of podman's storage too: they are
+    paths of the machine that builds.  Characters that may have a meaning in an origin file become `_`.
     """
     transport, _, rest = reference.partition(":")
     if transport == Transport.STORAGE:
-        # [driver@folder+folder] says which storage, `name:tag@digest` which image.
+        # [driver@folder+folder] names the storage, `name:tag@digest` the image.
         name = Reference(Transport.STORAGE, re.sub(r"^\[[^\]]*\]", "", rest)).repository
     else:
         path = rest if _exists(rest) else rest.partition(":")[0]
         name = path.rstrip("/").rpartition("/")[2]
     name = re.sub(r"[^A-Za-z0-9._+~/-]", "_", name).strip("./")
-    return f"{transport}:{name or _NAMELESS}@{digest}"
+    return f"{transport}:{name or _DEFAULT_NAME}@{digest}"
 
 
 def _registry(name: str, more: str = "") -> Reference:
@@ -117,7 +116,7 @@ def _registry(name: str, more: str = "") -> Reference:
             "it has a user name or password in it; log in with `skopeo login` or use --authfile"
         )
     if fault := name_fault(name):
-        raise invalid_reference(f"{name[:200]!r} is no registry name ({fault}){more}")
+        raise invalid_reference(f"{name[:200]!r} is not a registry name ({fault}){more}")
     return Reference(Transport.REGISTRY, without_spare_tag(name))
 
 
@@ -125,7 +124,7 @@ def _exists(name: str) -> bool:
     try:
         return Path(name).exists()
     except (OSError, ValueError):
-        # Longer than a name can be, in a folder that may not be looked into, or with a NUL byte in it.
+        # The name is too long or has a NUL byte, or this user may not search the folder.
         return False
 
 
@@ -134,7 +133,7 @@ def _kind_of(path: Path) -> Transport:
 
 
 def not_found(reference: str, why: str) -> BootimgError:
-    """The error for an image that is not where the reference says."""
+    """The error for an image that does not exist where the reference points."""
     return BootimgError(
         "layer-not-found",
         f"there is no image {reference[:500]}",

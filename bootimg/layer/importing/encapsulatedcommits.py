@@ -1,10 +1,11 @@
-"""The commits of an encapsulated image, as `ostree container image deploy` of ostree-rs-ext 0.15 leaves them.
+"""The commits of an encapsulated image, as `ostree container image deploy` of ostree-rs-ext 0.15 makes them.
 
-- The first layer's ref is the commit that was encapsulated, each further layer of the base has a commit
-  of its objects under their checksums, and each derived layer one of its files.
-- The merge commit is the image.  Its files are labelled anew, by the policy that is in it; without
-  derived layers by the base's.  A path without a label keeps what it has.  Paths in /usr/etc are looked
-  up as such: that is how libostree labels unless told otherwise.
+- The first layer's ref names the commit that was encapsulated.  Each further layer of the base has a
+  commit whose files are the layer's objects, named by checksum.  Each derived layer has a commit of its
+  files.
+- The merge commit is the image.  Its files get new labels from the policy in the image, which is the
+  base's policy if there are no derived layers.  A path that the policy has no label for keeps its label.
+  Paths in /usr/etc are looked up under that name, as libostree does by default.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def write_encapsulated(
 
 
 def _write_base(ostree: OstreeImage, writer: ObjectWriter, worker: Libostree) -> list[str]:
-    """Write the base's objects as they are; returns the commit of each of its layers."""
+    """Write the base's objects unchanged; returns the commit of each of its layers."""
     commits = []
     for number, layer in enumerate(ostree.objects):
         for entry in layer.content.values():
@@ -101,6 +102,6 @@ def _strings(image: Image) -> Mapping[str, str]:
 
 
 def _canonical(document: bytes) -> str:
-    # ostree-rs-ext writes what it has parsed; since bootc 1.2 with sorted keys, before in no order.
+    # ostree-rs-ext writes the parsed document: since bootc 1.2 with sorted keys, before in no fixed order.
     tree = parse_json(document).value
     return json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

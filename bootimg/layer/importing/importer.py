@@ -1,7 +1,7 @@
-"""Importing a layer into an ostree repository, object by object and only what is not there yet.
+"""Importing a layer into an ostree repository, object by object; existing objects are not written.
 
-The commit is the merge commit that ostree-rs-ext would make: its keys are read by bootc, rpm-ostree and
-`ostree container image list` on the running system, and so are the refs of the image and of its layers.
+The commit is the merge commit that ostree-rs-ext would make.  On the running system bootc, rpm-ostree and
+`ostree container image list` read its keys, and the refs of the image and of its layers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from bootimg.layer.tree.merged import Tree
 __all__ = ["ImportedCommit", "import_layer", "is_imported", "write_repo_image"]
 
 _FORMAT = 2
-"""Counted up when the same image would give another commit."""
+"""Increased when the same image would give another commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class ImportedCommit:
     """A layer in a repository.
 
     `ref` names the merge commit `checksum`; `refs` has it and a ref for each layer of the image.
-    `objects` and `bytes` are what all of these need, `new_objects` and `new_bytes` what was written.
-    `files` are the loose files below the repository's `objects`, with their content's sizes.
+    `objects` and `bytes` count what these commits need, `new_objects` and `new_bytes` what was written.
+    `files` maps the loose files below the repository's `objects` to the sizes of their content.
     """
 
     checksum: str
@@ -56,10 +56,10 @@ class ImportedCommit:
 def import_layer(
     image: Image, tree: Tree, *, repo: Path, cache: Cache, events: Events, imgref: str | None = None
 ) -> ImportedCommit:
-    """Import the merged tree (and each layer for itself) and set the refs.
+    """Import the merged tree, and each layer separately, and set the refs.
 
-    `imgref` is what the ref is named after, `image.reference` if it is not given.  The commit does not
-    depend on it: the same image always gives the same checksum.
+    The ref is named after `imgref`, by default `image.reference`.  The commit does not depend on it: the same
+    image always gives the same checksum.
     """
     started = time.monotonic()
     ref = image_ref(imgref or image.reference)
@@ -92,7 +92,7 @@ def import_layer(
 
 
 def is_imported(image: Image, *, repo: Path, cache: Cache, imgref: str | None = None) -> bool:
-    """Whether `import_layer` would find all of the image in the repository."""
+    """Whether the repository already has everything that `import_layer` would write."""
     return _found(_record_path(image, repo, cache), repo, image_ref(imgref or image.reference)) is not None
 
 

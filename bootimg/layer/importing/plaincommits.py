@@ -1,7 +1,7 @@
-"""The commits of an image in the plain form: one of each layer and one of all of them merged.
+"""The commits of an image in the plain form: one for each layer, and the merge commit of all layers.
 
-The merge commit has the keys that ostree-rs-ext writes since it takes plain images (bootc 1.1), and for
-tools that read them of any commit `version`, `ostree.linux`, `ostree.bootable` and `ostree.tar-filtered`.
+The merge commit has the keys that ostree-rs-ext writes since it supports plain images (bootc 1.1).  It also
+has `version`, `ostree.linux`, `ostree.bootable` and `ostree.tar-filtered`, which tools read from any commit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bootimg.layer.tar.merge import Merged
 from bootimg.layer.tree.merged import Tree
 
 IMPORTER = "0.15.3"
-"""The version of ostree-rs-ext whose commits ours are like."""
+"""The version of ostree-rs-ext that would make the same commits."""
 
 
 def write_plain(
@@ -47,7 +47,7 @@ def write_plain(
 
 
 def layer_trees(tree: Tree) -> list[OstreeTree]:
-    """Each layer for itself, whiteouts as the files they are, as ostree-rs-ext keeps layers."""
+    """The tree of each layer alone; whiteouts stay in it as files, as in the layers of ostree-rs-ext."""
     merged, found = Merged(), []
     for layer in tree.layers:
         alone = Merged()

@@ -1,4 +1,4 @@
-"""An ostree repository as files: made in the mode the file system can hold, written through the worker."""
+"""An ostree repository as files.  The file system decides its mode, the worker writes it."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def wanted_mode(folder: Path) -> str:
 
 
 def open_repository(repo: Path, worker: Libostree) -> str:
-    """Open it in the worker, made first if it is not there; returns its mode."""
+    """Open the repository in the worker, which creates a missing one; returns its mode."""
     repo.parent.mkdir(parents=True, exist_ok=True)
     mode = None if (repo / "config").exists() else wanted_mode(repo.parent)
     return str(worker.call("open", os.fspath(repo), mode))
 
 
 class ObjectWriter:
-    """Writes what a repository lacks of some trees, and knows afterwards what they need.
+    """Writes the objects of trees that a repository lacks, and records which objects the trees need.
 
     `files` are the loose files below `objects`; `new` and `new_bytes` count what was written.
     """
@@ -66,16 +66,16 @@ class ObjectWriter:
         return self._directory(tree.entries[""], contents, sums)
 
     def write_set(self, checksums: Iterable[str]) -> tuple[str, str]:
-        """Write the tree by which ostree-rs-ext keeps a layer's objects: each under its own checksum."""
+        """Write the tree in which ostree-rs-ext keeps a layer's objects, each named by its checksum."""
         return (
             self._metadata("dirtree", directory_tree([(name, name) for name in sorted(checksums)], [])),
             self._metadata("dirmeta", directory_metadata(0, 0, 0o755, ())),
         )
 
     def write_metadata(self, name: str, data: bytes) -> None:
-        """Write a metadata object of which it is known that `<checksum>.<kind>` is its name."""
+        """Write a metadata object.  `name` is `<checksum>.<kind>`; the checksum is not checked here."""
         checksum, _, kind = name.partition(".")
-        # Detached metadata is not told from other such by its name.
+        # Detached metadata is named after its commit, so the same name may have other content.
         if self._lacks(checksum, f".{kind}", len(data)) or kind == "commitmeta":
             self._worker.send("metadata", kind, checksum, base64.b64encode(data).decode())
 
@@ -84,7 +84,7 @@ class ObjectWriter:
         self._lacks(checksum, ".commit", 0)
 
     def write_file(self, entry: Entry) -> str:
-        """Write the content object of a file or symlink with the xattrs that it has; returns its checksum."""
+        """Write the content object of a file or symlink with its xattrs; returns its checksum."""
         header = content_header(entry, entry.xattrs)
         if entry.size:
             checksum = self._checksums[entry.layer].of(entry.offset, header, self._tree.chunks(entry))
@@ -129,7 +129,7 @@ class ObjectWriter:
 
 
 def labelled(xattrs: tuple[tuple[str, bytes], ...], label: str | None) -> list[tuple[str, bytes]]:
-    """The xattrs of an object: the tar's, with the policy's label in place of any that was there."""
+    """The xattrs of an object: the tar's, with the policy's label instead of the tar's label."""
     kept = [(name, value) for name, value in xattrs if not name.startswith(_DROPPED)]
     if label:
         kept.append((SELINUX, label.encode() + b"\0"))
@@ -149,7 +149,7 @@ def is_loose(repo: Path, names: Mapping[str, int]) -> bool:
 
 
 def _names(folder: Path) -> set[str]:
-    # To list a folder takes a tenth of the time that asking for each of its names does.
+    # Listing a folder takes a tenth of the time that a lookup of each name takes.
     try:
         return set(os.listdir(folder))  # noqa: PTH208
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """SELinux labels of a tree's paths, by the tree's own policy.
 
-libostree reads the policy from a folder that holds its text files alone: compiled regular expressions
-(`file_contexts.bin`) are left out, for they come from the image and would be trusted blindly.
+libostree reads the policy from a folder that holds only its text files.  Compiled regular expressions
+(`file_contexts.bin`) are left out: they come from the image, and libostree would not check them.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def label_key(path: str, entry: Entry) -> Key:
 def labels(
     tree: Tree, policy: str, keys: Iterable[Key], cache: Cache, worker: Libostree
 ) -> Mapping[Key, str]:
-    """The label of each key; keys the policy gives none are left out.
+    """The label of each key; keys that the policy has no label for are left out.
 
-    Looked-up labels are cached by the policy's content: the look-up is slower than all the rest.
+    Labels are cached by the policy's content, because looking them up is the slowest part of an import.
     """
     files = policy_files(tree, policy)
     name = hashlib.sha256(json.dumps([[k, v.hex()] for k, v in sorted(files.items())]).encode()).hexdigest()
@@ -56,7 +56,7 @@ def labels(
 def policy_files(tree: Tree, policy: str) -> dict[str, bytes]:
     """The text files of a policy by path, and an empty stand-in for the binary policy.
 
-    libostree wants a `policy.NN` to be there, to tell policies apart; it never parses it.
+    libostree needs a file `policy.NN` to distinguish policies; it never parses it.
     """
     etc = "etc" if tree.exists("etc/selinux/config") else "usr/etc"
     contexts = f"selinux/{policy}/contexts/files"

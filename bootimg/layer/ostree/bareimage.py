@@ -1,8 +1,8 @@
-"""A bare ostree repository as a read-only image, made from a bare-user one without privileges.
+"""A bare ostree repository as a read-only image, made from a bare-user repository without privileges.
 
 In a bare repository a content object has its real owner, mode and xattrs.  `ostree pull-local` from
-one bare repository into another copies such files as they are; from any other mode it takes them
-apart and hashes them again, which without KVM takes several times as long.
+one bare repository into another copies such files unchanged.  From any other mode it parses each object
+and hashes it again, which without KVM takes several times as long.
 """
 
 from __future__ import annotations

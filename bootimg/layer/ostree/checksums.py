@@ -1,8 +1,8 @@
 """ostree checksums of a layer's files, kept from one import to the next.
 
-A file's checksum depends on its content and its header (owner, mode, xattrs and label).  For each layer
-`checksums/<diff_id>.json` has, by the file's offset in the tar, the header it was made with and the
-checksum: a layer that did not change is never read again.
+A file's checksum depends on its content and its header (owner, mode, xattrs and label).
+`checksums/<diff_id>.json` maps a file's offset in the layer's tar and its header's hash to the checksum, so
+a layer that did not change is not read again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class LayerChecksums:
         self._changed = False
 
     def of(self, offset: int, header: bytes, content: Iterable[bytes]) -> str:
-        """The checksum of the file at `offset`; its content is read only if it is not known."""
+        """The checksum of the file at `offset`; its content is read only if the checksum is not known."""
         # One file can have two headers: hardlinks in places with different labels.
         key = f"{offset}:{hashlib.sha256(header).hexdigest()[:32]}"
         if key not in self._known:
@@ -37,7 +37,7 @@ class LayerChecksums:
         return self._known[key]
 
     def save(self) -> None:
-        """Keep what was learnt."""
+        """Store the new checksums in the cache."""
         if self._changed:
             with replacing(self._path) as output:
                 output.write(json.dumps(self._known, separators=(",", ":")).encode())

@@ -1,4 +1,4 @@
-"""The tree of an ostree commit whose objects are in the layers of an image: what a checkout would have."""
+"""The tree of an ostree commit whose objects are in the layers of an image, as a checkout would make it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 
 def commit_tree(objects: Sequence[LayerObjects]) -> OstreeTree:
-    """The tree of the first layer's commit; `layer-object-missing` names what the layers lack of it."""
+    """The tree of the first layer's commit; `layer-object-missing` if the layers lack one of its objects."""
     walker = _Walker(objects)
     commit = f"{objects[0].commit}.commit"
     root, meta = _parsed(parse_commit, walker.metadata[commit], commit)
@@ -43,7 +43,7 @@ class _Walker:
         self.entries: dict[str, Entry] = {}
 
     def directory(self, path: str, tree: str, meta: str) -> None:
-        """Add a directory and what is in it."""
+        """Add a directory and its content."""
         self._add(_directory(path, _parsed(_dirmeta, self._need(f"{meta}.dirmeta", path), f"{meta}.dirmeta")))
         files, folders = _parsed(_dirtree, self._need(f"{tree}.dirtree", path), f"{tree}.dirtree")
         for name, checksum in files:
@@ -60,7 +60,7 @@ class _Walker:
         return self.metadata[name]
 
     def _add(self, entry: Entry) -> None:
-        # A few small dirtrees that name each other unfold to any number of paths.
+        # A few small dirtrees that refer to each other can expand to any number of paths.
         check_length(entry.path)
         self.entries[entry.path] = entry
         check_count(len(self.entries))
@@ -102,6 +102,6 @@ def missing(name: str, path: str) -> BootimgError:
     return BootimgError(
         "layer-object-missing",
         f"the image's commit needs the object {name}, which none of its layers has",
-        context=[f"it is /{path[:200]} or a part of it"],
+        context=[f"the object belongs to /{path[:200]}"],
         hint="the image was cut short or made with another tool; a commit must have an empty /sysroot",
     )

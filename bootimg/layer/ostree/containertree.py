@@ -1,9 +1,12 @@
 """From a container's tree to the tree of an ostree commit.
 
-The rules are those of ostree-rs-ext for plain images: /etc becomes /usr/etc, what is in the places of
-API file systems is dropped and the places stay, files that container builders inject are dropped when
-empty, /var stays as it is (ostree ≥ 2024.3 fills a new stateroot's /var from it).  /sysroot must be
-empty in a commit, or ostree refuses to deploy it.
+The rules are those of ostree-rs-ext for plain images:
+
+- /etc becomes /usr/etc.
+- The mount points of API file systems stay, their content is dropped.
+- Empty files that container builders inject are dropped.
+- /var is kept unchanged (ostree ≥ 2024.3 fills a new stateroot's /var from it).
+- /sysroot must be empty in a commit, or ostree refuses to deploy it.
 """
 
 from __future__ import annotations
@@ -21,14 +24,14 @@ _INJECTED = ("usr/etc/hostname", "usr/etc/resolv.conf")
 
 @dataclass(frozen=True, slots=True)
 class OstreeTree:
-    """`entries` by path, the root under ``""``; `filtered` counts what was dropped, by top directory."""
+    """`entries` by path, with ``""`` for the root; `filtered` counts dropped files by top directory."""
 
     entries: Mapping[str, Entry]
     filtered: Mapping[str, int]
 
 
 def to_ostree(entries: Iterable[Entry], root: Entry, *, whole: bool = True) -> OstreeTree:
-    """Map a tree to ostree's layout; with `whole` false, one layer of it."""
+    """Map a tree to ostree's layout; with `whole` false, only one layer of a tree."""
     found: dict[str, Entry] = {"": root}
     entries = list(entries)
     if whole and {"etc", "usr/etc"} <= {entry.path for entry in entries}:
@@ -50,7 +53,7 @@ def to_ostree(entries: Iterable[Entry], root: Entry, *, whole: bool = True) -> O
 
 
 def etc_twice() -> BootimgError:
-    """The error for a tree with both places of configuration."""
+    """The error for a tree with both /etc and /usr/etc."""
     return BootimgError(
         "layer-etc-twice",
         "the image has both /etc and /usr/etc",
@@ -60,7 +63,7 @@ def etc_twice() -> BootimgError:
 
 
 def label_path(path: str) -> str:
-    """The path by which SELinux's policy knows a path of the commit."""
+    """The path under which the SELinux policy lists a path of the commit."""
     if path == "usr/etc" or path.startswith("usr/etc/"):
         path = path.removeprefix("usr/")
     return "/" + path

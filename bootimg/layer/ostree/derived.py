@@ -1,12 +1,13 @@
-"""Layers derived from an encapsulated image, as ostree-rs-ext 0.15 turns each into a commit of its own.
+"""Layers derived from an encapsulated image.  ostree-rs-ext 0.15 makes a commit of each, by these rules:
 
-- /etc becomes /usr/etc; what is in the places of API file systems is dropped; /var stays, as with
-  libostree 2024.3 and newer; all else outside /usr is dropped unless the base's root is an overlay.
-- Symlinks are not followed: a layer that has `lib/x` where the base has a symlink `lib` has a directory.
-- Directories that a path implies get the owner of the file they were made for, and mode 0755.
-- Device nodes and fifos are dropped with the places they are in; libostree takes them nowhere else.
-- Files that a container tool changed within /sysroot/ostree/repo, the files' first names, count as the
-  first of their other names.
+- /etc becomes /usr/etc.  The content of the mount points of API file systems is dropped.  /var is kept, as
+  by libostree 2024.3 and newer.  All else outside /usr is dropped unless the base's root is an overlay.
+- Symlinks are not followed: if the base has a symlink `lib` and the layer has `lib/x`, then `lib` becomes
+  a directory.
+- Directories that a path implies get the owner of the file that implies them, and mode 0755.
+- Device nodes and fifos are allowed only in directories that are dropped; libostree refuses them elsewhere.
+- A file that a container tool changed within /sysroot/ostree/repo is a hardlink to the real file.  It is
+  moved to the first of its other names.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ def takes_all(prepare_root: str) -> bool:
 
 
 def derived_tree(entries: Iterable[Entry], *, everything: bool) -> OstreeTree:
-    """One derived layer as a tree of its own, whiteouts as the files they are.
+    """The tree of one derived layer; whiteouts stay in it as files.
 
-    With `everything` files outside /usr are kept.  `filtered` counts what was dropped, by the name below
-    the place where it was dropped.
+    With `everything`, files outside /usr are kept.  `filtered` counts dropped files by the first name below
+    the directory that was dropped.
     """
     builder = _Builder()
     filtered: Counter[str] = Counter()
@@ -56,7 +57,7 @@ def derived_tree(entries: Iterable[Entry], *, everything: bool) -> OstreeTree:
 
 
 def _place(path: str, *, everything: bool) -> tuple[str, str]:
-    """Where a path goes, or else by which name it is counted as dropped."""
+    """The path in the commit, and the name under which the file counts as dropped (empty if it is kept)."""
     top, _, rest = path.partition("/")
     if top in _API:
         return path, rest.partition("/")[0]
@@ -92,7 +93,7 @@ def _links_inside(entry: Entry) -> bool:
 
 
 class _Builder:
-    """A tree made member by member, as libostree makes one of an archive."""
+    """Makes a tree member by member, as libostree does from an archive."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
@@ -103,7 +104,7 @@ class _Builder:
         self._make_parents(entry)
         old = self._entries.get(entry.path)
         if old and (old.kind is Kind.DIRECTORY) != (entry.kind is Kind.DIRECTORY):
-            raise unsafe_path(entry.path, "is a directory and also something else in one layer")
+            raise unsafe_path(entry.path, "is both a directory and another type of file in one layer")
         self._links.pop(entry.path, None)
         if entry.kind is Kind.HARDLINK:
             self._links[entry.path] = entry
@@ -116,10 +117,10 @@ class _Builder:
         for part in entry.path.split("/")[:-1]:
             parents.append(f"{parents[-1]}/{part}" if parents[-1] else part)
         if any(path in self._entries and self._entries[path].kind is not Kind.DIRECTORY for path in parents):
-            raise unsafe_path(entry.path, "goes through something that is no directory")
+            raise unsafe_path(entry.path, "goes through something that is not a directory")
         if parents[-1] in self._entries or len(parents) == 1:
             return
-        # libostree does so with all of them, those that an earlier member described too.
+        # libostree replaces all parents, also those that an earlier member described.
         for path in parents:
             self._entries[path] = Entry(path, Kind.DIRECTORY, 0o755, entry.uid, entry.gid)
 
@@ -138,7 +139,7 @@ class _Builder:
         if target is None or target.kind not in (Kind.FILE, Kind.SYMLINK):
             raise BootimgError(
                 "layer-link-unsafe",
-                f"{link.path[:200]} is a hardlink to {link.target[:200]}, which is no file of its layer",
+                f"{link.path[:200]} is a hardlink to {link.target[:200]}, which is not a file of its layer",
                 hint="a derived layer must hold every file it links to: make it again with a current tool",
             )
         return target

@@ -1,4 +1,4 @@
-"""An encapsulated image, read: its objects, verified, and its trees."""
+"""Reads an encapsulated image: its objects, which are verified, and its trees."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from bootimg.layer.tar.tarformat import truncated
 
 @dataclass(frozen=True, slots=True)
 class OstreeImage:
-    """`objects` are those of the base's layers, bottom first; `base` is the tree of their commit.
+    """`objects` has those of each of the base's layers, bottom first; `base` is the tree of their commit.
 
-    `derived` has each further layer as a tree of its own, and `merged` is what all of them make.
-    All paths are those of commits, with /usr/etc.
+    `derived` has the tree of each further layer, `merged` the tree of all layers together.  Paths are those
+    of commits, with /usr/etc.
     """
 
     commit: str
@@ -45,7 +45,7 @@ def open_ostree(found: Encapsulation, layers: Sequence[LayerTar], cache: Cache) 
     commit = objects[0].commit
     assert commit is not None
     if found.commit not in (None, commit):
-        raise invalid(f"its label names the commit {str(found.commit)[:80]}, its layers hold {commit}")
+        raise invalid(f"its label names the commit {str(found.commit)[:80]}, but its layers hold {commit}")
     for number, each in enumerate(objects):
         _verify(each, layers, number, cache)
     base = commit_tree(objects)
@@ -66,13 +66,13 @@ def _verify(objects: LayerObjects, layers: Sequence[LayerTar], number: int, cach
 
 
 def content_header(entry: Entry, xattrs: Xattrs) -> bytes:
-    """The header of a content object made of a file or symlink."""
+    """The header of a file's or symlink's content object."""
     mode, target = content_mode(entry)
     return file_header(entry.uid, entry.gid, mode, target, xattrs)
 
 
 def content_mode(entry: Entry) -> tuple[int, str]:
-    """A content object's mode, with the type's bits, and the text of a symlink."""
+    """A content object's mode, with the bits of the file type, and a symlink's target."""
     link = entry.kind is Kind.SYMLINK
     return TYPES[entry.kind] | (0o777 if link else entry.mode), entry.target if link else ""
 

@@ -2,9 +2,9 @@
 
 The rules are those of its checkout in the mode "union files, process whiteouts":
 
-- a directory that is there already keeps its owner, mode and xattrs, whatever a layer says of it;
-- a whiteout hides also what its own layer put there before it, in the order of names;
-- files come before directories, and whatever is in the place of either is removed.
+- a directory that already exists keeps its owner, mode and xattrs, even if a layer has others for it;
+- a whiteout also hides files of its own layer that come before it in the order of names;
+- files are written before directories, and each replaces whatever is at its path.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _INJECTED = ("usr/etc/hostname", "usr/etc/resolv.conf")
 def flatten(base: OstreeTree, layers: Sequence[OstreeTree]) -> OstreeTree:
     """The tree of the merge commit.
 
-    Container tools leave empty files in two places that they mount over; newer versions of
-    ostree-rs-ext drop them, and so does this.
+    Container tools leave empty files at two paths that they mount over.  Newer versions of
+    ostree-rs-ext drop them, and so does this function.
     """
     if not layers:
         return base
@@ -49,7 +49,7 @@ def children_of(entries: Mapping[str, Entry]) -> dict[str, dict[str, None]]:
 
 
 class _Checkout:
-    """A tree that commits are checked out into."""
+    """A tree into which commits are checked out."""
 
     def __init__(self, entries: Mapping[str, Entry]) -> None:
         self.entries = dict(entries)
@@ -59,7 +59,7 @@ class _Checkout:
         self._directory("", layer, children_of(layer))
 
     def remove(self, path: str) -> None:
-        """Remove what is there, if anything."""
+        """Remove the path and all below it, if it exists."""
         if path not in self.entries:
             return
         for name in tuple(self._children.get(path, ())):
@@ -93,7 +93,7 @@ class _Checkout:
                 self._directory(entry.path, layer, children)
 
     def _file(self, entry: Entry) -> None:
-        # libostree takes no symlink for a whiteout.
+        # For libostree a symlink is never a whiteout.
         if entry.kind is Kind.SYMLINK or not entry.name.startswith(WHITEOUT):
             self._set(entry)
             return
@@ -104,7 +104,7 @@ class _Checkout:
 
 
 def container_view(tree: OstreeTree) -> Mapping[str, Entry]:
-    """The tree as containers and running systems see it: /usr/etc is in the place of /etc."""
+    """The tree as containers and running systems see it: /usr/etc appears as /etc."""
     found = {}
     for path, entry in tree.entries.items():
         inside = path == "usr/etc" or path.startswith("usr/etc/")

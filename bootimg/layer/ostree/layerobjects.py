@@ -1,10 +1,11 @@
 """The ostree objects in the layers of an encapsulated image.
 
-Formats: ostree-rs-ext's tar export.  Objects lie below `sysroot/ostree/repo/objects`, a content object
-as its file or symlink with owner and mode in the tar's header.  Its xattrs are in an object of their own
-before it: in version 1 `<checksum>.file-xattrs-link` is a hardlink to `<their sha256>.file-xattrs`, or
-holds them; in version 0 `<checksum>.file.xattrs` is a hardlink to `repo/xattrs/<their sha256>`.
-All else in these layers is how containers see the tree, and is not looked at: the commit says it again.
+Format: ostree-rs-ext's tar export.  Objects are below `sysroot/ostree/repo/objects`.  A content object is
+the file or symlink itself; the tar's header has its owner and mode.  Its xattrs come before it, in a
+separate object: in version 1 `<checksum>.file-xattrs-link` is a hardlink to `<their sha256>.file-xattrs`,
+or holds them; in version 0 `<checksum>.file.xattrs` is a hardlink to `repo/xattrs/<their sha256>`.
+The other files in these layers are the tree as containers see it.  They are not read, because the commit
+has the same tree.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from bootimg.layer.tar.opened import LayerTar
 
 REPOSITORY = "sysroot/ostree/repo/"
 MAX_METADATA, MAX_XATTRS = 10 << 20, 1 << 20
-"""Bytes of a metadata object (libostree's own limit) and of a file's xattrs."""
+"""The most bytes of a metadata object (libostree's own limit) and of a file's xattrs."""
 _OBJECT = re.compile(
     r"objects/([0-9a-f]{2})/([0-9a-f]{62})"
     r"\.(commit|commitmeta|dirtree|dirmeta|file|file-xattrs|file-xattrs-link|file\.xattrs)"
@@ -45,23 +46,23 @@ class LayerObjects:
 
 
 def read_objects(layer: LayerTar, read: Callable[[Entry], bytes], *, first: bool) -> LayerObjects:
-    """The objects of a layer; metadata objects are checked, content objects not yet.
+    """The objects of a layer; metadata objects are verified, content objects not yet.
 
-    Only the first layer may have metadata, and it begins with the commit.
+    Only the first layer may have metadata, and its first object must be the commit.
     """
     reader = _Reader(read, first=first)
     for entry in layer.entries:
         if entry.kind is not Kind.DIRECTORY and entry.path.startswith(REPOSITORY):
             reader.take(entry, entry.path.removeprefix(REPOSITORY))
     if reader.pending:
-        raise invalid(f"xattrs are there for the object {reader.pending[0]}, and it is not")
+        raise invalid(f"it has xattrs for the object {reader.pending[0]} but not the object")
     if first and reader.found.commit is None:
         raise invalid("its first layer holds no commit")
     return reader.found
 
 
 class _Reader:
-    """Takes the members of one layer in their order."""
+    """Reads the members of one layer in their order."""
 
     def __init__(self, read: Callable[[Entry], bytes], *, first: bool) -> None:
         self._read, self._first = read, first
@@ -75,7 +76,7 @@ class _Reader:
         elif path.startswith("objects/"):
             match = _OBJECT.fullmatch(path)
             if match is None:
-                raise invalid(f"{path[:120]!r} is no name of an object")
+                raise invalid(f"{path[:120]!r} is not the name of an object")
             self._object(entry, match[1] + match[2], match[3])
 
     def _object(self, entry: Entry, checksum: str, kind: str) -> None:
@@ -95,7 +96,7 @@ class _Reader:
 
     def _link_xattrs(self, entry: Entry, checksum: str) -> None:
         if self.pending:
-            raise invalid(f"xattrs are there for the object {self.pending[0]}, and it is not")
+            raise invalid(f"it has xattrs for the object {self.pending[0]} but not the object")
         if entry.kind is Kind.HARDLINK:
             name = "".join(entry.target.removesuffix(".file-xattrs").split("/")[-2:])[-64:]
             if name not in self._xattrs:
@@ -125,7 +126,7 @@ class _Reader:
         elif kind == "commitmeta" and checksum != self.found.commit:
             raise invalid(f"it holds signatures of another commit, {checksum}")
         data = self._small(entry, checksum, MAX_METADATA)
-        # Detached metadata, signatures for instance, may change and is in no checksum.
+        # Detached metadata (for example signatures) may change; no checksum covers it.
         self.found.metadata[f"{checksum}.{kind}"] = (
             data if kind == "commitmeta" else checked(data, checksum, f".{kind}")
         )
@@ -137,7 +138,7 @@ class _Reader:
 
 
 def checked(data: bytes, checksum: str, suffix: str = "") -> bytes:
-    """The data, if that is its checksum."""
+    """The data, if it has this checksum."""
     found = hashlib.sha256(data).hexdigest()
     if found != checksum:
         raise mismatch(f"{checksum}{suffix}", found)
@@ -155,7 +156,7 @@ def _parse_xattrs(data: bytes, checksum: str) -> Xattrs:
 
 
 def mismatch(name: str, found: str) -> BootimgError:
-    """The error for an object that is not what its name says."""
+    """The error for an object whose content does not match its name."""
     return BootimgError(
         "layer-object-mismatch",
         f"an ostree object in the image does not match its name {name}",

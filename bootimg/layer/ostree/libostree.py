@@ -1,4 +1,4 @@
-"""libostree, spoken to through a worker in the system's Python (its binding is not on PyPI)."""
+"""libostree, called through a worker in the system's Python (its binding is not on PyPI)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Libostree:
         self._log = log
 
     def send(self, name: str, *arguments: Any) -> None:  # noqa: ANN401
-        """Ask for something that has no answer."""
+        """Send a command that has no answer."""
         assert self._child.stdin
         try:
             self._child.stdin.write(json.dumps([name, *arguments]).encode() + b"\n")
@@ -51,10 +51,10 @@ class Libostree:
             self._answer()
 
     def call(self, name: str, *arguments: Any) -> Any:  # noqa: ANN401
-        """Ask and wait for the answer, which comes after all that was sent before."""
+        """Send a command and wait for its answer; all commands sent before are done by then."""
         assert self._child.stdin
         self.send(name, *arguments)
-        # A worker that has ended left its reason to be read.
+        # A worker that has ended wrote its reason to its stdout.
         with suppress(BrokenPipeError):
             self._child.stdin.flush()
         return self._answer()["ok"]
@@ -70,7 +70,7 @@ class Libostree:
         return answer
 
     def _failure(self, text: str) -> BootimgError:
-        # libostree keeps some of the disk free and says so with this word.
+        # libostree keeps some of the disk free; its error for that has this word.
         if "No space left" in text or "min-free-space" in text:
             return no_space(self._repo, context=[text[:400]])
         return BootimgError("ostree-failed", "libostree refused the layer", context=[text[:400]])
@@ -78,7 +78,7 @@ class Libostree:
 
 @contextmanager
 def libostree(repo: Path, log: Path) -> Iterator[Libostree]:
-    """A worker for one repository, as long as the body; what it says on stderr goes to `log`."""
+    """A worker for one repository while the body runs; its stderr goes to `log`."""
     with (
         open_own(log, Opening.APPEND) as stderr,
         process.spawn([interpreter(), "-I", WORKER], stdin=subprocess.PIPE, stderr=stderr) as child,
@@ -88,6 +88,6 @@ def libostree(repo: Path, log: Path) -> Iterator[Libostree]:
             yield Libostree(child, repo, log)
         finally:
             process.kill_group(child, grace=0.1)
-            # What was not sent any more has nobody to take it.
+            # The worker has ended: commands that are still buffered cannot be sent.
             with suppress(BrokenPipeError):
                 child.stdin.close()

@@ -1,8 +1,8 @@
 """ostree's objects in bytes: headers, directory metadata, directory trees, and their checksums.
 
 Formats: libostree's ostree-core.h (`OSTREE_FILE_HEADER_GVARIANT_FORMAT` and its neighbours), serialised
-as the GVariant specification says.  All integers of ostree's metadata are big-endian.  Xattrs are
-written in the order given: libostree sorts them by name since 2025.2, older objects may have any order.
+by the GVariant specification.  All integers of ostree's metadata are big-endian.  Xattrs are written in
+the given order: libostree sorts them by name since 2025.2, older objects may have any order.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _array(items: Sequence[bytes]) -> bytes:
 
 
 def _framed(body: bytes, offsets: Sequence[int], rest: bytes = b"") -> bytes:
-    # Framing offsets are as wide as the whole container's size needs.
+    # The size of the whole container decides the width of its framing offsets.
     body += rest
     for width in (1, 2, 4):
         if len(body) + width * len(offsets) < 1 << (8 * width):
@@ -138,7 +138,7 @@ def parse_commit(data: bytes) -> tuple[str, str]:
     """The dirtree and dirmeta of a commit's root, from the variant `(a{sv}aya(say)sstayay)`."""
     size = _offset_size(len(data))
     table = len(data) - 6 * size
-    # Where each child of variable size ends, last first; the time stamp after the body is aligned.
+    # The end of each child of variable size, last child first; the time stamp after the body is aligned.
     ends = [int.from_bytes(data[at : at + size], "little") for at in range(table, len(data), size)]
     body, tree = ends[1], ends[0]
     start = -(-body // 8) * 8 + 8
@@ -155,12 +155,12 @@ def _items(array: bytes) -> list[bytes]:
     table = int.from_bytes(array[-size:], "little")
     ends = [int.from_bytes(array[at : at + size], "little") for at in range(table, len(array), size)]
     starts = [0, *ends[:-1]]
-    # Items that overlap could be many times as large as all of it.
+    # Overlapping items could together be many times as large as the array.
     if starts != sorted(starts):
         raise ValueError("its items are not in order")
     return [array[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 def _offset_size(length: int) -> int:
-    """How wide the framing offsets of a container of `length` bytes are."""
+    """The width in bytes of the framing offsets of a container of `length` bytes."""
     return next(size for size in (1, 2, 4, 8) if length < 1 << 8 * size)

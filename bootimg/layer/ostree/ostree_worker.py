@@ -1,7 +1,7 @@
-"""Runs in the system's Python: libostree's binding and the standard library are all it imports.
+"""Runs in the system's Python; it imports only libostree's binding and the standard library.
 
-It reads JSON lines and answers some of them with one line: `{"ok": …}`, or `{"error": text}` after
-which it ends.  Objects are written without answers, so that the sender need not wait for each.
+It reads JSON lines and answers some of them with one line: `{"ok": …}`, or `{"error": text}`, after which
+it ends.  Commands that write objects have no answer, so that the sender need not wait for each.
 """
 
 # ruff: noqa: ANN001, ANN201, ANN202, ANN204, D102, D103
@@ -26,12 +26,12 @@ _TYPES = {
 }
 
 
-# Bytes that are read of a mapped tar before its pages are let go.
+# Bytes that are read from a mapped tar before its pages are released.
 _RESIDENT = 32 << 20
 
 
 class Tar:
-    """A tar that is read through a mapping, which is made anew before much of it is resident."""
+    """A tar that is read through a mapping.  It is mapped again before much of it is resident."""
 
     def __init__(self, path):
         self._path = path
@@ -132,7 +132,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main():
-    # What was sent before the sender was killed would keep the repository's transaction for a while.
+    # After the sender is killed, the commands already sent would keep the repository's transaction busy.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     worker = Worker()
     for line in sys.stdin.buffer:

@@ -9,7 +9,7 @@ _REGISTRY = ("ostree-unverified-registry:", "registry:")
 def image_ref(imgref: str) -> str:
     """The ref of an image reference such as `docker://quay.io/x:y`.
 
-    What an origin puts before it to say how signatures are checked is not part of the ref's name.
+    The prefix that in an origin file declares how signatures are checked is not part of the ref's name.
     """
     if imgref.startswith("ostree-remote-image:"):
         imgref = imgref.split(":", 2)[2]
@@ -29,9 +29,9 @@ def layer_ref(digest: str) -> str:
 
 
 def escape(text: str) -> str:
-    """ostree-rs-ext's escaping: `_` doubled, other than ASCII letters, digits and `-` as `_XX_`.
+    """ostree-rs-ext's escaping: `_` is doubled; all but ASCII letters, digits and `-` become `_XX_`.
 
-    A slash stays where it parts two names, which is after a letter or digit and not at the end.
+    A slash is kept between two names, that is after a letter or digit and not at the end.
     """
     out = []
     after_name = False

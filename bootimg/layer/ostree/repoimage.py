@@ -1,4 +1,4 @@
-"""A read-only file system image with a repository that holds what one import needs, and no more."""
+"""A read-only file system image with a repository that holds only what one import needs."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Commit(Protocol):
 def write_repo_image(repo: Path, commit: Commit, output: Path) -> None:
     """Write a squashfs image whose root is an ostree repository with the commit's objects and refs.
 
-    From a bare-user repository the image is a bare one, which is the fastest to pull from; else it has
+    From a bare-user repository the image has mode bare, which is the fastest to pull from; otherwise it has
     the repository's own mode.
     """
     if b"mode=bare-user" in (repo / "config").read_bytes():
         write_squashfs(bare_repository(repo, commit.files, commit.refs), output)
         return
     program = process.require("mksquashfs", packages=PACKAGES)
-    # On the repository's own file system, for the objects are hardlinks.
+    # On the repository's own file system, because the objects are hardlinks.
     with scratch_folder(repo.parent, "repo-image-") as folder:
         link_repository(repo, commit, folder / "repo")
         partial = output.with_name(f".{output.name}.partial")

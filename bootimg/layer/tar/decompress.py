@@ -1,4 +1,4 @@
-"""How a layer or an archive is compressed, by its first bytes, and what it holds."""
+"""Detecting the compression of a layer or an archive by its first bytes, and reading its content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import zstandard
 from isal import igzip, igzip_lib
 
 HEAD = 6
-"""How many bytes tell the compression."""
+"""The number of bytes that `compression_of` needs."""
 ERRORS: tuple[type[Exception], ...] = (
     zlib.error,
     igzip_lib.IsalError,  # type: ignore[assignment]
@@ -21,7 +21,7 @@ ERRORS: tuple[type[Exception], ...] = (
     OSError,
     EOFError,
 )
-"""What the readers raise for content that is damaged or ends too early."""
+"""The errors that readers raise for content that is damaged or ends too early."""
 _WINDOW = 1 << 27
 _MARKS = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"))
 _SKIPPABLE = b"\x2a\x4d\x18"
@@ -39,21 +39,21 @@ class Compression(StrEnum):
 
 
 class Reader(Protocol):
-    """The plain bytes."""
+    """A stream of decompressed bytes."""
 
     def read(self, size: int, /) -> bytes:
         """The next `size` bytes at most; none at the end."""
 
 
 def compression_of(head: bytes) -> Compression:
-    """The compression of what begins with these bytes."""
+    """The compression of a file that begins with these bytes."""
     if head[1:4] == _SKIPPABLE and head[0] & 0xF0 == 0x50:
         return Compression.ZSTD
     return next((Compression(name) for mark, name in _MARKS if head.startswith(mark)), Compression.NONE)
 
 
 def plain_reader(source: IO[bytes], compression: Compression) -> Reader:
-    """What `source` holds, all members, streams and frames of it; raises one of `ERRORS` as it is read."""
+    """A reader of all members, streams or frames of `source`; its `read` raises one of `ERRORS`."""
     reader: Any = source
     if compression is Compression.GZIP:
         reader = igzip.IGzipFile(fileobj=source, mode="rb")  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""What a layer's tar and the merged tree are made of."""
+"""The entries of a layer's tar and of the merged tree."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 from bootimg.errors import BootimgError
 
 MAX_PATH, MAX_NAME, MAX_DEPTH = 4095, 255, 256
-"""Linux's PATH_MAX and NAME_MAX in bytes, and a depth no real tree comes near."""
+"""Linux's PATH_MAX and NAME_MAX in bytes, and a depth far beyond that of real trees."""
 
 
 class Kind(StrEnum):
@@ -19,13 +19,13 @@ class Kind(StrEnum):
     DIRECTORY = "directory"
     SYMLINK = "symlink"
     HARDLINK = "hardlink"
-    """Only in a layer's own list; in a merged tree it has become the FILE it names."""
+    """Only in the list of a layer; the merged tree has a FILE instead."""
     SPECIAL = "special"
-    """A device node or a fifo, which no disk gets: see `refuse_special`."""
+    """A device node or a fifo, which never gets to the disk: see `refuse_special`."""
 
 
 TYPES = {Kind.FILE: stat.S_IFREG, Kind.DIRECTORY: stat.S_IFDIR, Kind.SYMLINK: stat.S_IFLNK}
-"""The bits of a mode that say which type of file it is."""
+"""The file type bits of a mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Entry:
 
     @property
     def link_key(self) -> tuple[int, int]:
-        """Which content this is; the offset of a header is unique within its layer."""
+        """The identity of the content; offsets are unique within a layer."""
         return self.layer, self.offset
 
     @property
@@ -70,7 +70,7 @@ class Entry:
 def clean_path(raw: str) -> str:
     """A tar member's path without `./` and double slashes; the root is the empty path.
 
-    Absolute paths and `..` are refused: nothing an image needs, all an attack does.
+    Absolute paths and `..` are refused: no image needs them, but attacks use them.
     """
     parts = [part for part in raw.split("/") if part not in ("", ".")]
     if raw.startswith("/"):
@@ -83,14 +83,14 @@ def clean_path(raw: str) -> str:
 
 
 def check_length(path: str) -> None:
-    """Refuse what no file system takes, and trees so deep that tools overflow."""
+    """Refuse paths that no file system allows, and trees so deep that tools overflow."""
     parts = path.encode().split(b"/")
     if len(path) > MAX_PATH or len(parts) > MAX_DEPTH or max(map(len, parts)) > MAX_NAME:
         raise unsafe_path(path, "is longer or deeper than a file system allows")
 
 
 def unsafe_path(path: str, why: str) -> BootimgError:
-    """The error for a path that no honest layer has."""
+    """The error for a path that occurs only in damaged or malicious layers."""
     return BootimgError(
         "layer-path-unsafe",
         f"the layer's path {path[:200]!r} {why}",
@@ -99,7 +99,7 @@ def unsafe_path(path: str, why: str) -> BootimgError:
 
 
 def refuse_special(entry: Entry) -> None:
-    """Refuse a device node or a fifo in a place whose files get to the disk."""
+    """Refuse a device node or a fifo whose path would get to the disk."""
     if entry.kind is Kind.SPECIAL:
         raise BootimgError(
             "layer-device-node",

@@ -1,12 +1,12 @@
 """Layers laid over each other: whiteouts, opaque directories, last writer wins, hardlinks.
 
-The rules are those of the OCI image specification's "layer" page.  Where it leaves room, this does
-what containers/storage does when it unpacks:
+The rules are those of the OCI image specification's "layer" page.  Where it leaves a choice, this module
+follows containers/storage:
 
-- a member whose parent is a symlink lands where the symlink leads, inside the tree and never above it;
-- a directory over a symlink or file replaces it, and a directory over a directory keeps what is in it;
-- a whiteout hides what lower layers have, never what its own layer brings;
-- device nodes and fifos may be where ostree's layout drops everything, and nowhere else.
+- a member whose parent is a symlink goes where the symlink leads, inside the tree and never above it;
+- a directory over a symlink or file replaces it, and a directory over a directory keeps its content;
+- a whiteout hides files of lower layers, never files of its own layer;
+- device nodes and fifos are allowed only where ostree's layout drops everything.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def is_emptied(path: str) -> bool:
 
 
 def implied_directory(path: str) -> Entry:
-    """The directory that a member's path implies and no layer describes."""
+    """A directory that a member's path implies but no layer describes."""
     return Entry(path, Kind.DIRECTORY, 0o755, 0, 0)
 
 
 class Merged:
-    """The tree as the layers applied so far make it; the root is the path ``""``."""
+    """The tree of all layers applied so far; the root is the path ``""``."""
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {"": implied_directory("")}
@@ -44,12 +44,12 @@ class Merged:
         self._fresh: set[str] = set()
 
     def apply(self, layer: Iterable[Entry]) -> list[Entry]:
-        """Lay one more layer over the tree; returns its entries where they landed, whiteouts too."""
+        """Lay one more layer over the tree; returns its entries, whiteouts too, with their final paths."""
         self._fresh = set()
         return [self._whiteout(e) if e.name.startswith(WHITEOUT) else self._put(e) for e in layer]
 
     def lay(self, entries: Iterable[Entry]) -> None:
-        """Put entries into the tree as they are, whiteouts as the files they are."""
+        """Put entries into the tree unchanged; whiteouts become files."""
         for entry in entries:
             self._put(entry)
 
@@ -69,7 +69,7 @@ class Merged:
 
     def _hide(self, path: str) -> None:
         self._hide_children(path)
-        # A directory that this layer made, or put something into, stays for what is in it.
+        # A directory that this layer made, or put something into, must stay.
         if path not in self._fresh and not self.children.get(path):
             self._forget(path)
 
@@ -108,7 +108,7 @@ class Merged:
         if target is None or target.kind is Kind.DIRECTORY:
             raise BootimgError(
                 "layer-link-unsafe",
-                f"{link.path[:200]} is a hardlink to {link.target[:200]}, which is no file of the tree",
+                f"{link.path[:200]} is a hardlink to {link.target[:200]}, which is not a file of the tree",
                 hint="the image is damaged or made to do harm; nothing of it was written",
             )
         return replace(target, path=path)
@@ -133,14 +133,14 @@ class Merged:
             found = self.locate(step)
             if found is None:
                 if step in self.entries:
-                    raise unsafe_path(path, "goes through something that is no directory")
+                    raise unsafe_path(path, "goes through something that is not a directory")
                 self._set(implied_directory(step))
                 found = step
             made = found
         return made
 
     def locate(self, path: str) -> str | None:
-        """The directory that `path` leads to inside the tree, symlinks followed; None if it is none."""
+        """The directory that `path` leads to inside the tree, symlinks followed; None if it is not one."""
         if path in self.children:
             return path
         found = resolve(self.entries, path)
@@ -148,7 +148,7 @@ class Merged:
 
 
 def resolve(entries: dict[str, Entry], path: str) -> str | None:
-    """The path of what `path` names, every symlink followed as chroot would; None if there is nothing."""
+    """The real path of `path`, with symlinks followed as in a chroot; None if it does not exist."""
     todo = path.split("/")[::-1]
     found: list[str] = []
     links = 0
@@ -182,7 +182,7 @@ def join(folder: str, name: str) -> str:
 
 
 def walk(children: dict[str, dict[str, None]], path: str = "") -> Iterator[str]:
-    """Every path below `path`, directories before what is in them, names in byte order."""
+    """Every path below `path`, directories before their content, names in byte order."""
     for name in sorted(children.get(path, ()), key=str.encode):
         inner = join(path, name)
         yield inner

@@ -1,7 +1,7 @@
 """A layer's tar: decompressed once into the cache, verified, and listed.
 
-`tars/<diff_id>.tar` is the tar, `index/<diff_id>.json` its entries.  All that reads a file of the
-image later reads the tar at the entry's offset.
+`tars/<diff_id>.tar` is the tar, `index/<diff_id>.json` has its entries.  A file of the image is later read
+from the tar, at the entry's offset.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tar.tarformat import MAX_ENTRIES, malformed, read_entries, truncated
 
 MAX_TAR = 64 << 30
-"""Bytes of one layer's tar."""
+"""The most bytes of one layer's tar."""
 MAX_RATIO = 100
-"""How much larger than its blob a tar may be, once it is above `FREE_TAR` bytes."""
+"""How many times larger than its blob a tar above `FREE_TAR` bytes may be."""
 FREE_TAR = 1 << 30
 _INDEX_FORMAT = 2
-_LISTED = 256
+_RELEASE_EVERY = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class LayerTar:
 
 
 def open_layer(blob: Blob, number: int, cache: Cache, step: Step | None = None) -> LayerTar:
-    """The layer's tar and its entries, made if they are not in the cache."""
+    """The layer's tar and its entries; made if the cache lacks them."""
     name = hex_of(blob.diff_id)
     tar, index = _paths(blob, cache)
     with cache.locked(f"tar-{name}"):
@@ -84,7 +84,7 @@ def _decompress(blob: Blob, tar: Path, store: BlobStore, step: Step | None) -> N
                 output.write(chunk)
             source.drain()
         except ERRORS as error:
-            # Which of the two it is, the blob's own digest tells: a blob that is whole was made so.
+            # The blob's digest tells a damaged blob from one that was made this way.
             source.drain()
             store.check(blob.digest, source.digest.hexdigest())
             if isinstance(error, OSError) and error.errno:
@@ -96,12 +96,12 @@ def _decompress(blob: Blob, tar: Path, store: BlobStore, step: Step | None) -> N
 
 
 def plain_limit(packed: int) -> int:
-    """How many bytes may come of so many compressed ones."""
+    """The most bytes that `packed` compressed bytes may decompress to."""
     return min(MAX_TAR, max(FREE_TAR, MAX_RATIO * packed))
 
 
 class _Hashed(io.RawIOBase):
-    """A file that is hashed and counted as it is read."""
+    """A file whose bytes are hashed and counted while it is read."""
 
     def __init__(self, handle: IO[bytes], step: Step | None) -> None:
         self._handle, self._step = handle, step
@@ -124,7 +124,7 @@ class _Hashed(io.RawIOBase):
         return data
 
     def drain(self) -> None:
-        """Read what a decompressor left, so that the digest is of the whole file."""
+        """Read what the decompressor did not read, so that the digest covers the whole file."""
         while self.read(CHUNK):
             pass
 
@@ -136,7 +136,7 @@ def _reading(path: Path, step: Step | None) -> Iterator[_Hashed]:
 
 
 def _decompressed(source: _Hashed, blob: Blob) -> Iterator[bytes]:
-    # By the content's own mark: the media types of mirrored images are not to be relied on.
+    # By the first bytes of the content, because the media types of mirrored images are unreliable.
     compression = compression_of(source.peek())
     if compression in (Compression.BZIP2, Compression.XZ):
         raise _unsupported(blob, compression)
@@ -149,7 +149,7 @@ def _unsupported(blob: Blob, compression: Compression) -> BootimgError:
     return BootimgError(
         "layer-compression-unsupported",
         f"the layer {blob.digest} is compressed by {compression}",
-        note="layers are plain, or compressed by gzip or zstd: those are in the OCI's specification",
+        note="the OCI specification allows layers that are uncompressed or compressed by gzip or zstd",
         hint="copy the image: skopeo copy --dest-compress-format zstd --dest-compress … oci:DIR:TAG",
     )
 
@@ -158,8 +158,8 @@ def _too_large(blob: Blob, limit: int) -> BootimgError:
     return BootimgError(
         "layer-too-large",
         f"the layer {blob.digest} decompresses to more than {limit >> 20} MiB",
-        note=f"its blob has {blob.size} bytes: no honest layer shrinks to a hundredth",
-        hint="the image is made to fill this machine's disk, or holds a huge empty file: leave that out",
+        note=f"its blob has {blob.size} bytes: a normal layer does not compress to a hundredth of its size",
+        hint="the image is made to fill this machine's disk, or holds a huge empty file: remove that file",
     )
 
 
@@ -172,8 +172,8 @@ def _list(tar: Path, number: int) -> tuple[Entry, ...]:
             for entry in read_entries(data, number):
                 entries.append(entry)
                 check_count(len(entries))
-                if len(entries) % _LISTED == 0:
-                    # Each header brings 64 KiB of the tar into this process's memory.
+                if len(entries) % _RELEASE_EVERY == 0:
+                    # Reading a header brings 64 KiB of the tar into this process's memory.
                     data.madvise(mmap.MADV_DONTNEED)
     return tuple(entries)
 
@@ -184,7 +184,7 @@ def check_count(count: int) -> None:
         raise BootimgError(
             "layer-too-many-entries",
             f"the image has more than {MAX_ENTRIES} files",
-            hint="bootable images have about a hundred thousand: look for what filled this one",
+            hint="bootable images have about a hundred thousand files: find out what filled this one",
         )
 
 

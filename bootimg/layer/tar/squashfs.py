@@ -1,4 +1,4 @@
-"""Squashfs images made from a tar stream: nothing is unpacked, and owners need no privileges."""
+"""Squashfs images made from a tar stream: nothing is unpacked, and no privileges are needed."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from bootimg.errors import BootimgError
 PACKAGES = "squashfs-tools 4.5 or newer (apt, dnf)"
 
 WHOLE_FILES = ("-no-fragments", "-no-duplicates")
-"""Every file in blocks of its own.
+"""Options that give every file its own blocks.
 
-squashfs-tools 4.5.1 packs the ends of files into shared blocks in threads that race: a few files in ten
-thousand then ended with another file's bytes, in two runs of three.
+squashfs-tools 4.5.1 packs the ends of files into shared blocks in threads that race: in two of three runs a
+few files in ten thousand ended with another file's bytes.
 """
 
 
 def write_squashfs(tar: Iterable[bytes], output: Path) -> None:
-    """Write the squashfs image of a tar, whole or not at all; `no-space-left` where it does not fit.
+    """Write the squashfs image of a tar, completely or not at all; `no-space-left` if it does not fit.
 
-    It is not compressed, for it is read once, by a virtual machine without KVM perhaps.  sqfstar passes
-    over the tar's own root directory, which is made 0755 and root's.
+    It is not compressed, because it is read only once, perhaps by a virtual machine without KVM.  sqfstar
+    ignores the tar's root directory entry; the image's root has mode 0755 and belongs to root.
     """
     program = process.require("sqfstar", packages=PACKAGES)
     partial = output.with_name(f".{output.name}.partial")
@@ -43,16 +43,16 @@ def write_squashfs(tar: Iterable[bytes], output: Path) -> None:
             child.stdin.close()
         except BrokenPipeError:
             pass
-        said = child.stderr.read()
+        stderr = child.stderr.read()
         if child.wait():
-            raise _failure(process.Completed(tuple(map(str, argv)), child.returncode, b"", said), partial)
+            raise _failure(process.Completed(tuple(map(str, argv)), child.returncode, b"", stderr), partial)
     partial.chmod(0o444)
     sync(partial)
     partial.replace(output)
 
 
 def _failure(done: process.Completed, partial: Path) -> BootimgError:
-    # How much is free is said as it was when the disk was full.
+    # The error reports the free space, so make it before the partial file is deleted.
     error = no_space(partial) if b"No space left" in done.stderr else process.failure(done)
     partial.unlink(missing_ok=True)
     return error

@@ -1,7 +1,7 @@
 """Reading a layer's tar: POSIX ustar and pax, and the GNU long names; nothing is unpacked.
 
 Formats: POSIX.1-2008 pax (ustar header blocks, `x` and `g` records) and GNU tar's `L`, `K` types.
-Sparse files, which container layers never need and attacks like, are refused.
+Sparse files are refused: container layers never need them, and attacks use them.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from bootimg.layer.tar.entry import Entry, Kind, clean_path, unsafe_path
 
 BLOCK = 512
 MAX_ENTRIES = 500_000
-"""Over all layers; the largest bootable images known have about a fifth."""
+"""The most entries of all layers together; the largest known bootable images have about a fifth of it."""
 MAX_HEADER = 1 << 20
-"""Bytes of one pax record block or long name: xattrs are at most 64 KiB each."""
+"""The most bytes of one pax record block or long name; xattrs have at most 64 KiB each."""
 
 MAX_RECORDS = 1000
-"""Of pax, for one file or for all: each file costs as much as there are."""
+"""The most pax records of one file, and of all files together: reading a file costs time for each."""
 
 _XATTR = "SCHILY.xattr."
 _EXTENSIONS = (b"x", b"g", b"L", b"K")
 _SPECIAL = {b"3": "character device", b"4": "block device", b"6": "fifo"}
 _WITHOUT_CONTENT = (b"1", b"2", b"5", *_SPECIAL)
-"""All but files, whatever their size field says."""
+"""Types without content; their size field is ignored."""
 _KINDS = {b"0": Kind.FILE, b"\0": Kind.FILE, b"7": Kind.FILE, b"5": Kind.DIRECTORY, b"2": Kind.SYMLINK,
           b"1": Kind.HARDLINK, **dict.fromkeys(_SPECIAL, Kind.SPECIAL)}  # fmt: skip
 
 
 @dataclass
 class _Records:
-    """What extension members say of the member after them (`shared`: of all after them)."""
+    """What extension members declare for the next member (`shared`: for all members after them)."""
 
     pax: dict[str, bytes] = field(default_factory=dict)
     name: bytes | None = None
@@ -57,7 +57,7 @@ class _Records:
 
 
 def read_entries(data: mmap.mmap | bytes, layer: int = 0) -> Iterator[Entry]:
-    """Every entry of a tar in its order; `offset` is where a file's content (or its place) begins."""
+    """Every entry of a tar in its order; `offset` is where a file's content begins or would begin."""
     position, records = 0, _Records()
     while header := _header(data, position):
         kind = header[156:157]
@@ -87,7 +87,7 @@ def is_tar(data: bytes) -> bool:
 
 
 def first_path(data: bytes) -> str | None:
-    """The path of the first member of a tar by its first bytes (64 KiB are enough); None if it is no tar."""
+    """The path of a tar's first member, from its first bytes (64 KiB are enough); None if it is not a tar."""
     position, records = 0, _Records()
     try:
         while header := _header(data, position):
@@ -167,7 +167,7 @@ def _target(found: Kind, link: str, kind: bytes) -> str:
 
 
 def _link_target(link: str) -> str:
-    # An absolute hardlink target is only another way to write one in the tree; GNU tar strips it too.
+    # An absolute hardlink target means a path in the tree; GNU tar strips the slash too.
     try:
         return clean_path(link.lstrip("/"))
     except BootimgError:
@@ -180,7 +180,7 @@ def _link_target(link: str) -> str:
 
 def _name(header: bytes) -> bytes:
     name = header[:100].partition(b"\0")[0]
-    # Only POSIX headers have a prefix: GNU's old format has other things there.
+    # Only POSIX headers have a prefix: GNU's old format has other fields there.
     if header[257:263] == b"ustar\0" and (prefix := header[345:500].partition(b"\0")[0]):
         return prefix + b"/" + name
     return name
@@ -228,7 +228,7 @@ def _pax(body: bytes) -> dict[str, bytes]:
         record, body = body[len(length) + 1 : size], body[size:]
         key, equals, value = record.partition(b"=")
         if not equals or not value.endswith(b"\n"):
-            raise malformed("a pax record without `=` or its end")
+            raise malformed("a pax record without `=` or newline")
         records[_text(key)] = value[:-1]
     raise malformed(f"more than {MAX_RECORDS} records in one header")
 

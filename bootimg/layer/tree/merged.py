@@ -17,7 +17,7 @@ from bootimg.layer.tar.merge import Merged, resolve, walk
 from bootimg.layer.tar.opened import LayerTar, check_count, is_open, open_layer
 
 _MAX_READ = 64 << 20
-"""Bytes that `read` takes into memory; larger files are for `chunks`."""
+"""The largest file that `read` returns, in bytes; read larger ones with `chunks`."""
 
 
 class Tree:
@@ -25,8 +25,8 @@ class Tree:
 
     `entries` has every path but the root's, without leading slash; `root` is the root directory.
     `layers` are the tars, bottom first; an entry's `layer` and `offset` say where its content is.
-    `ostree` is there for an encapsulated image: the tree is then that of its merge commit, with
-    /usr/etc in the place of /etc, as on a running system.
+    `ostree` is set for an encapsulated image.  The tree is then its merge commit's as a running system
+    sees it: /usr/etc appears as /etc.
     """
 
     def __init__(self, layers: Sequence[LayerTar], ostree: OstreeImage | None = None) -> None:
@@ -58,34 +58,34 @@ class Tree:
         return resolve(self._by_path, path)
 
     def exists(self, path: str) -> bool:
-        """Whether something is there, symlinks followed inside the tree."""
+        """Whether the path exists; symlinks are followed inside the tree."""
         return self.resolve(path) is not None
 
     def listdir(self, path: str) -> list[str]:
-        """The sorted names in a directory; empty if it is none."""
+        """The sorted names in a directory; empty if the path is not a directory."""
         found = self.resolve(path)
         return sorted(self._children.get(found, ())) if found is not None else []
 
     def walk(self, path: str = "") -> Iterator[Entry]:
-        """Every entry below a directory, each directory before what is in it."""
+        """Every entry below a directory, each directory before its content."""
         for inner in walk(self._children, path):
             yield self.entries[inner]
 
     def read(self, path: str) -> bytes:
-        """The content of a file of at most 64 MiB, symlinks followed inside the tree."""
+        """The content of a file of at most 64 MiB; symlinks are followed inside the tree."""
         found = self.resolve(path)
         entry = self._by_path[found] if found is not None else None
         if entry is None or entry.kind is not Kind.FILE:
             raise BootimgError(
                 "layer-file-missing",
                 f"the image has no file /{path.lstrip('/')[:200]}",
-                hint="put it into the layer where that is made",
+                hint="add the file where the layer is made",
             )
         if entry.size > _MAX_READ:
             raise BootimgError(
                 "layer-file-too-large",
-                f"/{entry.path[:200]} has {entry.size} bytes, too many for what it is",
-                hint="look at what was put there where the layer is made",
+                f"/{entry.path[:200]} has {entry.size} bytes and is too large to be read",
+                hint="check how the layer is made: this file should be small",
             )
         return b"".join(self.chunks(entry))
 
@@ -95,7 +95,7 @@ class Tree:
 
 
 def open_tree(image: Image, cache: Cache, events: Events) -> Tree:
-    """Decompress and list what layers are not yet in the cache, and merge them all."""
+    """Decompress and list the layers that the cache lacks, and merge all layers."""
     layers = []
     with events.step("layers", "Reading the layers", total=image.size) as step:
         cached, count = is_open_tree(image, cache), 0
@@ -110,5 +110,5 @@ def open_tree(image: Image, cache: Cache, events: Events) -> Tree:
 
 
 def is_open_tree(image: Image, cache: Cache) -> bool:
-    """Whether `open_tree` would find every layer decompressed and listed."""
+    """Whether the cache has every layer decompressed and listed."""
     return all(is_open(blob, cache) for blob in image.layers)

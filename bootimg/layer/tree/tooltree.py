@@ -13,13 +13,13 @@ from bootimg.layer.tree.merged import Tree
 from bootimg.tarstream import END, padding
 
 _MOUNT_POINTS = ("dev", "proc", "run", "sys", "tmp", "var")
-"""In a commit some are symlinks to places that a booted system has and the appliance has not."""
+"""In a commit some are symlinks to folders that exist on a booted system but not in the appliance."""
 
 
 def write_tool_tree(tree: Tree, output: Path) -> None:
-    """Write a squashfs image of the whole tree, owners, modes and xattrs as in the layers.
+    """Write a squashfs image of the whole tree, with the owners, modes and xattrs of the layers.
 
-    Nothing is unpacked: the tar is made as it is read.
+    Nothing is unpacked: the tar is made while it is read.
     """
     write_squashfs(tar_stream(tree), output)
 
@@ -32,7 +32,7 @@ def tar_stream(tree: Tree) -> Iterator[bytes]:
         if entry.path in _MOUNT_POINTS and entry.kind is not Kind.DIRECTORY:
             yield member(Entry(entry.path, Kind.DIRECTORY, 0o755, 0, 0))
             continue
-        # Symlinks are not linked: an encapsulated image has one object of all that lead to the same place.
+        # Only files become hard links: in an encapsulated image all symlinks with one target share an object.
         linked = entry.kind is Kind.FILE and first.setdefault(entry.link_key, entry.path)
         if linked and linked != entry.path:
             yield member(_link(entry, linked))

@@ -44,7 +44,7 @@ def talk(*lines: str, vm: Machine | None = None, timeout: int = 60) -> list[str]
     )
     said = sink.getvalue()
     assert said.startswith("failed: mkfs.xfs exited with 1 in the appliance\n  why\nThe appliance still runs")
-    return said.partition("ends.\n")[2].splitlines()
+    return said.partition("ends the shell.\n")[2].splitlines()
 
 
 def test_output_of_both_streams_comes_in_order() -> None:
@@ -58,7 +58,7 @@ def test_the_folder_is_kept_from_one_line_to_the_next(tmp_path: Path) -> None:
     assert said == [f"appliance:/# {prompt}{tmp_path}/a b", f"{prompt}{prompt}{tmp_path}/a b", prompt]
 
 
-def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     said = talk(f"cd {tmp_path}/gone; rmdir {tmp_path}/gone", "echo here", "cd /", "pwd")
     assert any("exited with" in line for line in said)
@@ -96,7 +96,7 @@ def test_nothing_is_run_after_exit_or_for_an_empty_line() -> None:
     assert vm.timeouts == []
 
 
-def test_output_that_is_no_text_is_shown_as_far_as_it_is() -> None:
+def test_output_that_is_not_text_is_shown_with_replacements() -> None:
     assert talk(r"printf 'a\0b\377\n'")[0] == "appliance:/# a\0b�"
 
 

@@ -292,7 +292,7 @@ def test_a_machine_that_is_gone_or_was_not_at_fault_is_not_handed_over(fake: Fak
         raise KeyboardInterrupt
 
 
-def test_a_machine_is_ended_however_its_failure_is_looked_at(fake: Fake) -> None:
+def test_the_machine_ends_even_if_its_failure_hook_raises(fake: Fake) -> None:
     def look(vm: Appliance, error: BootimgError) -> None:
         raise KeyboardInterrupt
 

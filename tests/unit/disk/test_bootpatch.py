@@ -133,7 +133,7 @@ def test_a_platform_is_what_the_edits_say(disk: Disk) -> None:
     assert files.firstboot == b""
 
 
-def test_an_entry_that_is_no_utf_8_keeps_its_bytes(tmp_path: Path) -> None:
+def test_an_entry_that_is_not_utf_8_keeps_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "tree/grub2").mkdir(parents=True)
     odd = ENTRY.replace("Stand-in", "\udcff\udcfe")
     disk = make_disk(tmp_path, tmp_path / "tree", entry=odd)
@@ -255,7 +255,7 @@ def test_a_filesystem_damaged_before_is_found(disk: Disk) -> None:
     (1024 + 0x38, "<H", 0, "boot-partition-unreadable"),
     (1024 + 0x60, "<I", 0x2C6, "boot-filesystem-damaged"),
 ])  # fmt: skip
-def test_what_is_no_clean_ext4_is_refused(disk: Disk, offset: int, layout: str, value: int, id: str) -> None:
+def test_all_but_a_clean_ext4_is_refused(disk: Disk, offset: int, layout: str, value: int, id: str) -> None:
     with disk.path.open("r+b") as file:
         file.seek(START + offset)
         file.write(struct.pack(layout, value))

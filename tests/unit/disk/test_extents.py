@@ -27,7 +27,7 @@ def has_holes(folder: Path) -> bool:
         return list(source.extents()) == [Extent(0, 16 * MIB, data=False)]
 
 
-def test_data_and_holes_are_told_apart(tmp_path: Path) -> None:
+def test_data_and_holes_are_distinguished(tmp_path: Path) -> None:
     if not has_holes(tmp_path):
         pytest.skip("this filesystem does not report holes")
     path = sparse(tmp_path / "disk", 8 * MIB, [(MIB, b"x" * BLOCK), (6 * MIB, b"y" * BLOCK)])

@@ -67,7 +67,7 @@ def test_an_entry_that_is_right_is_not_written() -> None:
     assert (vm.put_to, vm.entry) == ([], WANTED)
 
 
-def test_the_layer_is_told_image_target_and_arguments() -> None:
+def test_the_layer_gets_image_target_and_arguments() -> None:
     calls = deployed(OWN).calls
     (command,) = [call for call in calls if call[0] == "ostree"]
     assert command[:4] == ("ostree", "container", "image", "deploy")

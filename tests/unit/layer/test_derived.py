@@ -190,7 +190,7 @@ def test_a_whiteout_hides_names_of_its_own_layer_that_come_before_it() -> None:
     assert "usr/share/z" in found
 
 
-def test_a_symlink_is_no_whiteout() -> None:
+def test_a_symlink_is_not_a_whiteout() -> None:
     found = merged(layer(oci.symlink("usr/share/.wh.file", "x")))
     assert {"usr/share/file", "usr/share/.wh.file"} <= found.keys()
 
@@ -202,7 +202,7 @@ def test_whiteouts_of_nothing_are_refused(name: str) -> None:
     assert error.value.id == "layer-path-unsafe"
 
 
-def test_what_is_in_the_place_of_a_file_or_directory_goes() -> None:
+def test_a_file_or_directory_replaces_what_is_at_its_path() -> None:
     found = merged(
         layer(oci.file("usr/share/dir"), oci.file("usr/share/link/in"), oci.symlink("usr/share/file", "x"))
     )
@@ -213,7 +213,7 @@ def test_what_is_in_the_place_of_a_file_or_directory_goes() -> None:
     assert found["usr/share/file"].kind is Kind.SYMLINK
 
 
-def test_without_layers_the_base_stays_as_it_is() -> None:
+def test_without_layers_the_base_is_unchanged() -> None:
     left = layer(oci.file("etc/hostname"), oci.file("etc/resolv.conf", b"x"), oci.file("usr/x"))
     assert flatten(left, []) is left
     assert sorted(flatten(left, [layer()]).entries) == ["", "usr", "usr/etc", "usr/etc/resolv.conf", "usr/x"]

@@ -81,7 +81,7 @@ def test_xattrs_need_not_be_sorted(tmp_path: Path) -> None:
     assert opened(tmp_path, commit, commit.layers()).entries["odd"].xattrs == odd.xattrs
 
 
-def test_what_containers_see_of_these_layers_is_not_believed(tmp_path: Path, commit: Commit) -> None:
+def test_the_files_that_containers_see_in_these_layers_are_ignored(tmp_path: Path, commit: Commit) -> None:
     layers = commit.layers()
     layers[1].append(oci.file("etc/conf", b"other"))
     layers[1].append(oci.file("usr/bin/evil", b"evil", 0o4755))

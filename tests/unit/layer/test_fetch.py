@@ -121,7 +121,7 @@ def test_a_compressed_archive_that_grows_without_end(
 
 
 @pytest.mark.parametrize("content", [b"", b"text", oci.tar(oci.file("disk.raw", b"x"))])
-def test_other_compressed_files_are_no_archives(content: bytes, tmp_path: Path) -> None:
+def test_other_compressed_files_are_not_archives(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "packed").write_bytes(oci.compress(content, "gzip"))
     assert not is_packed_archive(tmp_path / "packed")
 
@@ -249,7 +249,7 @@ def test_digests_that_are_none_are_refused(digest: str | None, layout: oci.Layou
 
 
 @pytest.mark.parametrize("content", [b"", b"not a tar" * 100, b"short text", oci.tar(oci.file("a"))])
-def test_other_files_are_no_image(content: bytes, cache: Cache, tmp_path: Path) -> None:
+def test_other_files_are_not_images(content: bytes, cache: Cache, tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(content)
     assert refused(tmp_path / "f", cache).id == "layer-not-oci"
 
@@ -310,12 +310,12 @@ def test_bad_references_are_refused_and_no_secret_is_repeated(text: str) -> None
         ("quay.io/Foo/os", "lower case"),
         ("Layer.ociarchive", "lower case"),
         ("quay.io/os:", "the tag is empty"),
-        ("quay.io/os:a:b", "no tag"),
-        ("quay.io/os:" + "a" * 129, "no tag"),
-        ("quay.io/os@", "no digest"),
-        ("quay.io/os@sha256:abc", "no digest"),
-        ("quay.io/os@sha512:" + "0" * 128, "no digest"),
-        ("quay.io/os:t@sha256:" + "A" * 64, "no digest"),
+        ("quay.io/os:a:b", "not a tag"),
+        ("quay.io/os:" + "a" * 129, "not a tag"),
+        ("quay.io/os@", "not a digest"),
+        ("quay.io/os@sha256:abc", "not a digest"),
+        ("quay.io/os@sha512:" + "0" * 128, "not a digest"),
+        ("quay.io/os:t@sha256:" + "A" * 64, "not a digest"),
         ("quay.io:port/os", "host name"),
         ("quay.io:99999/os", "host name"),
         ("[::1/os", "host name"),
@@ -359,7 +359,7 @@ def test_an_index_whose_members_are_of_another_kind_is_refused(
 
 
 @pytest.mark.parametrize("size", [float("inf"), float("nan"), "x", None, {}], ids=str)
-def test_a_size_that_is_none_is_refused(size: object) -> None:
+def test_an_invalid_size_is_refused(size: object) -> None:
     digest = "sha256:" + "0" * 64
     manifest = {"config": {"digest": digest}, "layers": [{"digest": digest, "size": size}]}
     config = {"architecture": "amd64", "rootfs": {"diff_ids": [digest]}}
@@ -467,13 +467,13 @@ def get_added(layout: oci.Layout, cache: Cache) -> Image:
         ("tls: first record does not look like a TLS handshake", "registry-unreachable"),
     ],
 )
-def test_what_skopeo_says_has_an_error_of_its_own(said: str, id: str) -> None:
+def test_each_skopeo_failure_has_its_own_error(said: str, id: str) -> None:
     line = f'time="2026-01-01T00:00:00Z" level=fatal msg="{said}"\n'
     done = process.Completed(argv=("skopeo", "copy"), returncode=1, stdout=b"", stderr=line.encode())
     assert explain(done, "localhost/a:t").id == id
 
 
-def test_an_image_s_name_is_no_reason() -> None:
+def test_an_image_name_does_not_select_the_error() -> None:
     said = (r'Error parsing image name \"docker://h/denied/timeout:404\": pinging h: '
             r'Get \"http://h/v2/x509\": reading h/denied/timeout: connection refused')  # fmt: skip
     done = process.Completed(("skopeo",), 1, b"", f'level=fatal msg="{said}"\n'.encode())

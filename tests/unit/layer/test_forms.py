@@ -115,7 +115,7 @@ def test_tools_that_are_not_there_need_a_compiler(tmp_path: Path, monkeypatch: p
     assert tools.why_not("bootupd") is None
 
 
-def test_an_old_compiler_is_told_from_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_compiler_is_detected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOOTIMG_TEST_CACHE", str(tmp_path))
     cargo = tmp_path / "cargo"
     cargo.write_text("#!/bin/sh\necho cargo 1.63.0\n")

@@ -78,7 +78,7 @@ def test_a_whiteout_through_a_symlink() -> None:
 
 
 @pytest.mark.parametrize("parent", [oci.file("p"), oci.symlink("p", "nowhere"), oci.symlink("p", "p")])
-def test_a_parent_that_is_no_directory_is_refused(parent: oci.Member) -> None:
+def test_a_parent_that_is_not_a_directory_is_refused(parent: oci.Member) -> None:
     with pytest.raises(BootimgError) as error:
         merge([parent], [oci.file("p/x")])
     assert error.value.id == "layer-path-unsafe"

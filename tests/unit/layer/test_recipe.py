@@ -48,7 +48,7 @@ def shape(one: Tree) -> dict[str, tuple[object, ...]]:
 
 @pytest.mark.parametrize("flavour", Flavour)
 @pytest.mark.parametrize("form", Form)
-def test_a_version_that_is_none_is_refused(flavour: Flavour, form: Form) -> None:
+def test_an_invalid_version_is_refused(flavour: Flavour, form: Form) -> None:
     Request(flavour, form).check()
     with pytest.raises(UnsupportedError):
         Request(flavour, form, version="9.6").check()

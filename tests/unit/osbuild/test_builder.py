@@ -165,7 +165,7 @@ def test_recorded_contexts_are_found_by_their_id() -> None:
     ],
     ids=range(7),
 )
-def test_what_is_no_record_is_passed_over(line: bytes) -> None:
+def test_an_invalid_record_is_skipped(line: bytes) -> None:
     good = b'\x1e{"message": "hello"}\n'
     assert [record.message for record in read_records([line, good])] == ["hello"]
 
@@ -213,9 +213,7 @@ def test_a_failed_source_is_named(stand_in: StandIn, tmp_path: Path) -> None:
     assert any("file:///srv/absent" in line for line in error.context)
 
 
-def test_a_failure_that_the_monitor_does_not_know_is_told_from_the_log(
-    stand_in: StandIn, tmp_path: Path
-) -> None:
+def test_a_failure_unknown_to_the_monitor_is_reported_from_the_log(stand_in: StandIn, tmp_path: Path) -> None:
     folder = stand_in(code=1, says="Traceback: no bwrap")
     error = refused(lambda: run(job(tmp_path, folder), Events()))
     assert error.message == "osbuild failed"
@@ -333,13 +331,13 @@ def test_what_is_made_is_not_made_again(stand_in: StandIn, request_: Request, ca
 @pytest.mark.parametrize(
     ("plan", "what"),
     [
-        ({"exports": []}, "is not there"),
-        ({"filename": "other.qcow2"}, "is not there"),
-        ({"beside": ["more"]}, "there is more"),
-        ({"size": 1 << 20}, "a disk of 1048576 bytes where 4294967296 were asked for"),
+        ({"exports": []}, "is missing"),
+        ({"filename": "other.qcow2"}, "is missing"),
+        ({"beside": ["more"]}, "it has more"),
+        ({"size": 1 << 20}, "the disk has 1048576 bytes instead of 4294967296"),
     ],
 )
-def test_what_was_exported_is_looked_at(
+def test_the_exported_file_is_checked(
     plan: dict[str, Any], what: str, stand_in: StandIn, request_: Request, cache: Cache
 ) -> None:
     stand_in(**plan)
@@ -400,7 +398,7 @@ def _wait_for(sign: Path, child: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
 
 
-def test_a_manifest_that_osbuild_refuses_is_told_with_the_place(
+def test_a_refused_manifest_is_reported_with_the_place(
     stand_in: StandIn, request_: Request, cache: Cache
 ) -> None:
     path = ["pipelines", 3, "stages", 4, "options"]
@@ -411,7 +409,7 @@ def test_a_manifest_that_osbuild_refuses_is_told_with_the_place(
     assert error.context[0].startswith("pipelines[3].stages[4].options: Additional properties")
 
 
-def test_it_is_said_how_to_get_osbuild(
+def test_the_hint_tells_how_to_install_osbuild(
     request_: Request, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "find", lambda name: None)
@@ -422,7 +420,7 @@ def test_it_is_said_how_to_get_osbuild(
     assert not cache.root.exists() or not (cache.root / "blobs").exists()
 
 
-def test_an_ordinary_user_is_told_that_osbuild_needs_root(
+def test_an_ordinary_user_is_refused_because_osbuild_needs_root(
     stand_in: StandIn, request_: Request, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in()
@@ -431,7 +429,7 @@ def test_an_ordinary_user_is_told_that_osbuild_needs_root(
     assert (error.id, error.exit_code) == ("osbuild-needs-root", ExitCode.ENVIRONMENT)
 
 
-def test_what_its_stages_run_is_asked_for_in_the_first_second(
+def test_programs_of_its_stages_are_required_in_the_first_second(
     stand_in: StandIn, request_: Request, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in()
@@ -472,7 +470,7 @@ def test_a_foreign_architecture_is_refused() -> None:
     refusals.refuse_other_arches(Arch.of_machine(), Builder.OSBUILD)
 
 
-def test_a_plan_has_osbuild_in_the_place_of_the_base_disk(
+def test_a_plan_has_osbuild_instead_of_the_base_disk(
     stand_in: StandIn, request_: Request, cache: Cache
 ) -> None:
     stand_in()
@@ -480,7 +478,7 @@ def test_a_plan_has_osbuild_in_the_place_of_the_base_disk(
     assert names == ["fetch", "layers", "import", "archive", "sbom", "osbuild", "qemu"]
 
 
-def test_podman_is_asked_for_in_the_first_second(
+def test_podman_is_required_in_the_first_second(
     stand_in: StandIn, request_: Request, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = stand_in()

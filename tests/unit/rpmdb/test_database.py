@@ -216,7 +216,7 @@ ENDLESS = (
     ],
     ids=["garbage", "no-blob", "empty", "no-name", "empty-name", "long-name", "longer", "endless"],
 )
-def test_what_cannot_be_read_is_said(
+def test_an_unreadable_database_is_reported(
     data: Callable[[Path], bytes], tree: Callable[[bytes], Tree], tmp_path: Path
 ) -> None:
     with pytest.raises(BootimgError) as caught:
@@ -340,13 +340,13 @@ def test_rpm_s_database_comes_before_dpkg_s(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["nonsense", "Package: x\nStatus: install ok installed\n",
                                   "Package: x\nStatus: install ok installed\nVersion: a:1\n"])  # fmt: skip
-def test_a_status_file_that_is_none(text: str, tmp_path: Path) -> None:
+def test_an_invalid_status_file_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(BootimgError) as caught:
         status(tmp_path, "var/lib/dpkg", text)
     assert caught.value.id == "rpmdb-unreadable"
 
 
-def test_a_directory_in_the_place_of_the_status_file(tmp_path: Path) -> None:
+def test_a_directory_instead_of_the_status_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BootimgError) as caught:
         read_packages(tree_of(tmp_path, oci.folder("var/lib/dpkg/status")), tmp_path)
     assert caught.value.id == "rpmdb-unreadable"

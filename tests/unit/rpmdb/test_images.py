@@ -103,7 +103,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
         yield address
 
 
-def test_a_registry_is_asked_for_the_last_layer_alone(registry: str, tmp_path: Path) -> None:
+def test_only_the_last_layer_is_fetched_from_a_registry(registry: str, tmp_path: Path) -> None:
     # More than a pipe and more than a piece of reading hold.
     padding = oci.file("usr/share/openshift/x", bytes(range(256)) * 20_000)
     layout = oci.Layout(tmp_path / "image")

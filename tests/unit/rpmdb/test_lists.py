@@ -109,7 +109,7 @@ def test_of_several_in_a_kept_list_the_last_counts_as_for_oc() -> None:
 ROW: Any = st.lists(st.text(max_size=3) | st.integers() | st.none(), max_size=6)
 
 
-def test_an_architecture_that_is_empty_is_none() -> None:
+def test_an_empty_architecture_is_none() -> None:
     (found,) = parse_list(b'{"rpmdb.pkglist": [["a", "0", "1", "1", ""]]}', "x")
     assert (found.arch, found.evra) == (None, "1-1")
 
@@ -142,13 +142,13 @@ def test_the_folder_has_oc_s_layout(tmp_path: Path) -> None:
     assert lists.load(DIGEST) == parse_list(dump_list(in_order(NEW)), "")
 
 
-def test_a_list_that_is_none_is_named(tmp_path: Path) -> None:
+def test_the_error_names_an_invalid_list(tmp_path: Path) -> None:
     (tmp_path / DIGEST.replace(":", "_")).write_text("{}")
     with pytest.raises(BootimgError, match=DIGEST.replace(":", "_")):
         ListCache(tmp_path).load(DIGEST)
 
 
-def test_whoever_reads_holds_the_folder_as_oc_does(tmp_path: Path) -> None:
+def test_readers_lock_the_folder_as_oc_does(tmp_path: Path) -> None:
     fd = os.open(tmp_path, os.O_RDONLY)
     try:
         with ListCache(tmp_path).locked(), pytest.raises(BlockingIOError):

@@ -74,7 +74,7 @@ def test_the_document_is_valid_and_names_every_package(image: Image, tmp_path: P
     }
 
 
-def test_the_image_is_told_by_its_digest(image: Image) -> None:
+def test_the_digest_identifies_the_image(image: Image) -> None:
     described = sbom(image, [], "rhel")["packages"][0]
     assert described["checksums"] == [{"algorithm": "SHA256", "checksumValue": image.digest[7:]}]
     url = PackageURL.from_string(described["externalRefs"][0]["referenceLocator"])

@@ -63,7 +63,7 @@ def test_wait_and_send(tmp_path: Path) -> None:
         running.wait_off(10)
 
 
-def test_words_said_at_the_end_still_count(tmp_path: Path) -> None:
+def test_output_at_the_end_is_still_read(tmp_path: Path) -> None:
     with guest(tmp_path, "echo bye >>$LOG") as running:
         time.sleep(0.3)
         running.wait_for("bye", 5)
@@ -144,7 +144,7 @@ def test_a_kernel_that_has_panicked_is_not_waited_for(tmp_path: Path, timeout: f
     assert PANIC in caught.value.context
 
 
-def test_a_panic_that_is_only_told_of_is_none(tmp_path: Path) -> None:
+def test_similar_text_is_not_a_kernel_panic(tmp_path: Path) -> None:
     script = "echo 'bash: [1] --- end Kernel panic' >>$LOG; echo '[    1.0] Kernel panic' >>$LOG; sleep 1"
     with guest(tmp_path, script) as running:
         running.wait_off(30)

@@ -175,8 +175,8 @@ def kvm(host: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
-        ("exec sleep 60", "a kernel says nothing within 0 s"),
-        ("echo 'Probing EDD ... ok'; exec sleep 60", "a kernel says nothing within 0 s"),
+        ("exec sleep 60", "a kernel writes nothing within 0 s"),
+        ("echo 'Probing EDD ... ok'; exec sleep 60", "a kernel writes nothing within 0 s"),
         ("echo 'Linux version 6.1'; exec sleep 60", "a kernel begins and stops within 0 s"),
         ("echo 'qemu-system-x86_64: error: failed to set MSR 0x10a' >&2; exit 1",
          "QEMU ended: failed to set MSR 0x10a"),

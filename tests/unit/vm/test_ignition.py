@@ -71,7 +71,7 @@ def test_escaping_is_systemds(path: str) -> None:
     ],
     ids=range(7),
 )
-def test_what_is_no_config_is_refused(tmp_path: Path, text: str, why: str) -> None:
+def test_an_invalid_config_is_refused(tmp_path: Path, text: str, why: str) -> None:
     path = tmp_path / "c.ign"
     path.write_text(text)
     with pytest.raises(BootimgError) as caught:

@@ -286,7 +286,7 @@ def test_every_command_refuses_it_compressed(hostile: Path) -> None:
     assert list((hostile.with_name("cache") / "tmp").iterdir()) == []
 
 
-def test_a_build_that_has_it_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_with_such_an_image_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For one image of many: all readers are those of the tests above."""
     (tmp_path / "secret").write_bytes(SECRET)
     image = HOSTILE["backing file"][0](tmp_path).read_bytes()
@@ -366,7 +366,7 @@ def test_a_raw_disk_is_raw_whatever_is_in_it(tmp_path: Path) -> None:
     assert whole_disk(open_image(image, "raw"), tmp_path / "back").startswith(image.read_bytes())
 
 
-def test_a_node_follows_nothing_even_where_nobody_looked(tmp_path: Path) -> None:
+def test_a_node_opens_no_other_file_even_without_the_check(tmp_path: Path) -> None:
     """The image is exchanged after it was looked at."""
     (tmp_path / "secret").write_bytes(SECRET)
     HOSTILE["backing file"][0](tmp_path)
@@ -408,7 +408,7 @@ def test_an_encrypted_qcow2(tmp_path: Path) -> None:
         open_image(tmp_path / "disk")
 
 
-def test_what_qemu_img_cannot_read_is_told_in_its_words(tmp_path: Path) -> None:
+def test_an_image_that_qemu_img_cannot_read_is_reported_with_its_output(tmp_path: Path) -> None:
     qemu_img("create", "-q", "-f", "qcow2", tmp_path / "disk", "1M")
     data = bytearray((tmp_path / "disk").read_bytes())
     struct.pack_into(">Q", data, 40, 1 << 63)

@@ -129,7 +129,7 @@ def test_one_that_leads_elsewhere_is_well() -> None:
 
 
 def test_one_that_says_nothing_is_not_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootimg.vm.passtprobe._PATIENCE", 0.2)
+    monkeypatch.setattr("bootimg.vm.passtprobe._TIMEOUT", 0.2)
     guest, host = socket.socketpair()
     with guest, host, pytest.raises(ConnectionError):
         leads_to_loopback(guest)
@@ -147,10 +147,10 @@ def passts() -> set[int]:
 
 
 @needs_passt
-def test_the_real_one_is_tried_and_ends() -> None:
+def test_the_real_passt_is_probed_and_ends() -> None:
     before = passts()
     fault = passt_fault()
-    assert fault is None or "leads the guest's" in fault or "does not start" in fault
+    assert fault is None or "connects the guest's" in fault or "does not start" in fault
     deadline = time.monotonic() + 10
     while passts() - before and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -158,7 +158,7 @@ def test_the_real_one_is_tried_and_ends() -> None:
 
 
 @needs_passt
-def test_the_real_one_takes_the_port_for_ssh_and_ends_with_its_socket() -> None:
+def test_the_real_passt_opens_the_ssh_port_and_ends_with_its_socket() -> None:
     if (fault := passt_fault()) and "does not start" in fault:
         pytest.skip(fault)
     port = free_port()

@@ -85,7 +85,7 @@ def test_a_disk_without_a_boot_partition(tmp_path: Path) -> None:
 
 
 @needs_tools
-def test_what_is_no_disk_at_all(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_disk_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(bytes(8 * MIB))
     with pytest.raises(BootimgError, match="gpt-damaged"):
         overlay_with_kargs(tmp_path / "x", "raw", ["a"], tmp_path)
@@ -127,7 +127,7 @@ def test_a_build_without_qemu(tmp_path: Path) -> None:
         (["--bind-ro", "/no/such:/mnt"], "/no/such is not a folder"),
     ],
 )
-def test_options_that_cannot_be(tmp_path: Path, words: list[str], said: str) -> None:
+def test_impossible_options_are_refused(tmp_path: Path, words: list[str], said: str) -> None:
     (tmp_path / "disk").touch()
     done = CliRunner().invoke(
         bootimg, ["run", *words, "--cache", str(tmp_path / "c"), "--", str(tmp_path / "disk")]
@@ -157,7 +157,7 @@ def test_a_compressed_image_is_uncompressed_for_the_run(
     assert digest_of(packed) == before
 
 
-def test_a_plain_image_is_booted_as_it_is(tmp_path: Path) -> None:
+def test_a_plain_image_is_booted_without_a_copy(tmp_path: Path) -> None:
     raw = sparse_disk(tmp_path / "raw", 2 * MIB, [(0, 512)])
     with plain_image(raw, Cache(tmp_path / "cache"), Events()) as disk:
         assert disk == raw
