@@ -1,7 +1,7 @@
-"""Compressing and uncompressing the images of a build that exists, one after the other.
+"""Compresses and uncompresses the images of an existing build, one after the other.
 
-Each image's entry in meta.json changes when its new file is there, and only then is the old one removed:
-a run that was cut off is gone on with by the same command.
+An image's entry in meta.json changes when its new file exists, and the old file is removed after that.
+So the same command continues an interrupted run.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Work = Callable[[BuildDir], Iterator[Artifact]]
 
 
 def each_build(builds: Path, which: str, arch: Arch | None, work: Work) -> list[Artifact]:
-    """What `work` does on the build `which` (as `find_build` takes it), held meanwhile, arch by arch."""
+    """Call `work` on the locked build `which` (as for `find_build`), one architecture after the other."""
     changed: list[Artifact] = []
     for build in find_builds(builds, which, arch):
         with open_build(build.path.parent.parent, build.id, build.arch) as folder:
@@ -49,11 +49,11 @@ def each_build(builds: Path, which: str, arch: Arch | None, work: Work) -> list[
 
 
 def compress_images(folder: BuildDir, wanted: Compressor | None, events: Events) -> Iterator[Artifact]:
-    """Compress what is not compressed yet and may be; yields the artifacts that changed.
+    """Compress the uncompressed images that may be compressed; yields the artifacts that changed.
 
-    Where an older version has uncompressed what is compressed by its own format, it is made whole again.
+    If an older version has uncompressed an artifact whose own format compresses it, it is compressed again.
 
-    An image whose file is not what meta.json says is `artifact-damaged`, and stays as it is.
+    An image whose file differs from its entry in meta.json raises `artifact-damaged` and stays unchanged.
     """
     layer = compressors_of(_build(folder))
     for key, platform, entry in _disks(folder):
@@ -76,7 +76,7 @@ def uncompress_images(folder: BuildDir, events: Events) -> Iterator[Artifact]:
 
 
 def _disks(folder: BuildDir) -> Iterator[tuple[str, Platform, Mapping[str, Any]]]:
-    """The build's images of platforms; the layer's archive and live media are not compressed."""
+    """The build's platform images; the layer's archive and live media are not compressed."""
     build = _build(folder)
     for key, entry in build.images.items():
         if platform := platform_of_key(key):
@@ -90,7 +90,7 @@ def _build(folder: BuildDir) -> Build:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """An image by its key and entry, and what becomes of it: a file `name`, packed so."""
+    """An image by its key and entry, and its new form: a file `name`, packed as `packing` says."""
 
     key: str
     entry: Mapping[str, Any]

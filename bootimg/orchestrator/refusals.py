@@ -1,4 +1,4 @@
-"""What is refused before work starts, for this version or this machine cannot build it."""
+"""What is refused before work starts, because this version or this machine cannot build it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bootimg.targets import DeclaredTarget
 
 
 def refuse_other_arches(arch: Arch, builder: Builder) -> None:
-    """Refuse what there is no bootloader row and no tool tree for yet; osbuild has its machine's own."""
+    """Refuse architectures without a bootloader row and a tool tree; osbuild builds its machine's own."""
     if builder is Builder.OSBUILD:
         _refuse_foreign(arch)
     elif (arch, Arch.of_machine()) != (Arch.X86_64, Arch.X86_64):
@@ -36,7 +36,7 @@ def _refuse_foreign(arch: Arch) -> None:
 
 
 def refuse_unmade(target: DeclaredTarget) -> None:
-    """Refuse a target that bootimg does not make yet, or an image wrapped in a way that is not known."""
+    """Refuse a target that bootimg does not make yet, or an image with an unknown packaging."""
     if target.obstacle is not None:
         raise BootimgError(
             "platform-not-buildable",
@@ -50,6 +50,6 @@ def refuse_unmade(target: DeclaredTarget) -> None:
 
 
 def refuse_other_stream(request: Request, image: Image) -> None:
-    """Refuse a layer that is not of the request's stream, with the errors of `require_stream`."""
+    """Refuse a layer of another stream than the request's, with the errors of `require_stream`."""
     if (stream := request.selection.stream) is not None:
         require_stream(image.reference, image.labels, version_of(image), stream)

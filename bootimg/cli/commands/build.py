@@ -32,9 +32,9 @@ Examples:
 @build_options
 @fault_options
 def command(app: App, options: BuildOptions, faults: Faults) -> None:
-    """Make boot images from the layer IMAGE: whatever skopeo takes, or a path to an OCI archive or layout.
+    """Make boot images from the layer IMAGE: a reference for skopeo, or a path to an OCI archive or layout.
 
-    With --stream, IMAGE may be left out.
+    With --stream, IMAGE is optional.
     """
     from bootimg.orchestrator.mainjob import run_build
     from bootimg.orchestrator.progress import stopped_text
@@ -50,7 +50,7 @@ def command(app: App, options: BuildOptions, faults: Faults) -> None:
 
 
 def artifact_table(outcome: Outcome, width: int | None = None) -> str:
-    """The artifacts a person can act on: file, size, digest, time; and what to do next."""
+    """The artifacts as a table (file, size, digest, time), and the next command."""
     from bootimg.sizes import format_size
 
     rows = [("FILE", "SIZE", "SHA256", "TIME")]

@@ -35,7 +35,7 @@ Examples:
 @common
 @click.argument("what", metavar="IMAGE|FILE|BUILD")
 @purity_options
-@click.option("--deep", is_flag=True, help="Look into the layer and the disk images of a BUILD too.")
+@click.option("--deep", is_flag=True, help="Open and check the layer and the disk images of a BUILD too.")
 @click.option("--signed", is_flag=True, help="Every artifact of a BUILD must be signed.")
 @click.option(
     "--key",
@@ -43,7 +43,7 @@ Examples:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     multiple=True,
     metavar="FILE",
-    help="A public key (gpg --export) that may have signed; repeatable. [default: the user's keyring]",
+    help="A trusted public key (gpg --export); repeatable.  [default: the user's keyring]",
 )
 @arch_option
 @builds_option
@@ -62,11 +62,11 @@ def command(
     jobs: int,
     registry: RegistryOptions,
 ) -> None:
-    """Say what is wrong with a layer, a disk image or a build; exit with 1 if anything is.
+    """List what is wrong with a layer, a disk image or a build; exit with 1 if there is an error.
 
-    A path that is there is what it is: a build's folder, an image in an archive or a folder, else a disk;
-    archives and disks may be compressed.  A word is `latest` or the id of a build if there is one, else an
-    image.  Warnings alone do not count.
+    An existing path is checked: a build's folder, an image in an archive or a folder, else a disk; archives
+    and disks may be compressed.  Another argument is `latest` or the id of an existing build, else the
+    reference of an image.  Warnings alone do not count.
     """
     from bootimg.checks.findings import errors
     from bootimg.checks.purity import Purity
@@ -80,7 +80,7 @@ def command(
 
         wanted = Signatures(signed, keys)
         kind, found = "build", build_findings(build, app.events, verifier.mode, allow, wanted, jobs)
-        # What is damaged may not even open.
+        # A damaged file may not even open.
         for key, inside in verifier.opened(build) if deep and not errors(found) else ():
             found += inside or ()
             closed += [key] if inside is None else []
@@ -97,14 +97,14 @@ def command(
         **({"not-opened": closed} if deep else {}),
     }
     lines = finding_lines(found, app.width) or [printable(f"{what}: nothing is wrong")]
-    lines += [printable(f"not opened, for it is an archive: {key}") for key in closed]
+    lines += [printable(f"not opened, because it is an archive: {key}") for key in closed]
     app.result(document, "\n".join(lines))
     if bad:
         click.get_current_context().exit(ExitCode.FAILED)
 
 
 def finding_lines(found: Sequence[Finding], width: int | None) -> list[str]:
-    """Findings for people, and how many there are of each kind."""
+    """Findings as lines for people, and the count of each severity."""
     if not found:
         return []
     rows = [

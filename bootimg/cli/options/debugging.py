@@ -1,4 +1,4 @@
-"""The options for whoever hunts a fault in a build: `--until`, `--keep`, `--debug-shell`."""
+"""The options for debugging a build: `--until`, `--keep`, `--debug-shell`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What those options said; `on_failure` is the shell, or None."""
+    """The values of those options; `on_failure` opens the shell, or is None."""
 
     until: str | None
     keep: bool
@@ -34,13 +34,13 @@ def _require_terminal(ctx: click.Context, parameter: click.Parameter, value: boo
             hint="run the build in a terminal; elsewhere --keep keeps what there is to look at",
             exit_code=ExitCode.USAGE,
         )
-    # Bars that are drawn anew would write over the shell.
+    # Live bars would write over the shell.
     ctx.meta[PLAIN_EVENTS] = value
     return value
 
 
 class _StepOption(click.Option):
-    """An option whose help and completion name the steps; they are imported when they are shown."""
+    """An option whose help and completion list the steps; the steps are imported only then."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         from bootimg.orchestrator.steps import known_steps

@@ -1,4 +1,4 @@
-"""A platform's image, made by ourselves: the base disk with the platform's patch, in its format."""
+"""Makes a platform's image without osbuild: the base disk with the platform's patch, in its format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_image(
 ) -> Artifact:
     """Make one platform's image in one pass over the base disk and its patch of /boot.
 
-    It is read, converted, hashed and, with a compressor in `packing`, compressed and hashed again.
+    The disk is read, converted, hashed and, with a compressor in `packing`, compressed and hashed again.
     """
     started = time.monotonic()
     build = work.build
@@ -54,7 +54,7 @@ def make_image(
 
 
 def publish_image(build: BuildDir, platform: Platform, written: Written, name: str) -> Written:
-    """Give a platform's finished file its name in the build, and have meta.json list it."""
+    """Give a platform's finished file its name in the build, and list it in meta.json."""
     written = replace(written, path=build.publish(written.path, name))
     entry = image_entry(written, skip_compression=platform.skip_compression)
     build.replace_image(platform.image_key, entry)
@@ -64,7 +64,7 @@ def publish_image(build: BuildDir, platform: Platform, written: Written, name: s
 def platform_patch(
     base: BaseDisk, platform: Platform, disk: PlatformDisk, layer: Layer, scratch: Path
 ) -> Patch:
-    """What the platform changes on /boot: kernel arguments, GRUB's console, the table of platforms."""
+    """The platform's changes to /boot: kernel arguments, GRUB's console, the table of platforms."""
     platforms_json = None
     if layer.tree.exists(PLATFORMS):
         platforms_json = layer.tree.read(PLATFORMS)
@@ -80,7 +80,7 @@ def platform_patch(
 
 
 def console_of(platform: Platform, layer: Layer) -> Console:
-    """The platform's console settings: the layer's own table, and ours where it says nothing."""
+    """The platform's console settings: the layer's own table or, if it has none, the plugin's."""
     if table := layer.facts.platforms:
         return table.get(platform.name, Console())
     return platform.consoles.get(layer.image.arch, Console())

@@ -1,4 +1,4 @@
-"""The layer's archive: the image itself, digest preserved, beside what is made from it, with its manifest."""
+"""The layer's archive: puts the image itself, with its digest and its manifest, beside the disk images."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from bootimg.targets import ARCHIVE, LAYER_KEY, MANIFEST_KEY
 
 
 class Archive(Target):
-    """The archive and the manifest of the layer."""
+    """Writes the archive and the manifest of the layer."""
 
     declared = ARCHIVE
     title = "put the layer itself into the build"
 
     def need(self, survey: Survey) -> Need:
-        """As much as the layer's blobs."""
+        """The size of the layer's blobs."""
         return Need(builds=0 if survey.has(ARCHIVE) else survey.image.size)
 
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
