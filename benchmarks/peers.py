@@ -1,6 +1,6 @@
 """`python -m benchmarks peers`: the import and the base disk against the programs that do the same today.
 
-They take turns, so that what else the machine does meets both, and the best of each counts.
+They take turns, so that other load on the machine affects both, and the best of each counts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ STEPS = ("tools", "appliance", "filesystems", "deploy", "bootloader", "finish")
 
 @dataclass(frozen=True)
 class PeerBench:
-    """Works below `folder`; `layer` is an encapsulated one (None: stand-ins)."""
+    """Measures below `folder`; `layer` is an encapsulated layer (None: stand-ins)."""
 
     folder: Path
     layer: Path | None
@@ -45,7 +45,7 @@ class PeerBench:
             if only and name not in only:
                 continue
             if reason := why_not():
-                print(f"{name}: left out, for its peer cannot run: {reason}", file=sys.stderr)
+                print(f"{name}: left out, because its peer cannot run: {reason}", file=sys.stderr)
             else:
                 yield part()
 
@@ -93,7 +93,7 @@ class PeerBench:
 
 @dataclass(frozen=True, order=True)
 class Made:
-    """What a base disk took, and where its time went."""
+    """The time of a base disk, and of its steps."""
 
     taken: Taken
     split: str
@@ -101,14 +101,14 @@ class Made:
 
 @dataclass(frozen=True)
 class BaseBench:
-    """Base disks of a layer that is imported, in a cache below `folder`."""
+    """Makes base disks of an imported layer, in a cache below `folder`."""
 
     folder: Path
     layer: Path
 
     @property
     def cache(self) -> Path:
-        """The cache, of this benchmark's own."""
+        """The cache, which only this benchmark uses."""
         return self.folder / "cache"
 
     def first(self) -> Gpt:
@@ -120,14 +120,14 @@ class BaseBench:
             return read_gpt(source)
 
     def tree(self) -> Path:
-        """The layer's tree unpacked, as a container has it, from the image that is our tool tree."""
+        """The layer's unpacked tree, as in a container, from the image of our tool tree."""
         [image] = self.cache.glob("tooltrees/*.squashfs")
         tree = self.folder / "tree"
         subprocess.run(["unsquashfs", "-q", "-n", "-d", tree, image], check=True, capture_output=True)
         return tree
 
     def make(self) -> Made:
-        """The command again, where nothing but the layer is kept: not the disk, and not its tool tree."""
+        """The command again with only the layer in the cache, without the disk and its tool tree."""
         for name in ("bases", "tooltrees"):
             shutil.rmtree(self.cache / name)
         with measured_settled() as taken:

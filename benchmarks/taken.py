@@ -1,4 +1,4 @@
-"""Time and processor time of a piece of work, programs that it runs included."""
+"""Wall clock and CPU time of a piece of work, including the programs that it runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(order=True)
 class Taken:
-    """Seconds by the clock, and of the processors (user and system); both are set when the work ends."""
+    """Wall clock seconds and CPU seconds (user and system); both are set when the work ends."""
 
     seconds: float = 0.0
     cpu: float = 0.0
@@ -25,7 +25,7 @@ class Taken:
 
 @contextmanager
 def measured() -> Iterator[Taken]:
-    """What the body takes."""
+    """Measures the body."""
     taken, started, before = Taken(), time.monotonic(), os.times()
     yield taken
     taken.seconds, taken.cpu = time.monotonic() - started, sum(os.times()[:4]) - sum(before[:4])
@@ -33,7 +33,7 @@ def measured() -> Iterator[Taken]:
 
 @contextmanager
 def measured_settled() -> Iterator[Taken]:
-    """What the body takes once all that was written before is on the disk: it may sync whole file systems."""
+    """Measures the body after all earlier writes are on the disk: the body may sync whole file systems."""
     os.sync()
     with measured() as taken:
         yield taken

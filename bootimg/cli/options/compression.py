@@ -22,7 +22,7 @@ compressor_option = click.option(
     type=click.Choice(["gzip", "xz", "zstd", "none"]),
     envvar="BOOTIMG_COMPRESSOR",
     show_envvar=True,
-    help="Compressor where the layer has none of its own for a platform.  [default: the layer's, else gzip]",
+    help="Compressor for platforms without one in the layer.  [default: the layer's, else gzip]",
 )
 """Passes `compressor: str | None`."""
 
