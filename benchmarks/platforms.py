@@ -105,7 +105,7 @@ class PlatformBench:
         yield _memory("peak memory, qemu and metal, xz", done)
 
     def added(self) -> Iterator[Figure]:
-        """Each chosen platform's own time, one after the other, divided by that of deflating the data once."""
+        """Each chosen platform's own time, one after the other, over the time to deflate the data once."""
         base = self.base()
         deflating = min(_deflate(base, self.folder / "deflated") for _ in range(ROUNDS))
         for name in self.chosen:
