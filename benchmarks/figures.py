@@ -72,10 +72,10 @@ class Bench:
     def imports(self) -> Iterator[Figure]:
         """The import into an empty cache, then the import of a layer in which one package has changed."""
         for name, archive in (("import, cold", self.base), ("import, one package changed", self.changed)):
-            said = json.loads(self._run("benchmarks.importing", str(archive)))
-            counts = f"{said['new-objects']} of {said['objects']} objects written"
-            note = f"{counts}; reading the layers took {said['open-seconds']:.1f} s before"
-            yield Figure(name, said["import-seconds"], "s", None, note)
+            output = json.loads(self._run("benchmarks.importing", str(archive)))
+            counts = f"{output['new-objects']} of {output['objects']} objects written"
+            note = f"{counts}; reading the layers took {output['open-seconds']:.1f} s before"
+            yield Figure(name, output["import-seconds"], "s", None, note)
 
     def base_disk(self) -> Figure:
         """The step `base` of the first build, under TCG, with the layer imported."""
@@ -89,9 +89,9 @@ class Bench:
         times = []
         for _ in range(ROUNDS):
             started = time.monotonic()
-            said = json.loads(self._run("bootimg", "build", str(self.base), "--json"))
+            output = json.loads(self._run("bootimg", "build", str(self.base), "--json"))
             times.append(time.monotonic() - started)
-            if not all(artifact["cached"] for artifact in said["artifacts"]):
+            if not all(artifact["cached"] for artifact in output["artifacts"]):
                 raise RuntimeError("the second build repeated work")
         note = f"median of {ROUNDS}"
         return Figure("second build, everything cached", sorted(times)[ROUNDS // 2], "s", 3, note)

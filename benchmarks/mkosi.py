@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.taken import Taken, measured_settled
+from benchmarks.taken import Elapsed, measured_settled
 from bootimg import process
 from bootimg.atomic import sync
 from bootimg.disk.gpt import Gpt
@@ -107,14 +107,14 @@ class Mkosi:
         """mkosi's version, such as `mkosi 25.3`."""
         return self._run("--version").decode().strip()
 
-    def make(self) -> Taken:
+    def make(self) -> Elapsed:
         """The time for making the disk durably; the disk is deleted afterwards."""
-        with measured_settled() as taken:
+        with measured_settled() as elapsed:
             self._run(*self._arguments(), "build")
             sync(self.folder / "output/disk.raw")
         for path in (self.folder / "output").iterdir():
             path.unlink()
-        return taken
+        return elapsed
 
     def _arguments(self) -> list[str]:
         return [

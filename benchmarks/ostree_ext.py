@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.taken import Taken, measured_settled
+from benchmarks.taken import Elapsed, measured_settled
 from bootimg import process
 from tests.layer import tools
 
@@ -30,7 +30,7 @@ def why_not() -> str | None:
     return tools.why_not(tools.OSTREE_EXT)
 
 
-def deploy(archive: Path, folder: Path) -> Taken:
+def deploy(archive: Path, folder: Path) -> Elapsed:
     """The time for fetch, import and checkout of an OCI archive on an empty sysroot below `folder`."""
     with _sysroot(folder) as sysroot:
         return _timed(
@@ -38,7 +38,7 @@ def deploy(archive: Path, folder: Path) -> Taken:
         )
 
 
-def pull(archive: Path, folder: Path) -> Taken:
+def pull(archive: Path, folder: Path) -> Elapsed:
     """The time for fetch and import alone."""
     with _sysroot(folder) as sysroot:
         return _timed("pull", "--quiet", str(sysroot / "ostree/repo"), _imgref(archive))
@@ -48,11 +48,11 @@ def _imgref(archive: Path) -> str:
     return f"ostree-unverified-image:oci-archive:{archive}"
 
 
-def _timed(*words: str) -> Taken:
+def _timed(*words: str) -> Elapsed:
     program = tools.program(tools.OSTREE_EXT)
-    with measured_settled() as taken:
+    with measured_settled() as elapsed:
         _run(program, "container", "image", *words)
-    return taken
+    return elapsed
 
 
 def _run(*argv: str | Path) -> None:

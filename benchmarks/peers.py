@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks import mkosi, ostree_ext
 from benchmarks.figures import Figure
-from benchmarks.taken import Taken, measured_settled
+from benchmarks.taken import Elapsed, measured_settled
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import Gpt, read_gpt
 from tests.layer import stand_in
@@ -68,12 +68,12 @@ class PeerBench:
         name = "import of an encapsulated layer against `ostree container image deploy`"
         return Figure(name, ours.seconds / deploy.seconds, "ratio", 1.0, note)
 
-    def _import(self, archive: Path) -> Taken:
+    def _import(self, archive: Path) -> Elapsed:
         cache = self.folder / "empty"
-        with measured_settled() as taken:
+        with measured_settled() as elapsed:
             _python("benchmarks.importing", str(archive), BOOTIMG_CACHE=str(cache))
         shutil.rmtree(cache)
-        return taken
+        return elapsed
 
     def disk(self) -> Figure:
         """The base disk of an imported layer against mkosi's disk of the unpacked one."""
@@ -84,18 +84,18 @@ class PeerBench:
         rounds = [(bench.make(), peer.make()) for _ in range(DISKS)]
         ours, theirs = min(each for each, _ in rounds), min(each for _, each in rounds)
         note = (
-            f"{ours.taken} against {theirs} of {peer.version}, of CPU {ours.taken.cpu / theirs.cpu:.2f}; "
+            f"{ours.elapsed} against {theirs} of {peer.version}, of CPU {ours.elapsed.cpu / theirs.cpu:.2f}; "
             f"{ours.split}; best of {DISKS}"
         )
         name = "base disk from an imported layer against mkosi"
-        return Figure(name, ours.taken.seconds / theirs.seconds, "ratio", 1.0, note)
+        return Figure(name, ours.elapsed.seconds / theirs.seconds, "ratio", 1.0, note)
 
 
 @dataclass(frozen=True, order=True)
 class Made:
     """The time of a base disk, and of its steps."""
 
-    taken: Taken
+    elapsed: Elapsed
     split: str
 
 
@@ -130,9 +130,9 @@ class BaseBench:
         """The command again with only the layer in the cache, without the disk and its tool tree."""
         for name in ("bases", "tooltrees"):
             shutil.rmtree(self.cache / name)
-        with measured_settled() as taken:
+        with measured_settled() as elapsed:
             self._build()
-        return Made(taken, split(json.loads((self.cache / "timings.json").read_bytes())))
+        return Made(elapsed, split(json.loads((self.cache / "timings.json").read_bytes())))
 
     def _build(self) -> Mapping[str, Any]:
         words = ["build", str(self.layer), "-p", "metal", "--until", "base", "--json"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.figures import Figure
 from benchmarks.memory import Measured, run_measured
 from benchmarks.peer import Peer
-from benchmarks.taken import Taken, measured
+from benchmarks.taken import Elapsed, measured
 from bootimg.disk.extents import FileSource, copy_sparse, data_chunks
 from bootimg.disk.gpt import read_gpt
 from bootimg.formats import Compressor, Packing, write
@@ -79,12 +79,12 @@ class PlatformBench:
         with measured() as ours:
             self._timed("-p", ",".join(self.chosen), "--compress", "--size", str(size))
         yield Figure(f"{len(self.chosen)} artifacts, one command", ours.seconds, "s", None, str(ours))
-        theirs = Taken()
+        theirs = Elapsed()
         for name in self.chosen:
-            with measured() as taken:
+            with measured() as elapsed:
                 peer.make(platforms()[name], self.folder)
-            yield Figure(f"coreos-assembler's sequence: {name}", taken.seconds, "s", None, str(taken))
-            theirs += taken
+            yield Figure(f"coreos-assembler's sequence: {name}", elapsed.seconds, "s", None, str(elapsed))
+            theirs += elapsed
         note = f"{ours} against {theirs}; of CPU {ours.cpu / theirs.cpu:.2f}"
         name = f"{len(self.chosen)} artifacts against coreos-assembler's sequence"
         yield Figure(name, ours.seconds / theirs.seconds, "ratio", 1 / 5, note)
@@ -109,11 +109,11 @@ class PlatformBench:
         base = self.base()
         deflating = min(_deflate(base, self.folder / "deflated") for _ in range(ROUNDS))
         for name in self.chosen:
-            with measured() as taken:
+            with measured() as elapsed:
                 done, _ = self._timed("-p", name, "--compress", "-j", "1", *self._size())
             [artifact] = [each for each in json.loads(done.stdout)["artifacts"] if each["key"] == name]
             seconds = float(artifact["seconds"])
-            note = f"{seconds:.2f} s of {taken} for the command; deflating the data alone {deflating}"
+            note = f"{seconds:.2f} s of {elapsed} for the command; deflating the data alone {deflating}"
             yield Figure(f"added: {name}, compressed", seconds / deflating.seconds, "ratio", 1.1, note)
 
     def sizes(self) -> Iterator[Figure]:
@@ -132,8 +132,8 @@ class PlatformBench:
     def base(self) -> Path:
         """The base disk with 512-byte sectors, read once; if missing, both base disks are made."""
         if not self._base:
-            said = self._timed("-p", "metal,metal4k", "--until", "base")[0].stdout
-            self._base.append(Path(json.loads(said)["kept"]["base"]))
+            output = self._timed("-p", "metal,metal4k", "--until", "base")[0].stdout
+            self._base.append(Path(json.loads(output)["kept"]["base"]))
             with FileSource(self._base[0]) as source:
                 for offset, length in data_chunks(source, 0, source.size, MIB):
                     source.read(offset, length)
@@ -161,9 +161,9 @@ def _memory(name: str, done: Measured) -> Figure:
     return Figure(name, done.peak.together / MIB, "MiB", 300, note)
 
 
-def _deflate(disk: Path, out: Path) -> Taken:
+def _deflate(disk: Path, out: Path) -> Elapsed:
     """The time of our gzip for a disk's data, without holes, on all processors, without any digest."""
-    with measured() as taken, FileSource(disk) as source, out.open("wb") as file:
+    with measured() as elapsed, FileSource(disk) as source, out.open("wb") as file:
 
         def put(data: bytes) -> None:
             file.write(data)
@@ -175,16 +175,16 @@ def _deflate(disk: Path, out: Path) -> Taken:
         file.flush()
         os.fsync(file.fileno())
     out.unlink()
-    return taken
+    return elapsed
 
 
-def _best(disk: Path, disk_format: str, options: Mapping[str, str | bool], compressor: Compressor) -> Taken:
+def _best(disk: Path, disk_format: str, options: Mapping[str, str | bool], compressor: Compressor) -> Elapsed:
     """The time to write a disk in a format, the best of some rounds."""
     out = disk.with_suffix(".out")
-    rounds: list[Taken] = []
+    rounds: list[Elapsed] = []
     while len(rounds) < ROUNDS and sum(each.seconds for each in rounds) < ENOUGH:
-        with measured() as taken, FileSource(disk) as source:
+        with measured() as elapsed, FileSource(disk) as source:
             write(disk_format, source, out, options, None, Packing(compressor))
         out.unlink()
-        rounds.append(taken)
+        rounds.append(elapsed)
     return min(rounds)

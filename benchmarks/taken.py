@@ -10,30 +10,30 @@ from dataclasses import dataclass
 
 
 @dataclass(order=True)
-class Taken:
+class Elapsed:
     """Wall clock seconds and CPU seconds (user and system); both are set when the work ends."""
 
     seconds: float = 0.0
     cpu: float = 0.0
 
-    def __add__(self, other: Taken) -> Taken:
-        return Taken(self.seconds + other.seconds, self.cpu + other.cpu)
+    def __add__(self, other: Elapsed) -> Elapsed:
+        return Elapsed(self.seconds + other.seconds, self.cpu + other.cpu)
 
     def __str__(self) -> str:
         return f"{self.seconds:.1f} s ({self.cpu:.1f} s CPU)"
 
 
 @contextmanager
-def measured() -> Iterator[Taken]:
+def measured() -> Iterator[Elapsed]:
     """Measures the body."""
-    taken, started, before = Taken(), time.monotonic(), os.times()
-    yield taken
-    taken.seconds, taken.cpu = time.monotonic() - started, sum(os.times()[:4]) - sum(before[:4])
+    elapsed, started, before = Elapsed(), time.monotonic(), os.times()
+    yield elapsed
+    elapsed.seconds, elapsed.cpu = time.monotonic() - started, sum(os.times()[:4]) - sum(before[:4])
 
 
 @contextmanager
-def measured_settled() -> Iterator[Taken]:
+def measured_settled() -> Iterator[Elapsed]:
     """Measures the body after all earlier writes are on the disk: the body may sync whole file systems."""
     os.sync()
-    with measured() as taken:
-        yield taken
+    with measured() as elapsed:
+        yield elapsed

@@ -63,8 +63,8 @@ def _report(error: BootimgError, session: Session) -> int:
 
 def diagnostic(error: BootimgError, *, color: bool | None = None) -> str:
     """The error as lines for people: id, what happened, where, why, what to do, its page."""
-    wanted = sys.stderr.isatty() if color is None else color
-    head = click.style("error:", fg="red", bold=True) if wanted else "error:"
+    colored = sys.stderr.isatty() if color is None else color
+    head = click.style("error:", fg="red", bold=True) if colored else "error:"
     lines = [error.message, *error.context]
     lines += [f"{name}: {text}" for name, text in
               (("note", error.note), ("hint", error.hint), ("docs", error.docs)) if text]  # fmt: skip

@@ -135,12 +135,12 @@ class Platform:
         """MiB of its disk, if the base disk needs `metal` MiB and the layer's size is `layer` MiB."""
         match self.size:
             case DiskSize.METAL:
-                wanted = metal
+                mib = metal
             case DiskSize.LAYER:
-                wanted = layer
+                mib = layer
             case gib:
-                wanted = gib * 1024
-        return align_up(wanted, self.size_multiple_mib)
+                mib = gib * 1024
+        return align_up(mib, self.size_multiple_mib)
 
     def takes_size(self, size: int) -> bool:
         """Whether its disks can be `size` bytes large."""

@@ -48,7 +48,7 @@ def each_build(builds: Path, which: str, arch: Arch | None, work: Work) -> list[
     return changed
 
 
-def compress_images(folder: BuildDir, wanted: Compressor | None, events: Events) -> Iterator[Artifact]:
+def compress_images(folder: BuildDir, requested: Compressor | None, events: Events) -> Iterator[Artifact]:
     """Compress the uncompressed images that may be compressed; yields the artifacts that changed.
 
     If an older version has uncompressed an artifact whose own format compresses it, it is compressed again.
@@ -60,7 +60,7 @@ def compress_images(folder: BuildDir, wanted: Compressor | None, events: Events)
         if stays_as_it_is(entry) or says_uncompressed(entry):
             continue
         lost = lost_compressor(platform, entry)
-        compressor = lost or layer.of(platform, wanted)
+        compressor = lost or layer.of(platform, requested)
         if compressor is not Compressor.NONE:
             name = f"{entry['path']}{compressor.suffix}"
             job = _Job(key, entry, name, Packing(compressor), skip_compression=lost is not None)
@@ -105,14 +105,14 @@ def _change(folder: BuildDir, job: _Job, events: Events) -> Artifact:
     source, temporary = folder.file(str(job.entry["path"])), folder.scratch / job.name
     work = _uncompressed if job.packing.compressor is Compressor.NONE else _compressed
     with events.step(job.key, job.name, total=source.stat().st_size) as step:
-        written = work(source, job.entry, temporary, job.packing, step)
-    written = replace(written, path=folder.publish(temporary, job.name))
-    folder.replace_image(job.key, image_entry(written, skip_compression=job.skip_compression))
+        output = work(source, job.entry, temporary, job.packing, step)
+    output = replace(output, path=folder.publish(temporary, job.name))
+    folder.replace_image(job.key, image_entry(output, skip_compression=job.skip_compression))
     return Artifact(
         key=job.key,
-        path=written.path,
-        size=written.size,
-        sha256=written.sha256,
+        path=output.path,
+        size=output.size,
+        sha256=output.sha256,
         seconds=time.monotonic() - started,
         cached=False,
     )
@@ -122,9 +122,9 @@ def _compressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Pack
     refuse_references(source)
     with FileSource(source) as disk, open_output(out, packing) as sink:
         copy_content(disk, sink, ReadingProgress(step, data_length(disk)))
-        written = sink.finish(out)
-        require_digest(source, "sha256", entry["sha256"], written.uncompressed_sha256)
-        return written
+        output = sink.finish(out)
+        require_digest(source, "sha256", entry["sha256"], output.uncompressed_sha256)
+        return output
 
 
 def _uncompressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Packing, step: Step) -> Written:

@@ -19,7 +19,7 @@ from bootimg.orchestrator.opening import Opened
 from bootimg.orchestrator.plan import plan_of
 from bootimg.orchestrator.progress import BuildProgress
 from bootimg.orchestrator.reading import Reading
-from bootimg.orchestrator.rebuild import asked
+from bootimg.orchestrator.rebuild import run_parameters
 from bootimg.orchestrator.recipes.variables import target_imgref, warn_of_no_updates
 from bootimg.orchestrator.recording import record_selection
 from bootimg.orchestrator.request import Builder, Outcome, Request
@@ -92,7 +92,7 @@ def _make(survey: Survey, opened: Opened, events: Events, progress: BuildProgres
         journal = Journal(build.file(NAME))
         if step := journal.interrupted():
             events.message(f"an earlier run was cut off in the step {step}; continuing")
-        facts = asked(request, layer, opened.impure, journal.last(RUN, "begun"))
+        facts = run_parameters(request, layer, opened.impure, journal.last(RUN, "begun"))
         journal.record(RUN, "begun", **facts)
         record_selection(request, build, events)
         work = Work(request, layer, build, journal, survey.cache, events, progress, opened.system)
@@ -106,7 +106,7 @@ def _run(work: Work) -> Outcome:
     make_side_by_side(work, steps.targets)
     if progress.failures and not any(target.name in progress.kept for target in steps.targets):
         raise next(iter(progress.failures.values()))
-    if work.request.until is not None:
+    if work.request.stop_after is not None:
         # builds.json lists a build only when all of it is made.
         return progress.outcome()
     work.build.finish()

@@ -48,8 +48,8 @@ class BuildProgress:
             base_disks=self.base_disks,
             failures=self.failures,
             statistics=statistics or {},
-            stopped_after=self.request.until,
-            kept=self.kept if self.request.until else {},
+            stopped_after=self.request.stop_after,
+            kept=self.kept if self.request.stop_after else {},
             selection=self.request.selection,
         )
 

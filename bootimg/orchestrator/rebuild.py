@@ -23,14 +23,14 @@ from bootimg.targets import LAYER_KEY, MANIFEST_KEY, every_target
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class PurityCheck:
     """The purity check of a build's last run; None means unknown."""
 
     purity: Purity | None = None
     allow: tuple[str, ...] | None = None
 
 
-def asked(
+def run_parameters(
     request: Request,
     layer: Layer,
     impure: Sequence[Finding] = (),
@@ -62,11 +62,11 @@ def _impure(layer: Layer, found: Sequence[Finding], before: Mapping[str, object]
     return [*now, *(each for each in known if each not in now)]
 
 
-def judged(build: Build) -> Judged:
+def purity_check(build: Build) -> PurityCheck:
     """The purity check of a build's last run; coreos-assembler makes none."""
     before = Journal(build.path / NAME).last(RUN, "begun")
     purity, allow = before.get("purity"), before.get("allow")
-    return Judged(
+    return PurityCheck(
         purity=next((each for each in Purity if each == purity), None),
         allow=tuple(map(str, allow)) if isinstance(allow, list) else None,
     )
@@ -78,7 +78,7 @@ def compressors_of(build: Build) -> Compressors:
     return Compressors(before.get("compressor"), before.get("platform-compressor") or {})
 
 
-def request_again(build: Build, request: Request) -> Request:
+def rebuild_request(build: Build, request: Request) -> Request:
     """The request for more artifacts of `build`, which bootimg or coreos-assembler made.
 
     What the request leaves open is as in the build's last run.  A build that skips disk images gets none:
@@ -120,12 +120,12 @@ def only_failed(request: Request, version: str) -> Request:
 
 def require_same_image(build: Build, image: Image) -> None:
     """Refuse an archive with another image than the build was made from: `build-archive-changed`."""
-    wanted = build.images.get(MANIFEST_KEY, {}).get("sha256")
-    if wanted is not None and image.digest != f"sha256:{wanted}":
+    expected = build.images.get(MANIFEST_KEY, {}).get("sha256")
+    if expected is not None and image.digest != f"sha256:{expected}":
         raise BootimgError(
             "build-archive-changed",
             f"the archive of build {build.id} holds another image than the build was made from",
-            context=[f"meta.json says sha256:{wanted}", f"the archive has {image.digest}"],
+            context=[f"meta.json says sha256:{expected}", f"the archive has {image.digest}"],
             hint="put the right archive back, or build from the layer's reference",
             exit_code=ExitCode.USAGE,
         )

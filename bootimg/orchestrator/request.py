@@ -52,7 +52,7 @@ class Request:
     size: int | None = None
     accelerator: str = "auto"
     force: bool = False
-    until: str | None = None
+    stop_after: str | None = None
     keep: bool = False
     on_failure: FailureHook | None = None
     builder: Builder = Builder.GUESTFS
@@ -79,14 +79,14 @@ class Artifact:
     cached: bool
 
     @classmethod
-    def of(cls, key: str, written: Written, started: float) -> Artifact:
+    def of(cls, key: str, output: Written, started: float) -> Artifact:
         """An artifact that was written now; `started` is the start time on the monotonic clock."""
         seconds = time.monotonic() - started
         return cls(
             key=key,
-            path=written.path,
-            size=written.size,
-            sha256=written.sha256,
+            path=output.path,
+            size=output.size,
+            sha256=output.sha256,
             seconds=seconds,
             cached=False,
         )

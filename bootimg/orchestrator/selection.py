@@ -63,7 +63,7 @@ NOTHING = Selection()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Requested:
     """What the command line requests; it takes precedence over the stream.
 
     `platforms` is None if it names none; `targets` are the other targets that it names.
@@ -75,7 +75,7 @@ class Asked:
     extensions: str | None = None
 
 
-def named(names: Iterable[str], arch: Arch) -> Asked:
+def named(names: Iterable[str], arch: Arch) -> Requested:
     """What `-p` requests; `all` means every target that can be made for `arch`.
 
     Raises `platform-unknown` and `platform-arch-unsupported`.
@@ -84,7 +84,7 @@ def named(names: Iterable[str], arch: Arch) -> Asked:
     for name in names:
         every = _all(arch) if name == "all" else [_on_request(name, arch)]
         found.update((each.name, each) for each in every)
-    return Asked(
+    return Requested(
         platforms=tuple(each.platform for each in found.values() if each.platform),
         targets=tuple(each for each in found.values() if each.platform is None),
     )
@@ -102,27 +102,33 @@ def _on_request(name: str, arch: Arch) -> DeclaredTarget:
     return image_of(platform(name, arch))
 
 
-def select(asked: Asked, config: StreamConfig | None, arch: Arch) -> tuple[tuple[Platform, ...], Selection]:
+def select(
+    requested: Requested, config: StreamConfig | None, arch: Arch
+) -> tuple[tuple[Platform, ...], Selection]:
     """The platforms to make images for, and the reasons; without a stream and without `-p` it is QEMU."""
     if config is not None:
-        return _of_stream(asked, config, arch)
-    if asked.skip_reason is not None:
-        only_for_tests(names_of(asked.platforms or (), asked.targets), asked.skip_reason)
-    selection = Selection(skip_reason=asked.skip_reason, extensions=asked.extensions, targets=asked.targets)
-    if asked.targets:
-        return asked.platforms or (), selection
-    return asked.platforms or (platform(TESTS, arch),), selection
+        return _of_stream(requested, config, arch)
+    if requested.skip_reason is not None:
+        only_for_tests(names_of(requested.platforms or (), requested.targets), requested.skip_reason)
+    selection = Selection(
+        skip_reason=requested.skip_reason, extensions=requested.extensions, targets=requested.targets
+    )
+    if requested.targets:
+        return requested.platforms or (), selection
+    return requested.platforms or (platform(TESTS, arch),), selection
 
 
-def _of_stream(asked: Asked, config: StreamConfig, arch: Arch) -> tuple[tuple[Platform, ...], Selection]:
+def _of_stream(
+    requested: Requested, config: StreamConfig, arch: Arch
+) -> tuple[tuple[Platform, ...], Selection]:
     require_arch(config, arch)
-    names, reason = config.artifacts[arch], asked.skip_reason or config.skip_disk_images
-    extensions = asked.extensions or (config.extensions if reason or EXTENSIONS_KEY in names else None)
+    names, reason = config.artifacts[arch], requested.skip_reason or config.skip_disk_images
+    extensions = requested.extensions or (config.extensions if reason or EXTENSIONS_KEY in names else None)
     if reason is not None:
-        only_for_tests(names_of(asked.platforms or (), asked.targets), reason)
+        only_for_tests(names_of(requested.platforms or (), requested.targets), reason)
         names = (TESTS,)
     made, left_out = _sorted_out(config, names, arch, extensions)
-    explicit = bool(asked.platforms or asked.targets)
+    explicit = bool(requested.platforms or requested.targets)
     if not (explicit or made):
         raise _nothing(config, arch, left_out)
     others = [ARCHIVE, *made, *([EXTENSIONS] if extensions else [])]
@@ -132,10 +138,10 @@ def _of_stream(asked: Asked, config: StreamConfig, arch: Arch) -> tuple[tuple[Pl
         left_out=left_out,
         skip_reason=reason,
         extensions=extensions,
-        targets=asked.targets if explicit else tuple(each for each in made if each.platform is None),
+        targets=requested.targets if explicit else tuple(each for each in made if each.platform is None),
     )
     if explicit:
-        return asked.platforms or (), selection
+        return requested.platforms or (), selection
     return tuple(each.platform for each in made if each.platform), selection
 
 

@@ -71,9 +71,9 @@ def all_steps(request: Request) -> Steps:
     """The steps of a request that is not stopped early."""
     targets = targets_of_disks(request)
     needed = targets
-    if request.until in (names := [each.name for each in targets]):
+    if request.stop_after in (names := [each.name for each in targets]):
         # Nothing is made for targets that are not reached.
-        needed = targets[: names.index(request.until) + 1]
+        needed = targets[: names.index(request.stop_after) + 1]
     disks = Osbuild(needed) if request.builder is Builder.OSBUILD else BaseDisks(needed)
     return Steps((Fetch(), Layers()), (Import(), *targets_of_layer(request), disks), targets)
 
@@ -81,7 +81,7 @@ def all_steps(request: Request) -> Steps:
 def steps_of(request: Request) -> Steps:
     """The steps of a request up to its `stop_after`; raises `step-unknown` if no step has that name."""
     steps = all_steps(request)
-    return steps if request.until is None else steps.up_to(request.until)
+    return steps if request.stop_after is None else steps.up_to(request.stop_after)
 
 
 def known_steps() -> tuple[Step, ...]:

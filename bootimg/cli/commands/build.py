@@ -9,7 +9,7 @@ import click
 
 from bootimg.cli.options.buildoptions import BuildOptions, build_options
 from bootimg.cli.options.common import common
-from bootimg.cli.options.debugging import Faults, fault_options
+from bootimg.cli.options.debugging import DebugOptions, debug_options
 from bootimg.cli.options.streamchoice import selection_lines
 from bootimg.cli.output.session import App
 from bootimg.cli.output.table import table
@@ -30,8 +30,8 @@ Examples:
 )
 @common
 @build_options
-@fault_options
-def command(app: App, options: BuildOptions, faults: Faults) -> None:
+@debug_options
+def command(app: App, options: BuildOptions, debugging: DebugOptions) -> None:
     """Make boot images from the layer IMAGE: a reference for skopeo, or a path to an OCI archive or layout.
 
     With --stream, IMAGE is optional.
@@ -40,7 +40,10 @@ def command(app: App, options: BuildOptions, faults: Faults) -> None:
     from bootimg.orchestrator.progress import stopped_text
 
     request = replace(
-        options.request(app), until=faults.until, keep=faults.keep, on_failure=faults.on_failure
+        options.request(app),
+        stop_after=debugging.stop_after,
+        keep=debugging.keep,
+        on_failure=debugging.on_failure,
     )
     outcome = run_build(request, app.cache, app.events)
     text = stopped_text(outcome) if outcome.stopped_after else artifact_table(outcome, app.width)

@@ -26,5 +26,5 @@ def command(app: App, build: str, arch: str | None, builds: Path, compressor: st
     from bootimg.formats import Compressor
     from bootimg.orchestrator.compress import compress_images
 
-    wanted = Compressor(compressor) if compressor else None
-    change_build(app, builds, build, arch, lambda folder: compress_images(folder, wanted, app.events))
+    requested = Compressor(compressor) if compressor else None
+    change_build(app, builds, build, arch, lambda folder: compress_images(folder, requested, app.events))

@@ -78,8 +78,8 @@ def command(
         from bootimg.checks.buildfindings import build_findings
         from bootimg.checks.signaturerules import Signatures
 
-        wanted = Signatures(signed, keys)
-        kind, found = "build", build_findings(build, app.events, verifier.mode, allow, wanted, jobs)
+        signatures = Signatures(signed, keys)
+        kind, found = "build", build_findings(build, app.events, verifier.mode, allow, signatures, jobs)
         # A damaged file may not even open.
         for key, inside in verifier.opened(build) if deep and not errors(found) else ():
             found += inside or ()

@@ -76,7 +76,7 @@ class BuildOptions:
         from bootimg.builds.find import find_build
         from bootimg.disk.layer_deploy import DeployWay
         from bootimg.formats import Compressor
-        from bootimg.orchestrator.rebuild import request_again
+        from bootimg.orchestrator.rebuild import rebuild_request
         from bootimg.orchestrator.request import Builder, Request
 
         if self.image is not None and self.source is not None:
@@ -104,7 +104,7 @@ class BuildOptions:
             purity=level,
             allow=allowed,
         )
-        return request if before is None else request_again(before, request)
+        return request if before is None else rebuild_request(before, request)
 
 
 _OPTIONS = (

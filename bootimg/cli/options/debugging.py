@@ -18,10 +18,10 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Faults:
+class DebugOptions:
     """The values of those options; `on_failure` opens the shell, or is None."""
 
-    until: str | None
+    stop_after: str | None
     keep: bool
     on_failure: Callable[[Any, BootimgError], None] | None
 
@@ -60,21 +60,28 @@ def _complete_steps(ctx: click.Context, parameter: click.Parameter, incomplete: 
 
 
 _OPTIONS = (
-    click.option("--until", cls=_StepOption, metavar="STEP", shell_complete=_complete_steps),
+    click.option("--until", "stop_after", cls=_StepOption, metavar="STEP", shell_complete=_complete_steps),
     click.option("--keep", is_flag=True, help="Keep the scratch folder of the base disk, and say where."),
     click.option("--debug-shell", is_flag=True, callback=_require_terminal,
                  help="Open a shell in the appliance where something fails in it."),
 )  # fmt: skip
 
 
-def fault_options(function: Decorated) -> Decorated:
-    """Passes `faults: Faults`."""
+def debug_options(function: Decorated) -> Decorated:
+    """Passes `debugging: DebugOptions`."""
 
     @functools.wraps(function)
-    def with_faults(*args: Any, until: str | None, keep: bool, debug_shell: bool, **kwargs: Any) -> Any:  # noqa: ANN401
-        return function(*args, faults=Faults(until, keep, _shell() if debug_shell else None), **kwargs)
+    def with_debug_options(
+        *args: Any,  # noqa: ANN401
+        stop_after: str | None,
+        keep: bool,
+        debug_shell: bool,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        debugging = DebugOptions(stop_after, keep, _shell() if debug_shell else None)
+        return function(*args, debugging=debugging, **kwargs)
 
-    decorated: Any = with_faults
+    decorated: Any = with_debug_options
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]

@@ -39,9 +39,9 @@ def purity_of(
     are skipped, content of OpenShift is expected: it is reported and recorded, not refused.
     """
     from bootimg.checks.purity import Purity
-    from bootimg.orchestrator.rebuild import Judged, judged
+    from bootimg.orchestrator.rebuild import PurityCheck, purity_check
 
-    before = judged(build) if build else Judged()
+    before = purity_check(build) if build else PurityCheck()
     rules = chosen.config.purity if chosen.config else None
     level = Purity(given or before.purity or (rules.level if rules else Purity.ERROR))
     if not (given or before.purity) and level is Purity.ERROR and chosen.selection.skip_reason:

@@ -66,14 +66,14 @@ class Words:
 
         `warn` is called with faults in parts of the streams file that are not used.
         """
-        from bootimg.orchestrator.selection import Asked, named, select
+        from bootimg.orchestrator.selection import Requested, named, select
 
         config = self._config()
         for fault in config.faults() if config else ():
             warn(fault)
-        asked = named(self.platforms, arch) if self.explicit else Asked()
-        asked = replace(asked, skip_reason=self.skip_reason, extensions=self.extensions)
-        return Chosen(*select(asked, config, arch), config)
+        requested = named(self.platforms, arch) if self.explicit else Requested()
+        requested = replace(requested, skip_reason=self.skip_reason, extensions=self.extensions)
+        return Chosen(*select(requested, config, arch), config)
 
     def _config(self) -> StreamConfig | None:
         if self.stream is None:

@@ -19,7 +19,7 @@ class Compressors:
     for_all: str | None = None
     by_platform: Mapping[str, str] = field(default_factory=dict)
 
-    def of(self, platform: Platform, wanted: Compressor | None) -> Compressor:
+    def of(self, platform: Platform, requested: Compressor | None) -> Compressor:
         """The layer's compressor for the platform, else `wanted`, else the layer's for all, else gzip.
 
         A platform whose own format compresses gets none.
@@ -27,8 +27,8 @@ class Compressors:
         own = self.by_platform.get(platform.name)
         if platform.skip_compression:
             return Compressor.NONE
-        if own is None and wanted is not None:
-            return wanted
+        if own is None and requested is not None:
+            return requested
         return _named(own or self.for_all or Compressor.GZIP)
 
 

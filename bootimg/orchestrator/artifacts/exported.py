@@ -32,5 +32,5 @@ def collect_image(work: Work, platform: Platform) -> Artifact:
     with work.events.step(platform.name, name, total=size) as step:
         sha256 = digest_of(found)
         step.advance(size)
-        written = publish_image(build, platform, Written(found, size, sha256), name)
-    return Artifact.of(platform.image_key, written, started)
+        output = publish_image(build, platform, Written(found, size, sha256), name)
+    return Artifact.of(platform.image_key, output, started)

@@ -89,9 +89,9 @@ def layer_values(image_json: ImageJson, defaults: Mapping[str, str | int | bool]
 
 
 def _malformed(key: str, kind: type) -> BootimgError:
-    wanted = {bool: "true or false", int: "a number"}.get(kind, "a string")
+    expected = {bool: "true or false", int: "a number"}.get(kind, "a string")
     return BootimgError(
         "image-json-malformed",
         f"/{IMAGE_JSON} of the image is malformed: {key} has a value of the wrong type",
-        hint=f"{key} must be {wanted}",
+        hint=f"{key} must be {expected}",
     )

@@ -48,17 +48,17 @@ def make_image(
         work.events.step(platform.name, name, total=data_length(source)) as step,
     ):
         stoppable = StoppableSource(source, stop)
-        written = Packer(work.layer, packing, step).write(platform, disk, stoppable, temporary)
-    written = publish_image(build, platform, written, name)
-    return Artifact.of(platform.image_key, written, started)
+        output = Packer(work.layer, packing, step).write(platform, disk, stoppable, temporary)
+    output = publish_image(build, platform, output, name)
+    return Artifact.of(platform.image_key, output, started)
 
 
-def publish_image(build: BuildDir, platform: Platform, written: Written, name: str) -> Written:
+def publish_image(build: BuildDir, platform: Platform, output: Written, name: str) -> Written:
     """Give a platform's finished file its name in the build, and list it in meta.json."""
-    written = replace(written, path=build.publish(written.path, name))
-    entry = image_entry(written, skip_compression=platform.skip_compression)
+    output = replace(output, path=build.publish(output.path, name))
+    entry = image_entry(output, skip_compression=platform.skip_compression)
     build.replace_image(platform.image_key, entry)
-    return written
+    return output
 
 
 def platform_patch(

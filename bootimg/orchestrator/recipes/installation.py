@@ -93,8 +93,8 @@ def _unique(arguments: Iterable[str]) -> tuple[str, ...]:
 
 def bls_append_except_default(facts: LayerFacts) -> str:
     """What is appended to boot entries other than the default one."""
-    wanted = facts.install_config.bls_append_except_default
-    return GRUB_USERS if wanted is None else wanted
+    configured = facts.install_config.bls_append_except_default
+    return GRUB_USERS if configured is None else configured
 
 
 def _require_ostree(config: InstallConfig, osname: str) -> None:

@@ -37,23 +37,23 @@ _LOCAL = re.compile(
 
 def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
     """Where the machines take updates from: the request's reference, else the layer's, else the source."""
-    wanted = request.target_imgref
-    if wanted is None:
-        wanted = facts.image_json.container_imgref
-    if wanted is None:
+    imgref = request.target_imgref
+    if imgref is None:
+        imgref = facts.image_json.container_imgref
+    if imgref is None:
         transport, _, name = image.reference.partition("://")
         if transport == "docker" and facts.install_config.enforce_sigpolicy:
             return f"ostree-image-signed:docker://{name}"
         if transport == "docker":
             return f"ostree-unverified-registry:{name}"
         return f"ostree-unverified-image:{shipped_name(image.reference, image.digest)}"
-    if facts.image_json.bootc_install_to_fs and _is_name(wanted):
+    if facts.image_json.bootc_install_to_fs and _is_name(imgref):
         # bootc itself gets only the image's name.
-        return f"ostree-unverified-registry:{without_spare_tag(wanted)}"
-    if not _IMGREF.fullmatch(wanted):
-        raise _malformed(wanted)
+        return f"ostree-unverified-registry:{without_spare_tag(imgref)}"
+    if not _IMGREF.fullmatch(imgref):
+        raise _malformed(imgref)
     # The machine fetches with skopeo, which rejects a name with both.
-    return imgref_without_spare_tag(wanted)
+    return imgref_without_spare_tag(imgref)
 
 
 def warn_of_no_updates(imgref: str, events: Events) -> None:
@@ -68,20 +68,20 @@ def warn_of_no_updates(imgref: str, events: Events) -> None:
 
 def require_imgref(request: Request) -> None:
     """Raise `imgref-malformed` for a reference that no layer accepts; bootc's layers accept a name alone."""
-    wanted = request.target_imgref
-    if wanted is not None and not _IMGREF.fullmatch(wanted) and not _is_name(wanted):
-        raise _malformed(wanted)
+    imgref = request.target_imgref
+    if imgref is not None and not _IMGREF.fullmatch(imgref) and not _is_name(imgref):
+        raise _malformed(imgref)
 
 
-def _is_name(wanted: str) -> bool:
+def _is_name(imgref: str) -> bool:
     """Whether the text is the name of an image with its registry, as bootc itself gets it."""
-    return "/" in wanted and name_fault(wanted) is None
+    return "/" in imgref and name_fault(imgref) is None
 
 
-def _malformed(wanted: str) -> BootimgError:
+def _malformed(imgref: str) -> BootimgError:
     return BootimgError(
         "imgref-malformed",
-        f"{wanted} is not an ostree image reference",
+        f"{imgref} is not an ostree image reference",
         hint="write it as ostree-unverified-registry:quay.io/example/os:latest or ostree-image-signed:docker://…",
         exit_code=ExitCode.USAGE,
     )

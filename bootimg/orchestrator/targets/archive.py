@@ -53,5 +53,5 @@ def _write_manifest(work: Work) -> Written:
     name = oci_manifest_name(layer.facts.osname, build.id, build.arch)
     temporary = build.scratch / name
     write_own(temporary, layer.image.manifest)
-    written = Written(temporary, len(layer.image.manifest), layer.image.digest.removeprefix("sha256:"))
-    return replace(written, path=build.publish(temporary, name))
+    output = Written(temporary, len(layer.image.manifest), layer.image.digest.removeprefix("sha256:"))
+    return replace(output, path=build.publish(temporary, name))

@@ -48,10 +48,10 @@ class Extensions(Target):
         with work.events.step(self.name, name) as step:
             source, registry = self._reference(build.id), work.request.registry
             step.result(copy_archive(source, build.arch, temporary, work.cache, registry).digest)
-        written = Written(temporary, temporary.stat().st_size, digest_of(temporary))
-        written = replace(written, path=build.publish(temporary, name))
-        build.replace_image(EXTENSIONS_KEY, image_entry(written, skip_compression=True))
-        return (Artifact.of(EXTENSIONS_KEY, written, started),)
+        output = Written(temporary, temporary.stat().st_size, digest_of(temporary))
+        output = replace(output, path=build.publish(temporary, name))
+        build.replace_image(EXTENSIONS_KEY, image_entry(output, skip_compression=True))
+        return (Artifact.of(EXTENSIONS_KEY, output, started),)
 
     def _reference(self, version: str) -> str:
         return substitute(self.reference, VERSION=version)

@@ -58,9 +58,9 @@ class LayerSbom(Target):
             work.events.message(f"no SBOM is written: {why}", "warning")
             return ()
         with work.events.step(self.name, "describing the packages") as step:
-            written = _write(work, packages)
+            output = _write(work, packages)
             step.result(f"{len(packages)} packages")
-        return (Artifact.of(SBOM_KEY, written, started),)
+        return (Artifact.of(SBOM_KEY, output, started),)
 
 
 def _write(work: Work, packages: Sequence[Package]) -> Written:
