@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure bootimg on this machine, print one table."""
+"""`python -m benchmarks`: measures bootimg on this machine and prints one table."""
 
 from __future__ import annotations
 
@@ -17,22 +17,25 @@ from tests.layer import stand_in
 
 
 def main() -> None:
-    """Measure builds, formats, platforms, peers or verify; a missed aim is no failure."""
+    """Measure builds, formats, platforms, peers or verify; a missed aim is not a failure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one JSON document in place of the table")
-    parser.add_argument("--folder", type=Path, help="where the temporary cache goes (needs 5 GiB)")
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of the table")
+    parser.add_argument("--folder", type=Path, help="folder for the temporary cache (needs 5 GiB)")
     parser.add_argument("what", nargs="?", choices=list(_MEASURED), default="build")
     parser.add_argument("--disk", type=Path, help="formats, verify: a raw disk (default: /usr in an ext4)")
-    parser.add_argument("--size", type=parse_size, help="make the disks this large, as 16G")
+    parser.add_argument("--size", type=parse_size, help="size of the disks, such as 16G")
     parser.add_argument(
-        "--only", action="append", default=[], help="formats, platforms, peers: this (repeatable)"
+        "--only",
+        action="append",
+        default=[],
+        help="formats, platforms, peers: measure only this (repeatable)",
     )
     parser.add_argument("--cache", type=Path, help="platforms: a cache with the layer's base disks")
     parser.add_argument("--layer", type=Path, help="platforms, peers: the layer (default: the stand-in)")
     parser.add_argument(
         "--platforms",
         default=",".join(platforms.EACH_FORMAT),
-        help="platforms: those that are compared (default: one of each format)",
+        help="platforms: the platforms to compare (default: one of each format)",
     )
     arguments = parser.parse_args()
     before = machine()

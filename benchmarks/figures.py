@@ -1,4 +1,4 @@
-"""What is measured: each figure with the aim it is held against."""
+"""The figures that are measured, each with the aim that it is compared with."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROUNDS = 3
 
 @dataclass(frozen=True)
 class Figure:
-    """A measured value and its aim (None: there is none), both in `unit`; less is better."""
+    """A measured value and its aim (or None), both in `unit`; less is better."""
 
     name: str
     value: float
@@ -45,7 +45,7 @@ class Figure:
 
 @dataclass
 class Bench:
-    """Runs of bootimg in a cache and a tree of builds of their own, below `folder`."""
+    """Runs of bootimg with a separate cache and tree of builds, below `folder`."""
 
     folder: Path
     base: Path
@@ -62,7 +62,7 @@ class Bench:
         }
 
     def figures(self) -> Iterator[Figure]:
-        """Measure one after the other; each builds on what the one before left in the cache."""
+        """Measure one figure after the other; each uses what the previous one left in the cache."""
         yield from self.imports()
         yield self.base_disk()
         yield self.second_build()
@@ -70,12 +70,12 @@ class Bench:
         yield self.qcow2()
 
     def imports(self) -> Iterator[Figure]:
-        """The import into an empty cache, then that of a layer in which one package is another."""
+        """The import into an empty cache, then the import of a layer in which one package has changed."""
         for name, archive in (("import, cold", self.base), ("import, one package changed", self.changed)):
-            said = json.loads(self._run("benchmarks.importing", str(archive)))
-            counts = f"{said['new-objects']} of {said['objects']} objects written"
-            note = f"{counts}; reading the layers took {said['open-seconds']:.1f} s before"
-            yield Figure(name, said["import-seconds"], "s", None, note)
+            output = json.loads(self._run("benchmarks.importing", str(archive)))
+            counts = f"{output['new-objects']} of {output['objects']} objects written"
+            note = f"{counts}; reading the layers took {output['open-seconds']:.1f} s before"
+            yield Figure(name, output["import-seconds"], "s", None, note)
 
     def base_disk(self) -> Figure:
         """The step `base` of the first build, under TCG, with the layer imported."""
@@ -89,10 +89,10 @@ class Bench:
         times = []
         for _ in range(ROUNDS):
             started = time.monotonic()
-            said = json.loads(self._run("bootimg", "build", str(self.base), "--json"))
+            output = json.loads(self._run("bootimg", "build", str(self.base), "--json"))
             times.append(time.monotonic() - started)
-            if not all(artifact["cached"] for artifact in said["artifacts"]):
-                raise RuntimeError("the second build made something again")
+            if not all(artifact["cached"] for artifact in output["artifacts"]):
+                raise RuntimeError("the second build repeated work")
         note = f"median of {ROUNDS}"
         return Figure("second build, everything cached", sorted(times)[ROUNDS // 2], "s", 3, note)
 
@@ -103,7 +103,7 @@ class Bench:
         return Figure("peak memory, QEMU apart", self.peak.together / MIB, "MiB", 300, note)
 
     def qcow2(self) -> Figure:
-        """Our writer's time over qemu-img's for the same base disk, the best of each."""
+        """Our writer's time divided by qemu-img's for the same base disk, the best of each."""
         disk = next(self.cache.glob("bases/*/disk.raw"))
         ours = min(_time_ours(disk, self.folder / "ours.qcow2") for _ in range(ROUNDS))
         theirs = min(_time_qemu_img(disk, self.folder / "theirs.qcow2") for _ in range(ROUNDS))
@@ -138,5 +138,5 @@ def _seconds_and_gone(started: float, out: Path) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on beside the program."""
+    """What the figures depend on besides the program."""
     return {"cpus": os.cpu_count(), "load": [round(value, 2) for value in os.getloadavg()]}

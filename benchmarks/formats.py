@@ -1,8 +1,8 @@
-"""`python -m benchmarks formats`: each writer against the program that makes the same today.
+"""`python -m benchmarks formats`: each writer against the program that makes the same file today.
 
-Both start from the same raw file in the page cache, take turns, and end with a durable file and the
-digests that meta.json wants: ours takes them in its one pass, the program's file (and, where it was
-compressed, the disk) is read by sha256sum.
+Both start from the same raw file in the page cache, take turns, and end with a durable file and the digests
+that meta.json needs.  Our writer computes them in its one pass; sha256sum reads the program's file (and, if
+it is compressed, the disk).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bootimg.formats.compression.parallel import processors
 from bootimg.sizes import MIB, align_up
 
 ENOUGH = 20.0
-"""Seconds after which no further round is made."""
+"""Seconds after which no further round starts."""
 ROUNDS = 3
 
 
@@ -65,7 +65,7 @@ CONTESTS: Sequence[Contest] = (
 
 @contextmanager
 def prepared(disk: Path, folder: Path | None, size: int | None) -> Iterator[Path]:
-    """A sparse copy of a disk with a size that all formats can have, read once."""
+    """A sparse copy of a disk, with a size that all formats support, read once."""
     with TemporaryDirectory(prefix="bootimg-formats-", dir=folder) as temporary:
         copy = Path(temporary) / "disk.raw"
         with FileSource(disk) as source:
@@ -104,7 +104,7 @@ def _files(trees: Sequence[Path]) -> Iterator[Path]:
 
 
 def figures(disk: Path, only: Sequence[str] = ()) -> Iterator[Figure]:
-    """The ratio of the times for each format; `disk` is a raw file in a folder of its own."""
+    """The ratio of the times for each format; `disk` is a raw file in a separate folder."""
     for contest in CONTESTS:
         if not only or contest.name in only:
             yield _figure(contest, disk)

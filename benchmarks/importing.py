@@ -1,6 +1,6 @@
-"""`python -m benchmarks.importing IMAGE`: fetch and import a layer, say as JSON how long it took.
+"""`python -m benchmarks.importing IMAGE`: fetches and imports a layer, and prints the times as JSON.
 
-It is a program of its own so that its memory can be measured as a build's is.  The cache is
+It is a separate program so that its memory can be measured in the same way as a build's.  The cache is
 $BOOTIMG_CACHE.
 """
 

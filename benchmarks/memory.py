@@ -1,4 +1,4 @@
-"""Peak memory of a program and all it starts, virtual machines apart."""
+"""Peak memory of a program and all programs that it starts, without virtual machines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 INTERVAL = 0.05
-"""Seconds between two looks; a process that lives shorter may be missed."""
+"""Seconds between two samples; a process that lives shorter may be missed."""
 APART = "qemu-"
 
 
@@ -27,7 +27,7 @@ class Peak:
     programs: dict[str, int] = field(default_factory=dict)
 
     def look(self, root: int) -> None:
-        """Take in what lives now below the process `root`, itself included."""
+        """Add a sample of the processes that live now below the process `root`, including itself."""
         total = 0
         for pid in [root, *descendants(root)]:
             found = _high_water(pid)
@@ -39,7 +39,7 @@ class Peak:
         self.together = max(self.together, total)
 
     def include(self, other: Peak) -> None:
-        """Take in what another run needed."""
+        """Include the peak of another run."""
         self.together = max(self.together, other.together)
         for name, size in other.programs.items():
             self.programs[name] = max(size, self.programs.get(name, 0))
@@ -47,7 +47,7 @@ class Peak:
 
 @dataclass(frozen=True)
 class Measured:
-    """A program that ended well: what it said on stdout and stderr, and its peak."""
+    """A program that ended well: its stdout, its stderr and its peak memory."""
 
     stdout: bytes
     stderr: bytes

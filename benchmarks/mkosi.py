@@ -1,7 +1,7 @@
-"""mkosi, making a disk with the partitions of a base disk from the layer's tree.
+"""Runs mkosi to make a disk with the partitions of a base disk from the layer's tree.
 
-It comes out of Debian, with the programs it runs, as a tree that is kept packed in the test cache and given
-to it as its `ToolsTree=`: what this machine has installed, or lacks, does not matter.
+mkosi and the programs that it runs come from Debian, as a tree that is kept packed in the test cache and
+passed as its `ToolsTree=`.  So this machine's own packages do not matter.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.taken import Taken, measured_settled
+from benchmarks.taken import Elapsed, measured_settled
 from bootimg import process
 from bootimg.atomic import sync
 from bootimg.disk.gpt import Gpt
@@ -21,16 +21,16 @@ from tests.layer import debian, store
 from tests.layer.recipe import read_recipe
 
 PACKAGES = ("mkosi", "systemd-repart", "e2fsprogs", "xfsprogs", "dosfstools", "mtools", "policycoreutils")
-"""mkosi, what makes its file systems, and setfiles, which its own tools trees have: so it labels."""
+"""mkosi, the programs that make its file systems, and setfiles, with which it sets SELinux labels."""
 FORMATS = {"EFI-SYSTEM": "vfat", "boot": "ext4", "root": "xfs"}
 """The file systems of the recipe's partitions, by their names."""
 _PYTHON = "usr/lib/python3/dist-packages"
 
 
 def why_not() -> str | None:
-    """Why it cannot run here, or None."""
+    """Why mkosi cannot run here, or None."""
     if os.geteuid() != 0:
-        return "the tree it takes has real owners, which takes root"
+        return "its input tree has real owners, which needs root"
     wanted = ["tar", "unsquashfs"] if _packed().exists() else ["tar", "unsquashfs", "mmdebstrap", "apt-get"]
     lacking = [name for name in wanted if process.find(name) is None]
     return f"{', '.join(lacking)} not installed" if lacking else None
@@ -43,7 +43,7 @@ def _packed() -> Path:
 
 
 def unpack_tools(folder: Path) -> Path:
-    """mkosi and its programs as a tree below `folder`; fetched from Debian if they are not kept."""
+    """mkosi and its programs as a tree below `folder`; fetched from Debian if the test cache lacks them."""
     packed = _packed()
     packed.parent.mkdir(parents=True, exist_ok=True)
     with store.locked(packed.parent):
@@ -51,13 +51,13 @@ def unpack_tools(folder: Path) -> Path:
         store.made(packed, lambda output: debian.bootstrap(recipe, debian.find_mirror(), output))
     tree = folder / "mkosi-tools"
     tree.mkdir()
-    # Programs of the tree run in mkosi's sandbox, which has a /dev of its own.
+    # Programs of the tree run in mkosi's sandbox, which has its own /dev.
     subprocess.run(["tar", "-xf", packed, "-C", tree, "--exclude=./dev/*"], check=True, capture_output=True)
     return tree
 
 
 def definitions(gpt: Gpt, tree: Path) -> dict[str, str]:
-    """systemd-repart's files, by name: the partitions of a base disk, filled from the layer's tree."""
+    """systemd-repart's definition files by name: a base disk's partitions, filled from the layer's tree."""
     sources = _sources(tree)
     return {
         f"{part.number:02}.conf": "\n".join(
@@ -76,7 +76,7 @@ def definitions(gpt: Gpt, tree: Path) -> dict[str, str]:
 
 
 def _sources(tree: Path) -> Mapping[str, Sequence[tuple[str, str]]]:
-    """By a partition's name, what is copied into it from the tree, and where to."""
+    """The paths copied from the tree into each partition, with their targets, by the partition's name."""
     efi = [*tree.glob("usr/lib/efi/*/*/EFI"), *tree.glob("usr/lib/bootupd/updates/EFI")]
     kernels = [*tree.glob("usr/lib/modules/*/vmlinuz"), *tree.glob("usr/lib/modules/*/initramfs.img")]
     return {
@@ -88,7 +88,7 @@ def _sources(tree: Path) -> Mapping[str, Sequence[tuple[str, str]]]:
 
 @dataclass(frozen=True)
 class Mkosi:
-    """mkosi out of the tree `tools`, making a disk like `gpt` of `tree`; all it writes is below `folder`."""
+    """mkosi from the tree `tools`; makes a disk with `gpt`'s partitions from `tree`, below `folder`."""
 
     tools: Path
     tree: Path
@@ -96,7 +96,7 @@ class Mkosi:
     folder: Path
 
     def prepare(self) -> None:
-        """Make its folders and write the definitions of the partitions."""
+        """Make mkosi's folders and write the definitions of the partitions."""
         for name in ("settings/repart", "workspace", "output", "packages"):
             (self.folder / name).mkdir(parents=True)
         for name, text in definitions(self.gpt, self.tree).items():
@@ -104,17 +104,17 @@ class Mkosi:
 
     @property
     def version(self) -> str:
-        """What it calls itself, as `mkosi 25.3`."""
+        """mkosi's version, such as `mkosi 25.3`."""
         return self._run("--version").decode().strip()
 
-    def make(self) -> Taken:
-        """What the disk takes, made durable; it is deleted again."""
-        with measured_settled() as taken:
+    def make(self) -> Elapsed:
+        """The time for making the disk durably; the disk is deleted afterwards."""
+        with measured_settled() as elapsed:
             self._run(*self._arguments(), "build")
             sync(self.folder / "output/disk.raw")
         for path in (self.folder / "output").iterdir():
             path.unlink()
-        return taken
+        return elapsed
 
     def _arguments(self) -> list[str]:
         return [
@@ -122,10 +122,10 @@ class Mkosi:
             "--distribution=custom",
             f"--base-tree={self.tree}",
             "--format=disk",
-            # Without it file systems get sectors of 4096 bytes, whatever the disk has.
+            # Without it file systems get 4096-byte sectors, regardless of the disk.
             f"--sector-size={self.gpt.sector_size}",
             f"--repart-directory={self.folder}/settings/repart",
-            # Else it would install a bootloader of its own, systemd's, and make a unified kernel image.
+            # Otherwise mkosi would install systemd's bootloader and make a unified kernel image.
             "--bootable=no",
             f"--workspace-directory={self.folder}/workspace",
             f"--package-cache-directory={self.folder}/packages",
@@ -136,6 +136,6 @@ class Mkosi:
     def _run(self, *arguments: str) -> bytes:
         env = {**os.environ, "PYTHONPATH": str(self.tools / _PYTHON)}
         argv = [sys.executable, "-m", "mkosi", *arguments]
-        # The working directory counts as source of what is built: nothing mkosi writes may be below it.
+        # mkosi treats the working directory as the build's source: it must not write below it.
         settings = self.folder / "settings"
         return subprocess.run(argv, env=env, cwd=settings, check=True, capture_output=True).stdout

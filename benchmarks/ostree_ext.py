@@ -1,7 +1,7 @@
-"""The ecosystem's own import of an image, ostree-ext's `ostree container image`, on a scratch sysroot.
+"""The native import of an image, ostree-ext's `ostree container image`, on a scratch sysroot.
 
-As on a machine that is being installed, the sysroot's repository is a bare one, with real owners: that
-takes root.  libostree makes durable what it writes, here as in our import.
+As on a machine that is being installed, the sysroot's repository is a bare one, with real owners, which needs
+root.  libostree makes its files durable, here as in our import.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.taken import Taken, measured_settled
+from benchmarks.taken import Elapsed, measured_settled
 from bootimg import process
 from tests.layer import tools
 
@@ -21,25 +21,25 @@ _STATEROOT = "rhcos"
 
 
 def why_not() -> str | None:
-    """Why it cannot run here, or None."""
+    """Why the native import cannot run here, or None."""
     if os.geteuid() != 0:
-        return "ostree's sysroots have real owners, which takes root"
+        return "ostree's sysroots have real owners, which needs root"
     lacking = [name for name in ("ostree", "skopeo", "chattr") if process.find(name) is None]
     if lacking:
         return f"{', '.join(lacking)} not installed"
     return tools.why_not(tools.OSTREE_EXT)
 
 
-def deploy(archive: Path, folder: Path) -> Taken:
-    """What fetch, import and checkout of an OCI archive take on an empty sysroot below `folder`."""
+def deploy(archive: Path, folder: Path) -> Elapsed:
+    """The time for fetch, import and checkout of an OCI archive on an empty sysroot below `folder`."""
     with _sysroot(folder) as sysroot:
         return _timed(
             "deploy", f"--sysroot={sysroot}", f"--stateroot={_STATEROOT}", f"--imgref={_imgref(archive)}"
         )
 
 
-def pull(archive: Path, folder: Path) -> Taken:
-    """What fetch and import alone take."""
+def pull(archive: Path, folder: Path) -> Elapsed:
+    """The time for fetch and import alone."""
     with _sysroot(folder) as sysroot:
         return _timed("pull", "--quiet", str(sysroot / "ostree/repo"), _imgref(archive))
 
@@ -48,11 +48,11 @@ def _imgref(archive: Path) -> str:
     return f"ostree-unverified-image:oci-archive:{archive}"
 
 
-def _timed(*words: str) -> Taken:
+def _timed(*words: str) -> Elapsed:
     program = tools.program(tools.OSTREE_EXT)
-    with measured_settled() as taken:
+    with measured_settled() as elapsed:
         _run(program, "container", "image", *words)
-    return taken
+    return elapsed
 
 
 def _run(*argv: str | Path) -> None:
@@ -68,7 +68,7 @@ def _sysroot(folder: Path) -> Iterator[Path]:
         _run("ostree", "admin", "os-init", _STATEROOT, f"--sysroot={path}")
         yield path
     finally:
-        # ostree makes the root of a deployment immutable, even against root.
+        # ostree sets the immutable flag on the root of a deployment: root cannot delete it either.
         for deployment in path.glob("ostree/deploy/*/deploy/*/"):
             _run("chattr", "-i", deployment)
         shutil.rmtree(path)

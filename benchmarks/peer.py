@@ -1,8 +1,9 @@
-"""What coreos-assembler does for one platform, as its sources have it, with the programs that it runs.
+"""Does what coreos-assembler does for one platform, according to its sources, with the programs that it runs.
 
-Copy the base disk, enlarge it, edit /boot, convert, sha256sum, compress, sha256sum: one after the other.
-The edit is debugfs's, in the place of a mount in a virtual machine, which takes longer; so is what is left
-out: the copies out of the virtual machine, and KubeVirt's OCI layout around the layer.
+The steps run one after the other: copy the base disk, enlarge it, edit /boot, convert, sha256sum, compress,
+sha256sum.  debugfs makes the edit instead of a mount in a virtual machine, which takes longer.  Two more
+steps are left out, in coreos-assembler's favour: the copies out of the virtual machine, and KubeVirt's OCI
+layout around the layer.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Peer:
     size: int
 
     def make(self, platform: Platform, folder: Path) -> None:
-        """Make the platform's artifact, in a folder below `folder` that is gone afterwards."""
+        """Make the platform's artifact, in a temporary folder below `folder`."""
         with TemporaryDirectory(prefix="peer-", dir=folder) as temporary:
             for command in self._commands(platform):
                 subprocess.run(command, cwd=temporary, check=True, capture_output=True)
@@ -58,7 +59,7 @@ class Peer:
 
 
 def convert_command(platform: Platform) -> list[str]:
-    """From disk.raw to out, with the options of the platform's row."""
+    """The command that converts disk.raw to out, with the platform's options."""
     if platform.packaging is Packaging.TAR_GZ:
         return ["/bin/sh", "-c", _TAR_GZ]
     if platform.disk_format == "raw":

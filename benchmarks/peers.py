@@ -1,6 +1,6 @@
 """`python -m benchmarks peers`: the import and the base disk against the programs that do the same today.
 
-They take turns, so that what else the machine does meets both, and the best of each counts.
+They take turns, so that other load on the machine affects both, and the best of each counts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks import mkosi, ostree_ext
 from benchmarks.figures import Figure
-from benchmarks.taken import Taken, measured_settled
+from benchmarks.taken import Elapsed, measured_settled
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import Gpt, read_gpt
 from tests.layer import stand_in
@@ -30,7 +30,7 @@ STEPS = ("tools", "appliance", "filesystems", "deploy", "bootloader", "finish")
 
 @dataclass(frozen=True)
 class PeerBench:
-    """Works below `folder`; `layer` is an encapsulated one (None: stand-ins)."""
+    """Measures below `folder`; `layer` is an encapsulated layer (None: stand-ins)."""
 
     folder: Path
     layer: Path | None
@@ -45,7 +45,7 @@ class PeerBench:
             if only and name not in only:
                 continue
             if reason := why_not():
-                print(f"{name}: left out, for its peer cannot run: {reason}", file=sys.stderr)
+                print(f"{name}: left out, because its peer cannot run: {reason}", file=sys.stderr)
             else:
                 yield part()
 
@@ -68,12 +68,12 @@ class PeerBench:
         name = "import of an encapsulated layer against `ostree container image deploy`"
         return Figure(name, ours.seconds / deploy.seconds, "ratio", 1.0, note)
 
-    def _import(self, archive: Path) -> Taken:
+    def _import(self, archive: Path) -> Elapsed:
         cache = self.folder / "empty"
-        with measured_settled() as taken:
+        with measured_settled() as elapsed:
             _python("benchmarks.importing", str(archive), BOOTIMG_CACHE=str(cache))
         shutil.rmtree(cache)
-        return taken
+        return elapsed
 
     def disk(self) -> Figure:
         """The base disk of an imported layer against mkosi's disk of the unpacked one."""
@@ -84,31 +84,31 @@ class PeerBench:
         rounds = [(bench.make(), peer.make()) for _ in range(DISKS)]
         ours, theirs = min(each for each, _ in rounds), min(each for _, each in rounds)
         note = (
-            f"{ours.taken} against {theirs} of {peer.version}, of CPU {ours.taken.cpu / theirs.cpu:.2f}; "
+            f"{ours.elapsed} against {theirs} of {peer.version}, of CPU {ours.elapsed.cpu / theirs.cpu:.2f}; "
             f"{ours.split}; best of {DISKS}"
         )
         name = "base disk from an imported layer against mkosi"
-        return Figure(name, ours.taken.seconds / theirs.seconds, "ratio", 1.0, note)
+        return Figure(name, ours.elapsed.seconds / theirs.seconds, "ratio", 1.0, note)
 
 
 @dataclass(frozen=True, order=True)
 class Made:
-    """What a base disk took, and where its time went."""
+    """The time of a base disk, and of its steps."""
 
-    taken: Taken
+    elapsed: Elapsed
     split: str
 
 
 @dataclass(frozen=True)
 class BaseBench:
-    """Base disks of a layer that is imported, in a cache below `folder`."""
+    """Makes base disks of an imported layer, in a cache below `folder`."""
 
     folder: Path
     layer: Path
 
     @property
     def cache(self) -> Path:
-        """The cache, of this benchmark's own."""
+        """The cache, which only this benchmark uses."""
         return self.folder / "cache"
 
     def first(self) -> Gpt:
@@ -120,19 +120,19 @@ class BaseBench:
             return read_gpt(source)
 
     def tree(self) -> Path:
-        """The layer's tree unpacked, as a container has it, from the image that is our tool tree."""
+        """The layer's unpacked tree, as in a container, from the image of our tool tree."""
         [image] = self.cache.glob("tooltrees/*.squashfs")
         tree = self.folder / "tree"
         subprocess.run(["unsquashfs", "-q", "-n", "-d", tree, image], check=True, capture_output=True)
         return tree
 
     def make(self) -> Made:
-        """The command again, where nothing but the layer is kept: not the disk, and not its tool tree."""
+        """The command again with only the layer in the cache, without the disk and its tool tree."""
         for name in ("bases", "tooltrees"):
             shutil.rmtree(self.cache / name)
-        with measured_settled() as taken:
+        with measured_settled() as elapsed:
             self._build()
-        return Made(taken, split(json.loads((self.cache / "timings.json").read_bytes())))
+        return Made(elapsed, split(json.loads((self.cache / "timings.json").read_bytes())))
 
     def _build(self) -> Mapping[str, Any]:
         words = ["build", str(self.layer), "-p", "metal", "--until", "base", "--json"]

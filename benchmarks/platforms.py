@@ -1,4 +1,4 @@
-"""`python -m benchmarks platforms`: many artifacts of one build, from base disks that are there already."""
+"""`python -m benchmarks platforms`: many artifacts of one build, from existing base disks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.figures import Figure
 from benchmarks.memory import Measured, run_measured
 from benchmarks.peer import Peer
-from benchmarks.taken import Taken, measured
+from benchmarks.taken import Elapsed, measured
 from bootimg.disk.extents import FileSource, copy_sparse, data_chunks
 from bootimg.disk.gpt import read_gpt
 from bootimg.formats import Compressor, Packing, write
@@ -29,7 +29,7 @@ BOOT_PARTITION = 3
 SIZES = (16 * GIB, 100 * GIB)
 ROUNDS = 2
 ENOUGH = 20.0
-"""Seconds after which no further round is made."""
+"""Seconds after which no further round starts."""
 _VMDK: Mapping[str, str | bool] = {
     "adapter_type": "lsilogic",
     "compat6": True,
@@ -45,9 +45,9 @@ GROWING: Sequence[tuple[str, str, Mapping[str, str | bool], Compressor]] = (
 
 @dataclass
 class PlatformBench:
-    """Builds of one layer with base disks in `cache`, made first where they lack.
+    """Builds of one layer with base disks in `cache`; missing base disks are made first.
 
-    `chosen` are the platforms that are compared, `size` is that of cloud disks in bytes (None: the layer's).
+    `chosen` are the platforms to compare, `size` is the size of cloud disks in bytes (None: the layer's).
     """
 
     folder: Path
@@ -79,18 +79,18 @@ class PlatformBench:
         with measured() as ours:
             self._timed("-p", ",".join(self.chosen), "--compress", "--size", str(size))
         yield Figure(f"{len(self.chosen)} artifacts, one command", ours.seconds, "s", None, str(ours))
-        theirs = Taken()
+        theirs = Elapsed()
         for name in self.chosen:
-            with measured() as taken:
+            with measured() as elapsed:
                 peer.make(platforms()[name], self.folder)
-            yield Figure(f"coreos-assembler's sequence: {name}", taken.seconds, "s", None, str(taken))
-            theirs += taken
+            yield Figure(f"coreos-assembler's sequence: {name}", elapsed.seconds, "s", None, str(elapsed))
+            theirs += elapsed
         note = f"{ours} against {theirs}; of CPU {ours.cpu / theirs.cpu:.2f}"
         name = f"{len(self.chosen)} artifacts against coreos-assembler's sequence"
         yield Figure(name, ours.seconds / theirs.seconds, "ratio", 1 / 5, note)
 
     def everything(self) -> Iterator[Figure]:
-        """All platforms, compressed, and the memory for that."""
+        """All platforms, compressed, and the peak memory."""
         self.base()
         done, seconds = self._timed("-p", "all", "--compress", *self._size())
         made = json.loads(done.stdout)["artifacts"]
@@ -99,25 +99,25 @@ class PlatformBench:
         yield _memory("peak memory, all platforms, gzip", done)
 
     def xz(self) -> Iterator[Figure]:
-        """The memory for xz, which is the compressor's."""
+        """The peak memory with xz, most of which the compressor takes."""
         self.base()
         done, _ = self._timed("-p", "qemu,metal", "--compressor", "xz", *self._size())
         yield _memory("peak memory, qemu and metal, xz", done)
 
     def added(self) -> Iterator[Figure]:
-        """Each chosen platform's own time, one after the other, over deflating the data once."""
+        """Each chosen platform's own time, one after the other, over the time to deflate the data once."""
         base = self.base()
         deflating = min(_deflate(base, self.folder / "deflated") for _ in range(ROUNDS))
         for name in self.chosen:
-            with measured() as taken:
+            with measured() as elapsed:
                 done, _ = self._timed("-p", name, "--compress", "-j", "1", *self._size())
             [artifact] = [each for each in json.loads(done.stdout)["artifacts"] if each["key"] == name]
             seconds = float(artifact["seconds"])
-            note = f"{seconds:.2f} s of {taken} for the command; deflating the data alone {deflating}"
+            note = f"{seconds:.2f} s of {elapsed} for the command; deflating the data alone {deflating}"
             yield Figure(f"added: {name}, compressed", seconds / deflating.seconds, "ratio", 1.1, note)
 
     def sizes(self) -> Iterator[Figure]:
-        """The same data in 16 and in 100 GiB."""
+        """The same data in disks of 16 and of 100 GiB."""
         disks = [self.folder / f"{size}.raw" for size in SIZES]
         with FileSource(self.base()) as source:
             for disk, size in zip(disks, SIZES, strict=True):
@@ -130,10 +130,10 @@ class PlatformBench:
             yield Figure(f"100 GiB against 16 GiB, {name}", ratio, "ratio", 1.05, note)
 
     def base(self) -> Path:
-        """The base disk with sectors of 512 bytes, read once; made, with the other, where it lacks."""
+        """The base disk with 512-byte sectors, read once; if missing, both base disks are made."""
         if not self._base:
-            said = self._timed("-p", "metal,metal4k", "--until", "base")[0].stdout
-            self._base.append(Path(json.loads(said)["kept"]["base"]))
+            output = self._timed("-p", "metal,metal4k", "--until", "base")[0].stdout
+            self._base.append(Path(json.loads(output)["kept"]["base"]))
             with FileSource(self._base[0]) as source:
                 for offset, length in data_chunks(source, 0, source.size, MIB):
                     source.read(offset, length)
@@ -143,7 +143,7 @@ class PlatformBench:
         return ("--size", str(self.size)) if self.size else ()
 
     def _timed(self, *words: str) -> tuple[Measured, float]:
-        """`bootimg build` into an empty tree: what it said, and its seconds from start to end."""
+        """`bootimg build` into an empty tree: its output, and its seconds from start to end."""
         builds = self.folder / "builds"
         own = ["--cache", str(self.cache), "-o", str(builds), "--json"]
         started = time.monotonic()
@@ -161,9 +161,9 @@ def _memory(name: str, done: Measured) -> Figure:
     return Figure(name, done.peak.together / MIB, "MiB", 300, note)
 
 
-def _deflate(disk: Path, out: Path) -> Taken:
-    """Our gzip of a disk's data, holes left out, on all processors, without any digest."""
-    with measured() as taken, FileSource(disk) as source, out.open("wb") as file:
+def _deflate(disk: Path, out: Path) -> Elapsed:
+    """The time of our gzip for a disk's data, without holes, on all processors, without any digest."""
+    with measured() as elapsed, FileSource(disk) as source, out.open("wb") as file:
 
         def put(data: bytes) -> None:
             file.write(data)
@@ -175,16 +175,16 @@ def _deflate(disk: Path, out: Path) -> Taken:
         file.flush()
         os.fsync(file.fileno())
     out.unlink()
-    return taken
+    return elapsed
 
 
-def _best(disk: Path, disk_format: str, options: Mapping[str, str | bool], compressor: Compressor) -> Taken:
-    """What a disk takes to be written in a format, the best of some rounds."""
+def _best(disk: Path, disk_format: str, options: Mapping[str, str | bool], compressor: Compressor) -> Elapsed:
+    """The time to write a disk in a format, the best of some rounds."""
     out = disk.with_suffix(".out")
-    rounds: list[Taken] = []
+    rounds: list[Elapsed] = []
     while len(rounds) < ROUNDS and sum(each.seconds for each in rounds) < ENOUGH:
-        with measured() as taken, FileSource(disk) as source:
+        with measured() as elapsed, FileSource(disk) as source:
             write(disk_format, source, out, options, None, Packing(compressor))
         out.unlink()
-        rounds.append(taken)
+        rounds.append(elapsed)
     return min(rounds)

@@ -1,4 +1,4 @@
-"""Time and processor time of a piece of work, programs that it runs included."""
+"""Wall clock and CPU time of a piece of work, including the programs that it runs."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from dataclasses import dataclass
 
 
 @dataclass(order=True)
-class Taken:
-    """Seconds by the clock, and of the processors (user and system); both are set when the work ends."""
+class Elapsed:
+    """Wall clock seconds and CPU seconds (user and system); both are set when the work ends."""
 
     seconds: float = 0.0
     cpu: float = 0.0
 
-    def __add__(self, other: Taken) -> Taken:
-        return Taken(self.seconds + other.seconds, self.cpu + other.cpu)
+    def __add__(self, other: Elapsed) -> Elapsed:
+        return Elapsed(self.seconds + other.seconds, self.cpu + other.cpu)
 
     def __str__(self) -> str:
         return f"{self.seconds:.1f} s ({self.cpu:.1f} s CPU)"
 
 
 @contextmanager
-def measured() -> Iterator[Taken]:
-    """What the body takes."""
-    taken, started, before = Taken(), time.monotonic(), os.times()
-    yield taken
-    taken.seconds, taken.cpu = time.monotonic() - started, sum(os.times()[:4]) - sum(before[:4])
+def measured() -> Iterator[Elapsed]:
+    """Measures the body."""
+    elapsed, started, before = Elapsed(), time.monotonic(), os.times()
+    yield elapsed
+    elapsed.seconds, elapsed.cpu = time.monotonic() - started, sum(os.times()[:4]) - sum(before[:4])
 
 
 @contextmanager
-def measured_settled() -> Iterator[Taken]:
-    """What the body takes once all that was written before is on the disk: it may sync whole file systems."""
+def measured_settled() -> Iterator[Elapsed]:
+    """Measures the body after all earlier writes are on the disk: the body may sync whole file systems."""
     os.sync()
-    with measured() as taken:
-        yield taken
+    with measured() as elapsed:
+        yield elapsed

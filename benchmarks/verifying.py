@@ -29,11 +29,11 @@ _ARTIFACTS = (
     Compressor.NONE,
     Compressor.GZIP,
 )
-"""Of a stream's build: some that their format has compressed, the others compressed by us."""
+"""Artifacts as in a stream's build: some are compressed by their format, the others by bootimg."""
 
 
 def build_of(disk: Path, folder: Path) -> Build:
-    """A build with a disk six times, as it is and compressed; it has nothing but artifacts."""
+    """A build that has the disk six times, plain and compressed, and nothing but these artifacts."""
     path = folder / "1" / Arch.X86_64
     path.mkdir(parents=True)
     images = {
@@ -49,7 +49,7 @@ def _written(disk: Path, folder: Path, at: int, compressor: Compressor) -> Writt
 
 
 def figures(build: Build) -> Iterator[Figure]:
-    """The ratio of the times, the best of each."""
+    """The ratio of the best times."""
     jobs = os.cpu_count() or 1
     together, alone = [], []
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""The program's outermost frame: runs a verb and turns its end into words and an exit code."""
+"""The program's entry point: runs a verb, reports how it ended, and returns the exit code."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         if not session.machine_stderr:
             click.echo(
-                "\nstopped; what was finished is kept, and the same command goes on from there", err=True
+                "\nstopped; finished work is kept, and the same command continues from there", err=True
             )
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
@@ -55,16 +55,16 @@ def _run(words: list[str], session: Session) -> int:
 
 
 def _report(error: BootimgError, session: Session) -> int:
-    """Say it to people, unless stderr is for machines, which have had it as an event."""
+    """Print the error for people, unless stderr is for machines, which got it as an event."""
     if not (session.app and session.machine_stderr):
         click.echo(diagnostic(error, color=session.app.color if session.app else None), err=True)
     return int(error.exit_code)
 
 
 def diagnostic(error: BootimgError, *, color: bool | None = None) -> str:
-    """The error as people read it: id, what happened, where, why, the way out, the page about it."""
-    wanted = sys.stderr.isatty() if color is None else color
-    head = click.style("error:", fg="red", bold=True) if wanted else "error:"
+    """The error as lines for people: id, what happened, where, why, what to do, its page."""
+    colored = sys.stderr.isatty() if color is None else color
+    head = click.style("error:", fg="red", bold=True) if colored else "error:"
     lines = [error.message, *error.context]
     lines += [f"{name}: {text}" for name, text in
               (("note", error.note), ("hint", error.hint), ("docs", error.docs)) if text]  # fmt: skip
@@ -80,13 +80,13 @@ def _of_usage(error: click.ClickException) -> BootimgError:
         "command-line-invalid",
         message,
         context=more,
-        hint=f"`{path} --help` says what it takes",
+        hint=f"`{path} --help` lists its arguments and options",
         exit_code=ExitCode.USAGE,
     )
 
 
 def _reader_gone() -> int:
-    """End quietly when stdout's reader left (`| head`); a broken pipe of ours elsewhere is a bug."""
+    """End quietly when stdout's reader has gone (`| head`); any other broken pipe is a bug."""
     poll = select.poll()
     poll.register(1, 0)
     if not poll.poll(0):

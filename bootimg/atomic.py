@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and a full file system that is named as the reason."""
+"""Files that appear whole or not at all, and clear errors for a full file system."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
 
 @contextmanager
 def whole_file(path: Path, *, mode: int = 0o644, need: int | None = None) -> Iterator[BinaryIO]:
-    """A file to write that gets its name, replacing what has it, when the body ends well.
+    """A file to write; it gets its name, replacing an existing file, when the body ends well.
 
-    It has no name before that where the filesystem can do so (O_TMPFILE), so that a killed process
-    leaves nothing behind; elsewhere a name beside the final one.  `need` is how many bytes will be
-    written, for the error `no-space-left`.
+    Until then it has no name if the filesystem supports that (O_TMPFILE), so a killed process leaves
+    nothing behind.  Otherwise it has a temporary name beside the final one.  `need` is how many bytes will
+    be written, for the error `no-space-left`.
     """
     named = path.with_name(f"{PARTIAL}{path.name}-{secrets.token_hex(4)}")
     with enough_space(path.parent, need):
@@ -54,10 +54,10 @@ def whole_file(path: Path, *, mode: int = 0o644, need: int | None = None) -> Ite
 
 @contextmanager
 def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
-    """A folder for temporary files, gone when the body ends.
+    """A folder for temporary files, removed when the body ends.
 
-    It is locked for as long as its process lives, so that those of killed runs can be told: they are
-    removed by the next that makes one with the same `prefix` there.
+    It is locked as long as its process lives.  So folders of killed runs can be recognised: the next call
+    with the same `prefix` and parent removes them.
     """
     with enough_space(parent):
         _remove_abandoned(parent, prefix)
@@ -72,14 +72,14 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 def temporary_folder(prefix: str) -> AbstractContextManager[Path]:
-    """Such a folder where temporary files go ($TMPDIR, else /tmp)."""
+    """A `scratch_folder` in the place for temporary files ($TMPDIR, else /tmp)."""
     return scratch_folder(temporary_root(), prefix)
 
 
 def temporary_root() -> Path:
-    """Where temporary files go; `folder-not-writable` where there is no such place.
+    """The folder for temporary files; raises `folder-not-writable` if none is usable.
 
-    A TMPDIR that is none is not passed over, as Python does it: the programs that run get it too.
+    Unlike Python, this refuses a bad TMPDIR instead of ignoring it, because the programs that run get it too.
     """
     if wanted := os.environ.get("TMPDIR"):
         hint = "set TMPDIR to a folder that is, or unset it"
@@ -99,12 +99,12 @@ def temporary_root() -> Path:
 
 def _remove_abandoned(parent: Path, prefix: str) -> None:
     for folder in parent.glob(f"{prefix}*"):
-        # In /tmp there are other users' too, whose runs look after them.
+        # /tmp also has folders of other users; their runs remove them.
         with suppress(FileNotFoundError, NotADirectoryError, PermissionError, BlockingIOError):
             fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 status = os.fstat(fd)
-                # One that has just been made is not locked yet.
+                # A folder that has just been made is not locked yet.
                 if status.st_uid == os.geteuid() and time.time() - status.st_ctime > _YOUNG:
                     fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(folder, ignore_errors=True)
@@ -116,13 +116,13 @@ class Opening(StrEnum):
     """How `open_own` opens a file."""
 
     LOCK = "lock"
-    """To hold its flock; it is made where it is missing, and its content stays."""
+    """To hold its flock; the file is created if it is missing, and its content stays."""
     APPEND = "append"
-    """To read it and to write at its end."""
+    """To read it and to append to it."""
     NEW = "new"
-    """To write one that is not there yet."""
+    """To write a new file."""
     REPLACE = "replace"
-    """To write it anew in its place."""
+    """To overwrite it in place."""
 
 
 _FLAGS = {
@@ -134,10 +134,11 @@ _FLAGS = {
 
 
 def open_own(path: Path, how: Opening) -> BinaryIO:
-    """Open a lock, a journal or a scratch file whose name others may know or guess beforehand.
+    """Open a lock, a journal or a scratch file whose name other users may know or guess beforehand.
 
-    `file-foreign` where the name is a symbolic link or no file at all, or, of a file to write anew, another
-    file's too: who may write in the folder could have such a file of ours truncated or filled.
+    Raises `file-foreign` if the name is a symbolic link or not a regular file, or, for a file to overwrite,
+    if the file has another name too.  Otherwise anyone who may write in the folder could make bootimg
+    truncate or fill another file.
     """
     try:
         fd = os.open(path, _FLAGS[how] | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
@@ -149,7 +150,7 @@ def open_own(path: Path, how: Opening) -> BinaryIO:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise _foreign(path, "is no file")
-        # A copy of a whole tree by hard links (cp -al) shares its locks and journals, and that is fine.
+        # A copy of a whole tree by hard links (cp -al) shares locks and journals with it, which is fine.
         if how is Opening.REPLACE and status.st_nlink > 1:
             raise _foreign(path, "has another name too")
         if how is Opening.REPLACE:
@@ -161,7 +162,7 @@ def open_own(path: Path, how: Opening) -> BinaryIO:
 
 
 def require_no_link(folder: Path) -> None:
-    """`file-foreign` where a folder for scratch files is a link to another one."""
+    """Raise `file-foreign` if a folder for scratch files is a link to another folder."""
     if folder.is_symlink():
         raise _foreign(folder, "is a symbolic link")
 
@@ -169,8 +170,8 @@ def require_no_link(folder: Path) -> None:
 def _foreign(path: Path, why: str) -> BootimgError:
     return BootimgError(
         "file-foreign",
-        f"{path} {why}, and bootimg writes into no other file by it",
-        hint=f"look who has put it there, and remove it: rm '{path}'",
+        f"{path} {why}; bootimg refuses to write to another file through it",
+        hint=f"find out who put it there, and remove it: rm '{path}'",
     )
 
 
@@ -197,9 +198,9 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def enough_space(folder: Path, need: int | None = None, *, others: Sequence[Path] = ()) -> Iterator[None]:
-    """Turn a full file system in the body into `no-space-left`; `need` is bytes, where known.
+    """Turn a full file system in the body into `no-space-left`; `need` is bytes, if known.
 
-    Where the body writes to `others` too, the one with the least space is named.
+    If the body writes to `others` too, the error names the path with the least space.
     """
     try:
         yield
@@ -210,15 +211,15 @@ def enough_space(folder: Path, need: int | None = None, *, others: Sequence[Path
 
 
 def require_space(path: Path, need: int) -> None:
-    """Refuse before work starts where `need` bytes are not free at `path`."""
+    """Refuse, before work starts, if `need` bytes are not free at `path`."""
     if free_space(path) < need:
         raise no_space(path, need)
 
 
 def require_writable(path: Path, hint: str) -> None:
-    """Refuse before work starts where nothing can be written at `path`, which need not be there yet."""
+    """Refuse, before work starts, if nothing can be written at `path`, which need not exist yet."""
     if (found := blocking_file(path)) is not None:
-        raise _not_writable(path, f"{found} is no folder", hint)
+        raise _not_writable(path, f"{found} is not a folder", hint)
     folder = nearest_folder(path)
     if not os.access(folder, os.W_OK | os.X_OK):
         why = f"user {os.geteuid()} may not write in {folder}, or it is on a read-only file system"
@@ -226,19 +227,19 @@ def require_writable(path: Path, hint: str) -> None:
 
 
 def blocking_file(path: Path) -> Path | None:
-    """What is in the place of a folder, the path's own or one above it, and is none."""
+    """The nearest existing path (the path itself or one above it) if it is not a folder, else None."""
     try:
         found = next((each for each in (path, *path.absolute().parents) if os.path.lexists(each)), None)
     except ValueError:
-        # A NUL byte is in it.
+        # The path has a NUL byte.
         return path
     return found if found is not None and not found.is_dir() else None
 
 
 def make_folder(path: Path, hint: str) -> None:
-    """Make a folder that nobody but its owner may write in, and those above it; or find it there.
+    """Make a folder in which only its owner may write, and its parents; an existing folder is fine.
 
-    `folder-not-writable` where there cannot be one.
+    Raises `folder-not-writable` if it cannot be made.
     """
     try:
         path.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -264,7 +265,7 @@ def free_space(path: Path) -> int:
 
 
 def no_space(path: Path, need: int | None = None, *, context: Sequence[str] = ()) -> BootimgError:
-    """The error for a full file system: where, how much is free and how much is needed."""
+    """The error for a full file system: its folder, the free and the needed bytes."""
     folder = nearest_folder(path)
     free = free_space(folder)
     wanted = f", {format_size(need)} are needed" if need is not None else ""
@@ -277,7 +278,7 @@ def no_space(path: Path, need: int | None = None, *, context: Sequence[str] = ()
 
 
 def nearest_folder(path: Path) -> Path:
-    """The folder itself, or the nearest above it that exists."""
+    """The folder itself, or its nearest parent that exists."""
     return next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
 
 
@@ -291,7 +292,7 @@ def _open(folder: Path, named: Path, mode: int) -> tuple[int, bool]:
 
 
 def _link(fd: int, path: Path) -> None:
-    # A folder's descriptor makes Python call linkat(), which alone follows the link in /proc.
+    # With a folder's descriptor, Python calls linkat(), the only call that follows the link in /proc.
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.link(f"/proc/self/fd/{fd}", path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)

@@ -1,9 +1,9 @@
-"""The cache: where what is slow to make is kept, by content.
+"""The cache: keeps slow results, by content.
 
-Everything in it can be deleted at any time between runs; `bootimg cache gc` does.  Two runs may
-share it: what is made appears by rename, and `locked` serialises the making of one thing.
+Everything in it can be deleted at any time between runs; `bootimg cache gc` does that.  Two runs may
+share it: results appear by rename, and `locked` serialises the making of one thing.
 
-What is in it is believed, so nobody else may write there: see `require_trusted`.
+The content of the cache is trusted, so other users must not be able to write there: see `require_trusted`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _GROUP, _OTHERS = 0o020, 0o002
 
 
 def default_root() -> Path:
-    """$BOOTIMG_CACHE, else bootimg's folder in the XDG cache; `cache-place-unknown` without a home."""
+    """$BOOTIMG_CACHE, else bootimg's folder in the XDG cache; raises `cache-place-unknown` without a home."""
     if root := os.environ.get("BOOTIMG_CACHE"):
         return Path(root)
     if base := os.environ.get("XDG_CACHE_HOME"):
@@ -34,17 +34,17 @@ def default_root() -> Path:
     except RuntimeError:
         raise BootimgError(
             "cache-place-unknown",
-            f"there is no place for the cache: HOME is not set, and user {os.getuid()} has no home folder",
-            hint="say where with --cache or BOOTIMG_CACHE",
+            f"the cache has no folder: HOME is not set, and user {os.getuid()} has no home folder",
+            hint="name a folder with --cache or BOOTIMG_CACHE",
             exit_code=ExitCode.ENVIRONMENT,
         ) from None
 
 
 def require_trusted(folder: Path) -> None:
-    """`cache-untrusted` where somebody else may write in a folder whose content is believed.
+    """Raise `cache-untrusted` if other users may write in a folder whose content is trusted.
 
-    It belongs to this user or to root; or to another member of a group that this user is in and that may
-    write there, as in a pod whose user is in group 0, or in a team that shares a cache.
+    The folder must belong to this user or to root.  It may also belong to another member of a group of this
+    user's that may write there, as in a pod whose user is in group 0, or in a team that shares a cache.
     """
     status, user = folder.stat(), os.geteuid()
     shared = bool(status.st_mode & _GROUP) and status.st_gid in {os.getegid(), *os.getgroups()}
@@ -57,23 +57,21 @@ def require_trusted(folder: Path) -> None:
     mend = f"chmod -R {'o-w' if shared else 'go-w'} '{folder}'"
     raise BootimgError(
         "cache-untrusted",
-        f"others than user {user} may write in {folder}, and what is kept there is believed",
+        f"other users than {user} may write in {folder}, whose content bootimg trusts",
         context=[who],
-        hint=f"{mend}, having looked who wrote there; or {_ELSEWHERE}"
-        if status.st_uid == user
-        else _ELSEWHERE,
+        hint=f"check who wrote there, then {mend}; or {_ELSEWHERE}" if status.st_uid == user else _ELSEWHERE,
         exit_code=ExitCode.ENVIRONMENT,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The folders of the cache; each is made when it is first asked for."""
+    """The folders of the cache; each is made at its first use."""
 
     root: Path
 
     def folder(self, name: str) -> Path:
-        """The folder of one kind of thing: `blobs`, `tars`, `index`, `repo`, `bases`, `probe` …"""
+        """The folder for one kind of content: `blobs`, `tars`, `index`, `repo`, `bases`, `probe` …"""
         path = self.root / name
         for each in dict.fromkeys((self.root, path)):
             make_folder(each, _ELSEWHERE)
@@ -84,7 +82,7 @@ class Cache:
     def locked(self, name: str, events: Events | None = None) -> Iterator[None]:
         """Hold the lock `name` (a file of the `locks` folder) while the body runs.
 
-        `events` are told if another process has it first: what can take minutes is not waited for in silence.
+        If another process holds it, a message goes to `events`, because the wait can take minutes.
         """
         path = self.folder("locks") / name.replace("/", "_").replace(":", "-")
         with open_own(path, Opening.LOCK) as handle:
@@ -92,6 +90,6 @@ class Cache:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if events:
-                    events.message("another bootimg is at work on this part of the cache: waiting for it")
+                    events.message("another bootimg is using this part of the cache: waiting for it")
                 fcntl.flock(handle, fcntl.LOCK_EX)
             yield

@@ -15,7 +15,7 @@ _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 
 
 class ExitCode(IntEnum):
-    """What the process tells its caller."""
+    """The exit codes of the program."""
 
     OK = 0
     FAILED = 1
@@ -30,7 +30,7 @@ class BootimgError(Exception):
 
     `id` is kebab-case and never changes once published; it is always written as a literal where the
     error is raised, so that the documentation test finds it.  `message` is one sentence.  `context`
-    lines say where (program, file, digest, last lines of a log).  `hint` is the way out.
+    lines say where (program, file, digest, last lines of a log).  `hint` says what to do.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class BootimgError(Exception):
     ) -> None:
         if not _ID.fullmatch(id):
             raise ValueError(f"not an error id: {id!r}")
-        # Names in them are anybody's words: no message has a second line, none commands a terminal.
+        # The texts contain untrusted names: keep each on one line, without control characters.
         self.message = printable(message)
         super().__init__(self.message)
         self.id = id
@@ -63,7 +63,7 @@ class BootimgError(Exception):
         return f"docs/errors/{self.id}.md"
 
     def as_dict(self) -> dict[str, object]:
-        """The error as `--json` and the NDJSON events give it."""
+        """The error as `--json` and the NDJSON events print it."""
         return {
             "id": self.id,
             "message": self.message,

@@ -1,4 +1,4 @@
-"""Steps and their progress, as events; what is done with them is a sink's business.
+"""Steps and their progress, as events; sinks decide what to do with them.
 
 The parts of the program call `Events.step` and `Events.message`; `bootimg.cli` chooses the sinks
 (rich bars, plain lines, NDJSON).  An event is small: consumers break on long lines.
@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted:
-    """A step began; `total` is in `unit`, or None where it is not known."""
+    """A step began; `total` is in `unit`, or None if it is not known."""
 
     step: str
     title: str
@@ -26,7 +26,7 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepProgress:
-    """`done` of the step's total so far."""
+    """How much of the step's total is `done` so far."""
 
     step: str
     done: int
@@ -35,7 +35,7 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished:
-    """A step ended; `cached` if there was nothing to do, `failed` if an error left it."""
+    """A step ended; `cached` if there was nothing to do, `failed` if it ended with an error."""
 
     step: str
     seconds: float
@@ -46,7 +46,7 @@ class StepFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """Something to say that belongs to no step's progress."""
+    """A message outside of any step's progress."""
 
     level: Literal["debug", "info", "warning"]
     text: str
@@ -56,15 +56,15 @@ Event = StepStarted | StepProgress | StepFinished | Message
 
 
 class Sink(Protocol):
-    """Takes events; called from any thread, one call at a time."""
+    """Receives events; called from any thread, one call at a time."""
 
     def __call__(self, event: Event) -> None:
-        """Take one event."""
+        """Receive one event."""
 
 
 @dataclass
 class Step:
-    """A running step, handed out by `Events.step`; several threads may advance it."""
+    """A running step, created by `Events.step`; several threads may advance it."""
 
     name: str
     total: int | None
@@ -77,7 +77,7 @@ class Step:
 
     def advance(self, amount: int) -> None:
         """Count `amount` more as done."""
-        # Held while the event is sent too: sinks get the amounts in their order.
+        # The lock is held while the event is sent, so that sinks get the amounts in order.
         with self._counting:
             self.done += amount
             now = time.monotonic()
@@ -86,7 +86,7 @@ class Step:
                 self._events.emit(StepProgress(step=self.name, done=self.done, total=self.total))
 
     def result(self, text: str, *, cached: bool = False) -> None:
-        """What the step has to say when it ends."""
+        """Set the text that the step shows when it ends."""
         self.text, self.cached = text, cached
 
 
@@ -98,18 +98,18 @@ class Events:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def emit(self, event: Event) -> None:
-        """Hand one event to every sink."""
+        """Send one event to every sink."""
         with self._lock:
             for sink in self.sinks:
                 sink(event)
 
     def message(self, text: str, level: Literal["debug", "info", "warning"] = "info") -> None:
-        """Say something outside of any step's progress."""
+        """Send a message outside of any step's progress."""
         self.emit(Message(level=level, text=text))
 
     @contextmanager
     def step(self, name: str, title: str, *, total: int | None = None, unit: str = "bytes") -> Iterator[Step]:
-        """Run the body as the step `name`; its end, good or bad, is an event with the seconds."""
+        """Run the body as the step `name`; its end, good or bad, is an event with its seconds."""
         started = time.monotonic()
         step = Step(name, total, self)
         self.emit(StepStarted(step=name, title=title, total=total, unit=unit))

@@ -1,8 +1,8 @@
-"""Looking after the cache: what is in it, since when unused, and cleaning it out.
+"""Housekeeping of the cache: lists its content with the time of the last use, and cleans it.
 
-Each folder of the cache is a kind of thing, each name in it one thing that goes or stays whole; an
-ostree repo is one thing.  Every run that uses the cache holds a shared lock on it, cleaning an
-exclusive one, so nothing is taken from under a build.
+Each folder of the cache is a kind of thing.  Each entry in it is one thing, which is removed or kept as a
+whole; an ostree repo is one thing.  Every run that uses the cache holds a shared lock on it, cleaning holds
+an exclusive one, so nothing is removed during a build.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LOCKS, _TRASH, _IN_USE = "locks", "trash", "in-use"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """One thing in the cache: bytes it takes on the disk and the time of its last use (epoch seconds)."""
+    """One thing in the cache: its bytes on the disk and the time of its last use (epoch seconds)."""
 
     kind: str
     path: Path
@@ -46,7 +46,7 @@ class Kept:
 
 @contextmanager
 def in_use(cache: Cache) -> Iterator[None]:
-    """Keep the cache from being cleaned while the body runs; a read-only one cannot be, and is let be."""
+    """Keep the cache from being cleaned while the body runs; a read-only cache needs no lock."""
     handle = _held(cache)
     if handle is None:
         yield
@@ -71,7 +71,7 @@ def _held(cache: Cache) -> BinaryIO | None:
 
 
 def kept(cache: Cache) -> list[Kept]:
-    """Everything in the cache, by kind, the longest unused first."""
+    """Everything in the cache, sorted by kind; within a kind, the longest unused comes first."""
     if not cache.root.is_dir():
         return []
     folders = [path for path in cache.root.iterdir() if path.is_dir() and path.name not in (_LOCKS, _TRASH)]
@@ -80,12 +80,12 @@ def kept(cache: Cache) -> list[Kept]:
 
 
 def old(cache: Cache, seconds: float) -> list[Kept]:
-    """What has not been used for `seconds`."""
+    """The things that have not been used for `seconds`."""
     return [each for each in kept(cache) if each.age() >= seconds]
 
 
 def remove(cache: Cache, things: list[Kept]) -> None:
-    """Delete these things; raises `cache-in-use` or, for a folder bootimg never made, `cache-foreign`."""
+    """Delete these things; raises `cache-in-use`, and `cache-foreign` for a folder of another program."""
     if not cache.root.exists():
         return
     if not (cache.root / TAG).exists():
@@ -98,7 +98,7 @@ def remove(cache: Cache, things: list[Kept]) -> None:
     with _exclusive(cache):
         trash = cache.folder(_TRASH)
         for number, thing in enumerate(things):
-            # It was listed before the lock was taken: a build may have removed it since.
+            # A build may have removed it between the listing and the lock.
             with suppress(FileNotFoundError):
                 thing.path.rename(trash / f"{time.time_ns()}-{number}")
         shutil.rmtree(trash)
@@ -113,24 +113,24 @@ def _exclusive(cache: Cache) -> Iterator[None]:
             raise BootimgError(
                 "cache-in-use",
                 f"another bootimg is using {cache.root}",
-                hint="clean the cache when it has ended",
+                hint="clean the cache after it has ended",
             ) from None
         yield
 
 
 def _tag(cache: Cache) -> None:
-    """Mark a folder as a cache, unless it already held something that is not ours."""
+    """Mark a folder as a cache, unless it already has foreign content."""
     if not any(cache.folder(".").iterdir()):
         write_own(cache.root / TAG, _SIGNATURE.encode())
 
 
 def _things(folder: Path) -> list[Path]:
-    """The folder itself if it is an ostree repo, else what is in it."""
+    """The folder itself if it is an ostree repo, else its entries."""
     return [folder] if (folder / "objects").is_dir() else list(folder.iterdir())
 
 
 def _measure(kind: str, path: Path) -> Kept | None:
-    """None for what is gone: while a build runs, its temporary files come and go."""
+    """The status of a path; None if it is gone, because a running build's temporary files come and go."""
     found = [(each, status) for each in _below(path) if (status := _status(each))]
     near = [status for each, status in found if path in (each, each.parent)]
     if not near:
@@ -153,10 +153,10 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _last_use(status: os.stat_result) -> float:
-    """A folder's reading time says nothing: whoever measures it reads it."""
+    """The time of the last use; a folder's access time is ignored, because measuring changes it."""
     return status.st_mtime if stat.S_ISDIR(status.st_mode) else max(status.st_mtime, status.st_atime)
 
 
 def _disk_usage(statuses: Iterable[os.stat_result]) -> int:
-    """Bytes on the disk, a file with several names counted once."""
+    """Bytes on the disk; a file with several names counts once."""
     return sum({status.st_ino: 512 * status.st_blocks for status in statuses}.values())

@@ -1,7 +1,7 @@
-"""Jobs side by side, within a number of them and a budget of memory; one that fails leaves the others.
+"""Runs jobs side by side, within a number of jobs and a memory budget; if one fails, the others continue.
 
-The work is done in threads: hashing, deflating and reading let go of the interpreter's lock, and what is
-slower still runs in programs of its own.
+The work runs in threads: hashing, deflating and reading release the interpreter's lock, and slower work runs
+in separate programs.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ _LOOK = 0.5
 
 
 class StoppedError(Exception):
-    """Leaves a job whose result nobody waits for any more."""
+    """Ends a job whose result is no longer needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A job's way to hear that it shall end."""
+    """Tells jobs to end early."""
 
     _flag: threading.Event = field(default_factory=threading.Event)
 
     def set(self) -> None:
-        """Have every job that listens end."""
+        """Tell every job that checks this to end."""
         self._flag.set()
 
     @property
     def requested(self) -> bool:
-        """Whether the job shall end."""
+        """Whether the job must end."""
         return self._flag.is_set()
 
     def check(self) -> None:
-        """Raise `StoppedError` if the job shall end."""
+        """Raise `StoppedError` if the job must end."""
         if self.requested:
             raise StoppedError
 
 
 @dataclass(frozen=True, slots=True)
 class Job(Generic[Value]):
-    """A piece of work, and the bytes of memory that it and the programs it starts will take."""
+    """A function to run, and the bytes of memory that it and the programs it starts will take."""
 
     name: str
     work: Callable[[Stop], Value]
@@ -58,7 +58,7 @@ class Job(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class Ended(Generic[Value]):
-    """How a job ended: with its value, or with an error a person can act on."""
+    """How a job ended: with its value, or with an error that a person can act on."""
 
     name: str
     value: Value | None = None
@@ -66,7 +66,7 @@ class Ended(Generic[Value]):
 
 
 def memory_budget() -> int:
-    """Bytes that jobs may take together: half of what this machine has free, 256 MiB at least."""
+    """Bytes that all jobs together may take: half of this machine's available memory, at least 256 MiB."""
     return max(_LEAST, _available() // 2)
 
 
@@ -78,11 +78,11 @@ def _available() -> int:
 
 
 def run_jobs(jobs: Sequence[Job[Value]], *, workers: int, memory: int) -> list[Ended[Value]]:
-    """Run all jobs, at most `workers` at a time and within `memory` bytes, and say how each ended.
+    """Run all jobs, at most `workers` at a time and within `memory` bytes; yields how each ended.
 
-    They start in their order, except that one which fits passes one that has to wait for memory; one
-    that alone is over the budget runs alone.  An exception that is no `BootimgError`, and ^C, stop all
-    jobs, wait for them and are raised again.
+    Jobs start in their order, but a job that fits may overtake one that waits for memory.  A job that needs
+    more than the whole budget runs alone.  An exception other than `BootimgError`, or ^C, stops all jobs,
+    waits for them and is raised again.
     """
     waiting = list(jobs)
     running: dict[Future[Value], Job[Value]] = {}
@@ -94,12 +94,12 @@ def run_jobs(jobs: Sequence[Job[Value]], *, workers: int, memory: int) -> list[E
                 while job := _next(waiting, running.values(), workers, memory):
                     waiting.remove(job)
                     running[threads.submit(job.work, stop)] = job
-                # A signal that comes just before the wait is only seen after it.
+                # Python handles a signal that arrives just before the wait only after the wait.
                 for future in wait(running, _LOOK, FIRST_COMPLETED).done:
                     name = running.pop(future).name
                     ended[name] = _ended(name, future)
         finally:
-            # Nothing runs any more after a good end.
+            # After a good end no job is running.
             stop.set()
     return [ended[job.name] for job in jobs]
 

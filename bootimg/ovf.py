@@ -1,7 +1,7 @@
-"""What a plugin says of the machine that its OVA describes (DMTF DSP0243, the Open Virtualization Format).
+"""How a plugin describes the machine of its OVA (DMTF DSP0243, the Open Virtualization Format).
 
-Texts can hold names in braces.  `{name}` and `{version}` are the image's, `{machine-id}` and `{disk-id}`
-are UUIDs that depend on these two, and the others are keys of image.json that `layer_values` lists.
+Texts can contain names in braces.  `{name}` and `{version}` are the image's.  `{machine-id}` and `{disk-id}`
+are UUIDs derived from these two.  The others are keys of image.json that `layer_values` lists.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ NAMESPACES: Mapping[str, str] = {
     "ovf": "http://schemas.dmtf.org/ovf/envelope/1",
     "vmw": "http://www.vmware.com/schema/ovf",
 }
-"""The namespaces that every description can use, by their prefixes."""
+"""The namespaces that every description can use, by prefix."""
 Text = Mapping[str, str]
 
 
 class Controller(StrEnum):
-    """What the disk is attached to; the value is CIM's ResourceSubType."""
+    """The disk's controller; the value is CIM's ResourceSubType."""
 
     SCSI = "VirtualSCSI"
     SATA = "AHCI"
@@ -44,13 +44,13 @@ class Ovf:
     """A machine with one disk, a streamOptimized VMDK, and one network adapter.
 
     `family` is the virtual hardware family, `os_id` CIM's number of the operating system.  `settings` are
-    VMware's (`firmware`, `bootOptions.…`), `properties` those that the user sets at import: a label by each
-    key, and `transport` is how the guest gets them.  `layer_values` are keys of image.json with the values
-    that hold where the layer has none; a layer's value must be of the same type.
+    VMware's (`firmware`, `bootOptions.…`).  `properties` are values that the user sets at import, as labels
+    by key; `transport` is how the guest gets them.  `layer_values` are keys of image.json with their
+    defaults; a layer's value must have the same type as the default.
 
     A vendor's own parts use the prefixes of `namespaces`: attributes of the disk and of the operating
-    system, and XML in the operating system's section and in the machine, behind its hardware.  Elements
-    without a prefix are OVF's.
+    system, and XML in the operating system's section and at the end of the machine, after its hardware.
+    Elements without a prefix are OVF's.
     """
 
     family: str
@@ -73,11 +73,11 @@ class Ovf:
     machine_xml: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse names that nothing has a value for, and prefixes without a namespace."""
+        """Refuse names without a value, and prefixes without a namespace."""
         known = {*ALWAYS, *self.layer_values}
         for text in (self.family, self.identifier, self.os_xml, self.machine_xml, *self._values()):
             if unknown := set(NAME.findall(text)) - known:
-                raise ValueError(f"{text!r:.80} has a name that is not known: {', '.join(sorted(unknown))}")
+                raise ValueError(f"{text!r:.80} has an unknown name: {', '.join(sorted(unknown))}")
         for name in (*self.disk_attributes, *self.os_attributes):
             self.qualified(name)
         for text in (self.os_xml, self.machine_xml):
@@ -88,15 +88,15 @@ class Ovf:
             yield from mapping.values()
 
     def qualified(self, name: str) -> str:
-        """A name with its namespace as ElementTree writes it; without a prefix it has none."""
+        """A name in ElementTree's form, with its namespace; a name without a prefix has none."""
         prefix, colon, local = name.rpartition(":")
         known = {**NAMESPACES, **self.namespaces}
         if colon and prefix not in known:
-            raise ValueError(f"{name!r} has a prefix that `namespaces` does not have")
+            raise ValueError(f"{name!r} has a prefix that is not in `namespaces`")
         return f"{{{known[prefix]}}}{local}" if colon else local
 
     def elements(self, text: str) -> list[Element]:
-        """The elements of a vendor's XML, names in braces as they are."""
+        """The elements of a vendor's XML, with names in braces unchanged."""
         known = {**NAMESPACES, **self.namespaces}
         declared = " ".join(f'xmlns:{prefix}="{namespace}"' for prefix, namespace in known.items())
         return list(ElementTree.fromstring(f'<all xmlns="{known["ovf"]}" {declared}>{text}</all>'))
@@ -104,9 +104,9 @@ class Ovf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerVolume:
-    """A volume to boot from, a raw disk, as IBM's PowerVC and Power Virtual Server import it.
+    """A raw boot volume, as IBM's PowerVC and Power Virtual Server import it.
 
-    The cloud makes it `capacity_gib` GiB large at least.  `os_type` and `architecture` are IBM's words.
+    The cloud makes it at least `capacity_gib` GiB large.  `os_type` and `architecture` are IBM's terms.
     """
 
     os_id: int
@@ -116,4 +116,4 @@ class PowerVolume:
 
 
 Description = Ovf | PowerVolume
-"""What a platform whose packaging is an OVA has as its `packaging_options`."""
+"""The types of `packaging_options` of a platform whose packaging is an OVA."""

@@ -1,7 +1,7 @@
-"""The plugin API of the platforms: what a platform is, and where the known ones come from.
+"""The plugin API of the platforms: what a platform is, and how bootimg finds the installed ones.
 
-A platform is one small module that makes a `Platform` and is named by an entry point of the group
-`bootimg.platforms`.  Listing them imports those modules, never an SDK.
+A platform is one small module that makes a `Platform`; an entry point of the group `bootimg.platforms` names
+it.  Listing the platforms imports those modules, never an SDK.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bootimg.ovf import PowerVolume as PowerVolume
 from bootimg.sizes import MIB, align_up
 
 GROUP = "bootimg.platforms"
-# What the import of a module, and making a Platform in it, are known to raise.
+# Exceptions that importing a module and making its Platform are known to raise.
 _FAILURES = (
     ImportError, AttributeError, NameError, SyntaxError, TypeError, ValueError, LookupError,
     ArithmeticError, OSError, RuntimeError, AssertionError,
@@ -32,40 +32,40 @@ _FAILURES = (
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """GRUB's console commands and the kernel's console arguments; the last one is /dev/console."""
+    """GRUB's console commands and the kernel's console arguments; the last argument becomes /dev/console."""
 
     grub_commands: Sequence[str] = ()
     kernel_arguments: Sequence[str] = ()
 
 
 class DiskSize(StrEnum):
-    """Where a platform's disk has its virtual size from, if it is no fixed number of GiB."""
+    """The source of the virtual size of a platform's disk, if it is not a fixed number of GiB."""
 
     METAL = "metal"
-    """The base disk's own: as large as the layer needs."""
+    """The base disk's size: as large as the layer needs."""
     LAYER = "layer"
     """`size` of the layer's image.json, or `--size`."""
 
 
 class Packaging(StrEnum):
-    """What the disk is wrapped in."""
+    """The file that wraps the disk."""
 
     NONE = "none"
     TAR_GZ = "tar.gz"
     """`disk.raw` in a sparse tar of the format oldgnu, compressed with gzip."""
     OVA = "ova"
-    """A tar of an OVF description and the disk; the platform's `packaging_options` are that description."""
+    """A tar of an OVF description and the disk; `packaging_options` has the values of the description."""
     OCIARCHIVE = "ociarchive"
     """A container image whose /disk holds the disk."""
     BFB = "bfb"
-    """A boot stream for NVIDIA's BlueField, made of live media."""
+    """A boot stream for NVIDIA's BlueField, made from live media."""
 
 
 class UploadForm(StrEnum):
-    """How meta.json says what an uploader has made in a cloud."""
+    """The form in which meta.json records what an uploader has made in a cloud."""
 
     REGION_IMAGES = "region-images"
-    """A list with an image's id for each region (`name`)."""
+    """A list with an image id for each region (`name`)."""
     REGION_OBJECTS = "region-objects"
     """A list with `object`, `bucket` and `url` for each `region`."""
     PROJECT_IMAGE = "project-image"
@@ -77,7 +77,7 @@ class UploadForm(StrEnum):
 
 
 class Extension(StrEnum):
-    """Where `rhel-coreos-extensions` of the stream has it, not `images`."""
+    """Uploads that a stream has in `rhel-coreos-extensions`, not in `images`."""
 
     AWS_WINLI = "aws-winli"
     AZURE_DISK = "azure-disk"
@@ -85,9 +85,9 @@ class Extension(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What uploading a platform's image leaves in meta.json: under which key, in which form.
+    """What an uploader of a platform's image leaves in meta.json: the key and the form.
 
-    `id_field` is where a list of the form `REGION_IMAGES` has the image's id.
+    `id_field` is the field with the image's id in a list of the form `REGION_IMAGES`.
     """
 
     meta_key: str
@@ -98,13 +98,13 @@ class Upload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """What differs from one platform to the next.
+    """The differences between one platform and the others.
 
-    `size` is a rule or a number of GiB; whatever it is, the disk becomes a multiple of `size_multiple_mib`
-    MiB, as the cloud wants it.  `sector_size` is in bytes.  `format_options` are those of osbuild's
-    org.osbuild.qemu stage for `disk_format`, `packaging_options` what an OVA says of the machine.  With
-    `skip_compression` the artifact is compressed by its own format and stays as it is.  `consoles` is
-    what is used where the layer's own platforms.json has nothing for this platform.
+    `size` is a rule or a number of GiB; in both cases the disk's size is rounded up to a multiple of
+    `size_multiple_mib` MiB, as the cloud requires.  `sector_size` is in bytes.  `format_options` are those of
+    osbuild's org.osbuild.qemu stage for `disk_format`; `packaging_options` describe the machine of an OVA.
+    With `skip_compression` the artifact's own format compresses it, and it stays unchanged.  `consoles` is
+    used if the layer's own platforms.json has no entry for this platform.
     """
 
     name: str
@@ -128,27 +128,27 @@ class Platform:
 
     @property
     def buildable(self) -> bool:
-        """Whether bootimg makes what its images are made of; live media it does not make yet."""
+        """Whether bootimg makes the input of its images; it does not make live media yet."""
         return self.packaging is not Packaging.BFB
 
     def disk_mib(self, *, metal: int, layer: int) -> int:
-        """MiB of its disk, where the base disk needs `metal` MiB and the layer's disks have `layer`."""
+        """MiB of its disk, if the base disk needs `metal` MiB and the layer's size is `layer` MiB."""
         match self.size:
             case DiskSize.METAL:
-                wanted = metal
+                mib = metal
             case DiskSize.LAYER:
-                wanted = layer
+                mib = layer
             case gib:
-                wanted = gib * 1024
-        return align_up(wanted, self.size_multiple_mib)
+                mib = gib * 1024
+        return align_up(mib, self.size_multiple_mib)
 
     def takes_size(self, size: int) -> bool:
-        """Whether its disks can have `size` bytes."""
+        """Whether its disks can be `size` bytes large."""
         return size % (self.size_multiple_mib * MIB) == 0
 
     @property
     def ignition_id(self) -> str:
-        """The value of `ignition.platform.id=`; metal4k is `metal`, for instance."""
+        """The value of `ignition.platform.id=`; for metal4k it is `metal`."""
         return self.ignition_platform or self.name
 
     @property
@@ -158,15 +158,15 @@ class Platform:
 
     @property
     def release_key(self) -> tuple[str, str]:
-        """Platform and format in release.json and stream metadata: metal4k is `metal`, `4k.raw`."""
+        """Platform and format in release.json and stream metadata; for metal4k `metal` and `4k.raw`."""
         return self.release_platform or self.name, self.release_prefix + self.suffix
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenPlatform:
-    """A name that no platform comes of: its plugins cannot be imported, or there are several.
+    """A platform name without a usable plugin: the plugin cannot be imported, or several have the name.
 
-    `error` is the id of the error for whoever asks for it, `package` what brings it.
+    `error` is the id of the error that a request for the name raises, `package` the package that provides it.
     """
 
     name: str
@@ -177,7 +177,7 @@ class BrokenPlatform:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """All entry points by name, in alphabetical order: what works and what does not."""
+    """All entry points by name, in alphabetical order: working platforms and broken plugins."""
 
     platforms: Mapping[str, Platform]
     broken: Mapping[str, BrokenPlatform]
@@ -185,10 +185,10 @@ class Registry:
 
 @cache
 def registry() -> Registry:
-    """Load every plugin; one that fails leaves the others alone."""
+    """Load every plugin; one that fails does not affect the others."""
     points: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=GROUP):
-        # One package found in two places of sys.path is still one plugin.
+        # A package that appears twice in sys.path is still one plugin.
         if all(
             (each.value, _package(each)) != (point.value, _package(point))
             for each in points.get(point.name, ())
@@ -239,7 +239,7 @@ def platform(name: str, arch: Arch) -> Platform:
 def _load(name: str, points: Sequence[EntryPoint]) -> Platform | BrokenPlatform:
     if len(points) > 1:
         packages = " and ".join(sorted(map(_package, points)))
-        return BrokenPlatform(name, packages, "platform-duplicate", f"{packages} both bring it")
+        return BrokenPlatform(name, packages, "platform-duplicate", f"{packages} both provide it")
     (point,) = points
     try:
         loaded = point.load()
@@ -264,7 +264,7 @@ def _broken(found: BrokenPlatform) -> BootimgError:
     if found.error == "platform-duplicate":
         return BootimgError(
             "platform-duplicate",
-            f"more than one plugin brings the platform {found.name}",
+            f"more than one plugin provides the platform {found.name}",
             context=[found.reason],
             hint="uninstall all of these packages but one",
             exit_code=ExitCode.USAGE,
@@ -273,6 +273,6 @@ def _broken(found: BrokenPlatform) -> BootimgError:
         "platform-broken",
         f"the plugin of the platform {found.name} cannot be loaded",
         context=[f"from the package {found.package}", found.reason],
-        hint="repair or uninstall that package; the other platforms are not touched by it",
+        hint="repair or uninstall that package; the other platforms are not affected",
         exit_code=ExitCode.ENVIRONMENT,
     )

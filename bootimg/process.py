@@ -1,7 +1,7 @@
 """The one place that starts a program.
 
-Programs get an argument list and an explicit environment, never a shell.  A failure tells apart a
-program that is missing, one that a signal ended, one that took too long and one that said no.
+Programs get an argument list and an explicit environment, never a shell.  Errors distinguish a missing
+program, one that a signal ended, one that took too long and one that failed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Completed:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment programs get: what they need of ours, and `extra`."""
+    """The environment for programs: the variables that they need from this process, and `extra`."""
     env = {name: os.environ[name] for name in _KEPT if name in os.environ}
     env["PATH"] = search_path()
     env["LC_ALL"] = "C.UTF-8"
@@ -50,19 +50,19 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def search_path() -> str:
-    """PATH with the system folders that an ordinary user's PATH lacks (mkfs, debugfs)."""
+    """PATH, extended by the system folders that an ordinary user's PATH lacks (for mkfs, debugfs)."""
     path = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return os.pathsep.join(path + [folder for folder in _SYSTEM_PATH if folder not in path])
 
 
 def find(program: str) -> Path | None:
-    """Where a program is, or None."""
+    """The path of a program, or None."""
     found = shutil.which(program, path=search_path())
     return Path(found) if found else None
 
 
 def require(program: str, *, packages: str) -> Path:
-    """Where a program is; `packages` says what to install where it is missing."""
+    """The path of a program; if it is missing, the error names the `packages` to install."""
     found = find(program)
     if found is None:
         raise BootimgError(
@@ -87,8 +87,8 @@ def run(
 ) -> Completed:
     """Run a program to its end.
 
-    `timeout` is in seconds; the whole process group is killed when it is over.  With `check` a
-    non-zero exit is the error `program-failed` with the last lines of its stderr.
+    `timeout` is in seconds; after it the whole process group is killed.  With `check` a non-zero exit
+    raises `program-failed` with the last lines of the program's stderr.
     """
     words = tuple(os.fspath(word) for word in argv)
     with spawn(words, stdin=subprocess.PIPE if input is not None else subprocess.DEVNULL,
@@ -109,7 +109,7 @@ def run(
 
 
 def failure(done: Completed) -> BootimgError:
-    """The error that tells how a program failed."""
+    """The error that describes how a program failed."""
     tail = done.stderr.decode(errors="replace").strip().splitlines()[-8:]
     context = [" ".join(done.argv)[:400], *tail]
     if done.returncode < 0:
@@ -130,9 +130,9 @@ def spawn(
     pass_fds: Sequence[int] = (),
     tied: bool = False,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A running program in a process group of its own, killed when the body ends before it does.
+    """A running program in its own process group; it is killed if the body ends before it does.
 
-    One that is `tied` the kernel kills when this process ends in any other way (kill -9).
+    With `tied`, the kernel also kills the program when this process ends in any other way (kill -9).
     """
     name = os.fspath(argv[0])
     words = [*(_ties() if tied and find(name) else ()), *(os.fspath(word) for word in argv)]
@@ -174,14 +174,15 @@ def _is_main_thread() -> bool:
 
 @functools.cache
 def _starter() -> ThreadPoolExecutor:
-    """A thread that lives as long as this process: the signal comes when the thread that forked ends."""
+    """A thread that lives as long as this process: the kernel's signal comes when the forking thread ends."""
     return ThreadPoolExecutor(1, "start")
 
 
 def _ties() -> tuple[str, ...]:
-    """Words before a program's own that tie it to this process.
+    """The arguments to put before a program's own to tie it to this process.
 
-    The signal is asked for after the fork, so the program starts only if its parent is still this one then.
+    The signal is requested after the fork, so the program starts only if this process is still its parent
+    then.
     """
     parent = str(os.getpid())
     if setpriv := _setpriv():
@@ -201,7 +202,7 @@ if os.getppid() == int(sys.argv[1]):
 
 @functools.cache
 def _setpriv() -> tuple[str, ...]:
-    """setpriv's words for it; none where it does not know them."""
+    """setpriv's arguments for it; none if its version lacks them."""
     setpriv = find("setpriv")
     if setpriv is None:
         return ()
@@ -210,7 +211,7 @@ def _setpriv() -> tuple[str, ...]:
 
 
 def kill_group(child: subprocess.Popen[bytes], grace: float = 2.0) -> None:
-    """End a child's process group: ask, wait `grace` seconds, then kill."""
+    """End a child's process group: terminate it, wait `grace` seconds, then kill it."""
     if child.poll() is not None:
         return
     for number in (signal.SIGTERM, signal.SIGKILL):

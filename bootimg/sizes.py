@@ -8,19 +8,19 @@ from bootimg.errors import BootimgError, ExitCode
 
 KIB, MIB, GIB, TIB = 1 << 10, 1 << 20, 1 << 30, 1 << 40
 LARGEST = (1 << 63) - MIB
-"""Bytes that Linux can address in a file, in whole MiB."""
+"""The most bytes that Linux can address in a file, in whole MiB."""
 _SIZE = {"": 1, "K": KIB, "M": MIB, "G": GIB, "T": TIB}
 _TIME = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def parse_size(text: str) -> int:
-    """Bytes of `10G`, `512M`, `4096`; also `10GiB`."""
+    """The bytes of `10G`, `512M`, `4096`; also `10GiB`."""
     match = re.fullmatch(r"([0-9]{1,18})\s*([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
     size = int(match[1]) * _SIZE[match[2].upper()] if match else None
     if size is None or size > LARGEST:
         raise BootimgError(
             "size-malformed",
-            f"{text!r:.80} is not a size" if size is None else f"{text!r:.80} is more than any file can have",
+            f"{text!r:.80} is not a size" if size is None else f"{text!r:.80} is larger than any file can be",
             hint="write it as 10G or 512M (binary units)",
             exit_code=ExitCode.USAGE,
         )
@@ -28,7 +28,7 @@ def parse_size(text: str) -> int:
 
 
 def parse_duration(text: str) -> int:
-    """Seconds of `90s`, `5m`, `2h`, `30d`."""
+    """The seconds of `90s`, `5m`, `2h`, `30d`."""
     match = re.fullmatch(r"([0-9]{1,9})([smhd])", text.strip())
     if not match:
         raise BootimgError(

@@ -1,4 +1,4 @@
-"""The system's Python: distributions bind libguestfs and libostree for it, and for no other."""
+"""The system's Python: distributions build the bindings of libguestfs and libostree only for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def candidates() -> list[Path]:
 
 
 def first_that_runs(script: str, pythons: Sequence[Path]) -> tuple[Path, str] | None:
-    """The first of the interpreters in which the script ends well, and what it printed."""
+    """The first interpreter in which the script succeeds, and the script's output."""
     for python in pythons:
         done = process.run([python, "-I", "-c", script], check=False, timeout=_TIMEOUT)
         if done.returncode == 0:

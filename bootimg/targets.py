@@ -1,6 +1,6 @@
-"""The targets: all that a build can hold, with the names that files, meta.json and metadata have for it.
+"""The targets: everything that a build can hold, with its names in files, meta.json and metadata.
 
-Only names are declared here.  `bootimg.build` says how a target is made, for those that bootimg makes.
+This module declares only names.  `bootimg.orchestrator` makes those targets that bootimg can make.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ SBOM_KEY = "sbom"
 EXTENSIONS_KEY = "extensions-container"
 IGNITION_KEY = "ignition-gpg-key"
 SPDX = ".spdx.json"
-"""How the name of an SPDX document in JSON ends."""
+"""The end of the file name of an SPDX document in JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where release.json and stream metadata have a file.
+    """The position of a file in release.json and stream metadata.
 
-    `role` is the file's name within the format.  Without `format` the format is `prefix` and the suffix of
-    the file's name.
+    `role` is the file's name within the format.  Without `format` the format is `prefix` followed by the
+    suffix of the file's name.
     """
 
     platform: str
@@ -39,9 +39,9 @@ class Place:
 class TargetFile:
     """A file of a target: `<osname>-<build>-<label>.<arch><ending>`.
 
-    `key` is its key in meta.json's `images`, or in bootimg.json where it is not `in_meta`.  A file that is
-    not `listed` only goes with another: plans, results and a stream's list of artifacts do not name it.
-    `place` is None for what is not published.
+    `key` is its key in meta.json's `images`, or in bootimg.json if it is not `in_meta`.  A file that is not
+    `listed` only accompanies another: plans, results and a stream's list of artifacts do not name it.
+    `place` is None if the file is not published.
     """
 
     key: str
@@ -59,12 +59,12 @@ class TargetFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredTarget:
-    """A target by its names.
+    """A target with its names.
 
-    `name` is that of its step and its record in the journal, `artifacts` the names that the pipeline's
-    config.yaml has for it, `platform` the platform whose image it is.  With `on_request`, `-p` takes its
-    name.  A `disk_image` is not made where disk images are skipped.  `obstacle` says why this version of
-    bootimg cannot make it; None if it can.
+    `name` is the name of its step and of its record in the journal.  `artifacts` are its names in the
+    pipeline's config.yaml.  `platform` is the platform whose image it is, or None.  With `on_request`, `-p`
+    accepts its name.  A `disk_image` is not made if disk images are skipped.  `obstacle` says why this
+    version of bootimg cannot make it; None if it can.
     """
 
     name: str
@@ -83,7 +83,7 @@ class DeclaredTarget:
 
     @property
     def listed(self) -> tuple[TargetFile, ...]:
-        """The files that plans and results name."""
+        """The files that plans and results list."""
         return tuple(each for each in self.files if each.listed)
 
     @property
@@ -93,7 +93,7 @@ class DeclaredTarget:
 
 
 def _of_metal(format: str, role: str = "disk") -> Place:
-    """Live media are no platform of their own in release.json."""
+    """The place of live media, which are part of `metal` in release.json."""
     return Place(platform="metal", format=format, role=role)
 
 
@@ -142,7 +142,7 @@ SECEX = DeclaredTarget(
     obstacle="images for secure execution cannot be made yet",
     arches=frozenset({Arch.S390X}),
 )
-# What older versions of coreos-assembler made, and what it makes of containers.
+# What older versions of coreos-assembler made, and what it makes from containers.
 _OTHERS = (
     DeclaredTarget(
         name="installer",
@@ -158,7 +158,7 @@ _OTHERS = (
         name="rpm-extensions",
         artifacts=("extensions",),
         disk_image=False,
-        obstacle=f"extensions are taken as a container: {EXTENSIONS_KEY}",
+        obstacle=f"extensions are supported only as a container: {EXTENSIONS_KEY}",
     ),
     DeclaredTarget(
         name="legacy-oscontainer",
@@ -175,11 +175,11 @@ _OTHERS = (
     ),
 )
 DECLARED = (ARCHIVE, SBOM, EXTENSIONS, LIVE, SECEX, *_OTHERS)
-"""Every target but the platforms' images."""
+"""Every target except the platforms' images."""
 
 
 def image_of(platform: Platform) -> DeclaredTarget:
-    """The target that a platform's image is."""
+    """The target for a platform's image."""
     name, _ = platform.release_key
     file = TargetFile(
         key=platform.image_key,
@@ -199,28 +199,28 @@ def image_of(platform: Platform) -> DeclaredTarget:
 
 
 def every_target() -> Iterator[DeclaredTarget]:
-    """The platforms' images and all other targets; a platform comes before what is declared by its name."""
+    """The platforms' images and all other targets; a platform comes before a declared target of its name."""
     yield from map(image_of, platforms().values())
     yield from DECLARED
 
 
 def target_of_artifact(artifact: str) -> DeclaredTarget | None:
-    """The target that config.yaml means by a name."""
+    """The target for a name in config.yaml."""
     return next((each for each in every_target() if artifact in each.artifacts), None)
 
 
 def target_of_key(key: str) -> DeclaredTarget | None:
-    """The target that has this key in meta.json."""
+    """The target with this key in meta.json."""
     return next((each for each in every_target() if key in each.meta_keys), None)
 
 
 def target_file(key: str) -> TargetFile | None:
-    """The file that has this key in meta.json."""
+    """The file with this key in meta.json."""
     found = target_of_key(key)
     return next(each for each in found.files if each.key == key) if found else None
 
 
 def platform_of_key(key: str) -> Platform | None:
-    """The platform whose image has this key in meta.json."""
+    """The platform whose image has this key in meta.json, if any."""
     found = target_of_key(key)
     return found.platform if found else None

@@ -1,6 +1,6 @@
-"""Microsoft Azure; GRUB's output is copied to the serial console, so it gets no commands.
+"""Microsoft Azure; it copies GRUB's output to the serial console, so GRUB gets no commands.
 
-It takes disks of whole MiB.
+It accepts only disks of whole MiB.
 """
 
 from bootimg.arch import Arch

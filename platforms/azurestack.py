@@ -1,4 +1,4 @@
-"""Azure Stack Hub, which takes disks of whole MiB as Azure does."""
+"""Azure Stack Hub, which accepts only disks of whole MiB, as Azure does."""
 
 from bootimg.arch import Arch
 from bootimg.platform import Platform

@@ -1,4 +1,4 @@
-"""Google Compute Engine, which imports a tar with one file called disk.raw, of whole GiB."""
+"""Google Compute Engine, which imports a tar with one file, disk.raw, whose size is whole GiB."""
 
 from bootimg.arch import Arch
 from bootimg.platform import Console, Packaging, Platform, Upload, UploadForm

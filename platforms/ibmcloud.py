@@ -1,4 +1,4 @@
-"""IBM Cloud VPC, whose boot volumes have 100 GiB."""
+"""IBM Cloud VPC, whose boot volumes are 100 GiB large."""
 
 from bootimg.arch import Arch
 from bootimg.platform import Console, Platform, Upload, UploadForm

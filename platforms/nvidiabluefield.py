@@ -1,4 +1,4 @@
-"""NVIDIA BlueField DPUs: a boot stream made of live media."""
+"""NVIDIA BlueField DPUs: a boot stream made from live media."""
 
 from bootimg.arch import Arch
 from bootimg.platform import Console, Packaging, Platform

@@ -1,4 +1,4 @@
-"""IBM Power Virtual Server: an OVA with a raw disk, which says 120 GiB."""
+"""IBM Power Virtual Server: an OVA with a raw disk, which declares 120 GiB."""
 
 from bootimg.arch import Arch
 from bootimg.platform import Packaging, Platform, PowerVolume, Upload, UploadForm

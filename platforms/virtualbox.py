@@ -1,4 +1,4 @@
-"""Oracle VirtualBox: an OVA, with the machine in VirtualBox's own format too."""
+"""Oracle VirtualBox: an OVA that also describes the machine in VirtualBox's own format."""
 
 from bootimg.arch import Arch
 from bootimg.platform import Console, Ovf, Packaging, Platform

@@ -1,4 +1,4 @@
-"""VMware vSphere: an OVA of a machine with UEFI; its Ignition config is set at import."""
+"""VMware vSphere: an OVA of a machine with UEFI; the user sets its Ignition config at import."""
 
 from bootimg.arch import Arch
 from bootimg.platform import Adapter, Console, Controller, Ovf, Packaging, Platform

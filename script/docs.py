@@ -1,4 +1,4 @@
-"""Writes what the documentation says of verbs, platforms and errors: `python -m script.docs`.
+"""Writes the generated parts of the documentation (verbs, platforms, errors): `python -m script.docs`.
 
 Run in the project's root after a change of a verb's options, a platform or an error page.
 """
@@ -18,7 +18,7 @@ from bootimg.platform import platforms
 
 
 def generated(root: Path) -> dict[Path, str]:
-    """The text that each generated or partly generated file of the project should have."""
+    """The current text of each generated or partly generated file of the project."""
     readme = root / "README.md"
     found = {readme: _with_block(readme.read_text(), "platforms", platform_table())}
     for name in VERBS:
@@ -74,7 +74,7 @@ def verb_help(name: str) -> str:
 
 
 def errors_index(folder: Path) -> str:
-    """The list of error pages, each with the first sentence it has to say."""
+    """The list of error pages, each with its first sentence."""
     lines = ["# Errors", "", "Every error has an id that never changes, and a page.", ""]
     for page in sorted(folder.glob("*.md")):
         if page.stem != "index":
@@ -88,7 +88,7 @@ def _first_sentence(text: str) -> str:
 
 
 def _with_block(text: str, name: str, block: str) -> str:
-    """The text with its part between `<!-- name -->` and `<!-- /name -->` replaced, or added."""
+    """The text with the part between `<!-- name -->` and `<!-- /name -->` replaced, or added at the end."""
     begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
     if begin not in text:
         text = f"{text}{begin}\n{end}\n"
@@ -98,7 +98,7 @@ def _with_block(text: str, name: str, block: str) -> str:
 
 
 def main() -> None:
-    """Write the files below the current folder that are not current."""
+    """Update the files in the current folder whose text is outdated."""
     for path, text in generated(Path.cwd()).items():
         if not path.exists() or path.read_text() != text:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What script/demo and script/test share: packages of the distribution, and the venv in .venv.
+# Functions that script/demo, script/test and script/container-setup share: packages, and the venv in .venv.
 
 say() { printf '\n== %s\n' "$*" >&2; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 3; }
@@ -11,7 +11,7 @@ as_root() {
     fi
 }
 
-# Prints the packages of the sets given (run, layer, test, tools), for apt or dnf.
+# Prints the packages of the given sets (run, layer, test, tools), for apt or dnf.
 packages() {
     local arch
     for name in "$@"; do
@@ -43,7 +43,7 @@ packages() {
 package_family() {
     if command -v apt-get >/dev/null; then echo apt
     elif command -v dnf >/dev/null; then echo dnf
-    else fail "neither apt nor dnf is here: install what script/lib.sh lists by hand"
+    else fail "this machine has neither apt nor dnf: install the packages listed in script/lib.sh by hand"
     fi
 }
 
@@ -54,7 +54,7 @@ is_installed() {
     esac
 }
 
-# Installs what is missing of the sets given; asks nothing, and touches nothing if all is there.
+# Installs the missing packages of the given sets without questions; does nothing if none is missing.
 install_packages() {
     local missing=()
     family=$(package_family)
@@ -80,8 +80,8 @@ choose_python() {
     fail "bootimg needs Python 3.11 or newer with venv; python3 here is $(python3 --version 2>&1)"
 }
 
-# Makes .venv with bootimg in it, or brings it up to date when pyproject.toml changed.
-# $1: what to install, as pip takes it; $2…: more packages.
+# Makes .venv with bootimg in it, or updates it when pyproject.toml changed.
+# $1: what to install, as an argument for pip; $2…: more packages.
 make_venv() {
     local stamp python
     is_new_enough .venv/bin/python || {
@@ -96,15 +96,15 @@ make_venv() {
     touch "$stamp"
 }
 
-# osbuild's source, outside the tree, for the tests that run it: Debian has no package of it.  Where it
-# cannot be had, the manifests are only held against its stages' schemas, and those tests say so.
+# Fetches osbuild's source, outside the tree, for the tests that run it: Debian does not package it.  If
+# the source is not available, the tests check the manifests only against the schemas of its stages, and say so.
 find_osbuild() {
     local folder=${BOOTIMG_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bootimg-tests}/osbuild
     if [ -n "${BOOTIMG_OSBUILD_SOURCE:-}" ] || command -v osbuild >/dev/null; then return; fi
     if [ ! -d "$folder/stages" ]; then
         rm -rf "$folder.partial"
         GIT_TERMINAL_PROMPT=0 timeout 60 git clone -q --depth 1 --branch v190 \
-            https://github.com/osbuild/osbuild "$folder.partial" || { say "osbuild: not to be had here"; return 0; }
+            https://github.com/osbuild/osbuild "$folder.partial" || { say "osbuild: not available here"; return 0; }
         mv "$folder.partial" "$folder"
     fi
     export BOOTIMG_OSBUILD_SOURCE=$folder

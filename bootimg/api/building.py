@@ -19,7 +19,7 @@ from bootimg.formats import Compressor
 from bootimg.layer.fetching.fetch import RegistryOptions
 from bootimg.orchestrator.mainjob import run_build
 from bootimg.orchestrator.plan import Plan, make_plan
-from bootimg.orchestrator.rebuild import Judged, judged, request_again
+from bootimg.orchestrator.rebuild import PurityCheck, purity_check, rebuild_request
 from bootimg.orchestrator.request import Builder, Outcome, Request
 from bootimg.orchestrator.selection import named, select
 
@@ -64,7 +64,7 @@ def build(
     `until` is the step to stop after; `keep` leaves the base disk's scratch folder.  A platform that fails
     leaves the others: its error is in the outcome's `failures`.  Raises `BootimgError`.
     """
-    wanted = replace(request(image, **keywords), until=until, keep=keep)
+    wanted = replace(request(image, **keywords), stop_after=until, keep=keep)
     with cache_in_use(cache) as used:
         return run_build(wanted, used, events or Events())
 
@@ -95,7 +95,7 @@ def request(image: str | None = None, **keywords: Unpack[BuildKeywords]) -> Requ
             exit_code=ExitCode.USAGE,
         )
     before = None if source is None else find_build(builds, source, arch)
-    known = Judged() if before is None else judged(before)
+    known = PurityCheck() if before is None else purity_check(before)
     platforms, selection = select(named(keywords.get("platforms", defaults.PLATFORMS), arch), None, arch)
     compressor = keywords.get("compressor")
     found = Request(
@@ -118,4 +118,4 @@ def request(image: str | None = None, **keywords: Unpack[BuildKeywords]) -> Requ
         purity=Purity(keywords.get("purity") or known.purity or defaults.PURITY),
         allow=tuple(keywords.get("allow") or known.allow or ()),
     )
-    return found if before is None else request_again(before, found)
+    return found if before is None else rebuild_request(before, found)

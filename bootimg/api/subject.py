@@ -1,4 +1,4 @@
-"""What a word names: a build that exists, or else an image or a file."""
+"""What an argument names: an existing build, or else an image or a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bootimg.vm.image import is_archive
 def named_build(what: str, builds: Path, arch: Arch) -> Build | None:
     """The build that `what` names: `latest`, an id in `builds`, its folder or its meta.json.
 
-    None where it names none; `build-not-found` where it can be nothing else.
+    None if it names no build; raises `build-not-found` if it cannot name anything else.
     """
     path = Path(what)
     try:
@@ -27,7 +27,7 @@ def named_build(what: str, builds: Path, arch: Arch) -> Build | None:
 
 
 def is_disk(path: Path) -> bool:
-    """Whether a path is to be taken for a disk image: a file that is no archive, or a device."""
+    """Whether a path is treated as a disk image: a file that is not an archive, or a device."""
     from bootimg.layer.fetching.packedarchive import is_packed_archive
 
     try:
@@ -48,5 +48,5 @@ def _is_build(path: Path, what: str, builds: Path) -> bool:
 
 
 def _build_name(path: Path) -> str:
-    """The build as `find_build` takes it: a folder by a path that cannot be an id."""
+    """The build's name for `find_build`; a folder's name becomes a path that cannot be an id."""
     return str(path.absolute()) if path.exists() else str(path)

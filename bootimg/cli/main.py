@@ -1,4 +1,4 @@
-"""The command `bootimg`: a table of verbs, each imported only when it is used."""
+"""The command `bootimg`: a table of verbs; a verb's module is imported only when the verb is used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from click.shell_completion import CompletionItem
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A verb of the command line: its module in `bootimg.cli.commands`, and its line in the help."""
+    """A verb of the command line: its module in `bootimg.cli.commands`, its section and line in the help."""
 
     module: str
     section: str
@@ -24,21 +24,21 @@ MACHINE = "This machine and bootimg itself"
 
 VERBS: Mapping[str, Verb] = {
     "build": Verb("build", IMAGES, "Make boot images from a layer."),
-    "plan": Verb("plan", IMAGES, "Show what build would do; touch nothing."),
+    "plan": Verb("plan", IMAGES, "Show what build would do; change nothing."),
     "compress": Verb("compress", IMAGES, "Compress the images of a build."),
     "uncompress": Verb("uncompress", IMAGES, "Uncompress the images of a build."),
     "run": Verb("run", IMAGES, "Boot an image in QEMU."),
-    "inspect": Verb("inspect", IMAGES, "Say what a layer, a disk image or a build is."),
-    "verify": Verb("verify", IMAGES, "Say whether a layer, a disk or a build may ship."),
+    "inspect": Verb("inspect", IMAGES, "Show what a layer, a disk image or a build contains."),
+    "verify": Verb("verify", IMAGES, "Check whether a layer, a disk or a build may ship."),
     "manifest": Verb("manifest", IMAGES, "Print the osbuild manifest of an image."),
     "platforms": Verb("platforms", IMAGES, "List the platforms images are made for."),
     "builds": Verb("builds", CONTENT, "List, show, remove, fetch and push builds."),
     "sign": Verb("sign", CONTENT, "Sign the artifacts of a build."),
     "browse": Verb("browse", CONTENT, "Write the release browser: builds as plain HTML."),
     "rpmdb": Verb("rpmdb", CONTENT, "List and compare the packages of images."),
-    "version": Verb("version", CONTENT, "Say what version a stream's next build has."),
+    "version": Verb("version", CONTENT, "Print the version of a stream's next build."),
     "stream": Verb("stream", CONTENT, "Make and check the metadata that installers read."),
-    "doctor": Verb("doctor", MACHINE, "Say what this machine has and lacks."),
+    "doctor": Verb("doctor", MACHINE, "Show what this machine has and lacks."),
     "cache": Verb("cache", MACHINE, "List and clean what is kept between builds."),
     "completion": Verb("completion", MACHINE, "Print a shell's completion script."),
 }
@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the verb's module, or None where there is no such verb."""
+        """Import the verb's module and return its command; None if the verb does not exist."""
         verb = VERBS.get(cmd_name)
         if verb is None:
             return None
@@ -70,14 +70,14 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb; a word that is none is a usage error that names near ones."""
+        """Find the verb; an unknown word is a usage error that suggests a similar verb."""
         word = args[0]
         if word not in VERBS and not word.startswith("-"):
             raise click.UsageError(f"there is no command {word}{_suggestion(word)}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the verbs alone: the two options stand in the line of usage, and a screen is small."""
+        """Write only the verbs: the usage line has the two options already, which saves space."""
         self.format_commands(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

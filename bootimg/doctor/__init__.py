@@ -1,1 +1,1 @@
-"""What bootimg needs of a machine, and what this machine has."""
+"""What bootimg needs from a machine, and what this machine has."""

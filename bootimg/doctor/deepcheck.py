@@ -1,4 +1,4 @@
-"""Whether the appliance's kernel mounts what a layer's own tools make: tried, with a real layer."""
+"""Tests whether the appliance's kernel mounts the filesystems that a real layer's tools make."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEADLINE = 120.0
 def mounts_of_layer(
     reference: str, cache: Cache, events: Events, accel: str, registry: RegistryOptions
 ) -> MachineFinding:
-    """Make each filesystem with the layer's tools in the appliance, mount it, say which failed."""
+    """Make each filesystem with the layer's tools in the appliance, mount it, and report which failed."""
     image = fetch(reference, arch=Arch.of_machine(), cache=cache, events=events, registry=registry)
     tools = tool_tree_image(open_tree(image, cache, events), cache, events)
     with temporary_folder("bootimg-doctor-") as folder:

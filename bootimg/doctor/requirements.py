@@ -1,4 +1,4 @@
-"""What bootimg needs of a machine, and what this machine has of it."""
+"""What bootimg needs from a machine, and which of it this machine has."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FILESYSTEMS = ("xfs", "ext4", "vfat", "squashfs")
 
 
 class Status(StrEnum):
-    """How a requirement stands."""
+    """Whether a requirement is met."""
 
     OK = "ok"
     MISSING = "missing"
@@ -40,7 +40,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineFinding:
-    """One line of the report; `needed` is False for what only some commands use."""
+    """One line of the report; `needed` is False if only some commands use the thing."""
 
     name: str
     status: Status
@@ -53,11 +53,11 @@ class MachineFinding:
 
     @property
     def good(self) -> bool:
-        """Whether nothing has to be done."""
+        """Whether the requirement is met."""
         return self.status is Status.OK
 
     def as_dict(self) -> dict[str, object]:
-        """The finding as `--json` has it."""
+        """The finding as `--json` prints it."""
         return {
             "name": self.name,
             "status": str(self.status),
@@ -72,7 +72,7 @@ class MachineFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """A program that is looked for; `version_words` make it print its version."""
+    """A program to look for; `version_words` are the arguments that print its version."""
 
     name: str
     purpose: str
@@ -83,7 +83,7 @@ class Tool:
     parse: Callable[[str], tuple[int, ...]] = qemu.parse_version
 
     def check(self) -> MachineFinding:
-        """Look for it and ask its version."""
+        """Look for the program and read its version."""
         path = process.find(self.name)
         if path is None:
             return self._finding(Status.MISSING)
@@ -131,7 +131,7 @@ TOOLS = (
          packages=Packages(apt="", dnf=osbuild.PACKAGES)),
     Tool(name="podman", purpose="build --builder osbuild: its stages mount the layer with it", needed=False,
          packages=Packages(apt="podman", dnf="podman")),
-    # Fedora has it as butane; Debian has no package of it.
+    # Fedora packages it as butane; Debian has no package.
     Tool(name="butane", purpose="run -i FILE.bu; https://github.com/coreos/butane/releases", needed=False),
 )  # fmt: skip
 
@@ -159,7 +159,7 @@ def examine(cache: Cache, events: Events, accel: str) -> Iterator[MachineFinding
 
 
 def _emulator(tool: Tool) -> MachineFinding:
-    """RHEL's emulator has another name and place."""
+    """QEMU's emulator; RHEL's has another name and path."""
     found = qemu.find_system(Arch.of_machine())
     if found is None or process.find(tool.name):
         return tool.check()
@@ -188,7 +188,7 @@ def binding(
 
 
 def kernel_findings() -> Iterator[MachineFinding]:
-    """The appliance's kernel, and whether it has the filesystems that disks are made of."""
+    """The appliance's kernel, and whether it supports the filesystems of the disks."""
     try:
         kernel = find_kernel()
     except BootimgError as error:
@@ -212,14 +212,14 @@ def kernel_findings() -> Iterator[MachineFinding]:
     yield MachineFinding(
         name="filesystems",
         status=Status.FAULT if lacking else Status.OK,
-        purpose="the kernel mounts what disks are made of",
+        purpose="the kernel mounts the filesystems of the disks",
         packages=kernel_packages() if lacking else None,
         detail=f"the kernel lacks {', '.join(lacking)}" if lacking else ", ".join(FILESYSTEMS),
     )
 
 
 def has_module(kernel: Kernel, name: str) -> bool:
-    """Whether a kernel has a module, or has it built in (modules.dep, modules.builtin; kmod(8))."""
+    """Whether a kernel has a module, loadable or built in (modules.dep, modules.builtin; kmod(8))."""
     for listing in ("modules.dep", "modules.builtin"):
         try:
             lines = (kernel.modules / listing).read_text(errors="replace").splitlines()
@@ -251,7 +251,7 @@ def uefi() -> MachineFinding:
 
 
 def accelerator(cache: Cache, events: Events, choice: str) -> MachineFinding:
-    """The accelerator that builds and runs would take."""
+    """The accelerator that `build` and `run` would use."""
     purpose = "how virtual machines run"
     try:
         chosen = choose_accelerator(choice, cache, events)
@@ -263,8 +263,8 @@ def accelerator(cache: Cache, events: Events, choice: str) -> MachineFinding:
 
 
 def guest_network() -> MachineFinding:
-    """What guests of `run` reach: with passt other machines, without it nothing."""
-    purpose = "run: guests reach other machines, and not this one's loopback"
+    """What guests of `run` reach: other machines with passt, nothing without it."""
+    purpose = "run: guests reach other machines, but not this one's loopback"
     found, fault = process.find("passt"), network.passt_fault()
     if fault is None:
         return MachineFinding(
@@ -283,7 +283,7 @@ def guest_network() -> MachineFinding:
 
 
 def space(cache: Cache, needed: int = CACHE_SPACE) -> MachineFinding:
-    """Room in the cache's filesystem: a layer, its objects and a base disk take some GiB."""
+    """Free space in the cache's filesystem: a layer, its objects and a base disk take some GiB."""
     root = cache.root
     while not root.exists():
         root = root.parent
@@ -299,7 +299,7 @@ def space(cache: Cache, needed: int = CACHE_SPACE) -> MachineFinding:
 
 
 def lacking(findings: Sequence[MachineFinding]) -> list[MachineFinding]:
-    """What is needed and not as it should be."""
+    """The findings about needed things that are not good."""
     return [finding for finding in findings if finding.needed and not finding.good]
 
 

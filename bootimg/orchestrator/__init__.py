@@ -1,1 +1,1 @@
-"""The order of a build: its steps, targets, plan, journal, and how it goes on after an interruption."""
+"""Runs a build: its steps, targets, plan and journal; resumes it after an interruption."""

@@ -1,7 +1,7 @@
-"""Base disks, kept by what they are made from.
+"""Base disks, kept in the cache under a key of their inputs.
 
-A base disk is made in a folder of its own that takes its name once the disk is sealed: read-only,
-with its digest recorded.  What an interrupted run left is removed by the next that makes one.
+A base disk is made in a scratch folder, which gets its final name once the disk is sealed: read-only,
+with its digest recorded.  The next run that makes a base disk removes the leftovers of interrupted runs.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from bootimg.manifest.recipe import Recipe
 from bootimg.platform import Platform
 from bootimg.vm.probe import Accelerator
 
-# Raise it when the same inputs give another disk than before.
+# Raise this number when the same inputs give another disk than before.
 BUILDER = 4
 _BLOCK = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
 class BaseDisk:
-    """A sealed base disk; `digest` is that of `seal_digest`.
+    """A sealed base disk; `digest` is the result of `seal_digest`.
 
-    `platform` is None for one of the cache.  Else it is a platform's image that takes its place: the
-    platform's edits are on it already, and `digest` is the image's SHA-256.
+    `platform` is None for a disk from the cache.  Else the disk is that platform's image, used instead of a
+    base disk: it has the platform's edits already, and `digest` is the image's SHA-256.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class BaseDisk:
 
 
 def base_key(recipe: Recipe, layer_digest: str, tools_digest: str, way: DeployWay = DeployWay.OWN) -> str:
-    """The content key: everything of the recipe that the base disk depends on, the layer, the tools."""
+    """The content key: all inputs of the base disk from the recipe, the layer and the tools."""
     return _digest(_key_inputs(recipe, layer_digest, tools_digest, way))[:32]
 
 
@@ -66,7 +66,7 @@ def _digest(value: object) -> str:
 
 
 def _parts(inputs: dict[str, object]) -> dict[str, str]:
-    """The digest of each input, of each field of the recipe for itself."""
+    """The digest of each input, with a separate digest for each field of the recipe."""
     recipe = inputs["recipe"]
     assert isinstance(recipe, dict)
     named = {**inputs, **{f"recipe.{name}": value for name, value in recipe.items()}}
@@ -82,10 +82,10 @@ def why_no_base(
     tools_digest: str,
     way: DeployWay = DeployWay.OWN,
 ) -> str:
-    """Why `find_base` has nothing for this key: what differs from the nearest base disk that is kept."""
+    """Why `find_base` finds nothing for this key: the inputs that differ from the most similar kept disk."""
     bases = cache.root / "bases"
     if (bases / key).exists():
-        return "the kept base disk was touched after it was sealed"
+        return "the kept base disk was changed after it was sealed"
     wanted = _parts(_key_inputs(recipe, layer_digest, tools_digest, way))
     changes: list[list[str]] = []
     for path in bases.glob("[!.]*/inputs.json"):
@@ -98,7 +98,7 @@ def why_no_base(
 
 
 def find_base(cache: Cache, key: str) -> BaseDisk | None:
-    """The sealed base disk of this key, if it is there and was not touched since it was sealed."""
+    """The sealed base disk of this key, if it exists and was not changed since it was sealed."""
     folder = cache.root / "bases" / key
     try:
         seal = json.loads((folder / "seal.json").read_bytes())
@@ -120,7 +120,7 @@ def make_bases(
 ) -> dict[str, BaseDisk]:
     """Make and seal base disks, by their keys; the caller holds the lock `base-<key>` of each.
 
-    `scratch` is a folder for what is not yet whole, on the file system of the base disks.
+    `scratch` is a folder for unfinished disks, on the file system of the base disks.
     """
     log = cache.folder("logs") / f"appliance-{next(iter(wanted))}.log"
     log.unlink(missing_ok=True)
@@ -165,9 +165,9 @@ def _seal(folder: Path, disk: Path, commit: str) -> None:
 
 
 def seal_digest(disk: Path) -> str:
-    """sha256 over the blocks of 64 KiB that are not all zeros, each preceded by its offset and length.
+    """The sha256 of the 64 KiB blocks that are not all zeros, each preceded by its offset and length.
 
-    Where the file has holes does not matter: what SEEK_DATA calls data changes when pages are written back.
+    The digest does not depend on the file's holes: SEEK_DATA's answer changes when pages are written back.
     """
     digest = hashlib.sha256()
     with FileSource(disk) as source:
@@ -181,7 +181,7 @@ def seal_digest(disk: Path) -> str:
 
 
 def _blocks_with_data(source: Source) -> Iterator[int]:
-    """The numbers of the blocks that an extent with data reaches into, each once, in their order."""
+    """The numbers of the blocks that overlap an extent with data, each once, in ascending order."""
     following = 0
     for extent in source.extents():
         if extent.data and extent.length:

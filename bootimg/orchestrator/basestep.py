@@ -1,4 +1,4 @@
-"""The step that has the base disks made, one a sector size, from which targets are made."""
+"""The step that makes the base disks, one per sector size; targets are made from them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bootimg.vm.qemu import require_system
 
 
 class BaseDisks(MakingStep):
-    """Sealed disks that `targets` are made of."""
+    """Makes the sealed disks that `targets` are made from."""
 
     name = "base"
     title = "make the base disk"
@@ -35,18 +35,18 @@ class BaseDisks(MakingStep):
         self._targets = targets
 
     def require(self, request: Request) -> None:
-        """An architecture whose disks can be made on this machine."""
+        """Require an architecture whose disks can be made on this machine."""
         refuse_other_arches(request.arch, request.builder)
 
     def require_layer(self, request: Request, layer: Layer) -> None:
-        """A layer that can deploy itself, where it is to."""
+        """Require a layer that can deploy itself, if the request says that it shall."""
         if request.deploy is DeployWay.LAYER:
             require_programs(layer.tree)
 
     def require_tools(self, request: Request, cache: Cache) -> None:
-        """The appliance, the images that it reads, and KVM where that is insisted on."""
+        """Require the appliance, the programs for the images that it reads, and KVM if demanded."""
         if request.source is not None:
-            # The disk may be in the metal image of that build.
+            # The build's metal image may hold the disk.
             return
         guestfs_python()
         require_system()
@@ -58,7 +58,7 @@ class BaseDisks(MakingStep):
             choose_accelerator(request.accelerator, cache)
 
     def why(self, survey: Survey) -> Why:
-        """A disk that a target needs and the cache does not have."""
+        """Why: a target needs a disk that the cache does not have."""
         wanted = self._sizes(survey)
         if not wanted:
             return needless("no image needs it")
@@ -68,7 +68,7 @@ class BaseDisks(MakingStep):
         return Why(survey.why_no_base(missing[0])) if missing else needless("kept")
 
     def need(self, survey: Survey) -> Need:
-        """The disks, and while they are made the commit and the tools as file system images."""
+        """Space for the disks, and meanwhile for the commit and the tools as file system images."""
         wanted, missing = self._sizes(survey), self._missing(survey)
         if not wanted or (survey.layer is not None and not missing):
             return Need()

@@ -1,7 +1,7 @@
-"""Compressing and uncompressing the images of a build that exists, one after the other.
+"""Compresses and uncompresses the images of an existing build, one after the other.
 
-Each image's entry in meta.json changes when its new file is there, and only then is the old one removed:
-a run that was cut off is gone on with by the same command.
+An image's entry in meta.json changes when its new file exists, and the old file is removed after that.
+So the same command continues an interrupted run.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Work = Callable[[BuildDir], Iterator[Artifact]]
 
 
 def each_build(builds: Path, which: str, arch: Arch | None, work: Work) -> list[Artifact]:
-    """What `work` does on the build `which` (as `find_build` takes it), held meanwhile, arch by arch."""
+    """Call `work` on the locked build `which` (as for `find_build`), one architecture after the other."""
     changed: list[Artifact] = []
     for build in find_builds(builds, which, arch):
         with open_build(build.path.parent.parent, build.id, build.arch) as folder:
@@ -48,19 +48,19 @@ def each_build(builds: Path, which: str, arch: Arch | None, work: Work) -> list[
     return changed
 
 
-def compress_images(folder: BuildDir, wanted: Compressor | None, events: Events) -> Iterator[Artifact]:
-    """Compress what is not compressed yet and may be; yields the artifacts that changed.
+def compress_images(folder: BuildDir, requested: Compressor | None, events: Events) -> Iterator[Artifact]:
+    """Compress the uncompressed images that may be compressed; yields the artifacts that changed.
 
-    Where an older version has uncompressed what is compressed by its own format, it is made whole again.
+    If an older version has uncompressed an artifact whose own format compresses it, it is compressed again.
 
-    An image whose file is not what meta.json says is `artifact-damaged`, and stays as it is.
+    An image whose file differs from its entry in meta.json raises `artifact-damaged` and stays unchanged.
     """
     layer = compressors_of(_build(folder))
     for key, platform, entry in _disks(folder):
         if stays_as_it_is(entry) or says_uncompressed(entry):
             continue
         lost = lost_compressor(platform, entry)
-        compressor = lost or layer.of(platform, wanted)
+        compressor = lost or layer.of(platform, requested)
         if compressor is not Compressor.NONE:
             name = f"{entry['path']}{compressor.suffix}"
             job = _Job(key, entry, name, Packing(compressor), skip_compression=lost is not None)
@@ -76,7 +76,7 @@ def uncompress_images(folder: BuildDir, events: Events) -> Iterator[Artifact]:
 
 
 def _disks(folder: BuildDir) -> Iterator[tuple[str, Platform, Mapping[str, Any]]]:
-    """The build's images of platforms; the layer's archive and live media are not compressed."""
+    """The build's platform images; the layer's archive and live media are not compressed."""
     build = _build(folder)
     for key, entry in build.images.items():
         if platform := platform_of_key(key):
@@ -90,7 +90,7 @@ def _build(folder: BuildDir) -> Build:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """An image by its key and entry, and what becomes of it: a file `name`, packed so."""
+    """An image by its key and entry, and its new form: a file `name`, packed as `packing` says."""
 
     key: str
     entry: Mapping[str, Any]
@@ -105,14 +105,14 @@ def _change(folder: BuildDir, job: _Job, events: Events) -> Artifact:
     source, temporary = folder.file(str(job.entry["path"])), folder.scratch / job.name
     work = _uncompressed if job.packing.compressor is Compressor.NONE else _compressed
     with events.step(job.key, job.name, total=source.stat().st_size) as step:
-        written = work(source, job.entry, temporary, job.packing, step)
-    written = replace(written, path=folder.publish(temporary, job.name))
-    folder.replace_image(job.key, image_entry(written, skip_compression=job.skip_compression))
+        output = work(source, job.entry, temporary, job.packing, step)
+    output = replace(output, path=folder.publish(temporary, job.name))
+    folder.replace_image(job.key, image_entry(output, skip_compression=job.skip_compression))
     return Artifact(
         key=job.key,
-        path=written.path,
-        size=written.size,
-        sha256=written.sha256,
+        path=output.path,
+        size=output.size,
+        sha256=output.sha256,
         seconds=time.monotonic() - started,
         cached=False,
     )
@@ -122,9 +122,9 @@ def _compressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Pack
     refuse_references(source)
     with FileSource(source) as disk, open_output(out, packing) as sink:
         copy_content(disk, sink, ReadingProgress(step, data_length(disk)))
-        written = sink.finish(out)
-        require_digest(source, "sha256", entry["sha256"], written.uncompressed_sha256)
-        return written
+        output = sink.finish(out)
+        require_digest(source, "sha256", entry["sha256"], output.uncompressed_sha256)
+        return output
 
 
 def _uncompressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Packing, step: Step) -> Written:

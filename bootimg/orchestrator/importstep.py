@@ -23,40 +23,40 @@ from bootimg.orchestrator.work import Work
 
 
 class Import(MakingStep):
-    """The layer becomes a commit."""
+    """Imports the layer as a commit."""
 
     name = "import"
     title = "import the layer into the ostree repository"
 
     def require(self, request: Request) -> None:
-        """An origin that machines can follow, where one is asked for."""
+        """Require an origin that machines can follow, if one is given."""
         require_imgref(request)
 
     def require_machine(self, request: Request, cache: Cache) -> None:
-        """A tree of builds that can be written: this is the first step that does."""
+        """Require a writable tree of builds: this is the first step that writes there."""
         require_writable(request.builds, "give another folder with -o or BOOTIMG_BUILDS")
 
     def require_image(self, request: Request, image: Image, cache: Cache) -> None:
-        """A version that a build can be called."""
+        """Require a version that can be a build's id."""
         require_build_id(version_of(image))
 
     def require_tools(self, request: Request, cache: Cache) -> None:
-        """libostree, which writes the repository."""
+        """Require libostree, which writes the repository."""
         libostree.interpreter()
 
     def why(self, survey: Survey) -> Why:
-        """An import that was not done."""
+        """Why: the layer is not imported yet."""
         if survey.layer is None:
             return Why(UNREAD)
         return needless() if _is_imported(survey) else Why("not imported yet")
 
     def need(self, survey: Survey) -> Need:
-        """The objects."""
+        """Space for the objects."""
         done = survey.layer is not None and _is_imported(survey)
         return Need(cache=0 if done else tree_bytes(survey.image, survey.tree))
 
     def run(self, work: Work) -> None:
-        """Import the layer and say in meta.json what it is."""
+        """Import the layer and describe it in meta.json."""
         with work.journal.step(self.name):
             work.results.commit = commit = _import(work)
             work.build.meta.merge(layer_meta(_identity(work.layer, commit)))

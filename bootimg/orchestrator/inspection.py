@@ -1,4 +1,4 @@
-"""What an image or a build is, by its own word."""
+"""Describes an image or a build as it declares itself."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ Json = dict[str, Any]
 def inspect_image(image: Image, cache: Cache, events: Events) -> Json:
     """A fetched image as a document.
 
-    `layer` is None, and `problem` the error, where no disk can be made of the image; `commit` and
-    `derived-layers` are of an image that has an ostree commit in it.  `packages` is None where there is no
-    package database, or none that can be read, which is a warning.
+    If no disk can be made from the image, `layer` is None and `problem` is the error.  `commit` and
+    `derived-layers` describe an image that contains an ostree commit.  `packages` is None if the image has no
+    package database, or an unreadable one, which is a warning.
     """
     document: Json = {
         "kind": "image",
@@ -89,7 +89,7 @@ def _form(layers: int, base: int | None) -> str:
 
 
 def inspect_build(build: Build) -> Json:
-    """A build as a document: what its meta.json says, and which of its files are there."""
+    """A build as a document: the content of its meta.json, and which of its files exist."""
     return {
         "kind": "build",
         "build": build.id,

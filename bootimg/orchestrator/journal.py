@@ -1,7 +1,7 @@
 """The journal of a build: one line for every step that began or ended, durable before the next.
 
-It tells whoever looks at an interrupted build how far it came.  A run that resumes does not trust
-it: what a step made is found by its content key, and appears by rename or not at all.
+It shows how far an interrupted build came.  A resumed run does not trust it: it finds a step's result
+by its content key, and results appear by rename or not at all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bootimg.untrusted.tree import Malformed
 
 NAME = ".bootimg-journal.ndjson"
 RUN = "build"
-"""The step that is a whole run; its first record has what was asked for."""
+"""The step that stands for a whole run; its first record has the run's parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Journal:
             # Artifacts are made side by side.
             fcntl.flock(handle, fcntl.LOCK_EX)
             handle.seek(0, os.SEEK_END)
-            # A line that a crash cut short shall not take this one with it.
+            # A line that a crash cut short must not spoil this one.
             if handle.tell():
                 handle.seek(-1, os.SEEK_END)
                 if handle.read(1) != b"\n":
@@ -65,14 +65,14 @@ class Journal:
         self.record(name, "done")
 
     def records(self) -> list[dict[str, Any]]:
-        """What was recorded so far; a line that a crash cut short, or that is no record, is left out."""
+        """The records so far; a line that a crash cut short, or that is not a record, is left out."""
         if not self.path.exists():
             return []
         lines = map(_parsed, self.path.read_bytes().splitlines())
         return [each for each in lines if each is not None]
 
     def interrupted(self) -> str | None:
-        """The step that was running when the last run was cut off, if one was; the newest of several."""
+        """The step that was running when the last run was interrupted, or None; the newest of several."""
         open_steps: dict[str, None] = {}
         for record in self.records():
             step, state = str(record["step"]), record["state"]

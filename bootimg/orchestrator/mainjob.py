@@ -1,7 +1,7 @@
-"""The main job: a layer becomes boot images.
+"""The main job: makes boot images from a layer.
 
-Each step looks for what it would make before it makes it, so a run that was cut off is continued by
-the same command, and a second run does nothing twice.
+Each step looks for its result before it makes it.  So the same command continues an interrupted run,
+and a second run repeats no work.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bootimg.orchestrator.opening import Opened
 from bootimg.orchestrator.plan import plan_of
 from bootimg.orchestrator.progress import BuildProgress
 from bootimg.orchestrator.reading import Reading
-from bootimg.orchestrator.rebuild import asked
+from bootimg.orchestrator.rebuild import run_parameters
 from bootimg.orchestrator.recipes.variables import target_imgref, warn_of_no_updates
 from bootimg.orchestrator.recording import record_selection
 from bootimg.orchestrator.request import Builder, Outcome, Request
@@ -36,7 +36,7 @@ from bootimg.targets import SBOM_KEY
 
 
 def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
-    """Make what the request asks for, or up to its step `until`, and return what the build has then."""
+    """Make what the request asks for, up to its step `stop_after`, and return what the build has then."""
     require_request(request, cache)
     _announce(request, events)
     with (
@@ -47,7 +47,7 @@ def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
 
 
 def _announce(request: Request, events: Events) -> None:
-    """Warn of what will not be as one may think."""
+    """Warn of results that may surprise."""
     stream = request.selection.stream
     if request.builder is Builder.OSBUILD and request.compress:
         events.message(
@@ -56,7 +56,7 @@ def _announce(request: Request, events: Events) -> None:
     for name, why in request.selection.left_out.items():
         events.message(f"{name} is left out: {why}", "warning")
     if stream is not None and not tells_versions(stream):
-        events.message(f"the name {stream} says nothing of versions: the layer's is not checked", "warning")
+        events.message(f"the name {stream} implies no version: the layer's is not checked", "warning")
 
 
 def _build(request: Request, cache: Cache, events: Events) -> Outcome:
@@ -73,7 +73,7 @@ def _build(request: Request, cache: Cache, events: Events) -> Outcome:
 
 
 def _require_to_make(survey: Survey, events: Events) -> None:
-    """Refuse what the layer's files and the room on this machine say, and tell the plan."""
+    """Refuse what the layer's files or the free space rule out, and print the plan."""
     require_layer(survey)
     request, layer = survey.request, survey.layer
     if request.platforms and layer is not None:
@@ -92,7 +92,7 @@ def _make(survey: Survey, opened: Opened, events: Events, progress: BuildProgres
         journal = Journal(build.file(NAME))
         if step := journal.interrupted():
             events.message(f"an earlier run was cut off in the step {step}; continuing")
-        facts = asked(request, layer, opened.impure, journal.last(RUN, "begun"))
+        facts = run_parameters(request, layer, opened.impure, journal.last(RUN, "begun"))
         journal.record(RUN, "begun", **facts)
         record_selection(request, build, events)
         work = Work(request, layer, build, journal, survey.cache, events, progress, opened.system)
@@ -106,8 +106,8 @@ def _run(work: Work) -> Outcome:
     make_side_by_side(work, steps.targets)
     if progress.failures and not any(target.name in progress.kept for target in steps.targets):
         raise next(iter(progress.failures.values()))
-    if work.request.until is not None:
-        # It is not listed in builds.json before all of it is made.
+    if work.request.stop_after is not None:
+        # builds.json lists a build only when all of it is made.
         return progress.outcome()
     work.build.finish()
     work.journal.record(RUN, "done")

@@ -1,4 +1,4 @@
-"""A layer whose tree is open: read, and found fit to become disks."""
+"""A layer whose tree is open: read, and checked for making disks from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bootimg.orchestrator.request import Request
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The layer, the system that it holds, and content of OpenShift that the request lets pass."""
+    """The layer, the system in it, and the content of OpenShift that the request allows."""
 
     layer: Layer
     system: System
@@ -27,7 +27,7 @@ class Opened:
 
 
 def open_checked(request: Request, image: Image, cache: Cache, scratch: Path, events: Events) -> Opened:
-    """Open a fetched image; refuses a layer of which no disk can or may be made, `layer-not-pure` too."""
+    """Open a fetched image; refuses one from which no disk can or may be made, also with `layer-not-pure`."""
     layer = read_layer(request, image, open_tree(image, cache, events))
     system = system_of_image(image, layer.tree, scratch)
     return Opened(layer, system, require_pure(request, layer, system, events))

@@ -1,7 +1,7 @@
-"""The images of a build made by the program osbuild, from the manifest that bootimg renders.
+"""The step that has the program osbuild make a build's images, from the manifest that bootimg renders.
 
-The layer is fetched, imported and archived as ever; osbuild gets the archive and the manifest, and
-what it exports becomes the build's artifacts.
+The layer is fetched, imported and archived as in every build.  osbuild gets the archive and the manifest, and
+its exports become the build's artifacts.
 """
 
 from __future__ import annotations
@@ -28,40 +28,40 @@ from bootimg.osbuild.run import Job, run
 from bootimg.targets import LAYER_KEY
 
 _BY_BOOTIMG = "use --builder guestfs: bootimg deploys the layer without its programs"
-# What coreos-assembler keeps between runs; a manifest need not have all of them.
+# The checkpoints that coreos-assembler keeps between runs; a manifest need not have all of them.
 _KEPT = ("deployed-tree", "tree", "raw-image", "metal", "metal4k")
 
 
 class Osbuild(MakingStep):
-    """osbuild runs once for all targets, which collect what it exports."""
+    """Runs osbuild once for all targets; each target collects its own export."""
 
     name = "osbuild"
-    title = "in its place with `--builder osbuild`: have osbuild make all images"
+    title = "instead of `base` with `--builder osbuild`: have osbuild make all images"
 
     def __init__(self, targets: Sequence[Target]) -> None:
         self._targets = targets
 
     def require(self, request: Request) -> None:
-        """This machine's architecture."""
+        """Require this machine's architecture."""
         refuse_other_arches(request.arch, request.builder)
 
     def require_machine(self, request: Request, cache: Cache) -> None:
-        """The program, the user that it needs, and the programs that its stages start."""
+        """Require the program, the user that it needs, and the programs that its stages start."""
         require_osbuild()
 
     def require_layer(self, request: Request, layer: Layer) -> None:
-        """A layer with `ostree container`, by which osbuild deploys it; bootc installs without."""
+        """Require a layer with `ostree container`, with which osbuild deploys it; bootc needs none."""
         if not layer.facts.image_json.bootc_install_to_fs:
             require_programs(layer.tree, _BY_BOOTIMG)
 
     def why(self, survey: Survey) -> Why:
-        """An image that needs it."""
+        """Why: a missing image needs osbuild."""
         if self._missing(survey):
             return Why("osbuild keeps its own checkpoints")
         return needless("no image needs it")
 
     def need(self, survey: Survey) -> Need:
-        """The archive and the tree twice, then the disk, and each platform's before conversion."""
+        """Space for the archive and the tree twice, the disk, and each platform's disk before conversion."""
         missing = self._missing(survey)
         if not missing:
             return Need()
@@ -91,7 +91,7 @@ def _run(document: Json, wanted: Sequence[str], work: Work) -> None:
     write_whole(manifest, canonical_json(document).encode())
     names = [pipeline["name"] for pipeline in document["pipelines"]]
     log = cache.folder("logs") / f"osbuild-{build.id}.{build.arch}.log"
-    # osbuild's store takes one run at a time.
+    # osbuild's store allows one run at a time.
     with cache.locked("osbuild", events), events.step("osbuild", "building with osbuild") as step:
         inspect(program, manifest)
         shutil.rmtree(output, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""What a build would do, from what is there already; to find out changes nothing.
+"""What a build would do, given what exists already; planning changes nothing.
 
-The tree of the layer is opened only where that reads what is in the cache.  Without it the steps
-after `layers` cannot be told exactly, and sizes are guesses: `exact` says which of the two it is.
+The layer's tree is opened only if the cache has it.  Without the tree, the steps after `layers` are not known
+exactly, and sizes are guesses; `exact` says whether the tree was read.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ __all__ = ["Plan", "PlannedArtifact", "PlannedStep", "make_plan", "plan_of"]
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """A step; `why` it will run, or what makes that needless where it is `cached`.
+    """A step; `why` says why it will run or, if it is `cached`, why it need not.
 
-    `seconds` is what it took last time on this machine, 0 where it is cached, None where nobody knows.
+    `seconds` is the time that it took last time on this machine, 0 if it is cached, None if unknown.
     """
 
     name: str
@@ -43,7 +43,7 @@ class PlannedStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A build that was not made.  `accelerator` is None where KVM was not tested yet."""
+    """What a build would do.  `accelerator` is None if KVM was not tested yet."""
 
     image: Image
     version: str
@@ -57,12 +57,12 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """What the steps will take that are known."""
+        """The time in seconds of those steps whose time is known."""
         return sum(step.seconds or 0 for step in self.steps)
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The steps that never ran here."""
+        """The steps whose time is unknown, because they never ran on this machine."""
         return tuple(step.name for step in self.steps if step.seconds is None)
 
     def as_dict(self) -> dict[str, object]:
@@ -101,7 +101,7 @@ class Plan:
 
 
 def make_plan(request: Request, cache: Cache) -> Plan:
-    """The plan for a request; refuses what `build` would refuse, as far as that can be seen already."""
+    """The plan for a request; refuses what `build` would refuse, as far as that is known already."""
     require_request(request, cache)
     image = inspect(request.reference, request.arch, request.registry)
     request = require_image(request, image, cache)
@@ -117,7 +117,7 @@ def make_plan(request: Request, cache: Cache) -> Plan:
 
 
 def plan_of(survey: Survey) -> Plan:
-    """The plan for what there is already."""
+    """The plan for a survey of what exists."""
     steps = steps_of(survey.request)
     need = sum((step.need(survey) for step in steps), Need())
     name, reason = _accelerator(survey.request, survey.cache)

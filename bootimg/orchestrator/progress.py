@@ -1,4 +1,4 @@
-"""How far a build came: the results of its steps, and where they are."""
+"""The progress of a build: the results of its steps, and where they are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bootimg.targets import SBOM_KEY
 
 @dataclass
 class BuildProgress:
-    """What a build has so far: `kept` is where the results of its steps are, by their names."""
+    """What a build has so far; `kept` has the paths of its steps' results, by the steps' names."""
 
     request: Request
     version: str = ""
@@ -24,21 +24,21 @@ class BuildProgress:
     failures: dict[str, BootimgError] = field(default_factory=dict)
 
     def done(self, step: str, path: Path | None) -> None:
-        """Note a step and its result, where it had one to make."""
+        """Record a step and its result, if it made one."""
         if path is not None:
             self.kept[step] = path
 
     def add(self, target: str, artifacts: Collection[Artifact]) -> None:
-        """Note a target that is there with all its artifacts."""
+        """Record a target that exists with all its artifacts."""
         self.artifacts += artifacts
         self.done(target, next((each.path for each in artifacts), None))
 
     def artifact(self, key: str) -> Artifact:
-        """An artifact that an earlier step has made or found."""
+        """An artifact that an earlier step made or found."""
         return next(each for each in self.artifacts if each.key == key)
 
     def outcome(self, statistics: Mapping[str, object] | None = None) -> Outcome:
-        """The outcome of the build, which is stopped here where the request says so."""
+        """The outcome of the build; it was stopped here if the request says so."""
         return Outcome(
             build_id=self.version,
             arch=self.request.arch,
@@ -48,14 +48,14 @@ class BuildProgress:
             base_disks=self.base_disks,
             failures=self.failures,
             statistics=statistics or {},
-            stopped_after=self.request.until,
-            kept=self.kept if self.request.until else {},
+            stopped_after=self.request.stop_after,
+            kept=self.kept if self.request.stop_after else {},
             selection=self.request.selection,
         )
 
 
 def stopped_text(outcome: Outcome) -> str:
-    """Where everything is, and how to go on, for people."""
+    """Lines with the path of every result, and how to continue."""
     places = [f"  {step:<10} {path}" for step, path in outcome.kept.items()]
     return "\n".join(
         [f"stopped after the step {outcome.stopped_after}; kept:", *places, *_following(outcome)]
@@ -65,4 +65,4 @@ def stopped_text(outcome: Outcome) -> str:
 def _following(outcome: Outcome) -> Iterator[str]:
     yield from (f"failed: {name}: {error}" for name, error in outcome.failures.items())
     yield ""
-    yield "next: the same command, with a later step or without --until, goes on from there"
+    yield "next: the same command, with a later step or without --until, continues from there"

@@ -1,4 +1,4 @@
-"""Whether the layer may become disks: it has nothing of OpenShift, or the request says that it may have."""
+"""Checks whether disks may be made from the layer: no content of OpenShift, or the request allows it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _SHOWN = 100
 
 
 def require_pure(request: Request, layer: Layer, system: System, events: Events) -> Sequence[Finding]:
-    """What the layer's system has of OpenShift, each a warning; `layer-not-pure` where it must have none.
+    """The findings about content of OpenShift in the layer's system, each also a warning.
 
-    `layer-purity-unknown` where all that is wrong is that its packages cannot be read.
+    Raises `layer-not-pure` if the request does not allow it, and `layer-purity-unknown` if the only fault is
+    that the packages cannot be read.
     """
     if request.purity is Purity.OFF:
         return ()
@@ -36,10 +37,10 @@ def require_pure(request: Request, layer: Layer, system: System, events: Events)
 def _unknown(layer: Layer, bad: Sequence[Finding]) -> BootimgError:
     return BootimgError(
         "layer-purity-unknown",
-        f"whether {layer.image.reference} has packages of OpenShift cannot be told",
+        f"bootimg cannot tell whether {layer.image.reference} has packages of OpenShift",
         context=[each.evidence for each in bad],
         note="nothing else of OpenShift is in it: no file, unit, label or message",
-        hint="give the layer a package database that can be read; --purity warn builds without that check",
+        hint="give the layer a readable package database; --purity warn builds without that check",
         exit_code=ExitCode.USAGE,
     )
 
@@ -50,10 +51,10 @@ def _not_pure(layer: Layer, bad: Sequence[Finding]) -> BootimgError:
         context.append(f"and {len(bad) - _SHOWN} more: `bootimg verify` lists them")
     return BootimgError(
         "layer-not-pure",
-        f"{layer.image.reference} has content of OpenShift, and disks are made of the layer without",
+        f"{layer.image.reference} has content of OpenShift, and disks are made from the layer without it",
         context=context,
         note="the node image is laid over this layer when a cluster is installed",
         hint="build from the RHEL-only layer; for a stream whose layer is meant to have OpenShift in it set "
-        "`skip_disk_images` (`--skip-disk-images`); --allow NAME lets single things pass",
+        "`skip_disk_images` (`--skip-disk-images`); --allow NAME allows single things",
         exit_code=ExitCode.USAGE,
     )

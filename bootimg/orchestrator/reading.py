@@ -1,4 +1,4 @@
-"""A layer that is being read: what the steps before a build leave for each other."""
+"""A layer that is being read: the data that the reading steps pass on to each other."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bootimg.orchestrator.request import Request
 
 @dataclass
 class Reading:
-    """What a request says, and what was read of its layer so far.
+    """A request, and what was read of its layer so far.
 
-    `check` refuses the image by its manifest and config, and returns the request as it is once the version
-    is known.
+    `check` refuses the image by its manifest and config, and returns the request, updated for the image's
+    version.
     """
 
     request: Request
@@ -32,6 +32,6 @@ class Reading:
         self.request = self.check(self.request, image, self.cache)
 
     def fetched(self) -> Image:
-        """The image, which an earlier step has fetched."""
+        """The image; an earlier step has fetched it."""
         assert self.image is not None
         return self.image

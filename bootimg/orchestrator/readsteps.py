@@ -1,4 +1,4 @@
-"""The steps that read the layer: its blobs are fetched, its tree is opened."""
+"""The steps that read the layer: they fetch its blobs and open its tree."""
 
 from __future__ import annotations
 
@@ -24,64 +24,64 @@ from bootimg.sizes import format_size
 
 
 class Fetch(ReadingStep):
-    """The image's blobs come into the cache."""
+    """Fetches the image's blobs into the cache."""
 
     name = "fetch"
     title = "fetch the layer's blobs into the cache"
 
     def require(self, request: Request) -> None:
-        """A reference that names something."""
+        """Require a reference that is well-formed."""
         parse_reference(request.reference)
 
     def require_machine(self, request: Request, cache: Cache) -> None:
-        """A cache that can be written."""
+        """Require a writable cache."""
         require_writable(cache.root, "give another folder with --cache or BOOTIMG_CACHE")
 
     def require_image(self, request: Request, image: Image, cache: Cache) -> None:
-        """The layer that was asked for, with the labels that files are named after, and room for it."""
+        """Require the requested layer, the labels that files are named after, and space for the layer."""
         refuse_other_stream(request, image)
         if request.source is not None:
             require_same_image(request.source, image)
         version_of(image)
         osname_of(image)
-        # podman's storage has other blobs than its manifest says.
+        # podman's storage has other blobs than its manifest lists.
         if parse_reference(request.reference).transport is not Transport.STORAGE:
             require_space(cache.root, blob_bytes(image, cache))
 
     def why(self, survey: Survey) -> Why:
-        """Blobs that the cache lacks."""
+        """Why: the cache lacks blobs."""
         lacking, layers = BlobStore(survey.cache).lacking(survey.image), survey.image.layers
         size = format_size(sum(blob.size for blob in lacking))
         return Why(f"{len(lacking)} of {len(layers)} layers missing, {size}") if lacking else needless()
 
     def need(self, survey: Survey) -> Need:
-        """The blobs."""
+        """Space for the blobs."""
         return Need(cache=blob_bytes(survey.image, survey.cache))
 
     def run(self, reading: Reading) -> Path:
-        """Fetch what the cache lacks."""
+        """Fetch the blobs that the cache lacks."""
         reading.image = fetch_image(reading.request, reading.cache, reading.events, reading.settle)
         return reading.cache.root / "blobs"
 
 
 class Layers(ReadingStep):
-    """The layers are decompressed, listed and read as one tree."""
+    """Decompresses and lists the layers, and reads them as one tree."""
 
     name = "layers"
     title = "decompress and read the layers"
 
     def why(self, survey: Survey) -> Why:
-        """Layers that are not decompressed."""
+        """Why: layers are not decompressed yet."""
         layers = survey.image.layers
         closed = sum(not is_open(blob, survey.cache) for blob in layers)
         return Why(f"{closed} of {len(layers)} layers not decompressed yet") if closed else needless()
 
     def need(self, survey: Survey) -> Need:
-        """The tars."""
+        """Space for the tars."""
         return Need(cache=tar_bytes(survey.image, survey.cache))
 
     def run(self, reading: Reading) -> Path:
-        """Open the tree; refuses a layer that may not become disks."""
+        """Open the tree; refuses a layer from which no disks may be made."""
         scratch = reading.cache.folder("tmp")
         image = reading.fetched()
         reading.opened = open_checked(reading.request, image, reading.cache, scratch, reading.events)

@@ -1,4 +1,4 @@
-"""More artifacts of a build that exists: the layer comes from its own archive, the rest from its journal."""
+"""More artifacts of an existing build: the layer comes from its archive, the parameters from its journal."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from bootimg.targets import LAYER_KEY, MANIFEST_KEY, every_target
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """How the purity of a build's layer was looked at; None is what is not known."""
+class PurityCheck:
+    """The purity check of a build's last run; None means unknown."""
 
     purity: Purity | None = None
     allow: tuple[str, ...] | None = None
 
 
-def asked(
+def run_parameters(
     request: Request,
     layer: Layer,
     impure: Sequence[Finding] = (),
     before: Mapping[str, object] = MappingProxyType({}),
 ) -> Mapping[str, object]:
-    """What a later run must know of this one: to make the same base disk of the archive, to compress.
+    """Parameters that `--from` needs later, to make the same base disk from the archive and to compress.
 
-    What the layer has of OpenShift is kept for whoever asks later, and so is what `before`, the last run's
-    record, says of it: this one may not have looked.
+    They include the findings about content of OpenShift in the layer.  If this run did not check for it, they
+    are those of `before`, the last run's record.
     """
     return {
         "reference": layer.image.reference,
@@ -62,27 +62,27 @@ def _impure(layer: Layer, found: Sequence[Finding], before: Mapping[str, object]
     return [*now, *(each for each in known if each not in now)]
 
 
-def judged(build: Build) -> Judged:
-    """How the layer of a build was looked at when it was last made; coreos-assembler does not look."""
+def purity_check(build: Build) -> PurityCheck:
+    """The purity check of a build's last run; coreos-assembler makes none."""
     before = Journal(build.path / NAME).last(RUN, "begun")
     purity, allow = before.get("purity"), before.get("allow")
-    return Judged(
+    return PurityCheck(
         purity=next((each for each in Purity if each == purity), None),
         allow=tuple(map(str, allow)) if isinstance(allow, list) else None,
     )
 
 
 def compressors_of(build: Build) -> Compressors:
-    """What the layer of a build says of compression; nothing where coreos-assembler made the build."""
+    """The compressors that the layer of a build sets; none if coreos-assembler made the build."""
     before = Journal(build.path / NAME).last(RUN, "begun")
     return Compressors(before.get("compressor"), before.get("platform-compressor") or {})
 
 
-def request_again(build: Build, request: Request) -> Request:
-    """The request for more artifacts of `build`, which was made by us or by coreos-assembler.
+def rebuild_request(build: Build, request: Request) -> Request:
+    """The request for more artifacts of `build`, which bootimg or coreos-assembler made.
 
-    What the request does not say is as it was when the build was made.  One that skips disk images gets
-    none: `disk-images-skipped`.
+    What the request leaves open is as in the build's last run.  A build that skips disk images gets none:
+    `disk-images-skipped`.
     """
     reason = request.selection.skip_reason or read_record(build.path).skip_reason
     if reason is not None:
@@ -101,9 +101,9 @@ def request_again(build: Build, request: Request) -> Request:
 
 
 def only_failed(request: Request, version: str) -> Request:
-    """The request for those targets alone that failed when the build was last made.
+    """The request for only the targets that failed in the build's last run.
 
-    What is skipped now is not made again, whatever failed then.
+    A target that is skipped now is not made, even if it failed then.
     """
     folder = build_folder(request.builds, version, request.arch)
     failed = Journal(folder / NAME).failed()
@@ -119,13 +119,13 @@ def only_failed(request: Request, version: str) -> Request:
 
 
 def require_same_image(build: Build, image: Image) -> None:
-    """Refuse an archive that is not the image that the build was made from: `build-archive-changed`."""
-    wanted = build.images.get(MANIFEST_KEY, {}).get("sha256")
-    if wanted is not None and image.digest != f"sha256:{wanted}":
+    """Refuse an archive with another image than the build was made from: `build-archive-changed`."""
+    expected = build.images.get(MANIFEST_KEY, {}).get("sha256")
+    if expected is not None and image.digest != f"sha256:{expected}":
         raise BootimgError(
             "build-archive-changed",
             f"the archive of build {build.id} holds another image than the build was made from",
-            context=[f"meta.json says sha256:{wanted}", f"the archive has {image.digest}"],
+            context=[f"meta.json says sha256:{expected}", f"the archive has {image.digest}"],
             hint="put the right archive back, or build from the layer's reference",
             exit_code=ExitCode.USAGE,
         )

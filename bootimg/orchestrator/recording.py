@@ -1,4 +1,4 @@
-"""What a build says of itself beside its meta.json, before anything of it is made."""
+"""What a build records about itself beside its meta.json, before anything of it is made."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from bootimg.targets import target_of_key
 def record_selection(request: Request, build: BuildDir, events: Events) -> None:
     """Write the request's stream, and whether and why it skips disk images, into the build's record.
 
-    Without a stream, what an earlier run said of one stays, and the artifacts that are asked for are
-    recorded besides.
+    Without a stream, the stream that an earlier run recorded stays, and the requested artifacts are added to
+    the record.
     """
     selection, before = request.selection, read_record(build.path)
     if before.skip_reason and not selection.skip_reason:
@@ -44,7 +44,7 @@ def record_selection(request: Request, build: BuildDir, events: Events) -> None:
 
 
 def _tell_of_images(build: BuildDir, events: Events) -> None:
-    """Warn of images that the build has from before it was to skip them."""
+    """Warn of images that an earlier run made and this request skips."""
     there = [key for key in build.meta.read().get("images", {}) if _is_skipped(key)]
     if there:
         events.message(f"images of an earlier run stay in the build: {', '.join(there)}", "warning")

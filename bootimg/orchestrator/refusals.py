@@ -1,4 +1,4 @@
-"""What is refused before work starts, for this version or this machine cannot build it."""
+"""What is refused before work starts, because this version or this machine cannot build it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bootimg.targets import DeclaredTarget
 
 
 def refuse_other_arches(arch: Arch, builder: Builder) -> None:
-    """Refuse an architecture without bootloader or tool tree here; osbuild has both of its own machine."""
+    """Refuse architectures without a bootloader or a tool tree here; osbuild builds its machine's own."""
     if builder is Builder.OSBUILD:
         _refuse_foreign(arch)
     elif (reason := disk_obstacle(arch)) is not None:
@@ -34,7 +34,7 @@ def _refuse_foreign(arch: Arch) -> None:
 
 
 def refuse_unmade(target: DeclaredTarget) -> None:
-    """Refuse a target that bootimg does not make yet, or an image wrapped in a way that is not known."""
+    """Refuse a target that bootimg does not make yet, or an image with an unknown packaging."""
     if target.obstacle is not None:
         raise BootimgError(
             "platform-not-buildable",
@@ -48,6 +48,6 @@ def refuse_unmade(target: DeclaredTarget) -> None:
 
 
 def refuse_other_stream(request: Request, image: Image) -> None:
-    """Refuse a layer that is not of the request's stream, with the errors of `require_stream`."""
+    """Refuse a layer of another stream than the request's, with the errors of `require_stream`."""
     if (stream := request.selection.stream) is not None:
         require_stream(image.reference, image.labels, version_of(image), stream)

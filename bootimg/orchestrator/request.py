@@ -1,4 +1,4 @@
-"""What a build is asked for, and what it answers."""
+"""The request for a build, and its outcome."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bootimg.platform import Platform
 
 
 class Builder(StrEnum):
-    """What makes the disks: we ourselves in libguestfs' appliance, or the program osbuild."""
+    """What makes the disks: bootimg itself in libguestfs' appliance, or the program osbuild."""
 
     GUESTFS = "guestfs"
     OSBUILD = "osbuild"
@@ -36,16 +36,16 @@ _PURITY = Purity(defaults.PURITY)
 class Request:
     """One build: a layer, an architecture, the platforms, and where the artifacts go.
 
-    `size` is the virtual size of platform disks in bytes, over image.json's.  `accelerator` is
-    `auto`, `kvm` or `tcg`.  With `force` artifacts that exist are made again, with `retry_failed` only
+    `size` is the virtual size of platform disks in bytes; it overrides image.json's.  `accelerator` is
+    `auto`, `kvm` or `tcg`.  With `force` existing artifacts are made again, with `retry_failed` only
     those are made that failed in an earlier run.  With `compress` disks are compressed as they are
-    written, by `compressor` where the layer says nothing of the platform.  `jobs` is how many artifacts
-    are made at a time.  `source` is the build whose archive the layer comes from, if it is from one.
-    `selection` says why the platforms are those.
-    `purity` is what is done about content of OpenShift in the layer, but for what `allow` names.
+    written, with `compressor` where the layer sets none for the platform.  `jobs` is how many artifacts
+    are made at a time.  `source` is the build whose archive has the layer, or None.
+    `selection` has the reasons for the platforms.
+    `purity` is the reaction to content of OpenShift in the layer, except to what `allow` names.
 
-    For whoever hunts a fault: `until` names the step to stop after, `keep` leaves the base disk's
-    scratch folder, `on_failure` gets the appliance in which something failed.
+    For debugging: `stop_after` names the step to stop after, `keep` keeps the base disk's scratch folder,
+    `on_failure` is called with the appliance in which something failed.
     """
 
     reference: str
@@ -57,7 +57,7 @@ class Request:
     size: int | None = None
     accelerator: str = defaults.ACCELERATOR
     force: bool = False
-    until: str | None = None
+    stop_after: str | None = None
     keep: bool = False
     on_failure: FailureHook | None = None
     builder: Builder = _BUILDER
@@ -74,7 +74,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A file of the build: `cached` where an earlier run had made it already."""
+    """A file of the build; it is `cached` if an earlier run made it."""
 
     key: str
     path: Path
@@ -84,14 +84,14 @@ class Artifact:
     cached: bool
 
     @classmethod
-    def of(cls, key: str, written: Written, started: float) -> Artifact:
-        """One that was written now; `started` is the monotonic clock's time of the begin."""
+    def of(cls, key: str, output: Written, started: float) -> Artifact:
+        """An artifact that was written now; `started` is the start time on the monotonic clock."""
         seconds = time.monotonic() - started
         return cls(
             key=key,
-            path=written.path,
-            size=written.size,
-            sha256=written.sha256,
+            path=output.path,
+            size=output.size,
+            sha256=output.sha256,
             seconds=seconds,
             cached=False,
         )
@@ -110,10 +110,10 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a build made; `stopped_after` is the step that it was told to stop after, `kept` what is there.
+    """What a build made; `stopped_after` is the step after which it was told to stop.
 
-    `kept` has a file or folder for every step that was done, `failures` the errors of the platforms whose
-    images could not be made, by name.  `sbom` is None where the layer's packages are not known, or a run was
+    `kept` has the file or folder of every finished step, `failures` the errors of the platforms whose
+    images could not be made, by name.  `sbom` is None if the layer's packages are not known, or the run was
     stopped before it.  `base_disks` are those that were needed, by sector size in bytes.
     """
 

@@ -1,7 +1,7 @@
-"""What is made of a layer because of its stream, or of the knob that skips disk images.
+"""Selects what is made from a layer: by the command line, its stream, and the setting that skips disk images.
 
-The pipeline's list of artifacts becomes platforms here.  What bootimg does not make yet is left out and
-said; a name that nobody knows is refused, as a build would fail of it in the pipeline.
+The pipeline's list of artifacts becomes platforms here.  Artifacts that bootimg does not make yet are left
+out and reported.  An unknown name is refused, because the pipeline's build would fail with it too.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from bootimg.streams.pipeline.config import StreamConfig
 
 TESTS = "qemu"
-"""The platform whose image is made for tests, where disk images are skipped too."""
-_UNNAMED = "no image of it is named: --extensions REF, or `extensions` in the block bootimg"
+"""The platform whose image is made for tests even if disk images are skipped."""
+_UNNAMED = "no image is given for it: --extensions REF, or `extensions` in the block bootimg"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Why a request has the platforms that it has.
+    """Why a request has its platforms.
 
-    `stream` is whose layer it must be.  `expected` are the keys in meta.json that the stream's builds
-    have, `left_out` its artifacts that are not made, with the reason.  `skip_reason` says why there are no
-    disk images but QEMU's, or is None.  `extensions` is the image of the extensions, in which `${VERSION}`
-    may stand.  `targets` are those asked for by name that are no platform's image.
+    `stream` is the stream that the layer must belong to.  `expected` are the keys in meta.json that the
+    stream's builds have, `left_out` its artifacts that are not made, with the reason.  `skip_reason` says why
+    QEMU's is the only disk image, or is None.  `extensions` is the reference of the extensions image, which
+    may contain `${VERSION}`.  `targets` are the targets requested by name that are not platform images.
     """
 
     stream: str | None = None
@@ -50,7 +50,7 @@ class Selection:
     targets: tuple[DeclaredTarget, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
-        """What `--json` says of it."""
+        """The selection as `--json` prints it."""
         return {
             "stream": self.stream,
             "skip-disk-images": self.skip_reason,
@@ -59,14 +59,14 @@ class Selection:
 
 
 NOTHING = Selection()
-"""That of a request without a stream and without the knob."""
+"""The selection of a request without a stream and without skipping."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What the command line says, which comes before what a stream says.
+class Requested:
+    """What the command line requests; it takes precedence over the stream.
 
-    `platforms` is None where it names none; `targets` are what it names besides.
+    `platforms` is None if it names none; `targets` are the other targets that it names.
     """
 
     platforms: tuple[Platform, ...] | None = None
@@ -75,8 +75,8 @@ class Asked:
     extensions: str | None = None
 
 
-def named(names: Iterable[str], arch: Arch) -> Asked:
-    """What `-p` asks for; `all` is every target that can be made for `arch`.
+def named(names: Iterable[str], arch: Arch) -> Requested:
+    """What `-p` requests; `all` means every target that can be made for `arch`.
 
     Raises `platform-unknown` and `platform-arch-unsupported`.
     """
@@ -84,7 +84,7 @@ def named(names: Iterable[str], arch: Arch) -> Asked:
     for name in names:
         every = _all(arch) if name == "all" else [_on_request(name, arch)]
         found.update((each.name, each) for each in every)
-    return Asked(
+    return Requested(
         platforms=tuple(each.platform for each in found.values() if each.platform),
         targets=tuple(each for each in found.values() if each.platform is None),
     )
@@ -102,27 +102,33 @@ def _on_request(name: str, arch: Arch) -> DeclaredTarget:
     return image_of(platform(name, arch))
 
 
-def select(asked: Asked, config: StreamConfig | None, arch: Arch) -> tuple[tuple[Platform, ...], Selection]:
-    """The platforms to make images for, and why it is those; without a stream and a word it is QEMU."""
+def select(
+    requested: Requested, config: StreamConfig | None, arch: Arch
+) -> tuple[tuple[Platform, ...], Selection]:
+    """The platforms to make images for, and the reasons; without a stream and without `-p` it is QEMU."""
     if config is not None:
-        return _of_stream(asked, config, arch)
-    if asked.skip_reason is not None:
-        only_for_tests(names_of(asked.platforms or (), asked.targets), asked.skip_reason)
-    selection = Selection(skip_reason=asked.skip_reason, extensions=asked.extensions, targets=asked.targets)
-    if asked.targets:
-        return asked.platforms or (), selection
-    return asked.platforms or (platform(TESTS, arch),), selection
+        return _of_stream(requested, config, arch)
+    if requested.skip_reason is not None:
+        only_for_tests(names_of(requested.platforms or (), requested.targets), requested.skip_reason)
+    selection = Selection(
+        skip_reason=requested.skip_reason, extensions=requested.extensions, targets=requested.targets
+    )
+    if requested.targets:
+        return requested.platforms or (), selection
+    return requested.platforms or (platform(TESTS, arch),), selection
 
 
-def _of_stream(asked: Asked, config: StreamConfig, arch: Arch) -> tuple[tuple[Platform, ...], Selection]:
+def _of_stream(
+    requested: Requested, config: StreamConfig, arch: Arch
+) -> tuple[tuple[Platform, ...], Selection]:
     require_arch(config, arch)
-    names, reason = config.artifacts[arch], asked.skip_reason or config.skip_disk_images
-    extensions = asked.extensions or (config.extensions if reason or EXTENSIONS_KEY in names else None)
+    names, reason = config.artifacts[arch], requested.skip_reason or config.skip_disk_images
+    extensions = requested.extensions or (config.extensions if reason or EXTENSIONS_KEY in names else None)
     if reason is not None:
-        only_for_tests(names_of(asked.platforms or (), asked.targets), reason)
+        only_for_tests(names_of(requested.platforms or (), requested.targets), reason)
         names = (TESTS,)
     made, left_out = _sorted_out(config, names, arch, extensions)
-    explicit = bool(asked.platforms or asked.targets)
+    explicit = bool(requested.platforms or requested.targets)
     if not (explicit or made):
         raise _nothing(config, arch, left_out)
     others = [ARCHIVE, *made, *([EXTENSIONS] if extensions else [])]
@@ -132,25 +138,25 @@ def _of_stream(asked: Asked, config: StreamConfig, arch: Arch) -> tuple[tuple[Pl
         left_out=left_out,
         skip_reason=reason,
         extensions=extensions,
-        targets=asked.targets if explicit else tuple(each for each in made if each.platform is None),
+        targets=requested.targets if explicit else tuple(each for each in made if each.platform is None),
     )
     if explicit:
-        return asked.platforms or (), selection
+        return requested.platforms or (), selection
     return tuple(each.platform for each in made if each.platform), selection
 
 
 def names_of(platforms: Iterable[Platform], targets: Iterable[DeclaredTarget]) -> tuple[str, ...]:
-    """The names of what is asked for."""
+    """The names of the requested platforms and targets."""
     return (*(each.name for each in platforms), *(each.name for each in targets))
 
 
 def only_for_tests(names: Iterable[str], reason: str) -> None:
-    """`disk-images-skipped` where one is asked for by name that is not made when disk images are skipped."""
+    """Raise `disk-images-skipped` if a name requests an image that is skipped."""
     refused = [name for name in names if name != TESTS]
     if refused:
         raise BootimgError(
             "disk-images-skipped",
-            f"disk images are skipped, and images for {', '.join(refused)} were asked for",
+            f"disk images are skipped, but images for {', '.join(refused)} were requested",
             context=[f"why: {printable(reason)}"],
             hint=f"leave them out: only {TESTS}'s is made, for tests;"
             " or build without `skip_disk_images` (--skip-disk-images, BOOTIMG_SKIP_DISK_IMAGES)",
@@ -159,7 +165,7 @@ def only_for_tests(names: Iterable[str], reason: str) -> None:
 
 
 def require_arch(config: StreamConfig, arch: Arch) -> None:
-    """`stream-arch-unsupported` for an architecture that the stream has no builds for."""
+    """Raise `stream-arch-unsupported` for an architecture that the stream has no builds for."""
     if arch not in config.arches:
         raise BootimgError(
             "stream-arch-unsupported",
@@ -173,7 +179,7 @@ def require_arch(config: StreamConfig, arch: Arch) -> None:
 def _sorted_out(
     config: StreamConfig, names: Iterable[str], arch: Arch, extensions: str | None
 ) -> tuple[tuple[DeclaredTarget, ...], dict[str, str]]:
-    """What is asked for by name, and the names of what is left out with the reasons."""
+    """The targets that the names request, and the names of those left out with the reasons."""
     made, left_out = [], {}
     for name in names:
         found = _of_artifact(config, name, arch)
@@ -201,7 +207,7 @@ def _unknown(config: StreamConfig, name: str, arch: Arch) -> BootimgError:
     return BootimgError(
         "stream-artifact-unknown",
         f"the stream {printable(config.name)} wants the artifact {printable(name)!r:.100} for {arch},"
-        " which nobody knows",
+        " which is unknown",
         context=[f"in {config.file}"],
         hint="`bootimg platforms` lists what is made; correct the name, or add it to skip_artifacts",
         exit_code=ExitCode.USAGE,
@@ -211,7 +217,7 @@ def _unknown(config: StreamConfig, name: str, arch: Arch) -> BootimgError:
 def _nothing(config: StreamConfig, arch: Arch, left_out: Mapping[str, str]) -> BootimgError:
     return BootimgError(
         "stream-nothing-to-make",
-        f"of the stream {printable(config.name)} there is no disk image to make for {arch}",
+        f"the stream {printable(config.name)} has no disk image that can be made for {arch}",
         context=[f"{name}: {why}" for name, why in left_out.items()],
         hint=f"name artifacts in {config.file}, or platforms with -p",
         exit_code=ExitCode.USAGE,

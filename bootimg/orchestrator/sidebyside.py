@@ -1,4 +1,4 @@
-"""The targets that are made of base disks, side by side."""
+"""Makes the targets that are made from base disks, side by side."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bootimg.orchestrator.work import Work
 
 
 def make_side_by_side(work: Work, targets: Sequence[Target]) -> None:
-    """Make the targets that the build lacks; those that it has stay.
+    """Make the targets that the build lacks; existing ones stay.
 
-    One that fails leaves the others; `work.progress.failures` has its error.
+    If one fails, the others are still made; `work.progress.failures` has its error.
     """
     found = {each.name: each.existing(work) for each in targets}
     made = _make(work, [each for each in targets if found[each.name] is None])
@@ -44,7 +44,7 @@ def _one(work: Work, target: Target, stop: Stop) -> tuple[Artifact, ...]:
 
 @contextmanager
 def _told_apart(work: Work, target: Target) -> Iterator[None]:
-    """What a file system says to one artifact is that artifact's error, and no reason to stop the others."""
+    """Make a file system's error the error of one artifact, so that it does not stop the others."""
     try:
         with enough_space(work.build.path):
             yield
@@ -53,5 +53,5 @@ def _told_apart(work: Work, target: Target) -> Iterator[None]:
             "artifact-not-written",
             f"the image for {target.name} could not be written: {error.strerror}",
             context=[str(name) for name in (error.filename, error.filename2) if name is not None],
-            hint="mend that and make it again with --retry-failed",
+            hint="fix that and make it again with --retry-failed",
         ) from None

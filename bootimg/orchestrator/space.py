@@ -1,4 +1,4 @@
-"""Where a build writes and how much, so that one that cannot end well is refused before it starts."""
+"""Where and how much a build writes, so that it is refused before it starts if the space is too small."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bootimg.layer.tree.merged import Tree
 from bootimg.sizes import MIB
 
 APPLIANCE = 700 * MIB
-"""What libguestfs' appliance takes, once a machine."""
+"""Bytes of libguestfs' appliance, which is made once per machine."""
 EXPANSION = 3
-"""Bytes of a tar for one of its blob; CoreOS layers compress to between a half and a third."""
+"""Bytes of a tar per byte of its blob; CoreOS layers compress to between a half and a third."""
 _OBJECT = 4096
-# What the file systems take that have nothing in them yet.
+# What the empty file systems take.
 _EMPTY = 288 * MIB
 
 
@@ -35,17 +35,17 @@ class Space:
 
     @property
     def free(self) -> int:
-        """Bytes free there now."""
+        """Bytes that are free there now."""
         return free_space(self.path)
 
     @property
     def device(self) -> int:
-        """What tells file systems apart."""
+        """The device number, which identifies the file system."""
         return nearest_folder(self.path).stat().st_dev
 
 
 def require_room(spaces: Iterable[Space]) -> None:
-    """`no-space-left` where a file system has less free than all that goes there."""
+    """Raise `no-space-left` if a file system has less free space than the build needs there."""
     together = defaultdict(list)
     for space in spaces:
         together[space.device].append(space)
@@ -56,30 +56,30 @@ def require_room(spaces: Iterable[Space]) -> None:
 
 
 def tree_bytes(image: Image, tree: Tree | None) -> int:
-    """What the files of the layer take unpacked, each in whole blocks; a guess where they are unread."""
+    """Bytes of the layer's unpacked files, each in whole blocks; a guess if they are not read yet."""
     if tree is None:
         return image.size * EXPANSION
     return tree.size + _OBJECT * len(tree.entries)
 
 
 def base_bytes(image: Image, tree: Tree | None, *, labelled_by_bootc: bool = False) -> int:
-    """What the base disk takes: at most what its root file system is made for."""
+    """Bytes of the base disk: at most the content that its root file system is sized for."""
     if tree is None:
         return tree_bytes(image, None) * 3 // 2 + _EMPTY
     return estimate_root_mib(tree, labelled_by_bootc=labelled_by_bootc) * MIB
 
 
 def blob_bytes(image: Image, cache: Cache) -> int:
-    """The blobs that are to be fetched."""
+    """Bytes of the blobs to fetch."""
     return sum(blob.size for blob in BlobStore(cache).lacking(image))
 
 
 def tar_bytes(image: Image, cache: Cache) -> int:
-    """The tars that are to be decompressed; a guess."""
+    """Bytes of the tars to decompress; a guess."""
     return EXPANSION * sum(blob.size for blob in image.layers if not is_open(blob, cache))
 
 
 def appliance_bytes(cache: Cache) -> int:
-    """The appliance, where this cache has none yet."""
+    """Bytes of the appliance, if this cache has none yet."""
     folder = cache.root / "appliance"
     return 0 if folder.is_dir() and any(folder.iterdir()) else APPLIANCE

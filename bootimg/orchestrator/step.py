@@ -1,8 +1,8 @@
-"""A step of a build: what it requires, why it has work to do, what it takes, how it runs.
+"""A step of a build: what it requires, why it has work to do, the space it takes, how it runs.
 
-What a build requires is asked in the order of its cost: of the request alone, then of this machine, then of
-the image's manifest and config, and of the layer's tree once that is open.  Programs are asked for as soon as
-it is known that a step will run them.  `plan` and `build` ask the same.
+Requirements are checked in the order of their cost: first the request alone, then this machine, then the
+image's manifest and config, and the layer's tree once it is open.  Programs are checked as soon as it is
+known that a step will run them.  `plan` and `build` make the same checks.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from bootimg.orchestrator.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """Why a step has work to do; `cached` where it has none, and then what makes it needless."""
+    """Why a step has work to do; if it is `cached`, the step has none, and the text says why."""
 
     text: str
     cached: bool = False
 
 
 def needless(text: str = "in the cache") -> Why:
-    """A step that has nothing to do."""
+    """The reason of a step that has nothing to do."""
     return Why(text, cached=True)
 
 
@@ -41,12 +41,12 @@ class Need:
     builds: int = 0
 
     def __add__(self, other: Need) -> Need:
-        """Both together."""
+        """The sum of both."""
         return Need(self.cache + other.cache, self.builds + other.builds)
 
 
 class Step(ABC):
-    """What every step has; `name` is that of events, the journal, plans and `--until`."""
+    """What every step has; events, the journal, plans and `--until` use its `name`."""
 
     __slots__ = ()
 
@@ -61,11 +61,11 @@ class Step(ABC):
         """What the step does, for people."""
 
     def require(self, request: Request) -> None:
-        """Refuse what the request alone says cannot be."""
+        """Refuse what the request alone shows to be impossible."""
         return
 
     def require_machine(self, request: Request, cache: Cache) -> None:
-        """Refuse what this machine cannot do: places, programs."""
+        """Refuse what this machine cannot do: folders, programs."""
         return
 
     def require_image(self, request: Request, image: Image, cache: Cache) -> None:
@@ -77,15 +77,15 @@ class Step(ABC):
         return
 
     def require_tools(self, request: Request, cache: Cache) -> None:
-        """Refuse where this machine lacks what the step's work takes; asked of a step that has work to do."""
+        """Refuse if this machine lacks what the step's work needs; called only if the step has work to do."""
         return
 
     @abstractmethod
     def why(self, survey: Survey) -> Why:
-        """Why the step has work to do, or why it has none."""
+        """Why the step has work to do, or why not."""
 
     def need(self, survey: Survey) -> Need:
-        """The disk space that the step takes."""
+        """The disk space that the step needs."""
         return Need()
 
 
@@ -96,14 +96,14 @@ class ReadingStep(Step):
 
     @abstractmethod
     def run(self, reading: Reading) -> Path:
-        """Read, note what was read in `reading`, and return where it is kept."""
+        """Read, store the result in `reading`, and return the path where it is kept."""
 
 
 class MakingStep(Step):
-    """A step that makes something of the layer for a build."""
+    """A step that makes something from the layer for a build."""
 
     __slots__ = ()
 
     @abstractmethod
     def run(self, work: Work) -> None:
-        """Do the step's work and note it in the journal and in `work.progress`."""
+        """Do the step's work and record it in the journal and in `work.progress`."""

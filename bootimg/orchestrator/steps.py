@@ -1,6 +1,7 @@
-"""The one list of a build's steps: which a request has, in their order, and what they require.
+"""The one list of a build's steps: the steps of a request in their order, and what they require.
 
-`build` runs them, `plan` says why they have work to do, `--until`, the journal and the help have their names.
+`build` runs them, and `plan` explains why they have work to do.  `--until`, the journal and the help use
+their names.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from bootimg.orchestrator.targets.target import Target
 class Steps:
     """The steps of one build in their order.
 
-    `reading` and `making` run one after the other, the second ones with the build's folder held; `targets`
-    run side by side.
+    `reading` and then `making` run one after the other; `making` runs with the build's folder locked.
+    `targets` run side by side.
     """
 
     reading: tuple[ReadingStep, ...]
@@ -41,7 +42,7 @@ class Steps:
     targets: tuple[Target, ...]
 
     def __iter__(self) -> Iterator[Step]:
-        """All of them."""
+        """All steps."""
         return iter((*self.reading, *self.making, *self.targets))
 
     @property
@@ -51,11 +52,11 @@ class Steps:
 
     @property
     def all_targets(self) -> Iterator[Target]:
-        """The targets among them, those of the layer too."""
+        """The steps that are targets, those of the layer too."""
         return (each for each in self if isinstance(each, Target))
 
     def up_to(self, name: str) -> Steps:
-        """Those that run if the build stops after one: `step-unknown` where there is none of that name."""
+        """The steps up to the named one; raises `step-unknown` if no step has that name."""
         if name not in self.names:
             raise _unknown(name, self.names)
         kept = self.names[: self.names.index(name) + 1]
@@ -70,21 +71,21 @@ def all_steps(request: Request) -> Steps:
     """The steps of a request that is not stopped early."""
     targets = targets_of_disks(request)
     needed = targets
-    if request.until in (names := [each.name for each in targets]):
+    if request.stop_after in (names := [each.name for each in targets]):
         # Nothing is made for targets that are not reached.
-        needed = targets[: names.index(request.until) + 1]
+        needed = targets[: names.index(request.stop_after) + 1]
     disks = Osbuild(needed) if request.builder is Builder.OSBUILD else BaseDisks(needed)
     return Steps((Fetch(), Layers()), (Import(), *targets_of_layer(request), disks), targets)
 
 
 def steps_of(request: Request) -> Steps:
-    """The steps of a request up to `until`; `step-unknown` where it has none of that name."""
+    """The steps of a request up to its `stop_after`; raises `step-unknown` if no step has that name."""
     steps = all_steps(request)
-    return steps if request.until is None else steps.up_to(request.until)
+    return steps if request.stop_after is None else steps.up_to(request.stop_after)
 
 
 def known_steps() -> tuple[Step, ...]:
-    """Every step that a build can have, but for the targets that are asked for by name."""
+    """Every step that a build can have, except targets that are made only on request."""
     extensions = Selection(extensions="")
     request = Request(reference="", arch=Arch.X86_64, platforms=(), builds=Path(), selection=extensions)
     found = (step for builder in Builder for step in all_steps(replace(request, builder=builder)))
@@ -92,7 +93,7 @@ def known_steps() -> tuple[Step, ...]:
 
 
 def require_request(request: Request, cache: Cache) -> None:
-    """Refuse, before a byte is fetched, what the request and this machine say; what costs nothing first."""
+    """Refuse what the request or this machine rules out, before fetching anything; cheap checks first."""
     steps = steps_of(request)
     for step in steps:
         step.require(request)
@@ -103,7 +104,7 @@ def require_request(request: Request, cache: Cache) -> None:
 def require_image(request: Request, image: Image, cache: Cache) -> Request:
     """Refuse by manifest and config, before a layer is fetched.
 
-    Returns the request as it is now that the version is known: with `retry_failed`, for what failed alone.
+    Returns the request, updated for the version: with `retry_failed` it keeps only the failed targets.
     """
     if request.retry_failed:
         request = only_failed(request, version_of(image))

@@ -1,4 +1,4 @@
-"""A plan in one line, as `plan` shows it and `build` says it before it starts."""
+"""A plan in one line, for `plan`, and for `build` before it starts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from bootimg.sizes import format_size
 
 
 def summary(plan: Plan) -> str:
-    """How many artifacts, how long, how much disk space."""
+    """The number of artifacts, the time and the disk space."""
     new = sum(not artifact.cached for artifact in plan.artifacts)
     if not new:
         return "nothing to make"
@@ -17,7 +17,7 @@ def summary(plan: Plan) -> str:
 
 
 def duration(plan: Plan) -> str:
-    """How long the build will take, as far as this machine has seen its steps."""
+    """The time of the build, as far as its steps ran on this machine before."""
     if not plan.unknown:
         return f"about {_minutes(plan.seconds)}"
     first = f"first run of {', '.join(plan.unknown)}"

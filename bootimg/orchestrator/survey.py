@@ -1,4 +1,4 @@
-"""What there is of a build already: the cache, the build's folder, and the layer where it is opened."""
+"""What exists of a build already: in the cache, in the build's folder, and the layer if it is open."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ UNREAD = "the layer is not read yet"
 
 @dataclass(frozen=True)
 class Survey:
-    """What a plan looks at; `opened` is None while the layer is not read.  Nothing here changes anything."""
+    """What a plan looks at; `opened` is None until the layer is read.  Nothing here changes anything."""
 
     request: Request
     image: Image
@@ -52,29 +52,29 @@ class Survey:
 
     @property
     def build(self) -> BuildDir:
-        """The build's folder, which need not be there."""
+        """The build's folder, which need not exist."""
         return BuildDir(self.request.builds, self.version, self.request.arch)
 
     @property
     def base_bytes(self) -> int:
-        """What a base disk takes at most."""
+        """The most bytes that a base disk takes."""
         labelled = self.layer is not None and labelled_by_bootc(self.layer.facts)
         return base_bytes(self.image, self.tree, labelled_by_bootc=labelled)
 
     @cached_property
     def recipes(self) -> Mapping[int, Recipe]:
-        """The recipes by sector size; none while the layer is not read."""
+        """The recipes by sector size; none until the layer is read."""
         if self.layer is None:
             return {}
-        # Neither the archive's path nor its digest decides anything but where osbuild would find it.
+        # The archive's path and digest only tell osbuild where to find it: a survey needs neither.
         return make_recipes(self.request, self.layer, Path("layer.ociarchive"), "0" * 64)
 
     def has(self, target: DeclaredTarget) -> bool:
-        """Whether the build has all of a target and is not asked to make it again."""
+        """Whether the build has all of a target and the request does not force it."""
         return has_all(self.request, self.build, target)
 
     def why_not_made(self, target: DeclaredTarget) -> str:
-        """Why a target is to be made that `has` does not find."""
+        """Why `has` does not find a target."""
         if any(key not in self.build.meta.read().get("images", {}) for key in target.listed_keys):
             return "not made yet"
         there = all(self.build.has(key) for key in target.listed_keys)
@@ -85,14 +85,14 @@ class Survey:
         return find_base(self.cache, self._base_key(sector_size)) if self.layer else None
 
     def why_no_base(self, sector_size: int) -> str:
-        """Why `base` found none."""
+        """Why `base` finds none."""
         if self.layer is None:
             return UNREAD
         key, recipe, way = self._base_key(sector_size), self.recipes[sector_size], self.request.deploy
         return why_no_base(self.cache, key, recipe, self.image.digest, self.layer.tree.digest, way)
 
     def seconds(self, step: str) -> float | None:
-        """What a step took last time on this machine."""
+        """The seconds that a step took last time on this machine."""
         request = self.request
         return Timings(self.cache, timed_as(request.accelerator, self.cache)).seconds(step)
 
@@ -103,5 +103,5 @@ class Survey:
 
 
 def has_all(request: Request, build: BuildDir, target: DeclaredTarget) -> bool:
-    """Whether the build has every listed file of a target, unless all is to be made again."""
+    """Whether the build has every listed file of a target; never with `force`."""
     return not request.force and all(build.has(key) for key in target.listed_keys)

@@ -1,4 +1,4 @@
-"""How long the steps took on this machine, so that a plan can say what a build will take."""
+"""How long the steps took on this machine, so that a plan can estimate a build's time."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from bootimg.vm.probe import known_accelerator
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Seconds by step, apart for each accelerator, from the last build that ran the step."""
+    """Seconds by step, separately for each accelerator, from the last build that ran the step."""
 
     cache: Cache
     accelerator: str
 
     def seconds(self, step: str) -> float | None:
-        """What the step took last time, or None where it never ran here."""
+        """The seconds that the step took last time, or None if it never ran here."""
         value = self._read().get(self._key(step))
         return float(value) if isinstance(value, int | float) else None
 
     def remember(self, seconds: Mapping[str, float]) -> None:
-        """Note what steps took that did run."""
+        """Store the seconds of steps that ran."""
         if not seconds:
             return
         self.cache.root.mkdir(parents=True, exist_ok=True)
@@ -53,19 +53,19 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class StepTimes:
-    """A sink for events that notes the seconds of every step that did its work to the end."""
+    """An event sink that notes the seconds of every step that finished its work."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __call__(self, event: Event) -> None:
-        """Take one event."""
+        """Receive one event."""
         if isinstance(event, StepFinished) and not (event.cached or event.failed):
             self.seconds[event.step] = event.seconds
 
 
 @contextmanager
 def timing(cache: Cache, choice: str, events: Events) -> Iterator[Events]:
-    """Events like `events` for one build; what its steps took is remembered, however it ends."""
+    """Events like `events` for one build; the times of its steps are stored, however it ends."""
     times = StepTimes()
     try:
         yield Events([*events.sinks, times])
@@ -75,10 +75,10 @@ def timing(cache: Cache, choice: str, events: Events) -> Iterator[Events]:
 
 
 def timed_as(choice: str, cache: Cache) -> str:
-    """The accelerator that times are kept under; before KVM was tested that is the slow one."""
+    """The accelerator under which times are kept; until KVM is tested, the slow one."""
     try:
         accelerator = known_accelerator(choice, cache)
     except BootimgError:
-        # There is no QEMU: whatever did run, ran without an accelerator.
+        # QEMU is missing, so the steps ran without an accelerator.
         return "tcg"
     return accelerator.name if accelerator else "tcg"

@@ -21,9 +21,9 @@ from bootimg.orchestrator.request import Request
 
 @dataclass
 class Results:
-    """What steps leave for later ones: the commit, the base disks and recipes by sector size.
+    """The results that later steps need: the commit, the base disks and recipes by sector size.
 
-    `manifest` is the rendered one, where osbuild makes the images.
+    `manifest` is the rendered manifest, if osbuild makes the images.
     """
 
     commit: ImportedCommit | None = None
@@ -34,9 +34,9 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A build under way: what is asked for, of which layer, where it goes, who hears of it.
+    """A running build: its request, layer, output folder, journal and events.
 
-    `system` is what the layer holds, its packages above all; `results` is what its steps have made.
+    `system` is the content of the layer, mainly its packages; `results` are the results of its steps.
     """
 
     request: Request

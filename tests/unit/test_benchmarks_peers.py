@@ -81,4 +81,6 @@ def test_what_has_no_peer_is_left_out_with_the_reason(
     monkeypatch.setattr(mkosi, "why_not", lambda: "mmdebstrap not installed")
     monkeypatch.setattr(PeerBench, "importing", lambda bench: figure)
     assert list(PeerBench(tmp_path, None).figures()) == [figure]
-    assert capsys.readouterr().err == "disk: left out, for its peer cannot run: mmdebstrap not installed\n"
+    assert (
+        capsys.readouterr().err == "disk: left out, because its peer cannot run: mmdebstrap not installed\n"
+    )

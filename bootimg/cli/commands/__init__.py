@@ -1,1 +1,1 @@
-"""The verbs, one module each; every module has its click command as `command`."""
+"""The verbs, one module each; `command` is the click command of every module."""

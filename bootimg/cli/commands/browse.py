@@ -27,16 +27,16 @@ Examples:
 @click.option("--builds", type=_FOLDER, default=Path("builds"), show_default=True, metavar="DIR",
               envvar="BOOTIMG_BUILDS", show_envvar=True, help="The tree of builds.")  # fmt: skip
 @click.option("-o", "short", type=_FOLDER, metavar="DIR",
-              help="The same as --builds.  Without --output it is the site's folder, as it was once, with a"
-              " warning.")  # fmt: skip
+              help="The same as --builds.  Without --output it means the site's folder, as in older versions,"
+              " with a warning.")  # fmt: skip
 @click.option("-d", "--output", type=_FOLDER, metavar="DIR",
-              help="The site's folder; one that bootimg made before is replaced.  [required]")  # fmt: skip
+              help="The site's folder; an older site of bootimg is replaced.  [required]")  # fmt: skip
 @click.option("--stream-metadata", "metadata", multiple=True, metavar="FILE",
               type=click.Path(path_type=Path, dir_okay=False),
               help="Show the state of this stream too; repeatable.")  # fmt: skip
 @click.option("--builds-url", "url", metavar="URL", envvar="BOOTIMG_BROWSE_BUILDS_URL", show_envvar=True,
-              help="Where the tree is published, for links to artifacts.  [default: the tree itself, where"
-              " it is beside the site]")  # fmt: skip
+              help="URL of the published tree, for links to artifacts.  [default: the tree itself, if it is"
+              " beside the site]")  # fmt: skip
 @lists_option
 def command(
     app: App,
@@ -47,7 +47,7 @@ def command(
     url: str | None,
     lists: Path | None,
 ) -> None:
-    """Write the release browser of a tree of builds: plain HTML for any server, or none."""
+    """Write the release browser of a tree of builds: plain HTML that needs no server."""
     from bootimg.browse.links import artifacts_of
     from bootimg.browse.packages import PackageReader
     from bootimg.browse.pages import pages
@@ -79,7 +79,7 @@ def command(
 def _folders(app: App, builds: Path, short: Path | None, output: Path | None) -> tuple[Path, Path]:
     """The tree of builds and the site's folder.
 
-    `-o` was the site's folder once. It still is where nothing else says which folder that is.
+    `-o` meant the site's folder in older versions. It still does where `-d` is not given.
     """
     if output is None and short is None:
         raise click.UsageError("name the site's folder with -d")

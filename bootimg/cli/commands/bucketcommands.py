@@ -30,7 +30,7 @@ def split_names(ctx: click.Context, parameter: click.Parameter, value: Iterable[
 
 
 def _arches(ctx: click.Context, parameter: click.Parameter, value: Iterable[str]) -> tuple[Arch, ...] | None:
-    """The architectures; none at all for `all`, None where nothing was said."""
+    """The architectures; an empty tuple for `all`, None where the option is not given."""
     names = split_names(ctx, parameter, value)
     if not names:
         return None
@@ -38,7 +38,7 @@ def _arches(ctx: click.Context, parameter: click.Parameter, value: Iterable[str]
 
 
 def _place_options(function: Decorated) -> Decorated:
-    """Where the bucket is, and which part of a build; passes `place: Place` and more."""
+    """The options for the bucket and for parts of a build; passes `place: Place` and more."""
 
     @functools.wraps(function)
     def with_place(
@@ -72,7 +72,7 @@ endpoint_option = click.option(
     metavar="URL",
     envvar="BOOTIMG_S3_ENDPOINT_URL",
     show_envvar=True,
-    help="A server that speaks S3.  [default: boto3's, Amazon's]",
+    help="URL of an S3 server.  [default: boto3's, which is Amazon's]",
 )
 acl_option = click.option(
     "--acl",
@@ -83,12 +83,12 @@ acl_option = click.option(
 )
 _PLACE = (
     click.argument("url", envvar="BOOTIMG_BUILDS_URL"),
-    click.option("--build", default="latest", show_default=True, help="Which build."),
+    click.option("--build", default="latest", show_default=True, help="The build's id, or latest."),
     arches_option,
     click.option("--artifact", "artifacts", multiple=True, metavar="NAME[,NAME…]", callback=split_names,
-                 help="Which artifacts, by their keys in meta.json; repeatable."),
+                 help="Only these artifacts, by their keys in meta.json; repeatable."),
     endpoint_option,
-    click.option("--no-sign-request", is_flag=True, help="Anonymously, as public buckets allow it."),
+    click.option("--no-sign-request", is_flag=True, help="Read a public bucket without credentials."),
 )  # fmt: skip
 
 
@@ -111,9 +111,10 @@ def fetch(
     artifacts: tuple[str, ...],
     builds: Path,
 ) -> None:
-    """Fetch a build's metadata, and the artifacts that are asked for, from the bucket at URL.
+    """Fetch a build's metadata, and the artifacts named by --artifact, from the bucket at URL.
 
-    Without --arch it is this machine's; --artifact all fetches every file. URL may be BOOTIMG_BUILDS_URL.
+    The default of --arch is this machine's.  --artifact all fetches every file.  The variable
+    BOOTIMG_BUILDS_URL can set URL.
     """
     from bootimg.builds.bucket.fetch import Wanted, fetch_build
     from bootimg.builds.bucket.tree import Bucket
@@ -153,9 +154,9 @@ def push(
     force: bool,
     builds: Path,
 ) -> None:
-    """Push a build, all its architectures or those asked for, to the bucket at URL.
+    """Push a build to the bucket at URL, with all its architectures or those named by --arch.
 
-    The same command goes on with a push that was cut off. URL may be BOOTIMG_BUILDS_URL.
+    After an interruption the same command continues the push.  The variable BOOTIMG_BUILDS_URL can set URL.
     """
     from bootimg.builds.bucket.push import Selection, push_builds
     from bootimg.builds.bucket.tree import Bucket

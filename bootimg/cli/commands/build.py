@@ -9,7 +9,7 @@ import click
 
 from bootimg.cli.options.buildoptions import BuildOptions, build_options
 from bootimg.cli.options.common import common
-from bootimg.cli.options.debugging import Faults, fault_options
+from bootimg.cli.options.debugging import DebugOptions, debug_options
 from bootimg.cli.options.streamchoice import selection_lines
 from bootimg.cli.output.session import App
 from bootimg.cli.output.table import table
@@ -30,17 +30,20 @@ Examples:
 )
 @common
 @build_options
-@fault_options
-def command(app: App, options: BuildOptions, faults: Faults) -> None:
-    """Make boot images from the layer IMAGE: whatever skopeo takes, or a path to an OCI archive or layout.
+@debug_options
+def command(app: App, options: BuildOptions, debugging: DebugOptions) -> None:
+    """Make boot images from the layer IMAGE: a reference for skopeo, or a path to an OCI archive or layout.
 
-    With --stream, IMAGE may be left out.
+    With --stream, IMAGE is optional.
     """
     from bootimg.orchestrator.mainjob import run_build
     from bootimg.orchestrator.progress import stopped_text
 
     request = replace(
-        options.request(app), until=faults.until, keep=faults.keep, on_failure=faults.on_failure
+        options.request(app),
+        stop_after=debugging.stop_after,
+        keep=debugging.keep,
+        on_failure=debugging.on_failure,
     )
     outcome = run_build(request, app.cache, app.events)
     text = stopped_text(outcome) if outcome.stopped_after else artifact_table(outcome, app.width)
@@ -50,7 +53,7 @@ def command(app: App, options: BuildOptions, faults: Faults) -> None:
 
 
 def artifact_table(outcome: Outcome, width: int | None = None) -> str:
-    """The artifacts a person can act on: file, size, digest, time; and what to do next."""
+    """The artifacts as a table (file, size, digest, time), and the next command."""
     from bootimg.sizes import format_size
 
     rows = [("FILE", "SIZE", "SHA256", "TIME")]

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from bootimg.builds.prune import Verdict
     from bootimg.builds.state import ArchState, ArtifactState, BuildState
 
-_check_option = click.option("--check", is_flag=True, help="Exit with 4 where something is missing.")
+_check_option = click.option("--check", is_flag=True, help="Exit with 4 if something is missing.")
 
 
 @click.group("builds")
 def command() -> None:
-    """List builds, say what they have, remove old ones, fetch and push them."""
+    """List and show builds, remove old ones, fetch and push them."""
 
 
 @command.command("list")
@@ -34,7 +34,7 @@ def command() -> None:
 @builds_option
 @_check_option
 def list_(app: App, builds: Path, check: bool) -> None:
-    """List the builds, newest first, and whether all is there that shall be."""
+    """List the builds, newest first, and whether they are complete."""
     from bootimg.builds.state import build_states
 
     states = build_states(builds)
@@ -72,14 +72,14 @@ Examples:
 @common
 @click.argument("ids", nargs=-1, metavar="[BUILD]…")
 @click.option("--keep-last", type=click.IntRange(min=1), default=3, show_default=True, metavar="N",
-              help="How many builds without a tag stay.")  # fmt: skip
-@click.option("--older-than", type=duration_type, metavar="TIME", help="Remove only those built so long ago.")
+              help="Keep the N newest builds without a tag.")  # fmt: skip
+@click.option("--older-than", type=duration_type, metavar="TIME", help="Remove only builds older than this.")
 @builds_option
 @dry_run_option
 def prune(
     app: App, ids: tuple[str, ...], keep_last: int, older_than: int | None, builds: Path, dry_run: bool
 ) -> None:
-    """Remove old builds, or the named ones; those that have a tag stay."""
+    """Remove old builds, or the named ones; builds with a tag stay."""
     from bootimg.builds.prune import Rule, judge, judge_named
     from bootimg.builds.prune import prune as remove
 
@@ -99,7 +99,7 @@ def _exit(check: bool, states: Iterable[BuildState]) -> None:
 
 
 def _lines(build: BuildState, arches: Iterable[ArchState], width: int | None) -> Iterator[str]:
-    """A build with its artifacts."""
+    """The lines for a build and its artifacts."""
     for arch in arches:
         yield from table(list(_rows(build, [arch])), width=width)
         yield from table(list(_artifact_rows(arch.artifacts)), right={2}, indent=2, width=width)
@@ -115,7 +115,7 @@ def _rows(build: BuildState, arches: Iterable[ArchState] | None = None) -> Itera
 
 
 def _words(build: BuildState, arch: ArchState) -> str:
-    """How complete it is, in words."""
+    """How complete the build is, in words."""
     if arch.problem:
         return arch.problem
     from bootimg.builds.state import FileState

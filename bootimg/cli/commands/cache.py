@@ -17,14 +17,14 @@ from bootimg.sizes import format_size
 def command() -> None:
     """List and clean what is kept between builds.
 
-    Everything there can be deleted between builds; the next one takes longer.
+    Everything in the cache can be deleted between builds; the next build then takes longer.
     """
 
 
 @command.command("list")
 @common
 def list_(*, app: App) -> None:
-    """Show what is kept, how large it is and since when it is unused."""
+    """Show what is kept, its size and the time since its last use."""
     things = kept(app.idle_cache)
     document = {
         "root": str(app.idle_cache.root),
@@ -37,7 +37,7 @@ def list_(*, app: App) -> None:
 
 @command.command("gc")
 @click.option("--older-than", type=duration_type, default="30d", show_default=True, metavar="TIME",
-              help="Remove what has not been used for so long.")  # fmt: skip
+              help="Remove what has not been used for this time.")  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Remove everything, however new.")
 @dry_run_option
 @common

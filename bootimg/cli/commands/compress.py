@@ -22,9 +22,9 @@ Examples:
 @build_arguments
 @compressor_option
 def command(app: App, build: str, arch: str | None, builds: Path, compressor: str | None) -> None:
-    """Compress the images of BUILD (an id, `latest` or a path), in place of the files that are there."""
+    """Compress the images of BUILD (an id, `latest` or a path); the new files replace the plain ones."""
     from bootimg.formats import Compressor
     from bootimg.orchestrator.compress import compress_images
 
-    wanted = Compressor(compressor) if compressor else None
-    change_build(app, builds, build, arch, lambda folder: compress_images(folder, wanted, app.events))
+    requested = Compressor(compressor) if compressor else None
+    change_build(app, builds, build, arch, lambda folder: compress_images(folder, requested, app.events))

@@ -29,7 +29,7 @@ Examples:
 @accel_option
 @registry_options
 def command(*, app: App, layer: str | None, registry: RegistryOptions) -> None:
-    """Say what this machine has, lacks, and how to get it.
+    """Show what this machine has, what it lacks, and how to install that.
 
     Exits with 3 if something that builds need is missing or too old.
     """
@@ -47,7 +47,7 @@ def command(*, app: App, layer: str | None, registry: RegistryOptions) -> None:
 
 
 def report(findings: Sequence[MachineFinding], family: str | None) -> Iterator[str]:
-    """The findings for people: what is wrong says how to get it."""
+    """The findings as lines for people, and the commands that install what is missing."""
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         mark = MARKS[finding.status] if finding.needed or finding.good else "-"

@@ -1,4 +1,4 @@
-"""`bootimg inspect`: what a layer, a disk image or a build is."""
+"""`bootimg inspect`: what a layer, a disk image or a build contains."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ Examples:
 @builds_option
 @registry_options
 def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOptions) -> None:
-    """Say what a layer, a disk image or a build is.
+    """Show what a layer, a disk image or a build contains.
 
-    A path that is there is what it is: a build's folder, an image in an archive or a folder, else a disk;
-    archives and disks may be compressed.  A word is `latest` or the id of a build if there is one, else an
-    image.
+    An existing path is inspected: a build's folder, an image in an archive or a folder, else a disk; archives
+    and disks may be compressed.  Another argument is `latest` or the id of an existing build, else the
+    reference of an image.
     """
     from bootimg.api.looking import inspect
 
@@ -56,7 +56,7 @@ def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOpt
 
 
 def build_lines(document: Json, width: int | None = None) -> Iterator[str]:
-    """A build for people, on a terminal of this width."""
+    """The lines that describe a build, for a terminal of this width."""
     yield from table([
         ("build", f"{document['build']}   {document['arch']}   {document['path']}"),
         ("version", str(document["version"])),
@@ -74,7 +74,7 @@ def build_lines(document: Json, width: int | None = None) -> Iterator[str]:
 
 
 def disk_lines(document: Json, width: int | None = None) -> Iterator[str]:
-    """A disk image for people."""
+    """The lines that describe a disk image."""
     size, virtual = format_size(document["size"]), format_size(document["virtual-size"])
     sector = document["sector-size"]
     yield from table([
@@ -106,7 +106,7 @@ def _root(root: Json) -> Iterator[tuple[str, str]]:
 
 
 def _flat(name: str, value: object) -> Iterator[str]:
-    """A value of a JSON document, an object's each on a line of its own."""
+    """A JSON value as lines; each member of an object gets its own line."""
     if isinstance(value, dict) and value:
         for key, inner in value.items():
             yield from _flat(f"{name} {key}", inner)
@@ -116,7 +116,7 @@ def _flat(name: str, value: object) -> Iterator[str]:
 
 def _boot(boot: Json | None) -> Iterator[tuple[str, str]]:
     if boot is None:
-        yield "boot", "there is no partition called boot"
+        yield "boot", "no partition is called boot"
         return
     yield "ignition", boot["ignition-platform"] or "no platform"
     yield "first boot", "not yet" if boot["first-boot"] else "done, or not wanted"
@@ -128,7 +128,7 @@ def _boot(boot: Json | None) -> Iterator[tuple[str, str]]:
 
 
 def image_lines(document: Json, width: int | None = None) -> Iterator[str]:
-    """A layer for people."""
+    """The lines that describe a layer."""
     packages = [("package", each["nevra"]) for each in document["packages"] or ()]
     labels = [("label", f"{key}={value}") for key, value in sorted(document["labels"].items())]
     yield from table([*_image(document), *labels, *packages], width=width)
@@ -141,7 +141,7 @@ def _image(document: Json) -> Iterator[tuple[str, str]]:
     yield "layers", f"{document['layers']}, {format_size(document['size'])}"
     layer = document["layer"]
     if layer is None:
-        yield "problem", f"no disk can be made of it: {document['problem']['message']}"
+        yield "problem", f"no disk can be made from it: {document['problem']['message']}"
         return
     yield "form", layer["form"] + (f", commit {layer['commit']}" if layer["commit"] else "")
     yield "tree", f"{layer['files']} files, {format_size(layer['tree-size'])}"

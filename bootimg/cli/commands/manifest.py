@@ -1,4 +1,4 @@
-"""`bootimg manifest`: the osbuild manifest by which an image's disk is made."""
+"""`bootimg manifest`: the osbuild manifest that describes how an image's disk is made."""
 
 from __future__ import annotations
 

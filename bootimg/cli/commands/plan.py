@@ -30,9 +30,9 @@ Examples:
 @common
 @build_options
 def command(app: App, options: BuildOptions) -> None:
-    """Show what `build` would do with the layer IMAGE: artifacts, time, disk space; touch nothing.
+    """Show what `build` would do with the layer IMAGE: artifacts, time, disk space; change nothing.
 
-    It takes the options of `build` that decide what is made.  With --stream, IMAGE may be left out.
+    It takes the options of `build` that decide what is made.  With --stream, IMAGE is optional.
     """
     from bootimg.api.building import plan_request
 
@@ -41,7 +41,7 @@ def command(app: App, options: BuildOptions) -> None:
 
 
 def plan_lines(plan: Plan, width: int | None = None) -> Iterator[str]:
-    """The plan for people, on a terminal of this width."""
+    """The lines that describe the plan, for a terminal of this width."""
     from bootimg.orchestrator.summary import summary
 
     image = plan.image
@@ -62,7 +62,7 @@ def plan_lines(plan: Plan, width: int | None = None) -> Iterator[str]:
         [("SPACE", "NEEDED", "FREE", "IN"), *_spaces(plan)], width=width, header=True, right={1, 2}
     )
     if not plan.exact:
-        yield "the layer is not in the cache: sizes are guesses, and later steps are told after it is read"
+        yield "the layer is not in the cache: sizes are guesses, later steps are known only after it is read"
 
 
 def _step(step: PlannedStep) -> tuple[str, str, str, str]:

@@ -1,4 +1,4 @@
-"""`bootimg rpmdb`: the packages of images, and what differs between them."""
+"""`bootimg rpmdb`: the packages of images, and the differences between them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bootimg.rpmdb.package import Package
 
 _full_option = click.option(
-    "--full", is_flag=True, help="Every package, with its architecture, where oc shows one of a name."
+    "--full", is_flag=True, help="Every package, with its architecture; oc shows only one for each name."
 )
 lists_option = click.option(
     "--rpmdb-cache",
@@ -39,12 +39,12 @@ lists_option = click.option(
     metavar="DIR",
     envvar="BOOTIMG_RPMDB_CACHE",
     show_envvar=True,
-    help="Keep the lists of images there, as oc does.",
+    help="Keep package lists of images in this folder, as oc does.",
 )
 
 
 def _images(function: Decorated) -> Decorated:
-    """The options of whatever reads images; passes `fetched: Fetched`."""
+    """The options of all commands that read images; passes `fetched: _Fetched`."""
 
     @functools.wraps(function)
     def with_images(
@@ -64,7 +64,7 @@ def _images(function: Decorated) -> Decorated:
 
 
 class _Fetched:
-    """What images are fetched by; a word may be a build, whose image is the archive in it."""
+    """Fetches images; an argument may also name a build, whose image is the archive in it."""
 
     def __init__(self, app: App, arch: Arch, builds: Path, registry: RegistryOptions) -> None:
         self._app, self._arch, self._builds, self._registry = app, arch, builds, registry
@@ -125,7 +125,7 @@ Examples:
 @_full_option
 @lists_option
 def diff(app: App, fetched: _Fetched, old: str, new: str, full: bool, lists: Path | None) -> None:
-    """Say how the packages of the image or build NEW differ from those of OLD."""
+    """Show how the packages of the image or build NEW differ from those of OLD."""
     from bootimg.rpmdb.lists import all_versions, difference, versions
 
     source = fetched.source(lists)
@@ -139,9 +139,9 @@ def diff(app: App, fetched: _Fetched, old: str, new: str, full: bool, lists: Pat
 @_images
 @click.argument("image", metavar="IMAGE|BUILD")
 def sbom(app: App, fetched: _Fetched, image: str) -> None:
-    """Print an SPDX document of an image and its packages (JSON, with --json or without).
+    """Print an SPDX document of an image and its packages, always as JSON.
 
-    Of a BUILD that has one it is that file, byte for byte.
+    If a BUILD has its own SPDX document, that file is printed, byte for byte.
     """
     from bootimg.layer.declared.facts import os_release
     from bootimg.rpmdb.spdx import dump_sbom
@@ -174,7 +174,7 @@ def _lines(packages: Iterable[Package]) -> Iterator[str]:
 def _changes(
     document: Mapping[str, Mapping[str, Any]], old: Iterable[Package], new: Iterable[Package]
 ) -> Iterator[str]:
-    """The difference for people: whether what changed is newer or older, as far as RPM's rules can tell."""
+    """The difference as lines: a change is newer or older, as far as RPM's rules can tell."""
     from bootimg.rpmdb.evr import direction
 
     newest = [{each.name: each for each in packages} for packages in (old, new)]

@@ -25,7 +25,7 @@ from bootimg.vm.probe import choose_accelerator
 from bootimg.vm.session import Session, Share
 
 KEY = "qemu"
-"""The artifact of a build that is booted."""
+"""Key of the artifact in meta.json that is booted."""
 EPILOG = """\
 \b
 Examples:
@@ -35,12 +35,12 @@ Examples:
 
 
 class BindType(click.ParamType[Share]):
-    """SRC:DST, a folder here and an absolute path in the guest."""
+    """SRC:DST, a folder of this machine and an absolute path in the guest."""
 
     name = "SRC:DST"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Share:  # noqa: ANN401
-        """The two; a usage error where they are not that."""
+        """The folder and the path; a usage error where they are malformed."""
         source, _, path = str(value).rpartition(":")
         if not source or not path.startswith("/"):
             self.fail(f"{value!r} is not SRC:DST with an absolute DST", param, ctx)
@@ -52,42 +52,48 @@ class BindType(click.ParamType[Share]):
 @click.command("run", epilog=EPILOG)
 @common
 @click.argument("image", metavar="[BUILD|FILE]", required=False)
-@click.option("--firmware", type=click.Choice(["bios", "uefi"]), help="Default: the architecture's first.")
+@click.option(
+    "--firmware",
+    type=click.Choice(["bios", "uefi"]),
+    help="The guest's firmware.  [default: the architecture's usual one]",
+)
 @click.option(
     "-i",
     "--ignition",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Ignition config, or Butane config (.bu, .yaml); default: core logged in on the console.",
+    help="Ignition config, or Butane config (.bu, .yaml).  [default: one that logs core in on the console]",
 )
-@click.option("--memory", type=size_type, default="2G", show_default=True, metavar="SIZE")
+@click.option(
+    "--memory", type=size_type, default="2G", show_default=True, metavar="SIZE", help="Memory of the machine."
+)
 @click.option(
     "--cpus",
     type=click.IntRange(1, 255),
     help="CPUs of the machine.  [default: up to 4 with KVM, 1 without]",
     metavar="N",
 )
-@click.option("--kargs", multiple=True, metavar="ARGS", help="Kernel arguments to add, this time only.")
+@click.option("--kargs", multiple=True, metavar="ARGS", help="Kernel arguments to add, for this run only.")
 @click.option(
     "--bind-ro",
     type=BindType(),
     multiple=True,
     metavar="SRC:DST",
-    help="Show a folder of this machine to the guest (9p), read-only.",
+    help="Share a folder of this machine with the guest (9p), read-only.",
 )
 @click.option(
     "--ssh",
     is_flag=False,
     flag_value="",
     metavar="[COMMAND]",
-    help="Log in as core, or run a command and exit as it does; --ssh=COMMAND before an image.",
+    help="Log in as core, or run a command and exit with its status; write --ssh=COMMAND before an image.",
 )
 @click.option(
     "--console",
     is_flag=False,
     flag_value="-",
     metavar="[FILE]",
-    help="Write the serial console to a file; without FILE: the terminal.",
+    help="Write the serial console to a file; without FILE, to the terminal.",
 )
 @click.option("--write", is_flag=True, help="Let the guest change the disk; otherwise changes are dropped.")
 @click.option(
@@ -95,7 +101,7 @@ class BindType(click.ParamType[Share]):
     type=click.Choice([str(each) for each in Network]),
     default=str(Network.ON),
     show_default=True,
-    help="What the guest reaches: other machines, nothing, or also services of this machine's loopback.",
+    help="What the guest reaches: other machines (on), nothing (off), also this machine's loopback (host).",
 )
 @arch_option
 @accel_option
@@ -117,18 +123,18 @@ def command(
     write: bool,
     network: str,
 ) -> None:
-    """Boot a disk image; by default the latest qemu build.
+    """Boot a disk image; by default the qemu image of the latest build.
 
-    Without --write the disk is never written; a compressed one is uncompressed for the run.  Ctrl-A X
+    Without --write the disk is not changed.  A compressed disk is uncompressed for the run.  Ctrl-A X
     leaves the console.
     """
     words = parse_arguments(kargs, "--kargs")
     if words and write:
-        raise click.UsageError("--kargs are for one run, --write is for good: give one of them")
+        raise click.UsageError("--kargs applies to one run, --write is permanent: give only one of them")
     if console == "-" and ssh is not None:
-        raise click.UsageError("with --ssh the terminal is taken: give --console a file")
+        raise click.UsageError("--ssh uses the terminal: give --console a file")
     if ssh is not None and network == Network.OFF:
-        raise click.UsageError("--ssh needs a network: leave --network off away")
+        raise click.UsageError("--ssh needs a network: do not give --network off")
     given = _disk(image, builds, arch)
     if write and is_packed(given):
         raise click.UsageError(f"{given} is compressed, --write needs a plain file: uncompress it first")
@@ -166,7 +172,7 @@ def _disk(image: str | None, builds: Path, arch: Arch) -> Path:
 
 
 def _size(image: str | None, builds: Path, arch: Arch) -> int | None:
-    """The plain size of a build's image, where it is compressed."""
+    """The uncompressed size of a build's image, if it is compressed."""
     if _file(image):
         return None
     return find_build(builds, image or "latest", arch).images[KEY].get("uncompressed-size")
@@ -179,7 +185,7 @@ def _file(image: str | None) -> Path | None:
     try:
         return path if path.is_file() or path.is_block_device() else None
     except OSError:
-        # Longer than a name can be, or in a folder that may not be looked into.
+        # The name is too long, or its folder may not be read.
         return None
 
 

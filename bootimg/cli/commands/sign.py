@@ -32,13 +32,13 @@ Examples:
 @common
 @click.argument("build", default="latest")
 @click.option("--key", metavar="ID", envvar="BOOTIMG_SIGN_KEY", show_envvar=True,
-              help="Sign with gpg and this secret key.")  # fmt: skip
+              help="Sign with gpg and the secret key of this ID.")  # fmt: skip
 @click.option("--command", "program", metavar="COMMAND", envvar="BOOTIMG_SIGN_COMMAND", show_envvar=True,
               help="Sign with this command: it gets a file and writes FILE.sig.")  # fmt: skip
 @click.option("--arch", type=ArchType(), help="Only this architecture.  [default: all it has]")
 @click.option("--artifact", "artifacts", multiple=True, metavar="NAME[,NAME…]", callback=_names,
-              help="Only these, by their keys in meta.json; repeatable.")  # fmt: skip
-@click.option("-f", "--force", is_flag=True, help="Make anew signatures that are good.")
+              help="Only these artifacts, by their keys in meta.json; repeatable.")  # fmt: skip
+@click.option("-f", "--force", is_flag=True, help="Replace signatures that are good.")
 @builds_option
 def command(
     app: App,
@@ -71,7 +71,7 @@ def _signer(key: str | None, program: str | None) -> Signer:
     from bootimg.builds.signing.signatures import CommandSigner, GpgSigner
 
     if (key is None) == (program is None):
-        raise click.UsageError("say who signs: either --key or --command")
+        raise click.UsageError("give either --key or --command")
     if key is not None:
         fingerprints(key)
         return GpgSigner(key)

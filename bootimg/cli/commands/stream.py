@@ -14,7 +14,7 @@ from bootimg.cli.commands.streammirror import mirror
 def command() -> None:
     """Make and check the metadata that installers read.
 
-    A stream's JSON file says where the images of each platform and architecture are.
+    A stream's JSON file lists where the images of each platform and architecture are.
     """
 
 

@@ -30,19 +30,19 @@ Examples:
 @common
 @click.argument("file", type=json_file)
 @click.option(
-    "--previous", type=json_file, metavar="FILE", help="The file before: nothing of it may be lost."
+    "--previous", type=json_file, metavar="FILE", help="An older version of the file: nothing may be lost."
 )
 @name_option
 @click.option("-p", "--platform", "platforms", multiple=True, metavar="NAME[,NAME…]|all",
-              help="Platforms that must be there, for the architectures they exist for.")  # fmt: skip
-@click.option("--allow-mixed", is_flag=True, help="Several releases are meant.")
-@click.option("--signatures", is_flag=True, help="Every file has a signature, as coreos-installer demands.")
-@click.option("--published", metavar="URL", help="Where all files must be, before /STREAM/builds/.")
+              help="Platforms that the file must have, for their architectures; repeatable.")  # fmt: skip
+@click.option("--allow-mixed", is_flag=True, help="Allow images of several releases.")
+@click.option("--signatures", is_flag=True, help="Require a signature for every file, like coreos-installer.")
+@click.option("--published", metavar="URL", help="Require every location to be in URL/STREAM/builds/.")
 @click.option("-o", "--builds", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
               help="Compare digests with the builds in this tree.")  # fmt: skip
 @click.option("--url", metavar="URL", help="Compare digests with the builds in URL/STREAM/builds.")
 @click.option("--download", is_flag=True, help="Read every file and compare its size and digest.")
-@click.option("--strict", is_flag=True, help="Notes are errors: nothing is as only older files have it.")
+@click.option("--strict", is_flag=True, help="Treat notes (forms that only older files have) as errors.")
 def lint(
     app: App,
     file: Path,
@@ -57,7 +57,7 @@ def lint(
     download: bool,
     strict: bool,
 ) -> None:
-    """Say what is wrong with a stream's file; exit with 1 if anything is.
+    """List what is wrong with a stream's file; exit with 1 if there is an error.
 
     Warnings and notes alone do not count.
     """
@@ -119,9 +119,9 @@ Examples:
 @common
 @click.argument("old", type=json_file)
 @click.argument("new", type=json_file)
-@click.option("--exit-code", is_flag=True, help="Exit with 1 if there is a difference, as git diff has it.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if there is a difference, as git diff does.")
 def diff(app: App, old: Path, new: Path, exit_code: bool) -> None:
-    """Say what is different between two streams' files."""
+    """Show the differences between two streams' files."""
     from bootimg.streams.metadata.stream import read_stream
     from bootimg.streams.metadata.streamdiff import as_document, as_lines, difference
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A store of files, which nobody else is expected to write."""
+    """A store of files in a folder; it assumes that no other process writes them."""
 
     path: Path
 
@@ -47,7 +47,7 @@ Examples:
 )
 @common
 @build_options
-@click.option("--target", required=True, metavar="FILE|s3://…", help="The index; made where it is not.")
+@click.option("--target", required=True, metavar="FILE|s3://…", help="The index; created if it is missing.")
 @endpoint_option
 @acl_option
 @dry_run_option
@@ -56,8 +56,8 @@ def index(
 ) -> None:
     """List a release in the stream's releases.json.
 
-    BUILD is taken with all its architectures, ARCH=BUILD with one. A release that is listed is only
-    added to, and only while it is the newest.
+    BUILD means all its architectures, ARCH=BUILD only one.  If the release is listed already, new
+    architectures are added to it, but only if it is the newest.
     """
     store, key = _store(target, endpoint_url, acl)
     after, changed = _update(store, key, target, chosen, dry_run=dry_run)
@@ -78,7 +78,7 @@ _WORDS = {
 
 
 def _store(target: str, endpoint: str | None, acl: str | None) -> tuple[Store, str]:
-    """What has the index, and its key there."""
+    """The store that has the index, and the index's key in it."""
     if not target.startswith("s3://"):
         return _Folder(Path(target).parent), Path(target).name
     from bootimg.builds.bucket.s3client import parse_place

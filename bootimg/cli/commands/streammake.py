@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FORMATS = ["stream", "release", "configmap", "assisted"]
 named_files = click.option(
-    "--marketplace", multiple=True, metavar="[NAME=]FILE", help="Put a marketplace file's data in."
+    "--marketplace", multiple=True, metavar="[NAME=]FILE", help="Add the data of a marketplace file."
 )
 
 
@@ -42,13 +42,13 @@ Examples:
 @common
 @build_options
 @click.option("--from", "files", multiple=True, metavar="[NAME=]FILE",
-              help="Take a stream's file instead of builds; several for a ConfigMap.")  # fmt: skip
+              help="Read a stream's file instead of builds; repeatable for a ConfigMap.")  # fmt: skip
 @named_files
 @click.option("--format", "what", type=click.Choice(FORMATS), default="stream", show_default=True,
-              help="A stream, a release.json, the ConfigMap coreos-bootimages, or assisted-service's"
-              " os_images.")  # fmt: skip
+              help="The output: a stream, a release.json, the ConfigMap coreos-bootimages, or the os_images"
+              " of assisted-service.")  # fmt: skip
 @click.option("--openshift-version", metavar="X.Y[.Z]",
-              help="For os_images: with Z, URLs are those of mirror.openshift.com.")  # fmt: skip
+              help="OpenShift's version, for os_images; with Z, URLs name mirror.openshift.com.")  # fmt: skip
 @output_option
 def generate(
     app: App,
@@ -59,9 +59,9 @@ def generate(
     openshift_version: str | None,
     output: Path,
 ) -> None:
-    """Make metadata of builds.
+    """Make metadata from builds.
 
-    BUILD is taken with all its architectures, ARCH=BUILD with one; it is the latest without either.
+    BUILD means all its architectures, ARCH=BUILD only one.  The default is the latest build.
     """
     if what == "release":
         data = _release(chosen)
@@ -78,7 +78,7 @@ def _release(chosen: Chosen) -> bytes:
 
 
 def _streams(app: App, chosen: Chosen, files: tuple[str, ...]) -> Mapping[str, Stream]:
-    """The streams by the names that a ConfigMap gives them, the first being the default."""
+    """The streams by their names in a ConfigMap; the first is the default."""
     from bootimg.streams.metadata.bump import stream_of
     from bootimg.streams.metadata.stream import read_stream
 
@@ -92,7 +92,7 @@ def _streams(app: App, chosen: Chosen, files: tuple[str, ...]) -> Mapping[str, S
 
 
 def _named(word: str) -> tuple[str, Path]:
-    """NAME=FILE; the name of coreos-rhel-9.json is rhel-9, as openshift/installer has it."""
+    """The two parts of NAME=FILE; the name of coreos-rhel-9.json is rhel-9, as in openshift/installer."""
     name, equals, path = word.partition("=")
     file = Path(path if equals else word)
     return (name if equals else file.stem.removeprefix("coreos-").removeprefix("scos-")), file
@@ -108,7 +108,7 @@ def _sold(streams: Mapping[str, Stream], marketplace: tuple[str, ...]) -> Mappin
         (name,) = found if len(found) == 1 else (name,)
         if name not in found:
             raise _usage(
-                f"{path} is for {name}, and there is no such stream", "write NAME=FILE for both files"
+                f"{path} is for the stream {name}, which is not given", "write NAME=FILE for both files"
             )
         found[name] = with_marketplace(found[name], read_marketplace(path))
     return found
@@ -121,11 +121,11 @@ def _encoded(streams: Mapping[str, Stream], what: str, openshift: str | None) ->
 
         return config_map(streams, first)
     if len(streams) > 1:
-        raise _usage("this format is of one stream", "name one file, or merge them first")
+        raise _usage("this format holds one stream only", "name one file, or merge them first")
     if what == "stream":
         return streams[first].encoded()
     if openshift is None:
-        raise _usage("os_images are of a version of OpenShift", "add --openshift-version, such as 4.20")
+        raise _usage("os_images need a version of OpenShift", "add --openshift-version, such as 4.20")
     from bootimg.streams.metadata.assisted import encoded, os_images
 
     return encoded(os_images(streams[first], openshift))
@@ -142,13 +142,13 @@ Examples:
 @common
 @build_options
 @click.option("--target", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
-              help="The stream's file, which is changed.")  # fmt: skip
+              help="The stream's file, which is updated.")  # fmt: skip
 @dry_run_option
 def bump(app: App, chosen: Chosen, target: Path, dry_run: bool) -> None:
-    """Bring a stream's file up to newer builds.
+    """Update a stream's file to newer builds.
 
-    BUILD is taken with all its architectures, ARCH=BUILD with one.  Other architectures, and marketplace
-    data, stay as they are.
+    BUILD means all its architectures, ARCH=BUILD only one.  Other architectures and marketplace data stay
+    unchanged.
     """
     from bootimg.printable import printable
     from bootimg.streams.lint.comparerules import lost_things
@@ -184,7 +184,7 @@ Examples:
 def merge(
     app: App, files: tuple[Path, ...], name: str | None, marketplace: tuple[str, ...], output: Path
 ) -> None:
-    """Make one stream of files that have different architectures."""
+    """Merge files with different architectures into one stream."""
     from bootimg.streams.metadata.bump import merge as merged
     from bootimg.streams.metadata.stream import read_stream
 

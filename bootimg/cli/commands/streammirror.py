@@ -29,11 +29,11 @@ Examples:
 @common
 @click.argument("file", type=json_file)
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), required=True, metavar="DIR",
-              help="The folder, which is made if it is not there.")  # fmt: skip
+              help="The folder; created if it does not exist.")  # fmt: skip
 @click.option("-p", "--platform", "platforms", multiple=True, metavar="NAME[,NAME…]", callback=split_names,
               help="Only files of this platform; repeatable.")  # fmt: skip
 @arches_option
-@click.option("--url", metavar="URL", help="Where the folder is published: DIR/STREAM.json names the copies.")
+@click.option("--url", metavar="URL", help="The folder's public URL; DIR/STREAM.json then names the copies.")
 @dry_run_option
 def mirror(
     app: App,
@@ -46,7 +46,7 @@ def mirror(
 ) -> None:
     """Copy the files that a stream names, and their signatures, into a folder.
 
-    The same command goes on with a copy that was cut off: what is there with the right digest stays.
+    After an interruption the same command continues: files with the right digest stay.
     """
     from bootimg.atomic import require_writable
     from bootimg.streams.metadata.buildchoice import stream_name

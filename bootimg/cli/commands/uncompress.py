@@ -21,7 +21,7 @@ Examples:
 @common
 @build_arguments
 def command(app: App, build: str, arch: str | None, builds: Path) -> None:
-    """Uncompress the images of BUILD (an id, `latest` or a path), in place of the files that are there."""
+    """Uncompress the images of BUILD (an id, `latest` or a path); plain files replace the compressed ones."""
     from bootimg.orchestrator.compress import uncompress_images
 
     change_build(app, builds, build, arch, lambda folder: uncompress_images(folder, app.events))

@@ -34,7 +34,7 @@ Examples:
 @common
 @click.argument("what", metavar="IMAGE|FILE|BUILD")
 @purity_options
-@click.option("--deep", is_flag=True, help="Look into the layer and the disk images of a BUILD too.")
+@click.option("--deep", is_flag=True, help="Open and check the layer and the disk images of a BUILD too.")
 @click.option("--signed", is_flag=True, help="Every artifact of a BUILD must be signed.")
 @click.option(
     "--key",
@@ -42,7 +42,7 @@ Examples:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     multiple=True,
     metavar="FILE",
-    help="A public key (gpg --export) that may have signed; repeatable. [default: the user's keyring]",
+    help="A trusted public key (gpg --export); repeatable.  [default: the user's keyring]",
 )
 @arch_option
 @builds_option
@@ -61,11 +61,11 @@ def command(
     jobs: int,
     registry: RegistryOptions,
 ) -> None:
-    """Say what is wrong with a layer, a disk image or a build; exit with 1 if anything is.
+    """List what is wrong with a layer, a disk image or a build; exit with 1 if there is an error.
 
-    A path that is there is what it is: a build's folder, an image in an archive or a folder, else a disk;
-    archives and disks may be compressed.  A word is `latest` or the id of a build if there is one, else an
-    image.  Warnings alone do not count.
+    An existing path is checked: a build's folder, an image in an archive or a folder, else a disk; archives
+    and disks may be compressed.  Another argument is `latest` or the id of an existing build, else the
+    reference of an image.  Warnings alone do not count.
     """
     from bootimg.api.looking import verify
 
@@ -84,14 +84,14 @@ def command(
         events=app.events,
     )
     lines = finding_lines(found.findings, app.width) or [printable(f"{what}: nothing is wrong")]
-    lines += [printable(f"not opened, for it is an archive: {key}") for key in found.not_opened or ()]
+    lines += [printable(f"not opened, because it is an archive: {key}") for key in found.not_opened or ()]
     app.result(found.as_dict(), "\n".join(lines))
     if not found.good:
         click.get_current_context().exit(ExitCode.FAILED)
 
 
 def finding_lines(found: Sequence[Finding], width: int | None) -> list[str]:
-    """Findings for people, and how many there are of each kind."""
+    """Findings as lines for people, and the count of each severity."""
     if not found:
         return []
     rows = [

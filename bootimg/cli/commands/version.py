@@ -1,4 +1,4 @@
-"""`bootimg version`: what a stream's next build is called."""
+"""`bootimg version`: the version of a stream's next build."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EPOCH = "SOURCE_DATE_EPOCH"
 
 @click.group("version")
 def command() -> None:
-    """Say what version a stream's next build has."""
+    """Print the version of a stream's next build."""
 
 
 @command.command(
@@ -32,11 +32,11 @@ Examples:
 @common
 @click.option("--stream", required=True, metavar="NAME", envvar="BOOTIMG_STREAM", show_envvar=True,
               help="The stream: rhel-9.6, c9s, 4.19-9.6, or one of Fedora's.")  # fmt: skip
-@click.option("--dev", is_flag=True, help="Mark it as a developer's.")
+@click.option("--dev", is_flag=True, help="Mark the version as a developer's.")
 @click.option("--iteration", type=click.IntRange(0, 999_999_999), metavar="N",
-              help="The iteration, instead of one more than the last build's.")  # fmt: skip
+              help="The iteration.  [default: one more than the last build's]")  # fmt: skip
 @click.option("--release", type=click.IntRange(10, 99), metavar="N",
-              help="Fedora's release, instead of the last build's.")  # fmt: skip
+              help="Fedora's release.  [default: the last build's]")  # fmt: skip
 @builds_option
 def next_(app: App, stream: str, dev: bool, iteration: int | None, release: int | None, builds: Path) -> None:
     """Print the version of a stream's next build.
@@ -60,7 +60,7 @@ def _now() -> datetime:
         return datetime.fromtimestamp(int(text), UTC)
     raise BootimgError(
         "source-date-epoch-malformed",
-        f"{_EPOCH} is {text[:80]!r}, which is no time",
-        hint="it is a number of seconds since 1970, or not set",
+        f"{_EPOCH} is {text[:80]!r}, which is not a time",
+        hint="set it to a number of seconds since 1970, or unset it",
         exit_code=ExitCode.USAGE,
     )

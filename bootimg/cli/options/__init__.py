@@ -1,1 +1,1 @@
-"""Options that several verbs share, and what their values mean."""
+"""Options that several verbs share, and the types of their values."""

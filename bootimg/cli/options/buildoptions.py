@@ -1,4 +1,4 @@
-"""The options that decide what a build makes, and the request they amount to; for `build` and `plan`."""
+"""The options that decide what a build makes, for `build` and `plan`, and the request they make up."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ target_imgref_option = click.option(
     metavar="IMGREF",
     envvar="BOOTIMG_TARGET_IMGREF",
     show_envvar=True,
-    help="Where the machines will take their updates from, as ostree writes it.",
+    help="Image that the machines will update from, as an ostree image reference.",
 )
 """Passes `target_imgref: str | None`."""
 size_option = click.option(
@@ -49,7 +49,7 @@ size_option = click.option(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """What those options say; the names are those of the parameters."""
+    """The values of those options; the fields have the names of click's parameters."""
 
     image: str | None
     source: str | None
@@ -70,14 +70,14 @@ class BuildOptions:
     registry: RegistryOptions
 
     def request(self, app: App) -> Request:
-        """The build they ask for.
+        """The build that the options request.
 
-        Raises the errors of the streams file, of platforms, of what is skipped, and of the build of `--from`.
+        Raises the errors of the streams file, of platforms, of skipped targets, and of the build of `--from`.
         """
         from bootimg.builds.find import find_build
         from bootimg.disk.layer_deploy import DeployWay
         from bootimg.formats import Compressor
-        from bootimg.orchestrator.rebuild import request_again
+        from bootimg.orchestrator.rebuild import rebuild_request
         from bootimg.orchestrator.request import Builder, Request
 
         if self.image is not None and self.source is not None:
@@ -105,15 +105,15 @@ class BuildOptions:
             purity=level,
             allow=allowed,
         )
-        return request if before is None else request_again(before, request)
+        return request if before is None else rebuild_request(before, request)
 
 
 _OPTIONS = (
     click.argument("image", required=False),
     click.option("--from", "source", metavar="BUILD",
-                 help="Make more artifacts of a build that exists: an id, `latest` or a path."),
+                 help="Make more artifacts of an existing build: an id, `latest` or a path."),
     click.option("--retry-failed", is_flag=True,
-                 help="Make only what failed when the build was last made."),
+                 help="Make only the artifacts that failed in the build's last run."),
     selection_options,
     platform_option,
     arch_option,
@@ -125,7 +125,7 @@ _OPTIONS = (
                  help="What makes the disks: a virtual machine, or the program osbuild (as root)."),
     click.option("--deploy", type=click.Choice(["own", "layer"]), default=defaults.DEPLOY, show_default=True,
                  envvar="BOOTIMG_DEPLOY", show_envvar=True,
-                 help="Who deploys: bootimg, or the layer's own programs (slow without KVM)."),
+                 help="What deploys the system: bootimg (own), or the layer's programs (slow without KVM)."),
     accel_option,
     force_option,
     purity_options,
@@ -136,7 +136,7 @@ _OPTIONS = (
 
 
 def build_options(function: Decorated) -> Decorated:
-    """IMAGE and every option that decides what is made of it; passes `options: BuildOptions`."""
+    """IMAGE and every option that decides what is made from it; passes `options: BuildOptions`."""
     names = [field.name for field in fields(BuildOptions)]
 
     @functools.wraps(function)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _ACCEL = "bootimg.accel"
 PLAIN_EVENTS = "bootimg.plain-events"
-"""Key of a context's `meta`: true where a verb uses the terminal itself while steps run."""
+"""Key in a click context's `meta`: true if a verb itself uses the terminal while steps run."""
 
 
 class SizeType(click.ParamType[int]):
@@ -65,22 +65,22 @@ class ArchType(click.ParamType[Arch]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The architectures that begin so."""
+        """The architectures that begin with the text."""
         return [CompletionItem(arch.value) for arch in Arch if arch.startswith(incomplete)]
 
 
 class FolderType(click.Path):
-    """The path of a folder that is there or may be made."""
+    """The path of a folder that exists or can be made."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path, file_okay=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
-        """The path; a usage error where a file is in the place of one of its folders."""
+        """The path; a usage error if one of its folders is a file."""
         path = Path(os.fsdecode(super().convert(value, param, ctx)))
         found = blocking_file(path)
         if found is not None:
-            self.fail(f"Directory {str(path)!r} cannot be: {str(found)!r} is no directory.", param, ctx)
+            self.fail(f"Directory {str(path)!r} cannot exist: {str(found)!r} is not a directory.", param, ctx)
         return path
 
 
@@ -114,7 +114,7 @@ accel_option = click.option(
     callback=_remember_accel,
     help="How virtual machines run.",
 )
-"""Passes nothing: the choice is `app.accel`."""
+"""Passes nothing: `app.accel` has the choice."""
 
 builds_option = click.option(
     "-o",
@@ -164,7 +164,7 @@ platform_option = click.option(
 
 
 def chosen_platforms(names: Iterable[str], arch: Arch) -> list[Platform]:
-    """The platforms that `-p` named, `all` being every one that exists for `arch`.
+    """The platforms named by `-p`; `all` means every platform that exists for `arch`.
 
     Raises `platform-unknown` and `platform-arch-unsupported`.
     """
@@ -206,17 +206,17 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 _REGISTRY = (
     click.option("--authfile", type=_FILE, envvar="BOOTIMG_AUTHFILE", show_envvar=True,
-                 help="Credentials for registries, as skopeo has it."),
+                 help="File with credentials for registries, as for skopeo."),
     click.option("--cert-dir", type=_FOLDER, envvar="BOOTIMG_CERT_DIR", show_envvar=True,
-                 help="Certificates for registries, as skopeo has it."),
+                 help="Folder with certificates for registries, as for skopeo."),
     click.option("--tls-verify", type=bool, default=defaults.TLS_VERIFY, show_default=True,
                  envvar="BOOTIMG_TLS_VERIFY", show_envvar=True, help="Check the registry's certificate."),
 )  # fmt: skip
 
-force_option = click.option("-f", "--force", is_flag=True, help="Make again what is there already.")
+force_option = click.option("-f", "--force", is_flag=True, help="Make existing artifacts again.")
 """Passes `force: bool`."""
 
-dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Say what would be done; do nothing.")
+dry_run_option = click.option("-n", "--dry-run", is_flag=True, help="Show what would be done; do nothing.")
 """Passes `dry_run: bool`."""
 
 jobs_option = click.option(
@@ -228,22 +228,22 @@ jobs_option = click.option(
     metavar="N",
     envvar="BOOTIMG_JOBS",
     show_envvar=True,
-    help="How much to do at a time.",
+    help="Number of jobs at a time.",
 )
 """Passes `jobs: int`."""
 
 _COMMON = (
     click.option("--json", is_flag=True, help="Print the result as one JSON document."),
     click.option("--events", type=click.Choice(["ndjson"]), envvar="BOOTIMG_EVENTS", show_envvar=True,
-                 help="Progress for machines, on stderr."),
+                 help="Print progress events as JSON lines, on stderr."),
     click.option("--events-fd", type=click.IntRange(min=0), metavar="N", envvar="BOOTIMG_EVENTS_FD",
-                 show_envvar=True, help="Write those events to file descriptor N."),
-    click.option("-q", "--quiet", is_flag=True, help="Only warnings and errors."),
-    click.option("-v", "--verbose", count=True, help="More to read."),
-    click.option("--no-color", is_flag=True, help="No colours (also: NO_COLOR, FORCE_COLOR)."),
+                 show_envvar=True, help="Write these events to file descriptor N instead."),
+    click.option("-q", "--quiet", is_flag=True, help="Print only warnings and errors."),
+    click.option("-v", "--verbose", count=True, help="Print more details."),
+    click.option("--no-color", is_flag=True, help="Do not use colours (see also NO_COLOR, FORCE_COLOR)."),
     click.option("--cache", type=folder_type, default=default_root,
                  show_default="~/.cache/bootimg", metavar="DIR", envvar="BOOTIMG_CACHE", show_envvar=True,
-                 help="What is kept between builds."),
+                 help="Folder for what is kept between builds."),
 )  # fmt: skip
 
 
@@ -297,7 +297,7 @@ def common(function: Decorated) -> Decorated:
 
 
 def _wants_color(no_color: bool) -> bool | None:
-    """NO_COLOR (no-color.org) and FORCE_COLOR count when they are not empty; the flag wins."""
+    """NO_COLOR (no-color.org) and FORCE_COLOR count if they are not empty; the flag takes precedence."""
     if no_color or os.environ.get("NO_COLOR"):
         return False
     return True if os.environ.get("FORCE_COLOR") else None

@@ -1,4 +1,4 @@
-"""What the verbs about compression have in common: options, the build they change, what they print."""
+"""What `compress` and `uncompress` share: options, the build they change, their output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ compressor_option = click.option(
     type=click.Choice(["gzip", "xz", "zstd", "none"]),
     envvar="BOOTIMG_COMPRESSOR",
     show_envvar=True,
-    help="Compressor where the layer has none of its own for a platform.  [default: the layer's, else gzip]",
+    help="Compressor for platforms without one in the layer.  [default: the layer's, else gzip]",
 )
 """Passes `compressor: str | None`."""
 
@@ -40,7 +40,7 @@ def compress_options(function: Decorated) -> Decorated:
 
 
 def build_arguments(function: Decorated) -> Decorated:
-    """A build that exists, and where; passes `build: str`, `arch: str | None` and `builds: Path`."""
+    """Arguments that name an existing build; passes `build: str`, `arch: str | None` and `builds: Path`."""
     decorated = click.option(
         "--arch", help="Only the build's images for this architecture.  [default: all it has]"
     )(builds_option(function))
@@ -48,7 +48,7 @@ def build_arguments(function: Decorated) -> Decorated:
 
 
 def change_build(app: App, builds: Path, build: str, arch: str | None, work: Work) -> None:
-    """Do the work on the build and print what changed."""
+    """Call `work` on the build and print the artifacts that changed."""
     from bootimg.orchestrator.compress import each_build
 
     changed = each_build(builds, build, Arch.parse(arch) if arch else None, work)

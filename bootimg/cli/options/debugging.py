@@ -1,4 +1,4 @@
-"""The options for whoever hunts a fault in a build: `--until`, `--keep`, `--debug-shell`."""
+"""The options for debugging a build: `--until`, `--keep`, `--debug-shell`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
-class Faults:
-    """What those options said; `on_failure` is the shell, or None."""
+class DebugOptions:
+    """The values of those options; `on_failure` opens the shell, or is None."""
 
-    until: str | None
+    stop_after: str | None
     keep: bool
     on_failure: Callable[[Any, BootimgError], None] | None
 
@@ -34,13 +34,13 @@ def _require_terminal(ctx: click.Context, parameter: click.Parameter, value: boo
             hint="run the build in a terminal; elsewhere --keep keeps what there is to look at",
             exit_code=ExitCode.USAGE,
         )
-    # Bars that are drawn anew would write over the shell.
+    # Live bars would write over the shell.
     ctx.meta[PLAIN_EVENTS] = value
     return value
 
 
 class _StepOption(click.Option):
-    """An option whose help and completion name the steps; they are imported when they are shown."""
+    """An option whose help and completion list the steps; the steps are imported only then."""
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         from bootimg.orchestrator.steps import known_steps
@@ -60,21 +60,28 @@ def _complete_steps(ctx: click.Context, parameter: click.Parameter, incomplete: 
 
 
 _OPTIONS = (
-    click.option("--until", cls=_StepOption, metavar="STEP", shell_complete=_complete_steps),
+    click.option("--until", "stop_after", cls=_StepOption, metavar="STEP", shell_complete=_complete_steps),
     click.option("--keep", is_flag=True, help="Keep the scratch folder of the base disk, and say where."),
     click.option("--debug-shell", is_flag=True, callback=_require_terminal,
                  help="Open a shell in the appliance where something fails in it."),
 )  # fmt: skip
 
 
-def fault_options(function: Decorated) -> Decorated:
-    """Passes `faults: Faults`."""
+def debug_options(function: Decorated) -> Decorated:
+    """Passes `debugging: DebugOptions`."""
 
     @functools.wraps(function)
-    def with_faults(*args: Any, until: str | None, keep: bool, debug_shell: bool, **kwargs: Any) -> Any:  # noqa: ANN401
-        return function(*args, faults=Faults(until, keep, _shell() if debug_shell else None), **kwargs)
+    def with_debug_options(
+        *args: Any,  # noqa: ANN401
+        stop_after: str | None,
+        keep: bool,
+        debug_shell: bool,
+        **kwargs: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        debugging = DebugOptions(stop_after, keep, _shell() if debug_shell else None)
+        return function(*args, debugging=debugging, **kwargs)
 
-    decorated: Any = with_faults
+    decorated: Any = with_debug_options
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""The options about content of OpenShift, for whoever builds or verifies."""
+"""The options about content of OpenShift, for `build`, `plan` and `verify`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OPTIONS = (
 
 
 def purity_options(function: Decorated) -> Decorated:
-    """Pass `purity: str | None` (not given) and `allow: tuple[str, ...]`."""
+    """Pass `purity: str | None` (None if not given) and `allow: tuple[str, ...]`."""
     decorated: Any = function
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
@@ -34,14 +34,15 @@ def purity_options(function: Decorated) -> Decorated:
 def purity_of(
     given: str | None, allow: tuple[str, ...], chosen: Chosen, build: Build | None = None
 ) -> tuple[Purity, tuple[str, ...]]:
-    """What applies to a layer: the options; else what applied when the `build` was made; else its stream's.
+    """The purity level and the allowed names for a layer.
 
-    OpenShift's content is expected where disk images are skipped: then it is told and recorded, not refused.
+    They come from the options, else from the last run of `build`, else from the stream.  Where disk images
+    are skipped, content of OpenShift is expected: it is reported and recorded, not refused.
     """
     from bootimg.checks.purity import Purity
-    from bootimg.orchestrator.rebuild import Judged, judged
+    from bootimg.orchestrator.rebuild import PurityCheck, purity_check
 
-    before = judged(build) if build else Judged()
+    before = purity_check(build) if build else PurityCheck()
     rules = chosen.config.purity if chosen.config else None
     level = Purity(given or before.purity or (rules.level if rules else defaults.PURITY))
     if not (given or before.purity) and level is Purity.ERROR and chosen.selection.skip_reason:

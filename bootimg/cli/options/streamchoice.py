@@ -1,4 +1,4 @@
-"""The options that say what is made of a layer: its stream, and what is skipped; for `build` and `plan`."""
+"""The options of `build` and `plan` that choose what is made from a layer: its stream, and what to skip."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SKIP_VARIABLE = "BOOTIMG_SKIP_DISK_IMAGES"
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What those options came to: the platforms, why it is those, and the stream if one was named."""
+    """The result of those options: the platforms, the reasons for them, and the stream if one was named."""
 
     platforms: tuple[Platform, ...]
     selection: Selection
@@ -41,18 +41,18 @@ class Chosen:
 
     @property
     def compressor(self) -> Compressor | None:
-        """The stream's compressor, for what the layer says nothing of."""
+        """The stream's compressor, for platforms for which the layer sets none."""
         return self.config.compressor if self.config else None
 
     @property
     def compress(self) -> bool:
-        """Whether disks are compressed without being told to: those of a stream are, as in the pipeline."""
+        """Whether disks are compressed by default: those of a stream are, as in the pipeline."""
         return self.config is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the options say; `explicit` is whether platforms were named."""
+    """The values of the options; `explicit` says whether platforms were named."""
 
     stream: str | None
     streams: Path
@@ -62,18 +62,18 @@ class Words:
     explicit: bool
 
     def choose(self, arch: Arch, warn: Callable[[str], object]) -> Chosen:
-        """What that comes to; the errors of the streams file, of platforms, and of what is skipped.
+        """The resulting choice; raises the errors of the streams file, of platforms, and of skipped targets.
 
-        `warn` hears what is wrong with parts of the streams file that are not used.
+        `warn` is called with faults in parts of the streams file that are not used.
         """
-        from bootimg.orchestrator.selection import Asked, named, select
+        from bootimg.orchestrator.selection import Requested, named, select
 
         config = self._config()
         for fault in config.faults() if config else ():
             warn(fault)
-        asked = named(self.platforms, arch) if self.explicit else Asked()
-        asked = replace(asked, skip_reason=self.skip_reason, extensions=self.extensions)
-        return Chosen(*select(asked, config, arch), config)
+        requested = named(self.platforms, arch) if self.explicit else Requested()
+        requested = replace(requested, skip_reason=self.skip_reason, extensions=self.extensions)
+        return Chosen(*select(requested, config, arch), config)
 
     def _config(self) -> StreamConfig | None:
         if self.stream is None:
@@ -84,7 +84,7 @@ class Words:
 
 
 def layer_of(image: str | None, chosen: Chosen, words: Words) -> str:
-    """The reference of the layer: IMAGE, else the stream's; a usage error if there is neither."""
+    """The reference of the layer: IMAGE, else the stream's; a usage error if neither is given."""
     found = image or chosen.layer
     if found is not None:
         return found
@@ -92,14 +92,14 @@ def layer_of(image: str | None, chosen: Chosen, words: Words) -> str:
         raise click.UsageError("name an IMAGE, or a stream with --stream")
     raise BootimgError(
         "stream-layer-missing",
-        f"{words.streams} does not say which layer the stream {words.stream} has",
-        hint="name it as IMAGE, or there: `layer` in the block bootimg, or the stream's import_oci_image",
+        f"{words.streams} does not name the layer of the stream {words.stream}",
+        hint="give it as IMAGE, or set there `layer` in the block bootimg, or the stream's import_oci_image",
         exit_code=ExitCode.USAGE,
     )
 
 
 def selection_lines(selection: Selection) -> Iterator[str]:
-    """What is not made, and why, for people."""
+    """Lines that name what is not made, and why."""
     if selection.skip_reason:
         yield f"skipped    all disk images but qemu's: {printable(selection.skip_reason)}"
     yield from (f"left out   {name}: {why}" for name, why in selection.left_out.items())
@@ -120,19 +120,19 @@ def _complete_streams(
 _OPTIONS = (
     click.option("--stream", metavar="NAME", envvar="BOOTIMG_STREAM", show_envvar=True,
                  shell_complete=_complete_streams,
-                 help="Make what this stream's builds have, compressed; IMAGE is then its layer."),
+                 help="Make the artifacts of this stream's builds, compressed; IMAGE defaults to its layer."),
     click.option("--streams", type=click.Path(path_type=Path), default=Path("config.yaml"), show_default=True,
                  metavar="FILE", envvar="BOOTIMG_STREAMS", show_envvar=True,
                  help="The pipeline's file that describes the streams."),
     click.option("--skip-disk-images", is_flag=True, envvar=SKIP_VARIABLE, show_envvar=True,
-                 help="Make no disk image but QEMU's, for tests, whatever the stream has."),
+                 help="Make only QEMU's disk image, for tests, whatever the stream has."),
     click.option("--extensions", metavar="IMAGE", envvar="BOOTIMG_EXTENSIONS", show_envvar=True,
-                 help="Put this extensions container beside the images."),
+                 help="Copy this extensions container into the build."),
 )  # fmt: skip
 
 
 def selection_options(function: Decorated) -> Decorated:
-    """Passes `words: Words`; stands above `platform_option`, whose `platforms` it takes."""
+    """Passes `words: Words`; goes above `platform_option`, because it takes its `platforms`."""
 
     @functools.wraps(function)
     def with_selection(
@@ -156,7 +156,7 @@ def selection_options(function: Decorated) -> Decorated:
 
 
 def _reason() -> str:
-    """Where the knob was turned."""
+    """The source of the setting that skips disk images."""
     from_environment = _source("skip_disk_images") is ParameterSource.ENVIRONMENT
     return f"{SKIP_VARIABLE} is set" if from_environment else "--skip-disk-images"
 

@@ -1,4 +1,4 @@
-"""What the commands of `bootimg stream` have in common: options, time stamps, where the result goes."""
+"""What the commands of `bootimg stream` share: options, time stamps, output of the result."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ output_option = click.option(
     default="-",
     show_default=True,
     metavar="FILE",
-    help="Where the result goes.",
+    help="File for the result.",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What the options about builds said."""
+    """The values of the options about builds."""
 
     words: tuple[str, ...]
     builds: Path
@@ -47,7 +47,7 @@ class Chosen:
     signatures: bool
 
     def read(self, default_name: str | None = None) -> tuple[list[Built], Published]:
-        """The builds, and where they are published; `default_name` is the stream's if nothing else is."""
+        """The builds, and where they are published; `default_name` names the stream if no option does."""
         from bootimg.streams.metadata.buildchoice import FCOS, RHCOS, published_base, read_builds, stream_name
         from bootimg.streams.metadata.download import require_http
         from bootimg.streams.metadata.releases import Published
@@ -63,19 +63,19 @@ _BUILDS = (
     click.argument("words", metavar="[BUILD|ARCH=BUILD]…", nargs=-1),
     builds_option,
     click.option("--url", metavar="URL", envvar="BOOTIMG_STREAM_URL", show_envvar=True,
-                 help="Read the builds from URL/STREAM/builds instead."),
+                 help="Read the builds from URL/STREAM/builds instead of --builds."),
     click.option("--published", metavar="URL", envvar="BOOTIMG_STREAM_PUBLISHED", show_envvar=True,
-                 help="Where the builds are downloaded from.  [default: --url, else the mirror of --distro]"),
+                 help="Where users download the builds.  [default: --url, else the mirror of --distro]"),
     click.option("--distro", type=click.Choice(["fcos", "rhcos"]),
-                 help="Whose mirror that is.  [default: as the builds are called]"),
+                 help="Distribution whose mirror is used.  [default: from the builds' names]"),
     name_option,
     click.option("--signatures/--no-signatures", default=True, show_default=True,
-                 help="Whether there is a .sig beside each file."),
+                 help="Whether each file has a .sig beside it."),
 )  # fmt: skip
 
 
 def build_options(function: Decorated) -> Decorated:
-    """Which builds, and where they are published; passes `chosen: Chosen`."""
+    """The options that choose builds and where they are published; passes `chosen: Chosen`."""
 
     @functools.wraps(function)
     def with_builds(
@@ -111,7 +111,7 @@ def metadata() -> Metadata:
 
 
 def deliver(app: App, data: bytes, output: Path, what: str) -> None:
-    """Print the bytes, or write them to a file and say so."""
+    """Print the bytes, or write them to a file and print its name."""
     if str(output) == "-":
         click.echo(data, nl=False)
         return
@@ -122,7 +122,7 @@ def deliver(app: App, data: bytes, output: Path, what: str) -> None:
 
 
 def printable_lines(lines: Iterable[str]) -> str:
-    """Lines for people, without what could command their terminal."""
+    """The lines as one text, without control characters."""
     from bootimg.printable import printable
 
     return "\n".join(map(printable, lines))

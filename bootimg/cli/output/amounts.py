@@ -13,6 +13,6 @@ def clock(seconds: float) -> str:
 
 
 def amount(done: int, total: int | None, unit: str) -> str:
-    """How far a step is: `71 %  1.2 GiB`, `14651 objects`."""
+    """The progress of a step: `71 %  1.2 GiB`, `14651 objects`."""
     text = format_size(done) if unit == "bytes" else f"{done} {unit}"
     return f"{100 * done // total} %  {text}" if total else text

@@ -1,4 +1,4 @@
-"""Live bars on a terminal: one line per running step, a line that stays for each that ended."""
+"""Live bars on a terminal: one line per running step, and a permanent line for each finished step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _AROUND, _WIDEST = 27, 113
 
 
 class AmountColumn(ProgressColumn):
-    """How far the step is, in its own unit."""
+    """The progress of the step, in its own unit."""
 
     def render(self, task: Task) -> Text:
         """The percentage and the amount."""
@@ -32,10 +32,10 @@ class AmountColumn(ProgressColumn):
 
 
 class RateColumn(ProgressColumn):
-    """How fast the step is."""
+    """The speed of the step."""
 
     def render(self, task: Task) -> Text:
-        """Bytes, or whatever the step counts, a second."""
+        """Bytes per second, or the step's own unit per second."""
         if not task.speed:
             return Text("")
         unit = task.fields["unit"]
@@ -43,7 +43,7 @@ class RateColumn(ProgressColumn):
 
 
 class TimeColumn(ProgressColumn):
-    """The time left where it is known, else the time so far."""
+    """The remaining time if it is known, else the time so far."""
 
     def render(self, task: Task) -> Text:
         """`0:12 left` or `0:03`."""
@@ -54,7 +54,7 @@ class TimeColumn(ProgressColumn):
 
 @dataclass
 class Bars:
-    """The sink; it draws only while a step runs, so that a verb may use the terminal between steps."""
+    """The event sink for a terminal; it draws only while a step runs, so verbs may use it in between."""
 
     progress: Progress
     debug: bool
@@ -106,7 +106,7 @@ class Bars:
 
 
 def bars_on(console: Console, *, debug: bool = False, time: Callable[[], float] | None = None) -> Bars:
-    """Bars on a console, by its own clock unless another `time` is given."""
+    """Bars on a console; `time` replaces the console's clock."""
     progress = Progress(
         SpinnerColumn(),
         TextColumn("{task.fields[step]:<14}"),
@@ -124,7 +124,7 @@ def bars_on(console: Console, *, debug: bool = False, time: Callable[[], float] 
 
 @contextmanager
 def live_bars(debug: bool, color: bool | None) -> Iterator[Bars]:
-    """The bars on stderr, gone when the body ends."""
+    """Bars on stderr; they are removed when the body ends."""
     bars = bars_on(Console(file=sys.stderr, no_color=True if color is False else None), debug=debug)
     try:
         yield bars

@@ -1,4 +1,4 @@
-"""What ^C does: once it stops cleanly, twice it stops now."""
+"""What ^C does: the first stops cleanly, the second stops at once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def stoppable() -> Iterator[None]:
 
 
 def _stop_now() -> None:
-    """Kill what we started (each program leads a process group of its own) and be gone."""
+    """Kill the programs that this process started (each leads its own process group) and exit."""
     for child in _children():
         try:
             os.killpg(child, signal.SIGKILL)

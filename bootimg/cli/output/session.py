@@ -1,4 +1,4 @@
-"""What every verb gets: where events go, the cache, and how the result is printed."""
+"""What every verb gets: the events, the cache, and the printing of its result."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from bootimg.housekeeping import in_use
 class App:
     """One run of one verb.
 
-    `accel` is what `--accel` said (`auto` where the verb has no such option).  `quiet` is `-q`,
-    `verbose` counts `-v`.  `color` is False after `--no-color` or NO_COLOR, True under FORCE_COLOR,
-    None where the terminal decides.  `idle_cache` is the cache for whoever only looks after it.
+    `accel` is the value of `--accel` (`auto` if the verb lacks that option).  `quiet` is `-q`,
+    `verbose` counts `-v`.  `color` is False with `--no-color` or NO_COLOR, True with FORCE_COLOR,
+    None if the terminal decides.  `idle_cache` is the cache without a lock, for listing and cleaning it.
     """
 
     events: Events = field(default_factory=Events)
@@ -38,23 +38,23 @@ class App:
 
     @cached_property
     def cache(self) -> Cache:
-        """The cache; from the first use to the end of the verb, nothing is cleaned out of it."""
+        """The cache; it cannot be cleaned from its first use to the end of the verb."""
         self.resources.enter_context(in_use(self.idle_cache))
         return self.idle_cache
 
     @property
     def width(self) -> int | None:
-        """Columns of the terminal that the result is shown on; None where it goes elsewhere."""
+        """Columns of the terminal that shows the result; None if stdout is not a terminal."""
         return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
     def result(self, document: Mapping[str, Any] | list[Any], text: str) -> None:
-        """Print the verb's one result on stdout: the document under `--json`, else the text."""
+        """Print the verb's result on stdout: the document with `--json`, else the text."""
         click.echo(_json.dumps(document, indent=2) if self.json else text, color=self.color)
 
 
 @dataclass
 class Session:
-    """What the outermost frame must know of the verb that ran, to report how it ended."""
+    """What `bootimg.__main__` needs to know about the verb that ran, to report its end."""
 
     app: App | None = None
     machine_stderr: bool = False

@@ -1,4 +1,4 @@
-"""Where events go: live bars on a terminal, plain lines in a log, NDJSON for machines."""
+"""Event sinks: live bars on a terminal, plain lines in a log, NDJSON for machines."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ _LEVELS = {"debug": 0, "info": 1, "warning": 2}
 def open_events(
     *, machine: bool, fd: int | None, quiet: bool, verbose: int, color: bool | None, plain: bool = False
 ) -> Iterator[Events]:
-    """The events of one verb with the sinks its options ask for; `plain` is lines on a terminal, too.
+    """The events of one verb with the sinks that its options choose.
 
-    NDJSON on its own descriptor leaves stderr to people; on stderr it is alone there.  A
-    `BootimgError` that leaves the body is an `error` event too.
+    `plain` forces plain lines on a terminal too.  With NDJSON on its own descriptor, stderr has the output
+    for people; with NDJSON on stderr, stderr has nothing else.  A `BootimgError` that leaves the body is also
+    an `error` event.
     """
     level = "warning" if quiet else "debug" if verbose else "info"
     with _machine_stream(fd) if machine else nullcontext() as stream:
@@ -80,7 +81,7 @@ def _people(level: str, color: bool | None, plain: bool) -> Iterator[Sink]:
 
 
 def _is_live() -> bool:
-    """Whether stderr is a terminal on which lines may be redrawn."""
+    """Whether stderr is a terminal that can redraw lines."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
@@ -96,7 +97,7 @@ class PlainSink:
     _next: dict[str, float] = field(default_factory=dict)
 
     def __call__(self, event: Event) -> None:
-        """Write the event's line, if it is worth one."""
+        """Write the event's line, if the level shows it."""
         text = self._line(event)
         if text is not None:
             self.stream.write(f"{clock(time.monotonic() - self._start):>8}  {printable(text)}\n")
@@ -130,7 +131,7 @@ class PlainSink:
 class NdjsonSink:
     """One JSON object a line: `event`, `elapsed` in seconds, and the fields of the event.
 
-    A reader that went away ends the output, not the work.
+    When the reader closes the pipe, the output ends but the work continues.
     """
 
     stream: IO[str]

@@ -1,4 +1,4 @@
-"""Tables for people: columns that line up, on a terminal of any width and in a pipe."""
+"""Tables for people: aligned columns, on a terminal of any width and in a pipe."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _COLORS = {
 }  # fmt: skip
 _GAP = 2
 _NARROWEST, _MARGIN = 24, 4
-"""Columns that wrapped text has beside the others; where there are fewer, or a word fits only there, it goes
-below them, behind a margin."""
+"""The fewest terminal columns in which the last column is wrapped beside the others.  With fewer, or if a
+word is longer, its text goes below the others, behind a margin."""
 _LEAST_CUT = 13
 
 
@@ -27,11 +27,11 @@ def table(
     cut: int | None = None,
     indent: int = 0,
 ) -> list[str]:
-    """The rows as lines; the first is a `header` if that is said.
+    """The rows as lines; with `header`, the first row is bold.
 
     A row may be shorter than others.  Columns in `right` are aligned to the right.  `width` is the
-    terminal's, or None where nothing has to fit: then a row is one line.  Where it does not fit, column `cut`
-    is shortened; after that the last column is wrapped.  Words that mean good or bad are coloured.
+    terminal's; with None every row is one line.  A row that does not fit is shortened in column `cut`, and
+    then its last column is wrapped.  Words such as `error` and `missing` are coloured.
     """
     from rich.cells import cell_len
 
@@ -48,7 +48,7 @@ def table(
 
 
 class _Layout:
-    """Where the columns of one table are."""
+    """The positions of one table's columns."""
 
     def __init__(self, widths: Sequence[int], width: int | None, right: Collection[int], indent: int) -> None:
         self.widths, self.width, self.right, self.indent = widths, width, right, indent
@@ -69,7 +69,7 @@ class _Layout:
         return f"{space}{_styled(cell, bold)}" if at in self.right else f"{_styled(cell, bold)}{space}"
 
     def _wrapped(self, cell: str, at: int) -> list[str]:
-        """The last cell's lines; the first without what is left of it."""
+        """The last cell's lines; the first line lacks the columns to its left."""
         from rich.cells import cell_len
 
         start = self.indent + sum(self.widths[:at]) + _GAP * at
@@ -84,7 +84,7 @@ class _Layout:
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """The text in lines of `width` columns, broken at blanks, or within a word that is longer."""
+    """The text in lines of `width` columns, broken at blanks, or inside a word that is longer than a line."""
     from rich.cells import cell_len, chop_cells
 
     lines: list[str] = []

@@ -1,4 +1,4 @@
-"""Which compressor an artifact gets: coreos-assembler's order of who is asked."""
+"""Which compressor an artifact gets; the precedence is coreos-assembler's."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from bootimg.platform import Platform
 
 @dataclass(frozen=True, slots=True)
 class Compressors:
-    """What a layer's image.json says: a compressor for all platforms, and others for some."""
+    """The compressors in a layer's image.json: one for all platforms, and others for some."""
 
     for_all: str | None = None
     by_platform: Mapping[str, str] = field(default_factory=dict)
 
-    def of(self, platform: Platform, wanted: Compressor | None) -> Compressor:
-        """The layer's word for the platform, else what is wanted, else its word for all, else gzip.
+    def of(self, platform: Platform, requested: Compressor | None) -> Compressor:
+        """The layer's compressor for the platform, else `wanted`, else the layer's for all, else gzip.
 
-        A platform whose format compresses by itself gets none.
+        A platform whose own format compresses gets none.
         """
         own = self.by_platform.get(platform.name)
         if platform.skip_compression:
             return Compressor.NONE
-        if own is None and wanted is not None:
-            return wanted
+        if own is None and requested is not None:
+            return requested
         return _named(own or self.for_all or Compressor.GZIP)
 
 
 def artifact_compressor(request: Request, platform: Platform, image_json: ImageJson) -> Compressor:
-    """What a build compresses the platform's artifact with; none unless it is asked to compress."""
+    """The compressor for the platform's artifact in a build; none if the request does not compress."""
     if not request.compress:
         return Compressor.NONE
     layer = Compressors(image_json.compressor, image_json.platform_compressor)
@@ -44,7 +44,7 @@ def _named(name: str) -> Compressor:
     if name not in list(Compressor):
         raise BootimgError(
             "compressor-unknown",
-            f"the layer asks for the compressor {name}, which bootimg does not know",
+            f"the layer sets the compressor {name}, which bootimg does not know",
             context=[f"in /{PATH}: compressor or platform-compressor"],
             hint=f"write one of {', '.join(Compressor)} there",
             exit_code=ExitCode.USAGE,

@@ -1,4 +1,4 @@
-"""What making an artifact takes of this machine's memory, so that no more of them run than fit."""
+"""The memory that making an artifact takes, so that only as many run at a time as fit."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from bootimg.formats.compression.xzwrite import MEMORY as XZ_THREAD
 from bootimg.sizes import MIB
 
 _WRITER = 32 * MIB
-"""Blocks that are read, hashed and written ahead of each other."""
+"""Bytes of the blocks that are in flight between reading, hashing and writing."""
 _DEFLATE_THREAD = 12 * MIB
 _ZSTD_THREAD = 48 * MIB
-"""zstd -10 with its window and the jobs of its threads."""
+"""Bytes of zstd -10 per thread, with its window and jobs."""
 
 
 def memory_of(packing: Packing) -> int:
-    """Bytes that an artifact takes at the most while it is made."""
+    """The most bytes of memory that an artifact takes while it is made."""
     threads = packing.threads
     match packing.compressor:
         case Compressor.XZ:

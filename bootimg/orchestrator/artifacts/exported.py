@@ -1,4 +1,4 @@
-"""A platform's image as osbuild exported it: checked, wrapped, digested and put in the build."""
+"""Takes a platform's image from osbuild's export: checks it, wraps it, hashes it, puts it in the build."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from bootimg.osbuild.exports import check_disk, disk_size, exported_file
 from bootimg.platform import Platform
 
 EXPORTS = "osbuild"
-"""The folder of the build's scratch space where osbuild's exports are."""
+"""The folder in the build's scratch space that has osbuild's exports."""
 
 
 def collect_image(work: Work, platform: Platform) -> Artifact:
-    """Look at what was exported for a platform, wrap and digest it, and give it its name in the build."""
+    """Check the export of a platform, wrap and hash it, and give it its name in the build."""
     started, build, document = time.monotonic(), work.build, work.results.manifest
     name = artifact_name(work.layer.facts.osname, build.id, platform.name, build.arch, platform.suffix)
     packager = packager_of(platform)
@@ -32,5 +32,5 @@ def collect_image(work: Work, platform: Platform) -> Artifact:
     with work.events.step(platform.name, name, total=size) as step:
         sha256 = digest_of(found)
         step.advance(size)
-        written = publish_image(build, platform, Written(found, size, sha256), name)
-    return Artifact.of(platform.image_key, written, started)
+        output = publish_image(build, platform, Written(found, size, sha256), name)
+    return Artifact.of(platform.image_key, output, started)

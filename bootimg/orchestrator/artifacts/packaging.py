@@ -1,4 +1,4 @@
-"""What the packagers need of a layer: the names of its appliances, and what its image.json says of them."""
+"""What the packagers need from a layer: the names of its appliances, and their values in its image.json."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Packer:
     step: Step
 
     def write(self, platform: Platform, disk: PlatformDisk, source: Source, out: Path) -> Written:
-        """Write the artifact `out` of a platform's disk, as its recipe says."""
+        """Write the artifact `out` from a platform's disk, as the recipe says."""
         content = content_of(self.layer, platform, disk, source)
         return packager_of(platform).write(content, out, self.step, self.packing)
 
@@ -49,7 +49,7 @@ def content_of(layer: Layer, platform: Platform, disk: PlatformDisk, source: Sou
 
 
 def wrap_exported(layer: Layer, platform: Platform, exported: Path, out: Path) -> Path:
-    """The artifact of what osbuild exported for a platform: that itself, or `out`, around it."""
+    """The artifact from osbuild's export for a platform: the export itself, or `out`, which wraps it."""
     disk = PlatformDisk(platform.name, platform.ignition_id, None, None, exported.name, platform.disk_format,
                         platform.format_options)  # fmt: skip
     with FileSource(exported) as source:
@@ -57,7 +57,7 @@ def wrap_exported(layer: Layer, platform: Platform, exported: Path, out: Path) -
 
 
 def product_of(layer: Layer) -> Product:
-    """What an appliance says of itself, from os-release and the labels."""
+    """How an appliance describes itself, from os-release and the labels."""
     release = layer.facts.os_release
     return Product(
         name=f"{layer.facts.osname}-{layer.facts.version}",
@@ -68,7 +68,7 @@ def product_of(layer: Layer) -> Product:
 
 
 def assumption(platform: Platform, image_json: ImageJson) -> str | None:
-    """What an artifact has by default because image.json does not set it, as a sentence; None if nothing."""
+    """A sentence that lists the defaults used for values that image.json does not set, or None."""
     options = platform.packaging_options
     values = options.layer_values if isinstance(options, Ovf) else {}
     unset = [f"{key} ({json.dumps(value)} is used)" for key, value in values.items()
@@ -77,10 +77,10 @@ def assumption(platform: Platform, image_json: ImageJson) -> str | None:
 
 
 def layer_values(image_json: ImageJson, defaults: Mapping[str, str | int | bool]) -> dict[str, str]:
-    """As texts, image.json's values for the keys of `defaults`, which hold where it has none."""
+    """The values of the keys of `defaults` as texts, from image.json if it has them, else the defaults."""
     found = {key: image_json.others.get(key, default) for key, default in defaults.items()}
     for key, value in found.items():
-        # To Python, true is an integer.
+        # In Python, True is an integer.
         if type(value) is not type(defaults[key]):
             raise _malformed(key, type(defaults[key]))
     return {
@@ -89,9 +89,9 @@ def layer_values(image_json: ImageJson, defaults: Mapping[str, str | int | bool]
 
 
 def _malformed(key: str, kind: type) -> BootimgError:
-    wanted = {bool: "true or false", int: "a number"}.get(kind, "a string")
+    expected = {bool: "true or false", int: "a number"}.get(kind, "a string")
     return BootimgError(
         "image-json-malformed",
-        f"/{IMAGE_JSON} of the image is not what it should be: {key} has a value of another type",
-        hint=f"{key} is {wanted}",
+        f"/{IMAGE_JSON} of the image is malformed: {key} has a value of the wrong type",
+        hint=f"{key} must be {expected}",
     )

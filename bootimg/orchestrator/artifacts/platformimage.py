@@ -1,4 +1,4 @@
-"""A platform's image, made by ourselves: the base disk with the platform's patch, in its format."""
+"""Makes a platform's image without osbuild: the base disk with the platform's patch, in its format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_image(
 ) -> Artifact:
     """Make one platform's image in one pass over the base disk and its patch of /boot.
 
-    It is read, converted, hashed and, with a compressor in `packing`, compressed and hashed again.
+    The disk is read, converted, hashed and, with a compressor in `packing`, compressed and hashed again.
     """
     started = time.monotonic()
     build = work.build
@@ -48,23 +48,23 @@ def make_image(
         work.events.step(platform.name, name, total=data_length(source)) as step,
     ):
         stoppable = StoppableSource(source, stop)
-        written = Packer(work.layer, packing, step).write(platform, disk, stoppable, temporary)
-    written = publish_image(build, platform, written, name)
-    return Artifact.of(platform.image_key, written, started)
+        output = Packer(work.layer, packing, step).write(platform, disk, stoppable, temporary)
+    output = publish_image(build, platform, output, name)
+    return Artifact.of(platform.image_key, output, started)
 
 
-def publish_image(build: BuildDir, platform: Platform, written: Written, name: str) -> Written:
-    """Give a platform's finished file its name in the build, and have meta.json list it."""
-    written = replace(written, path=build.publish(written.path, name))
-    entry = image_entry(written, skip_compression=platform.skip_compression)
+def publish_image(build: BuildDir, platform: Platform, output: Written, name: str) -> Written:
+    """Give a platform's finished file its name in the build, and list it in meta.json."""
+    output = replace(output, path=build.publish(output.path, name))
+    entry = image_entry(output, skip_compression=platform.skip_compression)
     build.replace_image(platform.image_key, entry)
-    return written
+    return output
 
 
 def platform_patch(
     base: BaseDisk, platform: Platform, disk: PlatformDisk, layer: Layer, scratch: Path
 ) -> Patch:
-    """What the platform changes on /boot: kernel arguments, GRUB's console, the table of platforms."""
+    """The platform's changes to /boot: kernel arguments, GRUB's console, the table of platforms."""
     platforms_json = None
     if layer.tree.exists(PLATFORMS):
         platforms_json = layer.tree.read(PLATFORMS)
@@ -80,7 +80,7 @@ def platform_patch(
 
 
 def console_of(platform: Platform, layer: Layer) -> Console:
-    """The platform's console settings: the layer's own table, and ours where it says nothing."""
+    """The platform's console settings: the layer's own table or, if it has none, the plugin's."""
     if table := layer.facts.platforms:
         return table.get(platform.name, Console())
     return platform.consoles.get(layer.image.arch, Console())

@@ -1,4 +1,4 @@
-"""A disk that whoever reads it stops reading when the job shall end."""
+"""A disk source whose reading stops when its job is told to stop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bootimg.jobs import Stop
 
 @dataclass(frozen=True, slots=True)
 class StoppableSource:
-    """A source that ends whoever reads it when the stop is requested."""
+    """A source that raises `StoppedError` in its reader once the stop is requested."""
 
     source: Source
     stop: Stop

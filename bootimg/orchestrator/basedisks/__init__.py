@@ -1,1 +1,1 @@
-"""Making the base disks, and what the appliance gets for that."""
+"""Making the base disks, and the images that the appliance gets for it."""

@@ -1,4 +1,4 @@
-"""What the appliance is given beside the disk: the tool tree and the layer's commit, as images."""
+"""What the appliance gets beside the disk: the tool tree and the layer's commit, as images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FORMAT = 2
 
 
 def tool_tree_image(tools: Tree, cache: Cache, events: Events) -> Path:
-    """The tool tree as a read-only file system image, kept by the tree's digest."""
+    """The tool tree as a read-only file system image, kept under the tree's digest."""
     image = tool_tree_path(tools, cache)
     with (
         cache.locked(f"tooltree-{image.stem}", events),
@@ -29,5 +29,5 @@ def tool_tree_image(tools: Tree, cache: Cache, events: Events) -> Path:
 
 
 def tool_tree_path(tools: Tree, cache: Cache) -> Path:
-    """Where that image is or would be."""
+    """The path of that image, which need not exist."""
     return cache.root / "tooltrees" / f"{tools.digest}-{_FORMAT}.squashfs"

@@ -1,4 +1,4 @@
-"""A build's metal image in the place of a base disk that the cache has no more."""
+"""A build's metal image instead of a base disk that the cache no longer has."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from bootimg.platform import DiskSize, platforms
 
 
 def base_from_metal(work: Work, sector_size: int) -> BaseDisk | None:
-    """The base disk that is in the metal image of the build that the request is about, if it has one.
+    """The base disk from the metal image of the request's build, or None.
 
-    Its digest is checked: `artifact-damaged`.  The disk is in the build's scratch folder.
+    The image's digest is checked: `artifact-damaged`.  The disk is in the build's scratch folder.
     """
     source = work.request.source
     of_metal = [p for p in platforms().values() if (p.size, p.sector_size) == (DiskSize.METAL, sector_size)]
@@ -28,7 +28,7 @@ def base_from_metal(work: Work, sector_size: int) -> BaseDisk | None:
     platform = found[0]
     path, entry = source.artifact(platform.image_key), source.images[platform.image_key]
     disk = work.build.scratch / f"{platform.name}.raw"
-    title = f"taking {path.name} for the base disk"
+    title = f"using {path.name} as the base disk"
     with work.events.step("metal", title, total=path.stat().st_size) as step:
         unpack(path, disk, check=partial(_require, path, entry), step=step)
     commit = str(source.meta.get("ostree-commit", ""))

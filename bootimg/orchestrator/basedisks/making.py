@@ -1,4 +1,4 @@
-"""The base disks of a build, one a sector size: those that are kept, and the others made in one launch."""
+"""The base disks of a build, one per sector size: kept ones, and the others made in one launch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bootimg.vm.probe import choose_accelerator
 
 
 def base_disks(work: Work, recipes: Mapping[int, Recipe], commit: ImportedCommit) -> dict[int, BaseDisk]:
-    """The sealed base disk of each recipe, by sector size; those that are not kept are made now."""
+    """The sealed base disk of each recipe, by sector size; disks that are not kept are made now."""
     # Natively the tool tree is the layer itself; a foreign layer will bring another one here.
     tools, digest = work.layer.tree, work.layer.image.digest
     way = work.request.deploy
@@ -37,10 +37,10 @@ def base_disks(work: Work, recipes: Mapping[int, Recipe], commit: ImportedCommit
 
 
 def _find(work: Work, sector_size: int, key: str) -> BaseDisk | None:
-    """The base disk that is kept, else the one in the metal image of the build that the request is about."""
+    """The kept base disk, else the one from the metal image of the request's build."""
     kept = find_base(work.cache, key)
     if kept and seal_digest(kept.path) != kept.digest:
-        work.events.message("the kept base disk was changed after it was sealed; it is made anew", "warning")
+        work.events.message("the kept base disk was changed after it was sealed; it is made again", "warning")
         kept = None
     return kept or base_from_metal(work, sector_size)
 

@@ -1,4 +1,4 @@
-"""The scratch folder of a base disk: gone when the step ends, or kept for whoever hunts a fault."""
+"""The scratch folder of a base disk: removed when the step ends, or kept for debugging."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ KEPT = "kept-"
 
 @contextmanager
 def base_scratch(cache: Cache, events: Events, *, keep: bool) -> Iterator[Path]:
-    """A folder on the file system of the base disks; `keep` says where it is when the body ends, however.
+    """A folder on the file system of the base disks; with `keep` it stays and a message names it.
 
-    `bootimg cache gc` removes it like all that has not been used for a while.
+    `bootimg cache gc` removes it like everything that has not been used for a while.
     """
     bases = cache.folder("bases")
     with scratch_folder(bases, PARTIAL) as folder:

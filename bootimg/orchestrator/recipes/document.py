@@ -1,4 +1,4 @@
-"""The manifest of an image, for whoever wants to read it or to hand it to osbuild."""
+"""The manifest of an image, for reading it or for giving it to osbuild."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bootimg.orchestrator.request import Request
 def manifest_of(request: Request, cache: Cache, events: Events) -> Json:
     """The manifest that osbuild would run.
 
-    osbuild fetches an image of a registry by itself, by its digest; any other it gets as an archive,
+    osbuild itself fetches an image from a registry, by its digest.  It gets any other image as an archive,
     which is kept in the cache.
     """
     layer = open_layer(request, cache, events)

@@ -1,4 +1,4 @@
-"""How the layer is to be installed, by its image.json and its install configuration, for the recipes."""
+"""How the layer is installed, by its image.json and its install configuration, for the recipes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from bootimg.layer.declared.facts import LayerFacts
 from bootimg.layer.declared.installconfig import InstallConfig, unsupported
 from bootimg.manifest.render import BootcOptions
 
-# An ostree image reference that names an image of a registry, which is all that bootc is told.
+# An ostree image reference that names an image in a registry; bootc supports no other transport.
 _REGISTRY = re.compile(
     "(?:ostree-unverified-registry:|ostree-(?:unverified-image|image-signed):(?:docker://|registry:))(.+)"
 )
-# What coreos-assembler's recipes have: old entries of GRUB's menu need no password.
+# As in coreos-assembler's recipes: older entries of GRUB's menu need no password.
 GRUB_USERS = 'grub_users=""'
 
 
 def bootc_options(facts: LayerFacts) -> BootcOptions | None:
-    """The options for an installation by bootc; None where ostree deploys, as the layer wants it.
+    """The options for an installation by bootc; None if ostree deploys, as the layer chooses.
 
-    Without a word of the layer they are those of every CoreOS image: no root= or boot= argument and no
-    UUID in the bootloader's configuration, for the first boot gives the file systems UUIDs of their own.
+    If the layer sets none, they are those of every CoreOS image: no root= or boot= argument and no UUID in
+    the bootloader's configuration, because the first boot gives the file systems new UUIDs.
     """
     config = facts.install_config
     if not facts.image_json.bootc_install_to_fs:
@@ -42,14 +42,14 @@ def labelled_by_bootc(facts: LayerFacts) -> bool:
 
 
 def bootc_imgref(imgref: str) -> str:
-    """The image's name for `bootc install --target-imgref`, which knows no other transport."""
+    """The image's name for `bootc install --target-imgref`, which supports registries only."""
     match = _REGISTRY.fullmatch(imgref)
     if not match:
         raise BootimgError(
             "bootc-imgref-unsupported",
-            "a machine that is installed by bootc takes its updates from a registry",
-            context=[f"the image would be followed as {imgref}"],
-            hint="say from which one: --target-imgref ostree-unverified-registry:quay.io/example/os:latest",
+            "a machine that bootc installs takes its updates from a registry",
+            context=[f"the machine would take its updates from {imgref}"],
+            hint="name an image there: --target-imgref ostree-unverified-registry:quay.io/example/os:latest",
             exit_code=ExitCode.USAGE,
         )
     return match[1]
@@ -58,27 +58,27 @@ def bootc_imgref(imgref: str) -> str:
 def kernel_arguments(facts: LayerFacts) -> tuple[str, ...]:
     """The layer's arguments in bootc's order: install configuration, kargs.d, then image.json's.
 
-    As with bootc an argument that is there already is not added again.
+    As in bootc, an argument that exists already is not added again.
     """
     found = _by_bootc(facts)
     return (*found, *(each for each in _unique(facts.image_json.extra_kargs) if each not in found))
 
 
 def recipe_arguments(facts: LayerFacts) -> tuple[str, ...]:
-    """Those that the recipe names: all, or what bootc does not read by itself where it installs."""
+    """The arguments in the recipe: all, or, if bootc installs, only those that bootc does not read itself."""
     found = _by_bootc(facts) if facts.image_json.bootc_install_to_fs else ()
     return tuple(each for each in kernel_arguments(facts) if each not in found)
 
 
 def _by_bootc(facts: LayerFacts) -> tuple[str, ...]:
-    """What bootc's installation reads of the layer: a deletion is of these, of nothing that comes later."""
+    """The arguments that bootc's installation reads from the layer: deletions apply only to these."""
     config = facts.install_config
     found = _unique((*config.kargs, *facts.kargs_d))
     return tuple(each for each in found if not any(_deletes(karg, each) for karg in config.karg_deletes))
 
 
 def _deletes(deletion: str, argument: str) -> bool:
-    """Whether bootc removes the argument: a name alone is any value's; a dash is an underscore in names."""
+    """Whether bootc removes the argument: a bare name matches any value; in names, dash equals underscore."""
     name, equals, value = deletion.partition("=")
     own, own_equals, own_value = argument.partition("=")
     if name.replace("-", "_") != own.replace("-", "_"):
@@ -87,18 +87,18 @@ def _deletes(deletion: str, argument: str) -> bool:
 
 
 def _unique(arguments: Iterable[str]) -> tuple[str, ...]:
-    # A plain string is all that the recipe's language and YAML know.
+    # The recipe's language and YAML need a plain string.
     return tuple(dict.fromkeys(map(str, arguments)))
 
 
 def bls_append_except_default(facts: LayerFacts) -> str:
-    """What entries of the boot menu get that are not the default one."""
-    wanted = facts.install_config.bls_append_except_default
-    return GRUB_USERS if wanted is None else wanted
+    """What is appended to boot entries other than the default one."""
+    configured = facts.install_config.bls_append_except_default
+    return GRUB_USERS if configured is None else configured
 
 
 def _require_ostree(config: InstallConfig, osname: str) -> None:
-    """Refuse what a deployment by ostree would not follow."""
+    """Refuse install settings that a deployment by ostree would ignore."""
     refused = {
         f"karg-deletes = {list(config.karg_deletes)}": any(
             _deletes(each, "rw") for each in config.karg_deletes

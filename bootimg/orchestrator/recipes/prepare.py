@@ -1,4 +1,4 @@
-"""From a reference to what a build is made of: the image, its tree, its facts, the manifest."""
+"""From a reference to the inputs of a build: the image, its tree, its facts, the manifest."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Layer:
 
 
 def open_layer(request: Request, cache: Cache, events: Events) -> Layer:
-    """Fetch the image, open its tree, read what it says of itself; refuse what can't be built of it."""
+    """Fetch the image, open its tree, read what it declares; refuse an image that cannot be built from."""
     image = fetch_image(request, cache, events)
     return read_layer(request, image, open_tree(image, cache, events))
 
 
 def fetch_image(request: Request, cache: Cache, events: Events, check: Check | None = None) -> Image:
-    """The image that the request names, its blobs in the cache; `check` as `fetch` has it."""
+    """The image that the request names, with its blobs in the cache; `check` as for `fetch`."""
     return fetch(
         request.reference,
         arch=request.arch,
@@ -46,7 +46,7 @@ def fetch_image(request: Request, cache: Cache, events: Events, check: Check | N
 
 
 def read_layer(request: Request, image: Image, tree: Tree) -> Layer:
-    """The layer of an opened tree; the same refusals."""
+    """The layer of an opened tree; refuses the same images as `read_layer`."""
     facts = read_facts(image, tree)
     target_imgref(request, image, facts)
     disk_sizes_mib(request, tree, facts)
@@ -54,7 +54,7 @@ def read_layer(request: Request, image: Image, tree: Tree) -> Layer:
 
 
 def render_manifest(request: Request, layer: Layer, archive: Path, sha256: str) -> Json:
-    """The manifest that osbuild would run, with the layer taken from its archive."""
+    """The manifest that osbuild would run, with the layer from its archive."""
     variables = make_variables(
         request, layer.image, layer.tree, layer.facts, ociarchive=str(archive.absolute()), sha256=sha256
     )

@@ -1,4 +1,4 @@
-"""The recipes of a layer: what its rendered manifest says, held against the disk that the layer declares."""
+"""The recipes of a layer, read from its rendered manifest and checked against the disk that it declares."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from bootimg.orchestrator.request import Request
 
 
 def make_recipes(request: Request, layer: Layer, archive: Path, sha256: str) -> dict[int, Recipe]:
-    """A recipe for each sector size that the request's platforms have, and for 512 bytes.
+    """A recipe for each sector size of the request's platforms, and for 512 bytes.
 
-    Raises `manifest-stage-unsupported`, and `disk-layout-unsupported` where the layer declares another
-    disk.
+    Raises `manifest-stage-unsupported`, and `disk-layout-unsupported` if the layer declares another disk.
     """
     recipes = read_recipes(Manifest.from_json(render_manifest(request, layer, archive, sha256)))
     if layer.facts.declared_disk is not None:

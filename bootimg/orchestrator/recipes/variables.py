@@ -1,4 +1,4 @@
-"""The values the disk recipes are rendered with, from the layer and what the user asked for."""
+"""The values that the disk recipes are rendered with, from the layer and the request."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ from bootimg.orchestrator.request import Request
 from bootimg.platform import DiskSize, Platform
 from bootimg.sizes import GIB, MIB, align_up, format_size
 
-# What osbuild's stage org.osbuild.ostree.deploy.container takes.
+# What osbuild's stage org.osbuild.ostree.deploy.container accepts.
 _IMGREF = re.compile(
     "(ostree-remote-registry|ostree-remote-image|ostree-image-signed"
     "|ostree-unverified-registry|ostree-unverified-image):.+"
 )
-# What `shipped_name` makes of an image that is in no registry.
+# What `shipped_name` returns for an image that is not in a registry.
 _LOCAL = re.compile(
     "ostree-unverified-image:(?:oci|oci-archive|containers-storage):[^:@]+@sha256:[0-9a-f]{64}"
 )
 
 
 def target_imgref(request: Request, image: Image, facts: LayerFacts) -> str:
-    """Where the machines take updates from: what was asked for, else the layer's word, else the source."""
-    wanted = request.target_imgref
-    if wanted is None:
-        wanted = facts.image_json.container_imgref
-    if wanted is None:
+    """Where the machines take updates from: the request's reference, else the layer's, else the source."""
+    imgref = request.target_imgref
+    if imgref is None:
+        imgref = facts.image_json.container_imgref
+    if imgref is None:
         transport, _, name = image.reference.partition("://")
         if transport == "docker" and facts.install_config.enforce_sigpolicy:
             return f"ostree-image-signed:docker://{name}"
         if transport == "docker":
             return f"ostree-unverified-registry:{name}"
         return f"ostree-unverified-image:{shipped_name(image.reference, image.digest)}"
-    if facts.image_json.bootc_install_to_fs and _is_name(wanted):
-        # bootc itself is told the image's name and nothing else.
-        return f"ostree-unverified-registry:{without_spare_tag(wanted)}"
-    if not _IMGREF.fullmatch(wanted):
-        raise _malformed(wanted)
-    # skopeo, by which the machine fetches, takes no name with both.
-    return imgref_without_spare_tag(wanted)
+    if facts.image_json.bootc_install_to_fs and _is_name(imgref):
+        # bootc itself gets only the image's name.
+        return f"ostree-unverified-registry:{without_spare_tag(imgref)}"
+    if not _IMGREF.fullmatch(imgref):
+        raise _malformed(imgref)
+    # The machine fetches with skopeo, which rejects a name with both.
+    return imgref_without_spare_tag(imgref)
 
 
 def warn_of_no_updates(imgref: str, events: Events) -> None:
-    """Warn where machines would look for updates in a file or a storage that they do not have."""
+    """Warn if machines would look for updates in a file or a storage that they do not have."""
     if _LOCAL.fullmatch(imgref):
         events.message(
             f"the machines will find no updates: their origin is {imgref}, which is no image of a registry; "
@@ -67,28 +67,28 @@ def warn_of_no_updates(imgref: str, events: Events) -> None:
 
 
 def require_imgref(request: Request) -> None:
-    """`imgref-malformed` where no layer can make sense of what was asked for: bootc's take a name alone."""
-    wanted = request.target_imgref
-    if wanted is not None and not _IMGREF.fullmatch(wanted) and not _is_name(wanted):
-        raise _malformed(wanted)
+    """Raise `imgref-malformed` for a reference that no layer accepts; bootc's layers accept a name alone."""
+    imgref = request.target_imgref
+    if imgref is not None and not _IMGREF.fullmatch(imgref) and not _is_name(imgref):
+        raise _malformed(imgref)
 
 
-def _is_name(wanted: str) -> bool:
-    """Whether it is the name of an image with its registry, which is what bootc itself is told."""
-    return "/" in wanted and name_fault(wanted) is None
+def _is_name(imgref: str) -> bool:
+    """Whether the text is the name of an image with its registry, as bootc itself gets it."""
+    return "/" in imgref and name_fault(imgref) is None
 
 
-def _malformed(wanted: str) -> BootimgError:
+def _malformed(imgref: str) -> BootimgError:
     return BootimgError(
         "imgref-malformed",
-        f"{wanted} is not an ostree image reference",
+        f"{imgref} is not an ostree image reference",
         hint="write it as ostree-unverified-registry:quay.io/example/os:latest or ostree-image-signed:docker://…",
         exit_code=ExitCode.USAGE,
     )
 
 
 def disk_sizes_mib(request: Request, tree: Tree, facts: LayerFacts) -> tuple[int, int]:
-    """MiB of the base disk and of the platforms' disks; `disk-too-small` where the tree does not fit."""
+    """MiB of the base disk and of the platforms' disks; raises `disk-too-small` if the tree does not fit."""
     metal = metal_size_mib(tree, request.arch, labelled_by_bootc=labelled_by_bootc(facts))
     if request.size is not None:
         cloud = align_up(request.size, MIB) // MIB
@@ -107,9 +107,7 @@ def _too_small(platform: Platform, size: int, metal: int) -> BootimgError:
     needed = -(-metal * MIB // GIB)
     hint = f"ask for more with --size, or raise `size` in image.json to {needed}"
     if platform.size is not DiskSize.LAYER:
-        hint = (
-            f"the platform has disks of that size only: the layer must shrink, or {platform.name} be left out"
-        )
+        hint = f"the platform has only disks of that size: make the layer smaller, or drop {platform.name}"
     return BootimgError(
         "disk-too-small",
         f"a disk of {format_size(size * MIB)} for {platform.name} is too small for the layer",

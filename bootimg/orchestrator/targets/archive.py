@@ -1,4 +1,4 @@
-"""The layer's archive: the image itself, digest preserved, beside what is made from it, with its manifest."""
+"""The layer's archive: puts the image itself, with its digest and its manifest, beside the disk images."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from bootimg.targets import ARCHIVE, LAYER_KEY, MANIFEST_KEY
 
 
 class Archive(Target):
-    """The archive and the manifest of the layer."""
+    """Writes the archive and the manifest of the layer."""
 
     declared = ARCHIVE
     title = "put the layer itself into the build"
 
     def need(self, survey: Survey) -> Need:
-        """As much as the layer's blobs."""
+        """The size of the layer's blobs."""
         return Need(builds=0 if survey.has(ARCHIVE) else survey.image.size)
 
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
@@ -53,5 +53,5 @@ def _write_manifest(work: Work) -> Written:
     name = oci_manifest_name(layer.facts.osname, build.id, build.arch)
     temporary = build.scratch / name
     write_own(temporary, layer.image.manifest)
-    written = Written(temporary, len(layer.image.manifest), layer.image.digest.removeprefix("sha256:"))
-    return replace(written, path=build.publish(temporary, name))
+    output = Written(temporary, len(layer.image.manifest), layer.image.digest.removeprefix("sha256:"))
+    return replace(output, path=build.publish(temporary, name))

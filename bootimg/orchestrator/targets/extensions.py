@@ -1,4 +1,4 @@
-"""The extensions container beside the images: copied, and recorded as coreos-assembler has it."""
+"""The extensions container beside the images: copies it, and records it as coreos-assembler does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from bootimg.targets import EXTENSIONS, EXTENSIONS_KEY
 
 @dataclass(frozen=True, slots=True)
 class Extensions(Target):
-    """The image that `reference` names, in which `${VERSION}` is the build's."""
+    """Copies the image that `reference` names; `${VERSION}` in it is the build's version."""
 
     reference: str
 
@@ -32,11 +32,11 @@ class Extensions(Target):
     title = "copy the extensions container, where one is named"
 
     def require_image(self, request: Request, image: Image, cache: Cache) -> None:
-        """A reference that names something, once the version is in it."""
+        """Require a reference that is well-formed with the version in it."""
         parse_reference(self._reference(version_of(image)))
 
     def require_tools(self, request: Request, cache: Cache) -> None:
-        """skopeo, which copies."""
+        """Require skopeo, which copies."""
         check_version()
 
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
@@ -48,10 +48,10 @@ class Extensions(Target):
         with work.events.step(self.name, name) as step:
             source, registry = self._reference(build.id), work.request.registry
             step.result(copy_archive(source, build.arch, temporary, work.cache, registry).digest)
-        written = Written(temporary, temporary.stat().st_size, digest_of(temporary))
-        written = replace(written, path=build.publish(temporary, name))
-        build.replace_image(EXTENSIONS_KEY, image_entry(written, skip_compression=True))
-        return (Artifact.of(EXTENSIONS_KEY, written, started),)
+        output = Written(temporary, temporary.stat().st_size, digest_of(temporary))
+        output = replace(output, path=build.publish(temporary, name))
+        build.replace_image(EXTENSIONS_KEY, image_entry(output, skip_compression=True))
+        return (Artifact.of(EXTENSIONS_KEY, output, started),)
 
     def _reference(self, version: str) -> str:
         return substitute(self.reference, VERSION=version)

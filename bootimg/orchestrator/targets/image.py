@@ -1,4 +1,4 @@
-"""A platform's image, made by ourselves of a base disk, or by osbuild."""
+"""A platform's image, made from a base disk or by osbuild."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PlatformImage(Target):
 
     @property
     def declared(self) -> DeclaredTarget:
-        """The platform's names."""
+        """The names of the platform's image."""
         return image_of(self.platform)
 
     @property
@@ -42,25 +42,25 @@ class PlatformImage(Target):
 
     @property
     def base_sector_size(self) -> int:
-        """That of the platform's disks."""
+        """The sector size of the platform's disks."""
         return self.platform.sector_size
 
     def require(self, request: Request) -> None:
-        """A platform whose images can be made."""
+        """Require a platform whose images can be made."""
         refuse_unmade(self.declared)
 
     def require_layer(self, request: Request, layer: Layer) -> None:
-        """A compressor that there is."""
+        """Require a known compressor."""
         _compressor(request, layer, self.platform)
 
     def require_tools(self, request: Request, cache: Cache) -> None:
-        """The programs that edit /boot; osbuild brings its own."""
+        """Require the programs that edit /boot; osbuild brings its own."""
         if not by_osbuild(request):
             for program in ("debugfs", "e2fsck"):
                 process.require(program, packages="e2fsprogs")
 
     def need(self, survey: Survey) -> Need:
-        """As much as is used of the base disk; twice where the packaging spools the disk."""
+        """The used size of the base disk; twice that if the packaging spools the disk."""
         if survey.has(self.declared):
             return Need()
         base = None if by_osbuild(survey.request) else survey.base(self.platform.sector_size)
@@ -68,22 +68,22 @@ class PlatformImage(Target):
         return Need(builds=used * (2 if spools(self.platform) else 1))
 
     def suffix(self, survey: Survey) -> str:
-        """The compressor's; none while the layer, which may choose it, is not read."""
+        """The compressor's suffix; empty until the layer, which may choose the compressor, is read."""
         if survey.layer is None:
             return ""
         return _compressor(survey.request, survey.layer, self.platform).suffix
 
     def virtual_size(self, survey: Survey) -> int | None:
-        """The disk's size by the recipe."""
+        """The disk's size from the recipe."""
         recipe = survey.recipes.get(self.platform.sector_size)
         return (recipe.platforms[self.platform.name].size or recipe.disk.size) if recipe else None
 
     def memory(self, work: Work) -> int:
-        """What its compressor takes."""
+        """The memory that its packing takes."""
         return memory_of(self._packing(work))
 
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
-        """Read the base disk and the platform's patch once, or take what osbuild exported."""
+        """Read the base disk and the platform's patch once, or take osbuild's export."""
         if by_osbuild(work.request):
             return (collect_image(work, self.platform),)
         size = self.platform.sector_size
@@ -100,7 +100,7 @@ def by_osbuild(request: Request) -> bool:
 
 
 def _compressor(request: Request, layer: Layer, platform: Platform) -> Compressor:
-    # osbuild exports disks as they are.
+    # osbuild exports disks uncompressed.
     if by_osbuild(request):
         return Compressor.NONE
     return artifact_compressor(request, platform, layer.facts.image_json)

@@ -22,13 +22,13 @@ from bootimg.targets import SBOM, SBOM_KEY
 
 
 class LayerSbom(Target):
-    """The document, which is named in bootimg.json: meta.json has no place for it."""
+    """Writes the document; bootimg.json names it, because meta.json has no field for it."""
 
     declared = SBOM
     title = "describe the layer's packages"
 
     def why(self, survey: Survey) -> Why:
-        """A document that is not there, or is another than the record says."""
+        """Why: the document is missing, or differs from its record."""
         recorded = read_sbom(survey.build.path)
         whole = recorded is not None and recorded.is_whole(survey.build.path)
         if whole and not survey.request.force:
@@ -40,7 +40,7 @@ class LayerSbom(Target):
         return Why("--force" if whole else "its file is missing or another")
 
     def existing(self, work: Work) -> tuple[Artifact, ...] | None:
-        """The document that the build has; another file of its name is none."""
+        """The document that the build has; a file that differs from the record does not count."""
         kept = None if work.request.force else read_sbom(work.build.path)
         if kept is None or not kept.is_whole(work.build.path):
             return None
@@ -50,7 +50,7 @@ class LayerSbom(Target):
         )
 
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
-        """Describe the layer's packages; nothing but a warning where no database can be read."""
+        """Describe the layer's packages; without a readable database there is only a warning."""
         started, packages = time.monotonic(), work.system.packages
         if packages is None:
             error = work.system.unreadable
@@ -58,14 +58,14 @@ class LayerSbom(Target):
             work.events.message(f"no SBOM is written: {why}", "warning")
             return ()
         with work.events.step(self.name, "describing the packages") as step:
-            written = _write(work, packages)
+            output = _write(work, packages)
             step.result(f"{len(packages)} packages")
-        return (Artifact.of(SBOM_KEY, written, started),)
+        return (Artifact.of(SBOM_KEY, output, started),)
 
 
 def _write(work: Work, packages: Sequence[Package]) -> Written:
     layer, build = work.layer, work.build
-    # Where the image came from is not the same for all who build from it.
+    # Builders of the same image may have fetched it from different places.
     document = sbom(layer.image, packages, layer.facts.os_release.get("ID", ""), located=False)
     data = dump_sbom(document)
     name = sbom_name(layer.facts.osname, build.id, build.arch)

@@ -16,11 +16,11 @@ from bootimg.orchestrator.work import Work
 from bootimg.targets import DeclaredTarget
 
 MAKERS: Mapping[str, Callable[[], Target]] = {}
-"""What makes the targets that are no platform's image and are asked for by name: live media, once made."""
+"""The makers of targets that are requested by name and are not platform images: live media, in the future."""
 
 
 class Unmade(Target):
-    """A declared target that nothing makes: whoever asks for it is told why."""
+    """A declared target that nothing makes yet; a request for it is refused with the reason."""
 
     title = "nothing"
 
@@ -37,18 +37,18 @@ class Unmade(Target):
         refuse_unmade(self.declared)
 
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
-        """It is never asked to: `require` refuses it."""
+        """Never called: `require` refuses the target."""
         raise NotImplementedError(self.name)
 
 
 def targets_of_layer(request: Request) -> tuple[Target, ...]:
-    """Those that are made of the layer alone, in their order."""
+    """The targets that are made from the layer alone, in their order."""
     reference = request.selection.extensions
     return (Archive(), LayerSbom(), *([Extensions(reference)] if reference is not None else []))
 
 
 def targets_of_disks(request: Request) -> tuple[Target, ...]:
-    """Those that are asked for by name: the platforms' images, then the others."""
+    """The targets that are requested by name: the platforms' images, then the others."""
     images = (PlatformImage(each) for each in request.platforms)
     return (*images, *map(_maker, request.selection.targets))
 

@@ -1,6 +1,6 @@
-"""What a target is to a build: a step that makes files which the build keeps.
+"""A target of a build: a step that makes files which the build keeps.
 
-A new one is a module with a `Target`, its declaration in `bootimg.targets`, and its line in
+To add one, write a module with a `Target`, declare it in `bootimg.targets`, and add a line to
 `bootimg.orchestrator.targets.registry`.
 """
 
@@ -21,7 +21,7 @@ from bootimg.targets import DeclaredTarget
 
 @dataclass(frozen=True, slots=True)
 class PlannedArtifact:
-    """An artifact by its key in meta.json; `virtual_size` is the disk's in bytes, where it is known."""
+    """An artifact by its key in meta.json; `virtual_size` is the disk's in bytes, or None if unknown."""
 
     key: str
     name: str
@@ -32,7 +32,7 @@ class PlannedArtifact:
 class Target(MakingStep):
     """A step that makes the files of one declared target.
 
-    `base_sector_size` is that of the base disk which it is made from, None where it needs none.
+    `base_sector_size` is the sector size of the base disk that it is made from, None if it needs none.
     """
 
     __slots__ = ()
@@ -44,30 +44,30 @@ class Target(MakingStep):
 
     @property
     def name(self) -> str:
-        """The step is called as the target is."""
+        """The step's name, which is the target's."""
         return self.declared.name
 
     @property
     def base_sector_size(self) -> int | None:
-        """Which base disk it needs."""
+        """The sector size of the base disk that it needs, or None."""
         return None
 
     @abstractmethod
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
-        """Make all its files and list them in meta.json; reading ends when `stop` is requested."""
+        """Make all its files and list them in meta.json; the work ends early when `stop` is requested."""
 
     def memory(self, work: Work) -> int:
-        """Bytes of memory that `make` takes at the most."""
+        """The most bytes of memory that `make` takes."""
         return 0
 
     def existing(self, work: Work) -> tuple[Artifact, ...] | None:
-        """What the build has of it already, None where it is to be made."""
+        """The target's artifacts that the build has already; None if the target must be made."""
         if not has_all(work.request, work.build, self.declared):
             return None
         return tuple(artifact_of(work.build, key) for key in self.declared.listed_keys)
 
     def why(self, survey: Survey) -> Why:
-        """Files that the build lacks."""
+        """Why: the build lacks files of the target."""
         if survey.has(self.declared):
             return needless("made already")
         return Why(survey.why_not_made(self.declared))
@@ -81,7 +81,7 @@ class Target(MakingStep):
             yield PlannedArtifact(file.key, name, self.virtual_size(survey), cached)
 
     def suffix(self, survey: Survey) -> str:
-        """A compressor's suffix behind the files' names."""
+        """The compressor's suffix at the end of the files' names."""
         return ""
 
     def virtual_size(self, survey: Survey) -> int | None:
@@ -89,7 +89,7 @@ class Target(MakingStep):
         return None
 
     def run(self, work: Work) -> None:
-        """Make what the build lacks of it."""
+        """Make the target if the build lacks it."""
         with work.journal.step(self.name):
             artifacts = self.existing(work)
             if artifacts is None:
@@ -98,9 +98,9 @@ class Target(MakingStep):
 
 
 def artifact_of(build: BuildDir, key: str) -> Artifact:
-    """An artifact that the build has already."""
+    """An artifact that the build already has, from its entry in meta.json."""
     entry = build.meta.read()["images"][key]
     path = build.file(entry["path"])
-    # coreos-assembler need not say the size.
+    # coreos-assembler may omit the size.
     size = path.stat().st_size
     return Artifact(key=key, path=path, size=size, sha256=entry["sha256"], seconds=0, cached=True)

@@ -31,7 +31,7 @@ from bootimg.orchestrator.journal import NAME, RUN, Journal
 from bootimg.orchestrator.mainjob import run_build
 from bootimg.orchestrator.plan import make_plan
 from bootimg.orchestrator.purity_gate import require_pure
-from bootimg.orchestrator.rebuild import Judged, asked, judged, request_again
+from bootimg.orchestrator.rebuild import PurityCheck, purity_check, rebuild_request, run_parameters
 from bootimg.orchestrator.recipes.prepare import Layer, open_layer
 from bootimg.orchestrator.request import Builder
 from tests.layer.rpmdb import Evr, make_rpmdb
@@ -274,7 +274,9 @@ def test_a_build_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     assert not (tmp_path / "builds").exists()
     assert not (cache.root / "repo").exists()
     # The step is done only when the layer may be used.
-    stopped = run_build(replace(request(tmp_path), until="layers", allow=("/usr/bin/oc",)), cache, Events())
+    stopped = run_build(
+        replace(request(tmp_path), stop_after="layers", allow=("/usr/bin/oc",)), cache, Events()
+    )
     assert stopped.stopped_after == "layers"
 
 
@@ -294,7 +296,7 @@ def test_the_journal_has_what_was_let_pass(tmp_path: Path) -> None:
     opened = layer(tmp_path, packages(tmp_path, "bash"), oci.file("usr/bin/oc"))
     asked_for = replace(request(tmp_path), purity=Purity.WARN, allow=("x",))
     impure = require_pure(asked_for, opened, system(opened, tmp_path), Events())
-    said = json.loads(json.dumps(asked(asked_for, opened, impure)))
+    said = json.loads(json.dumps(run_parameters(asked_for, opened, impure)))
     assert (said["purity"], said["allow"]) == ("warn", ["x"])
     assert [each["evidence"] for each in said["impure"]] == ["/usr/bin/oc"]
 
@@ -311,7 +313,7 @@ def test_what_was_once_let_pass_stays_in_the_journal(tmp_path: Path) -> None:
         wanted = replace(request(tmp_path), **changes)  # type: ignore[arg-type]
         before = said.get("off") or said.get("warn") or {}
         impure = require_pure(wanted, opened, held, Events())
-        said[name] = json.loads(json.dumps(asked(wanted, opened, impure, before)))
+        said[name] = json.loads(json.dumps(run_parameters(wanted, opened, impure, before)))
     evidence = {name: [each["evidence"] for each in run["impure"]] for name, run in said.items()}
     assert evidence["warn"] == evidence["off"] == ["/usr/bin/oc"]
     assert sorted(evidence["again"]) == ["/usr/bin/crio", "/usr/bin/oc"]
@@ -326,7 +328,7 @@ def test_more_of_an_impure_build_leaves_it_recorded_as_that(tmp_path: Path, stan
     first = replace(request(tmp_path), builder=Builder.OSBUILD, accelerator="tcg")
     made = run_build(replace(first, purity=Purity.WARN), cache, Events())
     build = find_build(tmp_path / "builds", made.build_id, made.arch)
-    run_build(replace(request_again(build, first), purity=Purity.OFF), cache, Events())
+    run_build(replace(rebuild_request(build, first), purity=Purity.OFF), cache, Events())
     said = Journal(made.path / NAME).last(RUN, "begun")
     assert (said["purity"], [each["evidence"] for each in said["impure"]]) == ("off", ["/usr/bin/oc"])
 
@@ -334,30 +336,30 @@ def test_more_of_an_impure_build_leaves_it_recorded_as_that(tmp_path: Path, stan
 def test_what_another_layer_had_or_nobody_can_read_is_not_recorded(tmp_path: Path) -> None:
     opened = layer(tmp_path)
     for before in ({"digest": "sha256:other", "impure": [{"evidence": "x"}]}, {"impure": "x"}, {}):
-        assert asked(request(tmp_path), opened, (), before)["impure"] == []
-    kept = asked(request(tmp_path), opened, (), {"impure": [{"evidence": "of an older version"}]})
+        assert run_parameters(request(tmp_path), opened, (), before)["impure"] == []
+    kept = run_parameters(request(tmp_path), opened, (), {"impure": [{"evidence": "of an older version"}]})
     assert kept["impure"] == [{"evidence": "of an older version"}]
 
 
 @pytest.mark.parametrize(
     ("said", "wanted"),
     [
-        (None, Judged()),
-        ({}, Judged()),
-        ({"purity": "warn", "allow": ["oc"]}, Judged(Purity.WARN, ("oc",))),
-        ({"purity": "of a newer version", "allow": "oc"}, Judged()),
-        ({"purity": ["warn"], "allow": []}, Judged(None, ())),
+        (None, PurityCheck()),
+        ({}, PurityCheck()),
+        ({"purity": "warn", "allow": ["oc"]}, PurityCheck(Purity.WARN, ("oc",))),
+        ({"purity": "of a newer version", "allow": "oc"}, PurityCheck()),
+        ({"purity": ["warn"], "allow": []}, PurityCheck(None, ())),
     ],
     ids=["coreos-assembler's", "older", "ours", "newer", "damaged"],
 )
 def test_how_a_build_was_judged_is_in_its_journal(
-    tmp_path: Path, said: dict[str, object] | None, wanted: Judged
+    tmp_path: Path, said: dict[str, object] | None, wanted: PurityCheck
 ) -> None:
     journal = Journal(tmp_path / NAME)
     if said is not None:
         journal.record(RUN, "begun", purity="off", allow=["of the run before"])
         journal.record(RUN, "begun", **said)
-    assert judged(Build("1", Arch.X86_64, tmp_path, {})) == wanted
+    assert purity_check(Build("1", Arch.X86_64, tmp_path, {})) == wanted
 
 
 @pytest.mark.parametrize("words", [["--allow", "openshift-clients"], ["--purity", "off"], []])

@@ -21,7 +21,7 @@ from bootimg.orchestrator.request import Builder, Request
 from bootimg.orchestrator.selection import NOTHING
 from tests.support import oci
 
-FAULTS = {"until", "keep", "debug_shell"}
+FAULTS = {"stop_after", "keep", "debug_shell"}
 """What only a build can do: stop, keep and open a shell."""
 EVERYTHING = [
     "image", "-p", "qemu,aws", "--arch", "x86_64", "--size", "20G", "--target-imgref", "ref:a",

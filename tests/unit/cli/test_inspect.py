@@ -181,7 +181,7 @@ def test_a_disk_for_people(tmp_path: Path) -> None:
 def test_a_disk_without_a_boot_partition_is_a_disk(tmp_path: Path) -> None:
     disk = make_disk(tmp_path, boot="usr")
     assert json.loads(run(disk, "--json", cache=tmp_path / "cache"))["boot"] is None
-    assert "there is no partition called boot" in run(disk, cache=tmp_path / "cache")
+    assert "no partition is called boot" in run(disk, cache=tmp_path / "cache")
 
 
 @needs_tools
@@ -287,7 +287,7 @@ def test_a_layer_of_which_no_disk_can_be_made_says_why(tmp_path: Path) -> None:
     document = json.loads(run(*words, "--json", cache=tmp_path / "cache"))
     assert document["layer"] is None
     assert document["problem"]["id"] == "kernel-missing"
-    assert "no disk can be made of it: the image has no kernel" in run(*words, cache=tmp_path / "cache")
+    assert "no disk can be made from it: the image has no kernel" in run(*words, cache=tmp_path / "cache")
 
 
 def test_a_build_by_any_of_its_names(tmp_path: Path) -> None:

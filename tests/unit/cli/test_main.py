@@ -106,7 +106,7 @@ def test_unknown_verb_is_a_usage_error_that_names_the_near_one() -> None:
     assert done.stderr.splitlines() == [
         "error: command-line-invalid",
         "  there is no command buld; did you mean build?",
-        "  hint: `bootimg --help` says what it takes",
+        "  hint: `bootimg --help` lists its arguments and options",
         "  docs: docs/errors/command-line-invalid.md",
     ]
 
@@ -234,7 +234,7 @@ def test_one_signal_stops_cleanly_and_says_what_is_kept(number: signal.Signals) 
     child.send_signal(number)
     _, stderr = child.communicate(timeout=20)
     assert child.returncode == ExitCode.INTERRUPTED
-    assert "stopped; what was finished is kept" in stderr
+    assert "stopped; finished work is kept" in stderr
     assert "Traceback" not in stderr
     assert not Path(f"/proc/{grandchild}").exists()
 

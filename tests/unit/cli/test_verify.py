@@ -124,7 +124,9 @@ def test_deep_a_build_is_opened(tmp_path: Path) -> None:
         ("ostree", "packages-missing"),
     } <= places
     assert {key for key, _ in places} == {"ostree", "qemu", "metal"}
-    assert "not opened, for it is an archive: gcp" in run(build, "--deep", cache=cache, code=ExitCode.FAILED)
+    assert "not opened, because it is an archive: gcp" in run(
+        build, "--deep", cache=cache, code=ExitCode.FAILED
+    )
 
 
 def test_deep_a_damaged_build_stays_closed(tmp_path: Path) -> None:

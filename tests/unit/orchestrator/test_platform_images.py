@@ -20,7 +20,7 @@ from bootimg.manifest.reader import read_recipes
 from bootimg.orchestrator.artifacts.compressors import Compressors
 from bootimg.orchestrator.artifacts.packaging import assumption, layer_values
 from bootimg.orchestrator.journal import NAME, RUN, Journal
-from bootimg.orchestrator.rebuild import compressors_of, only_failed, request_again, require_same_image
+from bootimg.orchestrator.rebuild import compressors_of, only_failed, rebuild_request, require_same_image
 from bootimg.orchestrator.recipes.variables import disk_sizes_mib
 from bootimg.orchestrator.refusals import refuse_unmade
 from bootimg.orchestrator.request import Request
@@ -92,21 +92,21 @@ def existing(folder: Path, **meta: Any) -> Build:  # noqa: ANN401
 def test_more_of_a_build_is_asked_for_as_the_build_was(tmp_path: Path) -> None:
     build = existing(tmp_path)
     asked = Request(reference="", arch=X86, platforms=(), builds=Path("elsewhere"))
-    assert request_again(build, asked).target_imgref is None
+    assert rebuild_request(build, asked).target_imgref is None
     journal = Journal(build.path / NAME)
     journal.record(RUN, "begun", **{"target-imgref": "ostree-remote-image:a", "size": 7, "compressor": "xz"})
-    again = request_again(build, asked)
+    again = rebuild_request(build, asked)
     assert again.reference == str(build.path / "layer.ociarchive")
     assert (again.builds, again.target_imgref, again.size) == (
         tmp_path / "builds",
         "ostree-remote-image:a",
         7,
     )
-    assert request_again(build, replace(asked, size=9)).size == 9
+    assert rebuild_request(build, replace(asked, size=9)).size == 9
     assert compressors_of(build) == Compressors("xz")
     with pytest.raises(BootimgError) as error:
         (build.path / "layer.ociarchive").unlink()
-        request_again(build, asked)
+        rebuild_request(build, asked)
     assert error.value.id == "artifact-missing"
 
 

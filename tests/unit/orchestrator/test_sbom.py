@@ -29,7 +29,7 @@ from bootimg.layer.tree.merged import Tree
 from bootimg.orchestrator.journal import NAME, Journal
 from bootimg.orchestrator.mainjob import run_build
 from bootimg.orchestrator.progress import BuildProgress
-from bootimg.orchestrator.rebuild import request_again
+from bootimg.orchestrator.rebuild import rebuild_request
 from bootimg.orchestrator.recipes.prepare import open_layer
 from bootimg.orchestrator.request import Artifact, Builder, Outcome, Request
 from bootimg.orchestrator.targets.layersbom import LayerSbom
@@ -134,7 +134,7 @@ def test_more_artifacts_of_a_build_leave_it_and_make_it_where_it_is_missing(
     first = build()
     file = first.path / FILE
     data = file.read_bytes()
-    again = request_again(find_build(tmp_path / "builds", VERSION, X86), request(tmp_path))
+    again = rebuild_request(find_build(tmp_path / "builds", VERSION, X86), request(tmp_path))
     number = file.stat().st_ino
     build(reference=again.reference, source=again.source)
     assert file.stat().st_ino == number

@@ -33,10 +33,10 @@ from bootimg.layer.ostree import libostree
 from bootimg.layer.tree.merged import open_tree
 from bootimg.orchestrator.journal import NAME, RUN, Journal
 from bootimg.orchestrator.progress import BuildProgress
-from bootimg.orchestrator.rebuild import request_again
+from bootimg.orchestrator.rebuild import rebuild_request
 from bootimg.orchestrator.recording import record_selection
 from bootimg.orchestrator.request import Artifact, Request
-from bootimg.orchestrator.selection import Asked, Selection, named, select
+from bootimg.orchestrator.selection import Requested, Selection, named, select
 from bootimg.orchestrator.steps import steps_of
 from bootimg.orchestrator.targets.extensions import Extensions
 from bootimg.orchestrator.work import Work
@@ -158,7 +158,7 @@ NAMES = st.lists(st.sampled_from([*platforms(), "live", "extensions-container"])
 def test_skipping_overrides_every_list(names: list[str], arch: Arch, named: bool) -> None:
     stream = replace(config("rhel-9.6"), artifacts=dict.fromkeys(Arch, tuple(names)))
     stream = replace(stream, extensions="a:b" if named else None, skip_disk_images="because")
-    made, selection = select(Asked(), stream, arch)
+    made, selection = select(Requested(), stream, arch)
     assert [each.name for each in made] == ["qemu"]
     assert selection.expected == ("ostree", "qemu", *(["extensions-container"] if named else []))
     assert (selection.skip_reason, selection.left_out) == ("because", {})
@@ -168,22 +168,22 @@ def test_skipping_overrides_every_list(names: list[str], arch: Arch, named: bool
 def test_nothing_of_a_stream_is_lost_without_a_word(names: list[str]) -> None:
     names = [name for name in names if name not in platforms() or X86 in platforms()[name].arches]
     stream = replace(config("rhel-9.6"), artifacts={X86: ("qemu", *names)})
-    made, selection = select(Asked(), stream, X86)
+    made, selection = select(Requested(), stream, X86)
     assert {each.name for each in made} | {*selection.left_out} == {"qemu", *names}
     assert not {each.name for each in made} & {*selection.left_out}
 
 
 def test_what_cannot_be_made_yet_is_left_out_with_its_reason() -> None:
-    made, selection = select(Asked(), config("rhel-9.6"), Arch.S390X)
+    made, selection = select(Requested(), config("rhel-9.6"), Arch.S390X)
     assert [each.name for each in made] == ["qemu", "metal", "metal4k", "openstack", "ibmcloud", "kubevirt"]
     assert list(selection.left_out) == ["live", "qemu-secex"]
     stream = replace(
         config("c9s"), artifacts={Arch.AARCH64: ("qemu", "nvidiabluefield", "extensions-container")}
     )
-    made, selection = select(Asked(), stream, Arch.AARCH64)
+    made, selection = select(Requested(), stream, Arch.AARCH64)
     assert [each.name for each in made] == ["qemu"]
     assert "--extensions" in selection.left_out["extensions-container"]
-    named = select(Asked(extensions="a:b"), stream, Arch.AARCH64)[1]
+    named = select(Requested(extensions="a:b"), stream, Arch.AARCH64)[1]
     assert (named.extensions, list(named.left_out)) == ("a:b", ["nvidiabluefield"])
 
 
@@ -198,13 +198,13 @@ def test_what_cannot_be_made_yet_is_left_out_with_its_reason() -> None:
 )
 def test_what_a_stream_cannot_have_is_refused(names: tuple[str, ...], id: str) -> None:
     with pytest.raises(BootimgError) as error:
-        select(Asked(), replace(config("rhel-9.6"), artifacts={X86: names}), X86)
+        select(Requested(), replace(config("rhel-9.6"), artifacts={X86: names}), X86)
     assert (error.value.id, error.value.exit_code) == (id, ExitCode.USAGE)
 
 
 def test_platforms_that_are_named_come_before_the_stream_s() -> None:
     aws = platform("aws", X86)
-    made, selection = select(Asked(platforms=(aws,)), config("rhel-9.6"), X86)
+    made, selection = select(Requested(platforms=(aws,)), config("rhel-9.6"), X86)
     assert made == (aws,)
     # What the stream's builds have is still known: the build is not complete with this alone.
     assert {"ostree", "qemu", "metal", "aws"} < {*selection.expected}
@@ -376,9 +376,9 @@ def test_more_of_a_build_that_skips_disk_images_has_none_either(tmp_path: Path) 
         build.meta.merge({"buildid": "1", "coreos-assembler.basearch": "x86_64", "images": images})
         change_record(build.path, Record(skip_reason="4.19-9.6 is OpenShift's"))
     found = find_build(tmp_path / "builds", "1", X86)
-    assert request_again(found, request(tmp_path)).selection.skip_reason == "4.19-9.6 is OpenShift's"
+    assert rebuild_request(found, request(tmp_path)).selection.skip_reason == "4.19-9.6 is OpenShift's"
     with pytest.raises(BootimgError) as error:
-        request_again(found, request(tmp_path, platforms=(platform("aws", X86),)))
+        rebuild_request(found, request(tmp_path, platforms=(platform("aws", X86),)))
     assert error.value.id == "disk-images-skipped"
     assert "4.19-9.6 is OpenShift's" in error.value.context[0]
 
@@ -482,10 +482,11 @@ def test_a_build_that_skips_disk_images_says_so_from_the_start(tmp_path: Path) -
 
 def test_a_build_with_extensions_can_stop_after_them(tmp_path: Path) -> None:
     assert (
-        steps_of(request(tmp_path, Selection(extensions="a"), until="extensions")).names[-1] == "extensions"
+        steps_of(request(tmp_path, Selection(extensions="a"), stop_after="extensions")).names[-1]
+        == "extensions"
     )
     with pytest.raises(BootimgError) as error:
-        steps_of(request(tmp_path, until="extensions"))
+        steps_of(request(tmp_path, stop_after="extensions"))
     assert error.value.id == "step-unknown"
 
 
@@ -519,7 +520,7 @@ def test_a_target_that_can_be_made_is_part_of_all_and_of_its_streams(monkeypatch
     others = tuple(made if each is LIVE else each for each in DECLARED)
     monkeypatch.setattr("bootimg.targets.DECLARED", others)
     assert named(["all"], X86).targets == (made,)
-    found, selection = select(Asked(), config("rhel-9.6"), X86)
+    found, selection = select(Requested(), config("rhel-9.6"), X86)
     assert selection.targets == (made,)
     assert {*made.listed_keys} < {*selection.expected}
     assert "live" not in selection.left_out

@@ -126,7 +126,7 @@ def requests(draw: st.DrawFn) -> tuple[str, Request]:
         accelerator="tcg",
         builder=draw(st.sampled_from([Builder.GUESTFS, Builder.GUESTFS, Builder.OSBUILD])),
         deploy=draw(st.sampled_from([DeployWay.OWN, DeployWay.OWN, DeployWay.LAYER])),
-        until=draw(st.sampled_from([*[None] * 12, *steps])),
+        stop_after=draw(st.sampled_from([*[None] * 12, *steps])),
         size=draw(st.sampled_from([None, None, 1 << 20, 7 << 30])),
         target_imgref=draw(st.sampled_from([None, IMGREF, IMGREF, "not an imgref"])),
         compress=draw(st.booleans()),
@@ -162,7 +162,7 @@ def built(request: Request, cache: Cache) -> str | None:
         except BootimgError as error:
             return error.id
     # It was to stop before that.
-    assert request.until in ("fetch", "layers")
+    assert request.stop_after in ("fetch", "layers")
     return None
 
 
@@ -207,7 +207,7 @@ def test_plan_and_build_refuse_the_same_before_a_layer_is_fetched(
             assert layer_blobs(cache, layer)
         assert not request.builds.exists()
         if not isinstance(unread, str):
-            if request.until == "fetch":
+            if request.stop_after == "fetch":
                 return
             again = planned(request, cache)
             assert (again if isinstance(again, str) else None) == found
@@ -247,14 +247,14 @@ MADE = [name for name, each in platforms().items() if X86 in each.arches and eac
 
 @given(
     names=st.lists(st.sampled_from(MADE), max_size=5, unique=True),
-    until=st.sampled_from([None, None, "archive", "sbom", "base", "last"]),
+    stop_after=st.sampled_from([None, None, "archive", "sbom", "base", "last"]),
     compressor=st.sampled_from([None, *Compressor]),
     before=st.lists(st.sampled_from(MADE), max_size=2, unique=True),
 )
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_artifacts_that_are_promised_are_made(
     names: list[str],
-    until: str | None,
+    stop_after: str | None,
     compressor: Compressor | None,
     before: list[str],
     layers: Mapping[tuple[str, Arch], Path],
@@ -272,15 +272,15 @@ def test_the_artifacts_that_are_promised_are_made(
         )
         cache = Cache(folder / "cache")
         building.run_build(request, cache, Events())
-        stop = names[-1] if names and until == "last" else None if until == "last" else until
-        request = replace(request, platforms=tuple(platform(name, X86) for name in names), until=stop)
+        stop = names[-1] if names and stop_after == "last" else None if stop_after == "last" else stop_after
+        request = replace(request, platforms=tuple(platform(name, X86) for name in names), stop_after=stop)
         plan = make_plan(request, cache)
         outcome = building.run_build(request, cache, Events())
         assert promised(plan) == made(outcome)
         assert {key for key, _, _ in promised(plan)} <= {*meta(outcome)["images"]}
         assert [each.name for each in plan.steps if each.name in outcome.kept] == [*outcome.kept]
         # A second run makes nothing, and the plan says so.
-        again = replace(request, until=None)
+        again = replace(request, stop_after=None)
         building.run_build(again, cache, Events())
         plan = make_plan(again, cache)
         assert {cached for *_, cached in promised(plan)} == {True}
@@ -336,7 +336,7 @@ def test_only_what_failed_is_planned_and_made(
         ]
     for verb in (make_plan, lambda asked, cache: building.run_build(asked, cache, Events())):
         with pytest.raises(BootimgError) as error:
-            verb(replace(retry, until="aws"), cache)
+            verb(replace(retry, stop_after="aws"), cache)
         assert error.value.id == "step-unknown"
 
 
@@ -347,11 +347,11 @@ def test_a_build_that_stops_needs_only_what_it_runs(
     arch = Arch.S390X
     request = request_for(tmp_path, layers["good", arch], arch=arch, platforms=(platform("qemu", arch),))
     cache = Cache(tmp_path / "cache")
-    for until in ("fetch", "layers", "archive"):
-        assert built(replace(request, until=until), cache) is None
-        assert not isinstance(planned(replace(request, until=until), cache), str)
+    for stop_after in ("fetch", "layers", "archive"):
+        assert built(replace(request, stop_after=stop_after), cache) is None
+        assert not isinstance(planned(replace(request, stop_after=stop_after), cache), str)
     assert built(request, cache) == "arch-build-unsupported"
-    assert built(replace(request, until="base"), cache) == "arch-build-unsupported"
+    assert built(replace(request, stop_after="base"), cache) == "arch-build-unsupported"
 
 
 def test_a_target_that_fails_where_the_build_was_to_stop_is_told(
@@ -362,7 +362,7 @@ def test_a_target_that_fails_where_the_build_was_to_stop_is_told(
             raise BootimgError("artifact-not-written", "no")
         return written(self, platform, *words)
 
-    request = request_for(tmp_path, layers["good", X86], until="aws", jobs=1)
+    request = request_for(tmp_path, layers["good", X86], stop_after="aws", jobs=1)
     with making_cheaply(tmp_path), pytest.MonkeyPatch.context() as patch:
         written = Packer.write
         patch.setattr(Packer, "write", fail)
@@ -416,7 +416,7 @@ def test_what_the_machine_lacks_is_told_before_a_layer_is_fetched(
         assert planned(request, cache) == built(request, cache) == id
         assert layer_blobs(cache, layers["good", X86]) == set()
         # The layer can be read without.
-        assert built(replace(request, until="layers"), cache) is None
+        assert built(replace(request, stop_after="layers"), cache) is None
         assert planned(request, cache) == built(request, cache) == id
     with making_cheaply(tmp_path):
         building.run_build(request, cache, Events())

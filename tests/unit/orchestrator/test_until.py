@@ -36,9 +36,9 @@ def build(folder: Path, *words: str) -> Result:
     )
 
 
-def request(folder: Path, until: str | None) -> Request:
+def request(folder: Path, stop_after: str | None) -> Request:
     qemu = platform("qemu", Arch.X86_64)
-    return Request(reference="x", arch=Arch.X86_64, platforms=(qemu,), builds=folder, until=until)
+    return Request(reference="x", arch=Arch.X86_64, platforms=(qemu,), builds=folder, stop_after=stop_after)
 
 
 STEPS = ("fetch", "layers", "import", "archive", "sbom", "base")
@@ -93,7 +93,7 @@ def test_the_help_and_the_completion_name_every_step() -> None:
     assert f"Stop after a step: {', '.join(step.name for step in known_steps())}, or a platform" in words
     command = bootimg.get_command(click.Context(bootimg), "build")
     assert command is not None
-    (option,) = [each for each in command.params if each.name == "until"]
+    (option,) = [each for each in command.params if each.name == "stop_after"]
     found = {each.value for each in option.shell_complete(click.Context(command), "")}
     assert {*STEPS, "osbuild", "extensions", "qemu"} < found
     assert not {"live", "nvidiabluefield"} & found

@@ -352,8 +352,10 @@ def test_the_exported_file_is_checked(
 
 def test_until_knows_the_step_of_osbuild(stand_in: StandIn, request_: Request, cache: Cache) -> None:
     stand_in()
-    assert refused(lambda: run_build(replace(request_, until="base"), cache, Events())).id == "step-unknown"
-    outcome = run_build(replace(request_, until="osbuild"), cache, Events())
+    assert (
+        refused(lambda: run_build(replace(request_, stop_after="base"), cache, Events())).id == "step-unknown"
+    )
+    outcome = run_build(replace(request_, stop_after="osbuild"), cache, Events())
     assert [each.key for each in outcome.artifacts] == ["ostree"]
     assert outcome.kept["osbuild"] == cache.root / "osbuild"
     assert [each.key for each in run_build(request_, cache, Events()).artifacts] == ["ostree", "qemu"]

@@ -120,7 +120,7 @@ def test_a_build_without_qemu(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--kargs", "a", "--write"], "--kargs are for one run"),
+        (["--kargs", "a", "--write"], "--kargs applies to one run"),
         (["--ssh=true", "--console"], "give --console a file"),
         (["--bind-ro", "nowhere"], "is not SRC:DST"),
         (["--bind-ro", "/proc:relative"], "is not SRC:DST"),
