@@ -1,7 +1,7 @@
 """Dynamic VHDX with blocks of 1 MiB, written front to back (Microsoft's MS-VHDX).
 
-Which blocks have data is found out first, so that the table of blocks can go in front.  All offsets
-below are of the file; everything but the first MiB lies on MiB.
+The writer first finds the blocks with data, so that it can write the table of blocks before them.  All
+offsets below are in the file; everything after the first MiB is aligned to MiB.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def write_vhdx(
     step: Step | None,
     packing: Packing | None = None,
 ) -> Written:
-    """Write a dynamic VHDX; MiB of zeros are left out, the size is rounded up to sectors of 512 bytes.
+    """Write a dynamic VHDX without blocks of zeros; the size is rounded up to sectors of 512 bytes.
 
-    There are no options: any is `format-option-unsupported`.  More than 64 TiB is `vhdx-size-invalid`.
+    It has no options, so any is `format-option-unsupported`.  More than 64 TiB is `vhdx-size-invalid`.
     """
     refuse_options("vhdx", options, {})
     if not 0 < source.size <= LIMIT:
@@ -77,7 +77,7 @@ def write_vhdx(
 
 
 def _block_table(blocks: int, used: Sequence[int]) -> bytes:
-    """State and place of each block; after each chunk comes an entry for a bitmap, used by none here."""
+    """The state and offset of each block; after each chunk follows an unused entry for a bitmap."""
     count = blocks + (blocks - 1) // _CHUNK
     size = align_up(count * 8, MIB)
     first = (_TABLE + size) // MIB
@@ -88,7 +88,7 @@ def _block_table(blocks: int, used: Sequence[int]) -> bytes:
 
 
 def _front(source: Source, table: int) -> Iterator[bytes]:
-    """File identifier, two headers, two region tables; an empty log; the metadata."""
+    """The file identifier, two headers and two region tables; an empty log; the metadata."""
     regions = _regions(table)
     slots = [
         b"vhdxfile" + _CREATOR.encode("utf-16-le"),
@@ -115,7 +115,7 @@ def _regions(table: int) -> bytes:
 
 
 def _sealed(data: bytes) -> bytes:
-    """With the checksum, which is taken while its own field is zero."""
+    """The data with its checksum, which is computed with the checksum's own field as zero."""
     return data[:4] + struct.pack("<I", crc32c(data)) + data[8:]
 
 

@@ -1,7 +1,7 @@
 """qcow2 with compressed clusters, as `qemu-img convert -c` makes it, deflated on threads.
 
-Tables that say where each cluster is come first in the file, so what is compressed waits in a file
-without a name until all of it is known.  Clusters that do not get smaller follow as they are.
+The tables with the cluster offsets are first in the file.  So compressed clusters go to an unnamed
+temporary file until all sizes are known.  Clusters that do not shrink follow them uncompressed.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def write_qcow2(
     step: Step | None,
     packing: Packing | None = None,
 ) -> Written:
-    """Write a qcow2, plain or with `compression` (default False); clusters of zeros are left out.
+    """Write a qcow2, plain or with `compression` (default False), without clusters of zeros.
 
-    `options` are osbuild's for qcow2: `compat` 1.1 and `compression`; others are refused as
+    `options` are osbuild's for qcow2: `compat` 1.1 and `compression`; others are
     `format-option-unsupported`.  The size is rounded up to sectors.
     """
     refuse_options("qcow2", options, _OPTIONS)
@@ -61,7 +61,7 @@ def _write_packed(source: Source, out: Path, step: Step | None, packing: Packing
 def _pack(
     source: Source, used: Sequence[int], spool: BinaryIO, threads: int, progress: ReadingProgress
 ) -> list[int]:
-    """Compress clusters into `spool`; the size of each there, 0 for one that does not get smaller."""
+    """Compress clusters into `spool`; returns the size of each there, 0 for one that does not shrink."""
     sizes: list[int] = []
 
     def take(packed: bytes) -> None:
@@ -105,7 +105,7 @@ def _emit(source: Source, used: Sequence[int], sizes: Sequence[int], spool: Bina
 
 
 def _entries(sizes: Sequence[int], packed: int, whole: int) -> Iterator[int]:
-    """L2 entries; `packed` and `whole` are where compressed and other clusters begin in the file."""
+    """L2 entries; `packed` and `whole` are the file offsets of compressed and uncompressed clusters."""
     for size in sizes:
         if size:
             more = (packed + size - 1) // _SECTOR - packed // _SECTOR
@@ -117,7 +117,7 @@ def _entries(sizes: Sequence[int], packed: int, whole: int) -> Iterator[int]:
 
 
 def _shared(sizes: Sequence[int], clusters: int) -> list[int]:
-    """How many compressed clusters touch each of the file's first data clusters."""
+    """The number of compressed clusters that touch each of the file's first data clusters."""
     counts = [0] * clusters
     at = 0
     for size in sizes:
