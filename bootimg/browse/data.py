@@ -10,7 +10,7 @@ from bootimg.browse.site import Site
 from bootimg.browse.tree import ArchBuild
 from bootimg.builds.state import FileState
 
-_WORDS = {FileState.EXPECTED: "missing", FileState.SIZE: "wrong size according to meta.json"}
+_STATE_TEXTS = {FileState.EXPECTED: "missing", FileState.SIZE: "wrong size according to meta.json"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def status(build: ArchBuild) -> list[Status]:
     artifacts = build.state.artifacts
     found = [
         Status("bad", f"{words}: {', '.join(each.key for each in artifacts if each.state is state)}")
-        for state, words in _WORDS.items()
+        for state, words in _STATE_TEXTS.items()
         if any(each.state is state for each in artifacts)
     ]
     absent = sum(each.state is FileState.ABSENT for each in artifacts)

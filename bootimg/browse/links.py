@@ -64,8 +64,8 @@ def artifacts_of(builds: Path, site: Path, url: str | None) -> Artifacts:
     if url is not None:
         return Artifacts(url=_checked(url))
     tree, folder = builds.resolve(), site.resolve()
-    near = tree.parent == folder.parent or tree in folder.parents
-    return Artifacts(tree=quoted(os.path.relpath(tree, folder)) if near else None)
+    linkable = tree.parent == folder.parent or tree in folder.parents
+    return Artifacts(tree=quoted(os.path.relpath(tree, folder)) if linkable else None)
 
 
 def _checked(url: str) -> str:

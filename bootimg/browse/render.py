@@ -50,14 +50,14 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
+        finalize=_page_value,
     )
     made.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
     made.filters |= {"size": format_size, "quoted": shlex.quote}
     return made
 
 
-def _shown(value: object) -> object:
+def _page_value(value: object) -> object:
     """A value for a page: empty for None; control characters, which could change other text, are escaped."""
     if isinstance(value, Markup):
         return value

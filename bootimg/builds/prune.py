@@ -51,13 +51,13 @@ class Verdict:
 def judge(builds: Path, rule: Rule) -> list[Verdict]:
     """The verdict on every build, newest first."""
     index = read_index(builds)
-    tags, left, found = tags_of(index), rule.keep_last, []
+    tags, remaining, found = tags_of(index), rule.keep_last, []
     for entry in index["builds"]:
         build_id = safe_name(entry["id"], str(builds))
         if build_id in tags:
             found.append(_tagged(build_id, tags))
-        elif left > 0:
-            left -= 1
+        elif remaining > 0:
+            remaining -= 1
             found.append(Verdict(build_id, False, f"one of the last {rule.keep_last}"))
         elif rule.older_than is not None and _age(builds / build_id) < rule.older_than:
             found.append(Verdict(build_id, False, "not old enough"))

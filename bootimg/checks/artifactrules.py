@@ -76,12 +76,12 @@ def _contents(build: Build, entries: Mapping[str, Json], events: Events, jobs: i
         # The largest first: a large one that begins last would run alone at the end.
         order = sorted(entries, key=lambda key: -sizes[key])
         work = [_job(build.path / entries[key]["path"], key, entries[key], step) for key in order]
-        ended = {each.name: each for each in run_jobs(work, workers=jobs, memory=memory_budget())}
+        results = {each.name: each for each in run_jobs(work, workers=jobs, memory=memory_budget())}
         step.result(f"{len(entries)} artifacts")
     for key in entries:
-        if (error := ended[key].error) is not None:
+        if (error := results[key].error) is not None:
             raise error
-        yield from ended[key].value or ()
+        yield from results[key].value or ()
 
 
 def _job(path: Path, key: str, entry: Json, step: Step) -> Job[list[Finding]]:

@@ -61,14 +61,14 @@ def write_vhdx(
             hint=f"it can have up to {format_size(LIMIT)}",
             exit_code=ExitCode.USAGE,
         )
-    used = list(used_blocks(source, BLOCK))
-    table = _block_table(-(-source.size // BLOCK), used)
+    allocated = list(used_blocks(source, BLOCK))
+    table = _block_table(-(-source.size // BLOCK), allocated)
     progress = ReadingProgress(step, data_length(source))
-    with open_output(out, packing or Packing(), _TABLE + len(table) + len(used) * BLOCK) as file:
+    with open_output(out, packing or Packing(), _TABLE + len(table) + len(allocated) * BLOCK) as file:
         for part in _front(source, len(table)):
             file.write(part)
         file.write(table)
-        for index in used:
+        for index in allocated:
             data = source.read(index * BLOCK, min(BLOCK, source.size - index * BLOCK))
             file.write(data.ljust(BLOCK, b"\0"))
             progress.advance(len(data))
@@ -76,13 +76,13 @@ def write_vhdx(
         return file.finish(out)
 
 
-def _block_table(blocks: int, used: Sequence[int]) -> bytes:
+def _block_table(blocks: int, allocated: Sequence[int]) -> bytes:
     """The state and offset of each block; after each chunk follows an unused entry for a bitmap."""
     count = blocks + (blocks - 1) // _CHUNK
     size = align_up(count * 8, MIB)
     first = (_TABLE + size) // MIB
     table = bytearray(size)
-    for number, index in enumerate(used):
+    for number, index in enumerate(allocated):
         struct.pack_into("<Q", table, (index + index // _CHUNK) * 8, (first + number) << 20 | _PRESENT)
     return bytes(table)
 

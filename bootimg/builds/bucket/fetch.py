@@ -19,7 +19,7 @@ from bootimg.builds.bucket.tree import Bucket, Head
 from bootimg.builds.expected import join_record
 from bootimg.builds.find import digest_of
 from bootimg.builds.folder import BuildDir, open_build
-from bootimg.builds.index import change_index, checked_index, insert_build, noted
+from bootimg.builds.index import change_index, checked_index, insert_build, with_facts
 from bootimg.builds.layout import BUILDS, COMMIT_META, LATEST, META, SIGNATURE
 from bootimg.builds.merge import merged, require_same_build, with_images
 from bootimg.builds.names import known_arches, safe_images, safe_name
@@ -69,7 +69,7 @@ def fetch_build(builds: Path, bucket: Bucket, wanted: Wanted, events: Events) ->
         insert_build(builds, build_id, arch, order=order)
         fetched.append(Fetched(build_id, arch, folder.path, files))
     if cleanup := index["builds"][order.index(build_id)].get(CLEANUP):
-        change_index(builds, lambda ours: noted(ours, build_id, {CLEANUP: cleanup}))
+        change_index(builds, lambda ours: with_facts(ours, build_id, {CLEANUP: cleanup}))
     return fetched
 
 

@@ -113,18 +113,18 @@ class Bucket:
         from botocore.exceptions import ClientError
 
         condition = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
-        words = {**self._at(key), "Body": data, **self._headers(key, METADATA_AGE)}
-        words["Metadata"] = {_DIGEST: hashlib.sha256(data).hexdigest()}
+        request = {**self._at(key), "Body": data, **self._headers(key, METADATA_AGE)}
+        request["Metadata"] = {_DIGEST: hashlib.sha256(data).hexdigest()}
         with self._refusals(key):
             try:
-                self._client.put_object(**words, **condition)
+                self._client.put_object(**request, **condition)
                 return True
             except ClientError as error:
                 if code(error) in CHANGED:
                     return False
                 if code(error) not in NO_CONDITIONS:
                     raise
-            self._client.put_object(**words)
+            self._client.put_object(**request)
         there = self.read(key)
         return there is not None and there.data == data
 
@@ -182,18 +182,18 @@ class Bucket:
         """The content; continues after a lost connection."""
         from botocore.exceptions import BotoCoreError
 
-        done, left, options = 0, _TRIES, self._at(key)
+        done, tries_left, options = 0, _TRIES, self._at(key)
         while True:
             with self._refusals(key):
                 found = self._client.get_object(**options)
             try:
                 for chunk in found["Body"].iter_chunks(_CHUNK):
-                    done, left = done + len(chunk), _TRIES
+                    done, tries_left = done + len(chunk), _TRIES
                     yield chunk
                 return
             except BotoCoreError as error:
-                left -= 1
-                if not left:
+                tries_left -= 1
+                if not tries_left:
                     raise unreachable(self.url(key), str(error)) from None
             options |= {"IfMatch": str(found["ETag"])} | ({"Range": f"bytes={done}-"} if done else {})
 

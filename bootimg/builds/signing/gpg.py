@@ -14,7 +14,7 @@ from bootimg.process import Completed, failure, require, run
 
 # An hour in seconds, as in coreos-assembler's sign: agents may ask a person, and files are large.
 _PATIENCE = 3600.0
-_KEPT = ("GNUPGHOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS")
+_ENVIRONMENT = ("GNUPGHOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS")
 _NOT_GOOD = ("BADSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "ERRSIG")
 
 
@@ -79,8 +79,8 @@ def _verdict(done: Completed) -> Checked:
     if valid and not bad and done.returncode == 0:
         # The signing key is first, its primary key last.
         return Checked(True, tuple({words[index] for words in valid for index in (1, -1)}))
-    lines_of_gpg = done.stderr.decode(errors="replace").strip().splitlines()
-    return Checked(False, reason=lines_of_gpg[-1] if lines_of_gpg else "gpg does not say why")
+    output = done.stderr.decode(errors="replace").strip().splitlines()
+    return Checked(False, reason=output[-1] if output else "gpg does not say why")
 
 
 def _import(words: Sequence[str], keys: Sequence[Path]) -> None:
@@ -97,5 +97,5 @@ def _import(words: Sequence[str], keys: Sequence[Path]) -> None:
 
 def _gpg(*words: str) -> Completed:
     program = require("gpg", packages="gnupg")
-    env = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    env = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     return run([program, "--batch", "--yes", "--no-tty", *words], env=env, timeout=_PATIENCE, check=False)

@@ -53,12 +53,12 @@ def _missing_platforms(stream: Stream, against: Against) -> Iterator[StreamFindi
         for platform in against.expected:
             key, form = platform.release_key
             formats = arch.artifacts[key].formats if key in arch.artifacts else {}
-            if name in platform.arches and not any(_is(each, form) for each in formats):
+            if name in platform.arches and not any(_is_form(each, form) for each in formats):
                 place = Place(name, ARTIFACTS, key, form)
                 yield StreamFinding("missing-platform", str(place), "it is expected and missing")
 
 
-def _is(found: str, form: str) -> bool:
+def _is_form(found: str, form: str) -> bool:
     """Whether a format is `form`, compressed or not."""
     return found == form or found in {form + suffix for suffix in _COMPRESSED}
 

@@ -60,13 +60,13 @@ def merge(streams: Sequence[Stream], name: str | None, metadata: Metadata) -> St
     return Stream(name or names[0], metadata, arches)
 
 
-def with_marketplace(stream: Stream, sold: Mapping[str, Marketplace]) -> Stream:
+def with_marketplace(stream: Stream, marketplaces: Mapping[str, Marketplace]) -> Stream:
     """The stream with the data of a marketplace file, for the stream's architectures."""
     arches = dict(stream.architectures)
-    for name in arches.keys() & sold.keys():
+    for name in arches.keys() & marketplaces.keys():
         extensions = arches[name].rhel_coreos_extensions or Extensions()
         arches[name] = replace(
-            arches[name], rhel_coreos_extensions=replace(extensions, marketplace=sold[name])
+            arches[name], rhel_coreos_extensions=replace(extensions, marketplace=marketplaces[name])
         )
     return replace(stream, architectures=arches)
 

@@ -71,8 +71,8 @@ def read_destinations(config: Section, stream: Section, name: str, fault: Fault 
             fault(error)
             return default
 
-    def section(of: Section, key: str) -> Section:
-        return part(lambda: of.section(key), Section(of.file, of.at(key), {}))
+    def section(parent: Section, key: str) -> Section:
+        return part(lambda: parent.section(key), Section(parent.file, parent.at(key), {}))
 
     hotfix = part(lambda: config.section("hotfix").text("name"), None)
     suffix = f"-hotfix-{hotfix}" if hotfix else ""
