@@ -224,7 +224,7 @@ def test_a_stream_of_several_releases_and_of_other_builds_says_so(tree: Path, tm
     assert pages == ["stream.html", "stream~2.html"]
     text = " ".join(page(tmp_path / "site", "streams", "stream.html").text.split())
     assert "This stream has images of several releases." in text
-    assert "9.8.20250101-0, which is not in this tree of builds" in text
+    assert "9.8.20250101-0, not in this tree of builds" in text
     assert "mixed-releases" in text
     assert "Digests were not compared" in text
     assert "build-missing" not in text
