@@ -1,1 +1,1 @@
-"""The release browser: a tree of builds, and streams made of it, as a folder of plain HTML."""
+"""The release browser: shows a tree of builds, and its streams, as a folder of plain HTML."""

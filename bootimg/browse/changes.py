@@ -1,4 +1,4 @@
-"""What differs between the packages of two builds, and all of them in one table for a page to compare."""
+"""The differences between the packages of two builds, and a table of all packages for the comparing page."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from bootimg.rpmdb.package import Package
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One package name: what became of it (`upgraded`, `downgraded`, `changed`, `added`, `removed`).
+    """The change of one package name: `kind` is upgraded, downgraded, changed, added or removed.
 
-    `old` and `new` are all of its packages as `[epoch:]version-release.arch`, oldest first.
+    `old` and `new` are all packages of that name as `[epoch:]version-release.arch`, oldest first.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Change:
 
 
 def changes(old: Sequence[Package], new: Sequence[Package]) -> list[Change]:
-    """What differs, by name; of several packages by one name the newest say the direction."""
+    """The changes, sorted by name; of several packages with one name, the newest decide the direction."""
     parts = difference(all_versions(old), all_versions(new))
     newest = [{each.name: each for each in in_order(packages)} for packages in (old, new)]
     found = [
@@ -38,23 +38,23 @@ def changes(old: Sequence[Package], new: Sequence[Package]) -> list[Change]:
 
 
 class Table:
-    """The packages of many builds, small: each package once, a build as its difference from another."""
+    """A compact table of the packages of many builds: each package once, a build as a difference."""
 
     def __init__(self, lists: Mapping[str, Sequence[Package]]) -> None:
-        """Take the packages of each build by a key."""
+        """`lists` has the packages of each build, by a key."""
         found = in_order({each for packages in lists.values() for each in packages})
         self._place = {each: number for number, each in enumerate(found)}
         self._sets = {key: {self._place[each] for each in packages} for key, packages in lists.items()}
         self.rows = _rows(found)
 
     def delta(self, key: str, base: str | None) -> dict[str, Any]:
-        """The rows that a build has more (`add`) and less (`drop`) than its base, or than nothing."""
+        """The rows to `add` to and `drop` from the base (None: an empty list) to get a build's packages."""
         mine, others = self._sets[key], self._sets[base] if base is not None else set()
         return {"base": base, "add": sorted(mine - others), "drop": sorted(others - mine)}
 
 
 def _rows(packages: Sequence[Package]) -> list[tuple[str, str, int]]:
-    """Name, `[epoch:]version-release.arch`, and a number that grows with the version within a name."""
+    """Name, `[epoch:]version-release.arch`, and the rank of the version among those of the same name."""
     rows: list[tuple[str, str, int]] = []
     before, rank = None, 0
     for each in packages:

@@ -1,4 +1,4 @@
-"""The images in clouds and registries that a build's meta.json tells of."""
+"""The images in clouds and registries that a build's meta.json lists."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from bootimg.streams.metadata.uploads import extension, region_images, region_ob
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """What one uploader left: images by region, or one image under an empty name."""
+    """The images of one uploader, by region, or one image under an empty name."""
 
     title: str
     images: Mapping[str, str]
 
 
 def clouds(build: ArchBuild) -> Sequence[Cloud]:
-    """What there is, by platform; nothing of uploads that cannot be made out."""
+    """The images of each platform; uploads that cannot be parsed are omitted."""
     if not build.meta:
         return []
     try:

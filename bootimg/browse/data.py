@@ -1,4 +1,4 @@
-"""What pages show of a build in few words, and what the page that compares builds reads."""
+"""The status texts of a build, and the data of the page that compares builds."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from bootimg.browse.site import Site
 from bootimg.browse.tree import ArchBuild
 from bootimg.builds.state import FileState
 
-_WORDS = {FileState.EXPECTED: "missing", FileState.SIZE: "of another size than meta.json says"}
+_STATE_TEXTS = {FileState.EXPECTED: "missing", FileState.SIZE: "wrong size according to meta.json"}
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How complete a build is: `level` is bad, note, plain or good."""
+    """A statement about a build's state: `level` is bad, note, plain or good."""
 
     level: str
     text: str
 
 
 def status(build: ArchBuild) -> list[Status]:
-    """What there is to say.
+    """The statements about a build.
 
-    A file that is not in the tree is no fault: pipelines keep the metadata of older builds alone.
+    A file that is not in the tree is not a fault: for older builds, pipelines keep only the metadata.
     """
     if build.state.problem is not None:
         return [Status("bad", build.state.problem)]
     artifacts = build.state.artifacts
     found = [
         Status("bad", f"{words}: {', '.join(each.key for each in artifacts if each.state is state)}")
-        for state, words in _WORDS.items()
+        for state, words in _STATE_TEXTS.items()
         if any(each.state is state for each in artifacts)
     ]
     absent = sum(each.state is FileState.ABSENT for each in artifacts)
@@ -48,10 +48,10 @@ def status(build: ArchBuild) -> list[Status]:
 
 
 def diff_data(site: Site) -> dict[str, Any]:
-    """The packages of all builds, newest first, each as its difference from the one that it is the next of.
+    """The packages of all builds, newest first, each as the difference from its predecessor.
 
-    `rows` are those of `Table`, `base` is a place in `builds`.  A build whose packages are not known has
-    `reason` instead.
+    `rows` are those of `Table`, `base` is an index in `builds`.  A build with unknown packages has `reason`
+    instead.
     """
     builds = [each for build in site.builds for each in build.arches]
     known = {_key(each): found for each in builds if (found := site.packages_of(each).found) is not None}
@@ -70,5 +70,5 @@ def _entry(site: Site, table: Table, places: dict[str, int], build: ArchBuild) -
 
 
 def _key(build: ArchBuild) -> str:
-    # No name has a slash in it.
+    # Neither name contains a slash.
     return f"{build.id}/{build.arch}"

@@ -1,4 +1,4 @@
-"""Where the pages of the site are, and where artifacts are.  Names are anybody's: each is quoted whole."""
+"""The paths of the site's pages and the links to artifacts.  Names are untrusted, so each is quoted."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def href(page: str, target: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Artifacts:
-    """Where artifacts are: below `url`, or in `tree`, a relative URL of the builds from the site's folder."""
+    """The location of artifacts: below `url`, or in `tree`, the relative URL from the site to the builds."""
 
     url: str | None = None
     tree: str | None = None
 
     def href(self, page: str, build: ArchBuild, artifact: ArtifactState) -> str | None:
-        """The link to an artifact from a page; None where nothing is said to be there."""
+        """The link to an artifact from a page; None if the artifact is not available."""
         if artifact.path is None or artifact.state is FileState.REMOVED:
             return None
         if artifact.state is FileState.ABSENT and self.url is None:
@@ -57,23 +57,23 @@ class Artifacts:
 
 
 def artifacts_of(builds: Path, site: Path, url: str | None) -> Artifacts:
-    """Artifacts below `url`; without one, in the tree where it is beside or around the site.
+    """Artifacts below `url`; without one, in the tree if that is beside or around the site.
 
-    `site-url-invalid` for a URL that is none of http or https.
+    `site-url-invalid` unless it is a URL of http or https.
     """
     if url is not None:
         return Artifacts(url=_checked(url))
     tree, folder = builds.resolve(), site.resolve()
-    near = tree.parent == folder.parent or tree in folder.parents
-    return Artifacts(tree=quoted(os.path.relpath(tree, folder)) if near else None)
+    linkable = tree.parent == folder.parent or tree in folder.parents
+    return Artifacts(tree=quoted(os.path.relpath(tree, folder)) if linkable else None)
 
 
 def _checked(url: str) -> str:
     if not is_http(url) or "?" in url or "#" in url:
         raise BootimgError(
             "site-url-invalid",
-            f"{url!r:.200} is no URL of http or https below which builds can be",
-            hint="name where builds.json is, such as"
+            f"{url!r:.200} is not a URL of http or https for a folder of builds",
+            hint="use the URL of the folder of builds.json, such as"
             " https://rhcos.mirror.openshift.com/art/storage/prod/streams/rhel-9.6/builds",
             exit_code=ExitCode.USAGE,
         )

@@ -1,4 +1,4 @@
-"""The packages of builds: read once for each layer, kept by its digest."""
+"""The packages of builds: read once per layer and cached by the layer's digest."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from bootimg.rpmdb.ofimage import PackageSource
 from bootimg.rpmdb.package import Package
 from bootimg.targets import LAYER_KEY
 
-"""Where coreos-assembler keeps what rpm-ostree says of a commit, its packages too."""
 _LIMIT = 64 << 20
+"""The largest commitmeta.json in bytes; coreos-assembler's record of a commit, with its packages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """The packages of a build, in order; None with the reason where they are not known."""
+    """The packages of a build, in order; None with a reason if they are not known."""
 
     found: Sequence[Package] | None
     reason: str = ""
@@ -36,9 +36,9 @@ class Packages:
 
 @dataclass
 class PackageReader:
-    """Reads packages; `lists` is the folder where lists are kept.
+    """Reads packages; `lists` is the cache of lists.
 
-    Packages that are equal are one object, as hundreds of builds have much the same.
+    Equal packages share one object, because hundreds of builds have mostly the same packages.
     """
 
     cache: Cache
@@ -47,7 +47,7 @@ class PackageReader:
     _known: dict[Package, Package] = field(default_factory=dict)
 
     def read(self, build: ArchBuild) -> Packages:
-        """The packages of a build; a database that cannot be read is told, and is a reason."""
+        """The packages of a build; an unreadable database gives a warning and a reason."""
         if build.state.problem is not None:
             return Packages(None, build.state.problem)
         try:
@@ -77,12 +77,12 @@ class PackageReader:
         with self._cache_for(reference, arch) as cache:
             source = PackageSource(arch=arch, cache=cache, events=self.events, registry=RegistryOptions(),
                             lists=self.lists)  # fmt: skip
-            # A list that is read for the first time has to be the same as one that was kept.
+            # A fresh list has to be the same as a cached one.
             return in_order(parse_list(dump_list(source.packages(reference)), str(path)))
 
     @contextmanager
     def _cache_for(self, reference: str, arch: Arch) -> Iterator[Cache]:
-        """The cache, if it has the layers; else one that goes at once, as no build is made of them."""
+        """The cache, if it has the layers; else a temporary one, because no build needs these layers."""
         if is_open_tree(inspect(reference, arch), self.cache):
             yield self.cache
             return

@@ -35,7 +35,7 @@ def pages(site: Site) -> Iterator[tuple[str, bytes]]:
 
 
 def stream_pages(site: Site) -> Mapping[str, StreamState]:
-    """The streams by the paths of their pages, which have the names of the streams where they can."""
+    """The streams by the paths of their pages; the stream's name is in the path if it is a safe file name."""
     found: dict[str, StreamState] = {}
     for number, each in enumerate(site.streams, 1):
         name = each.stream.stream if _FILE.fullmatch(each.stream.stream) else "stream"
@@ -45,7 +45,7 @@ def stream_pages(site: Site) -> Mapping[str, StreamState]:
 
 
 def checksums(build: ArchBuild) -> str:
-    """The artifacts' digests, as `sha256sum --check` reads them."""
+    """The artifacts' digests in the format of `sha256sum --check`."""
     rows = sorted((each.path, each.sha256) for each in build.state.artifacts if each.path and each.sha256)
     return "".join(f"{sha256}  {path}\n" for path, sha256 in rows if _DIGEST.fullmatch(sha256))
 
@@ -80,5 +80,5 @@ def _query(old: ArchBuild, new: ArchBuild) -> str:
 
 
 def _formats(places: Sequence[Place]) -> str:
-    """The formats of a platform's files; PXE's three files are one."""
+    """The formats of a platform's files; PXE's three files count as one."""
     return ", ".join(dict.fromkeys(each.part.rpartition(" ")[0] for each in places))

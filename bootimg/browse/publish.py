@@ -1,4 +1,4 @@
-"""The site's folder: there whole or not at all, and nothing replaced that is not bootimg's."""
+"""Writes the site's folder atomically; replaces only folders that bootimg made."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from bootimg.atomic import require_writable, scratch_folder, sync
 from bootimg.errors import BootimgError, ExitCode
 
 MARK = "bootimg-browse.json"
-"""The file by which a site is known."""
+"""The file that identifies a site of bootimg."""
 _CONTENT = b'{"generator": "bootimg browse", "version": 1}\n'
 _PREFIX = ".bootimg-browse-"
 
 
 def require_replaceable(folder: Path) -> None:
-    """Refuse a place that has something else (`site-foreign`), or where nothing can be written."""
+    """Refuse a foreign file or folder (`site-foreign`), and a folder that cannot be written."""
     if folder.is_mount():
         raise BootimgError(
             "folder-not-writable",
             f"{folder} is the root of a file system, which cannot be replaced as a whole",
-            hint="give a folder inside of it with -o",
+            hint="name a folder inside it with -d",
             exit_code=ExitCode.USAGE,
         )
     if folder.is_symlink() or (folder.exists() and not _is_ours(folder)):
         raise BootimgError(
             "site-foreign",
-            f"{folder} is there, and is no site that bootimg made: it has no {MARK}",
-            hint="give another folder with -o, or remove what is there",
+            f"{folder} exists, and bootimg did not make it: it has no {MARK}",
+            hint="name another folder with -d, or remove the existing one",
             exit_code=ExitCode.USAGE,
         )
-    require_writable(folder.absolute().parent, "give a folder with -o that can be written")
+    require_writable(folder.absolute().parent, "name a writable folder with -d")
 
 
 def publish(folder: Path, files: Iterable[tuple[str, bytes]]) -> int:
-    """Write the files and have `folder` be them, in the place of an older site; returns how many."""
+    """Write the files as `folder`, replacing an older site; returns the number of files."""
     folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with scratch_folder(folder.parent, _PREFIX) as scratch:

@@ -1,7 +1,7 @@
-"""Pages out of templates: the one place where text becomes HTML.
+"""Renders pages from templates; only this module turns text into HTML.
 
-Each page is one file: style, script and data are in it, and its policy allows exactly these by their
-digests and nothing from anywhere else.  So it is the same from file:// and from any server.
+Each page is one file that includes its style, script and data.  Its content security policy allows only
+these, by their digests.  So a page works the same from file:// and from any server.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ICON = (
 
 
 def render(template: str, context: Mapping[str, Any], scripts: Sequence[str] = ()) -> bytes:
-    """A page; `scripts` are the names of those that run in it."""
+    """A page; `scripts` are the names of its scripts."""
     style, texts = asset("style.css"), [asset(each) for each in scripts]
     page = _environment().get_template(template)
     own = {"style": Markup(style), "scripts": [*map(Markup, texts)], "icon": _ICON}
@@ -50,19 +50,19 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
+        finalize=_page_value,
     )
     made.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
     made.filters |= {"size": format_size, "quoted": shlex.quote}
     return made
 
 
-def _shown(value: object) -> object:
-    """A value in a page: nothing for None, and no text that changes how what is around it is read."""
+def _page_value(value: object) -> object:
+    """A value for a page: empty for None; control characters, which could change other text, are escaped."""
     if isinstance(value, Markup):
         return value
     text = "" if value is None else str(value)
-    # Pages have a million values, and hardly one that has to be looked at character by character.
+    # This is fast, and pages have a million values; few of them need printable().
     return text if text.isprintable() else printable(text)
 
 

@@ -1,4 +1,4 @@
-"""All that the site shows, read before a page is made."""
+"""All data of the site, read before any page is made."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What changed since an older build; `skipped` are those between, whose packages are not known."""
+    """The changes since an older build; `skipped` are the builds between, whose packages are not known."""
 
     build: ArchBuild
     changes: Sequence[Change]
@@ -31,7 +31,7 @@ class Since:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """The builds newest first, their packages by id and architecture, the streams."""
+    """The builds, newest first; their packages by id and architecture; the streams."""
 
     builds: Sequence[ListedBuild]
     packages: Mapping[Key, Packages]
@@ -40,13 +40,13 @@ class Site:
 
     @cached_property
     def title(self) -> str:
-        """What the builds are of, where they are all of one system."""
+        """The site's title; it has the system's name if all builds have the same."""
         names = {each.text("name") for build in self.builds for each in build.arches} - {""}
         return f"{names.pop()} builds" if len(names) == 1 else "CoreOS builds"
 
     @cached_property
     def ids(self) -> frozenset[str]:
-        """The builds that have a page."""
+        """The ids of the builds that have a page."""
         return frozenset(each.id for each in self.builds)
 
     @cached_property
@@ -59,7 +59,7 @@ class Site:
         return self.packages[build.id, build.arch]
 
     def important(self, build: ArchBuild) -> Mapping[str, str]:
-        """The versions of the packages that people ask for first."""
+        """The versions of the most interesting packages."""
         found = {each.name: each.evr for each in self.packages_of(build).found or ()}
         return {name: found[name] for name in _IMPORTANT if name in found}
 
@@ -69,7 +69,7 @@ class Site:
         return next((each for each in older if self.packages_of(each).found is not None), None)
 
     def since(self, build: ArchBuild) -> Since | None:
-        """What changed since then; None where either's packages are not known."""
+        """The changes since `base(build)`; None if the packages of either build are not known."""
         base, packages = self.base(build), self.packages_of(build).found
         old = self.packages_of(base).found if base else None
         if base is None or old is None or packages is None:
@@ -79,10 +79,10 @@ class Site:
 
 
 def read_site(builds: Path, metadata: Sequence[Path], artifacts: Artifacts, packages: PackageReader) -> Site:
-    """Read it all.
+    """Read all data.
 
-    Errors: `build-not-found`, `build-meta-malformed` of builds.json, those of `read_stream`.  What is
-    wrong with one build is shown on its page.
+    Errors: `build-not-found`, `build-meta-malformed` for builds.json, those of `read_stream`.  A fault of
+    one build is shown on its page.
     """
     tree = read_tree(builds)
     streams = read_states(metadata, builds, tree)

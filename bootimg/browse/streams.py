@@ -1,4 +1,4 @@
-"""The state of a stream: which releases its file names, whether the tree has them, what lint says."""
+"""The state of a stream: the releases in its file, whether the tree has them, and lint's findings."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from bootimg.streams.metadata.stream import Stream, read_stream
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A build that a stream's file has images of.
+    """A build whose images are in a stream's file.
 
-    `newer` is how many builds of its own stream the tree has that are newer, None if it has not this one.
+    `newer` is the number of newer builds of the same stream in the tree, None if the tree lacks this build.
     """
 
     id: str
@@ -28,9 +28,9 @@ class Release:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamState:
-    """A stream's file; `rows` has, by section and platform, what each architecture has.
+    """A stream's file; `rows` has the places of each architecture, by section and platform.
 
-    `compared` is whether digests were compared with builds, all of which are then in the tree.
+    `compared` is whether digests were compared with the builds; this needs all its builds in the tree.
     """
 
     file: str
@@ -43,21 +43,21 @@ class StreamState:
 
     @property
     def mixed(self) -> bool:
-        """Whether it has images of several releases."""
+        """Whether the stream has images of several releases."""
         return len(self.releases) > 1
 
     @property
     def arches(self) -> Sequence[str]:
-        """Its architectures."""
+        """The stream's architectures."""
         return sorted(self.stream.architectures)
 
     @property
     def errors(self) -> int:
-        """How many findings are errors."""
+        """The number of findings that are errors."""
         return sum(each.level is Level.ERROR for each in self.findings)
 
     def releases_at(self, places: Iterable[Place]) -> Sequence[str]:
-        """The releases of these places, each once."""
+        """The distinct releases of these places."""
         return list(dict.fromkeys(filter(None, (self.items[each].release for each in places))))
 
 
@@ -70,7 +70,7 @@ def _state(path: Path, builds: Path, tree: Sequence[ListedBuild]) -> StreamState
     stream = read_stream(path)
     items = inventory(stream)
     releases = _releases(items, tree)
-    # A file may well be of builds that are no longer here, and lint would call each of them missing.
+    # A stream often has builds that are no longer in the tree, and lint would report each as missing.
     compared = bool(releases) and all(_is_here(each, tree) for each in releases)
     against = Against(builds=LocalBuilds(builds) if compared else None)
     return StreamState(
@@ -101,7 +101,7 @@ def _releases(items: Mapping[Place, Item], tree: Sequence[ListedBuild]) -> list[
 
 
 def _newer(release: str, tree: Sequence[ListedBuild]) -> int | None:
-    """How many builds of the release's own stream are newer than it."""
+    """The number of newer builds of the release's stream; None if the tree lacks the release."""
     names = {each.stream for build in tree if build.id == release for each in build.arches}
     newer = 0
     for build in tree:

@@ -1,4 +1,4 @@
-"""The builds that are shown: what their files say, whoever wrote them."""
+"""The builds of the site, read from untrusted files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchBuild:
-    """A build of one architecture; `meta` and `record` are empty where `state.problem` says why."""
+    """A build of one architecture; if `state.problem` is set, `meta` and `record` are empty."""
 
     id: str
     folder: Path
@@ -31,19 +31,19 @@ class ArchBuild:
 
     @property
     def arch(self) -> str:
-        """The name of its folder, which need not be an architecture that bootimg knows."""
+        """The name of its folder, which may be an architecture that bootimg does not know."""
         return self.state.arch
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """The layer's labels that are texts."""
+        """The layer's labels with string values."""
         found = self.meta.get(f"{_PREFIX}.oci-imported-labels")
         pairs = found.items() if isinstance(found, dict) else ()
         return {key: value for key, value in pairs if isinstance(value, str)}
 
     @property
     def stream(self) -> str:
-        """The stream's name; empty where nothing tells it."""
+        """The stream's name; empty if it is not known."""
         path = stream_for_version(self.id) or ""
         branch = self.text(f"{_PREFIX}.container-config-git", "branch")
         found = (self.labels.get("com.coreos.stream"), self.record.stream, path.rpartition("/")[2], branch)
@@ -51,24 +51,24 @@ class ArchBuild:
 
     @property
     def stream_path(self) -> str:
-        """The stream as links to a release browser name it, such as prod/streams/rhel-9.6."""
+        """The stream in the form of links to a release browser, such as prod/streams/rhel-9.6."""
         suffix = "" if self.arch == Arch.X86_64 else f"-{self.arch}"
         return stream_of(self.labels, self.id, suffix) or f"prod/streams/{self.stream}"
 
     @property
     def created(self) -> str:
-        """When its layer was made (RFC 3339), if it says so."""
+        """When its layer was made (RFC 3339); empty if unknown."""
         return self.text(f"{_PREFIX}.build-timestamp") or self.text("ostree-timestamp")
 
     def text(self, *path: str) -> str:
-        """The text at a path of meta.json; empty where there is none."""
+        """The string at a path of meta.json; empty if it does not exist."""
         found: object = self.meta
         for key in path:
             found = found.get(key) if isinstance(found, dict) else None
         return found if isinstance(found, str) else ""
 
     def image(self, key: str) -> Json:
-        """The entry of an artifact in meta.json; empty if there is none."""
+        """The entry of an artifact in meta.json; empty if it does not exist."""
         images = self.meta.get("images")
         entry = images.get(key) if isinstance(images, dict) else None
         return entry if isinstance(entry, dict) else {}
@@ -76,7 +76,7 @@ class ArchBuild:
 
 @dataclass(frozen=True, slots=True)
 class ListedBuild:
-    """A build of all its architectures."""
+    """A build with all its architectures."""
 
     state: BuildState
     arches: Sequence[ArchBuild]
@@ -88,23 +88,23 @@ class ListedBuild:
 
 
 def read_tree(builds: Path) -> list[ListedBuild]:
-    """Every build, newest first; `build-not-found` where there is none at all."""
-    # An index that somebody has edited may name a build twice.
+    """Every build, newest first; `build-not-found` if the tree is empty."""
+    # An index that was edited by hand may list a build twice.
     states = {each.id: each for each in reversed(build_states(builds))}
     if not states:
         raise BootimgError(
             "build-not-found",
             f"{builds} holds no builds",
-            hint="name the tree of builds, where builds.json is, with --builds",
+            hint="name the tree of builds, the folder of builds.json, with --builds",
             exit_code=ExitCode.USAGE,
         )
     return [ListedBuild(each, [*_arches(builds, each)]) for each in reversed(states.values())]
 
 
 def predecessors(builds: Sequence[ListedBuild]) -> Mapping[tuple[str, str], Sequence[ArchBuild]]:
-    """By id and architecture: the older builds of the same stream, the nearest first.
+    """The older builds of the same stream, newest first, by id and architecture.
 
-    A build that builds.json does not list has none, and is none of another.
+    A build that builds.json does not list has no predecessors and is not one itself.
     """
     lines: dict[tuple[str, str], list[ArchBuild]] = {}
     found: dict[tuple[str, str], Sequence[ArchBuild]] = {}

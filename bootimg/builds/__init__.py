@@ -1,1 +1,1 @@
-"""The tree of builds: its files, locks, records and how builds are found, fetched and removed."""
+"""The tree of builds: files, locks and records; finding, fetching and removing builds."""

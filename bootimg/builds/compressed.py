@@ -1,7 +1,8 @@
-"""Who has compressed an artifact: its own format, or a compressor that can be taken off again.
+"""How an artifact is compressed: by its own format, or by a compressor that `uncompress` can remove.
 
-coreos-assembler marks the first kind with `skip-compression`.  Its powervs has the digest of what was
-compressed beside that, and so had images of older versions of bootimg: that is checked, and never undone.
+coreos-assembler marks the first kind with `skip-compression`.  Its powervs images, and images of older
+versions of bootimg, also have the digest of the uncompressed content.  `verify` checks that digest, but
+such a file is never uncompressed.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ _SUFFIXES = {each.suffix: each for each in Compressor if each is not Compressor.
 
 
 def stays_as_it_is(entry: Json) -> bool:
-    """Whether the artifact of an entry in `images` is neither to be compressed nor to be uncompressed."""
+    """Whether the artifact of an entry in `images` must be neither compressed nor uncompressed."""
     return bool(entry.get("skip-compression"))
 
 
 def says_uncompressed(entry: Json) -> bool:
-    """Whether an entry says what the file holds uncompressed."""
+    """Whether an entry records the digest or size of the uncompressed content."""
     return "uncompressed-sha256" in entry or "uncompressed-size" in entry
 
 
 def uncompressed_name(platform: Platform, entry: Json) -> str | None:
-    """The name of the file without its compressor; None where there is nothing to take off."""
+    """The name of the file without its compressor; None if there is no compressor to remove."""
     path = str(entry["path"])
     name, dot, end = path.rpartition(".")
     if stays_as_it_is(entry) or dot + end not in _SUFFIXES or "uncompressed-sha256" not in entry:
@@ -36,9 +37,9 @@ def uncompressed_name(platform: Platform, entry: Json) -> str | None:
 
 
 def lost_compressor(platform: Platform, entry: Json) -> Compressor | None:
-    """The compressor that belongs to the platform's format and was taken off all the same.
+    """The compressor that the platform's format requires, if it was removed by mistake.
 
-    Older versions of bootimg did so: their `uncompress` left a tar where Google Cloud takes a tar.gz.
+    Older versions of bootimg did so: their `uncompress` left a tar although Google Cloud needs a tar.gz.
     """
     path = str(entry["path"])
     if not platform.skip_compression or stays_as_it_is(entry) or _as_its_format(platform, path):

@@ -1,7 +1,7 @@
-"""Which artifacts a build shall have: those of its stream, and those that were ever asked for.
+"""The artifacts that a build should have: those of its stream, and those that a user ever requested.
 
-Both stand in bootimg.json: the stream's as `expected`, the others as `asked`.  Whoever calls what changes
-it holds the build.
+Both are in bootimg.json: the stream's as `expected`, the others as `asked`.  Callers of functions that
+change the file hold the build's lock.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from typing import Any
 from bootimg.builds.meta import write_json
 from bootimg.builds.record import RECORD, read_record, read_tree, record_fields
 
-_ASKED = "asked"
+_REQUESTED = "asked"
 Json = dict[str, Any]
 
 
 def expect(folder: Path, keys: Iterable[str]) -> None:
-    """Record that these artifacts were asked for, by their keys in meta.json."""
-    join_record(folder, {_ASKED: sorted(keys)})
+    """Record that the user requested these artifacts, by their keys in meta.json."""
+    join_record(folder, {_REQUESTED: sorted(keys)})
 
 
 def expected(folder: Path) -> tuple[str, ...]:
-    """The keys of the artifacts that the build shall have; none where nobody recorded it."""
+    """The keys of the artifacts that the build should have; none without a record."""
     path = folder / RECORD
-    return tuple(sorted({*read_record(folder).expected, *_asked(read_tree(path), str(path))}))
+    return tuple(sorted({*read_record(folder).expected, *_requested(read_tree(path), str(path))}))
 
 
 def join_record(folder: Path, other: Mapping[str, Any]) -> None:
-    """Have bootimg.json say what another one of the same build says, where it says nothing itself."""
+    """Add the values of another bootimg.json of the same build to this one; existing values stay."""
     path = folder / RECORD
     before = read_tree(path)
     after = joined(before, other, str(path))
@@ -38,11 +38,11 @@ def join_record(folder: Path, other: Mapping[str, Any]) -> None:
 
 
 def joined(record: Mapping[str, Any], other: Mapping[str, Any], name: str) -> Json:
-    """What both say: `record` is believed, what was asked for adds up; `name` is for errors."""
+    """Two records combined: values of `record` win, requests of both are kept; `name` is for errors."""
     both = {**other, **record}
-    asked = sorted({*_asked(record, name), *_asked(other, name)})
-    return {**both, _ASKED: asked} if asked else both
+    requested = sorted({*_requested(record, name), *_requested(other, name)})
+    return {**both, _REQUESTED: requested} if requested else both
 
 
-def _asked(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    return record_fields(record, name).each(_ASKED, str)
+def _requested(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return record_fields(record, name).each(_REQUESTED, str)

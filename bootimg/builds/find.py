@@ -1,4 +1,4 @@
-"""Builds that exist: found by id, as `latest`, or by path."""
+"""Finding existing builds by id, as `latest`, or by path."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bootimg.targets import target_of_key
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A build of one architecture and what its meta.json says."""
+    """A build of one architecture and the content of its meta.json."""
 
     id: str
     arch: Arch
@@ -28,11 +28,11 @@ class Build:
 
     @property
     def images(self) -> Mapping[str, Mapping[str, Any]]:
-        """Its artifacts' entries by their keys; `build-meta-malformed` where they are none."""
+        """The artifacts' entries by their keys; `build-meta-malformed` if they are invalid."""
         return safe_images(self.meta, str(self.path / META))
 
     def artifact(self, key: str) -> Path:
-        """The file of the artifact `key`: `artifact-missing` if there is none."""
+        """The file of the artifact `key`: `artifact-missing` if it does not exist."""
         entry = self.images.get(key)
         path = self.path / str(entry["path"]) if entry else None
         if path is None or not path.is_file():
@@ -49,7 +49,7 @@ class Build:
 def find_build(builds: Path, which: str = LATEST, arch: Arch | None = None) -> Build:
     """The build `which`: `latest`, an id, or the path of its folder (with or without arch) or meta.json.
 
-    Without `arch` it is this machine's, or the only one there is.  `build-not-found` otherwise.
+    Without `arch` it is this machine's, or the build's only one.  `build-not-found` if none matches.
     """
     as_path = Path(which)
     if "/" in which or which in (".", "..") or as_path.name == META:
@@ -61,7 +61,7 @@ def find_build(builds: Path, which: str = LATEST, arch: Arch | None = None) -> B
 
 
 def find_builds(builds: Path, which: str = LATEST, arch: Arch | None = None) -> list[Build]:
-    """The build `which` for every architecture it has, or for `arch` alone."""
+    """The build `which` for all its architectures, or only for `arch`."""
     first = find_build(builds, which, arch)
     if arch is not None or _has_meta(Path(which)) or Path(which).name == META:
         return [first]
@@ -76,11 +76,11 @@ def digest_of(path: Path) -> str:
 
 
 def require_digest(path: Path, key: str, wanted: str, found: str | None, *, record: str = META) -> None:
-    """`artifact-damaged` unless a file's digest is the one under `key` of its entry in the `record`."""
+    """`artifact-damaged` unless the digest `found` equals the one under `key` of the entry in `record`."""
     if found != wanted:
         raise BootimgError(
             "artifact-damaged",
-            f"{path} is not the file that {record} describes",
+            f"{path} does not match {record}",
             context=[f"{key} is {found}", f"{record} says {wanted}"],
             hint="nothing was changed; make the file again with `bootimg build … --force`",
         )
@@ -97,7 +97,7 @@ def _has_meta(folder: Path) -> bool:
     try:
         return (folder / META).is_file()
     except OSError:
-        # Longer than a name can be, or in a folder that may not be looked into.
+        # The name is too long, or the folder is not readable.
         return False
 
 
@@ -115,7 +115,7 @@ def _of_arch(folder: Path, arch: Arch | None) -> Build:
     wanted = arch or Arch.of_machine()
     if wanted not in there:
         found = ", ".join(there) or "nothing"
-        raise _missing(f"there is no build for {wanted} in {folder} (found: {found})")
+        raise _missing(f"no build for {wanted} in {folder} (found: {found})")
     return _read(folder / wanted.value)
 
 
@@ -129,6 +129,6 @@ def _missing(message: str) -> BootimgError:
     return BootimgError(
         "build-not-found",
         message[:500],
-        hint="name a build's id, `latest` or a path; `-o` says where builds are",
+        hint="name a build's id, `latest` or a path; set the tree of builds with `-o`",
         exit_code=ExitCode.USAGE,
     )

@@ -1,4 +1,4 @@
-"""One build's folder while artifacts are put into it."""
+"""A build's folder while artifacts are added to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SCRATCH = ".scratch"
 
 @dataclass(frozen=True, slots=True)
 class BuildDir:
-    """`builds/<id>/<arch>`, held by this process."""
+    """`builds/<id>/<arch>`; this process holds its lock."""
 
     builds: Path
     id: str
@@ -37,7 +37,7 @@ class BuildDir:
 
     @property
     def scratch(self) -> Path:
-        """A folder on the same filesystem, empty when the build is opened, gone when it is closed."""
+        """A scratch folder on the same filesystem; emptied when the build is opened and when it is closed."""
         folder = self.path / _SCRATCH
         folder.mkdir(exist_ok=True)
         require_no_link(folder)
@@ -49,11 +49,11 @@ class BuildDir:
         return MetaFile(self.path / META)
 
     def file(self, name: str) -> Path:
-        """Where an artifact of that name goes."""
+        """The path of an artifact of that name."""
         return self.path / name
 
     def publish(self, temp: Path, name: str) -> Path:
-        """Give a finished file its name: made durable and read-only, then renamed, replacing another."""
+        """Make a finished file read-only and durable, and rename it; replaces an older file."""
         final = self.file(name)
         with enough_space(self.path):
             fd = os.open(temp, os.O_RDONLY | os.O_CLOEXEC)
@@ -62,14 +62,14 @@ class BuildDir:
                 os.fsync(fd)
             finally:
                 os.close(fd)
-            # A signature is of what was there before.
+            # An existing signature belongs to the older file.
             self.file(f"{name}{SIGNATURE}").unlink(missing_ok=True)
             temp.replace(final)
             sync(self.path)
         return final
 
     def has(self, key: str) -> bool:
-        """Whether meta.json lists the artifact `key` and its file is there with the size it says."""
+        """Whether meta.json lists the artifact `key` and its file exists with the listed size."""
         build = Build(self.id, self.arch, self.path, self.meta.read())
         entry = build.images.get(key)
         if entry is None:
@@ -78,7 +78,7 @@ class BuildDir:
         return path.is_file() and entry.get("size") in (None, path.stat().st_size)
 
     def replace_image(self, key: str, entry: Mapping[str, Any]) -> None:
-        """Have meta.json list the artifact `key` as this entry; a file of another name is removed."""
+        """Set the artifact's entry in meta.json; removes its old file if that had another name."""
         before = self.meta.read().get("images", {}).get(key)
         self.meta.merge({"images": {key: entry}}, whole=("images", key))
         if before is not None and before["path"] != entry["path"]:
@@ -91,7 +91,7 @@ class BuildDir:
 
 
 def require_build_id(build_id: str) -> None:
-    """`build-id-invalid` for what cannot be the name of a build's folder."""
+    """`build-id-invalid` for an id that cannot be the name of a build's folder."""
     if not build_id or "/" in build_id or build_id.startswith(".") or build_id in (LATEST, BUILDS):
         raise BootimgError(
             "build-id-invalid",
@@ -103,7 +103,7 @@ def require_build_id(build_id: str) -> None:
 
 @contextmanager
 def open_build(builds: Path, build_id: str, arch: Arch) -> Iterator[BuildDir]:
-    """Make or reopen a build's folder and hold it: `build-running` if another process does."""
+    """Make or reopen a build's folder and hold its lock: `build-running` if another process holds it."""
     require_build_id(build_id)
     build = BuildDir(builds, build_id, arch)
     build.path.mkdir(parents=True, exist_ok=True)

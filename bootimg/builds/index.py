@@ -22,9 +22,9 @@ _VERSION = "1.0.0"
 
 
 def insert_build(builds: Path, build_id: str, arch: Arch, *, order: Sequence[str] = ()) -> None:
-    """List a build, if it is not listed yet, as the newest; then point `latest` at the newest one.
+    """List a new build as the newest, then point `latest` at the newest one.
 
-    `order` has the ids of another list, newest first: the build goes after those that are newer there.
+    `order` has the ids of another list, newest first: the build goes after those that are newer in it.
     """
 
     def insert(index: Json) -> Json:
@@ -34,7 +34,7 @@ def insert_build(builds: Path, build_id: str, arch: Arch, *, order: Sequence[str
 
 
 def listed(index: Json, build_id: str, arch: str, order: Sequence[str] = ()) -> Json:
-    """The index with a build of an architecture in it, as `insert_build` puts it there."""
+    """The index with this build and architecture added as `insert_build` describes."""
     entries = [dict(each) for each in index["builds"]]
     entry = next((each for each in entries if each["id"] == build_id), None)
     if entry is None:
@@ -48,8 +48,8 @@ def listed(index: Json, build_id: str, arch: str, order: Sequence[str] = ()) -> 
     return {**index, "builds": entries, "timestamp": rfc3339(datetime.now(UTC))}
 
 
-def noted(index: Json, build_id: str, facts: Json) -> Json:
-    """The index with these members in a build's entry."""
+def with_facts(index: Json, build_id: str, facts: Json) -> Json:
+    """The index with `facts` added to a build's entry."""
     entries = [{**each, **facts} if each["id"] == build_id else each for each in index["builds"]]
     return {**index, "builds": entries}
 
@@ -63,9 +63,9 @@ def without(index: Json, build_ids: Collection[str]) -> Json:
 
 
 def change_index(builds: Path, change: Callable[[Json], Json]) -> Json:
-    """Have builds.json say what `change` makes of it, then point `latest` at the newest build.
+    """Replace builds.json with the result of `change`, then point `latest` at the newest build.
 
-    `latest` goes before the last build does, so that it never points at what is not there.
+    If no build is left, `latest` is removed first, so that it never points at a missing build.
     """
     path = builds / BUILDS
     with file_lock(path):
@@ -81,12 +81,12 @@ def change_index(builds: Path, change: Callable[[Json], Json]) -> Json:
 
 
 def read_index(builds: Path) -> Json:
-    """builds.json; an empty one if there is none, `builds-version-unknown` if it is of another kind."""
+    """builds.json, or an empty one; `builds-version-unknown` for another schema version."""
     return checked_index(read_json(builds / BUILDS), str(builds / BUILDS))
 
 
 def checked_index(index: Json, name: str) -> Json:
-    """What a builds.json has, as `read_index` gives it; `name` is the file's for errors."""
+    """Check the content of a builds.json, as `read_index` does; `name` is the file's for errors."""
     index = index or {"schema-version": _VERSION, "builds": []}
     version = str(index.get("schema-version", "0.0.1"))
     if version.split(".")[0] != _VERSION.split(".")[0] or not isinstance(index.get("builds"), list):
@@ -102,13 +102,13 @@ def checked_index(index: Json, name: str) -> Json:
 
 
 def newest_id(builds: Path) -> str | None:
-    """The id of the newest build; None where there is none, `build-meta-malformed` where it has no id."""
+    """The id of the newest build; None without builds, `build-meta-malformed` if it has no id."""
     entries = read_index(builds)["builds"]
     return str(entries[0]["id"]) if entries else None
 
 
 def tags_of(index: Json) -> dict[str, list[str]]:
-    """The names of the tags by the ids of the builds that have them."""
+    """The names of the tags, by the ids of their builds."""
     found: dict[str, list[str]] = {}
     tags = index.get("tags")
     for tag in tags if isinstance(tags, list) else ():

@@ -1,4 +1,4 @@
-"""The names of the builds tree, as coreos-assembler and everything that reads its output have them."""
+"""The file names of the builds tree; coreos-assembler and its consumers use the same names."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ META = "meta.json"
 BUILDS = "builds.json"
 LATEST = "latest"
 COMMIT_META = "commitmeta.json"
-"""What coreos-assembler keeps of a build's commit."""
+"""coreos-assembler's record of a build's commit."""
 PRUNED = ".pruned"
-"""The mark in a build's folder, beside its architectures, that it is to be removed."""
+"""The mark in a build's folder, beside its architectures, that the build is being removed."""
 SIGNATURE = ".sig"
-"""What the name of a detached signature has more than its file's."""
+"""The suffix of a detached signature, after its file's full name."""
 
 
 def build_folder(builds: Path, build_id: str, arch: Arch) -> Path:

@@ -1,8 +1,9 @@
-"""Locks of the builds tree: flock among bootimg's own processes, flufl.lock beside coreos-assembler.
+"""Locks of the builds tree: flock among bootimg's processes, flufl.lock for coreos-assembler.
 
 coreos-assembler takes a lock file (`.meta.json.lock`, `.builds.json.lock`) by hard-linking a claim
 file to it; the claim's text is its own path, `<lock>|<host>|<pid>|<random>`, and the lock file's
-mtime is when it expires.  Its own last a year, so a crashed holder blocks until someone deletes it.
+mtime is its expiry time.  coreos-assembler's locks last a year, so the lock of a crashed process blocks
+others until it is deleted by hand.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from bootimg.atomic import Opening, open_own
 from bootimg.errors import BootimgError
 
-# How long flufl.lock lets a clock be wrong before it breaks an expired lock.
+# Seconds of clock error that flufl.lock allows before it breaks an expired lock.
 _SLOP = 10.0
 _LIFETIME = 60.0
 _OURS = "bootimg@"
@@ -30,20 +31,20 @@ _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK)
 
 @contextmanager
 def build_lock(folder: Path) -> Iterator[None]:
-    """Hold a build for as long as the body runs; it goes with the process, however that ends.
+    """Hold a build's lock while the body runs; the kernel releases it when the process ends.
 
-    Another process that has it is the error `build-running`, which names it.
+    If another process holds it: `build-running`, which names that process.
     """
     path = folder / ".build.lock"
     with open_own(path, Opening.LOCK) as handle:
-        # A build that was removed in this moment takes the file with it.
+        # Another process may remove the build, with this file, just now.
         if not _try_flock(handle.fileno()) or not _has_name(handle.fileno(), path):
             handle.seek(0)
             raise BootimgError(
                 "build-running",
                 f"another process is at work in {folder}",
                 context=[line for line in (handle.read().decode(errors="replace").strip(),) if line],
-                hint="wait until it is done, or end it",
+                hint="wait for it, or end it",
             )
         handle.truncate(0)
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())}
@@ -54,9 +55,9 @@ def build_lock(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def file_lock(path: Path, *, wait: float = 30.0) -> Iterator[None]:
-    """Hold the lock of the JSON file `path` against bootimg and coreos-assembler alike.
+    """Hold the lock of the JSON file `path` against both bootimg and coreos-assembler.
 
-    `wait` is in seconds; a lock that is still held then is the error `build-locked`.
+    `wait` is in seconds; if the lock is still held afterwards: `build-locked`.
     """
     deadline = time.monotonic() + wait
     lock = path.with_name(f".{path.name}.lock")
@@ -103,7 +104,7 @@ def _claim(lock: Path, deadline: float) -> Iterator[None]:
 
 
 def _link(claim: Path, lock: Path, deadline: float) -> bool:
-    """Take the lock; False where the filesystem has no hard links, and so no such locks either."""
+    """Take the lock; False if the filesystem does not support hard links, and so no such locks."""
     while True:
         try:
             os.link(claim, lock)
@@ -121,10 +122,11 @@ def _link(claim: Path, lock: Path, deadline: float) -> bool:
 
 
 def _holder(lock: Path) -> str | None:
-    """Who has the lock; None if it has expired, or is left over from a bootimg that was killed.
+    """The lock's owner; None if the lock has expired, or is left over from a killed bootimg.
 
-    Every bootimg holds the flock while it has this lock, so that one seen by the flock's holder has
-    lost its owner (unless the flock does not reach as far as the file: another host's is believed).
+    Every bootimg holds the flock while it has this lock.  So if the holder of the flock sees a bootimg lock
+    of this host, its owner is gone.  A lock of another host counts as held, because the flock may not reach
+    across hosts.
     """
     try:
         text = lock.read_text(errors="replace").strip()
@@ -152,6 +154,6 @@ def _wait(deadline: float, lock: Path, holder: str) -> None:
             "build-locked",
             f"{lock} is held",
             context=[f"by {holder}"],
-            hint=f"if no process is using it any more, delete {lock}",
+            hint=f"if no process uses it any more, delete {lock}",
         )
     time.sleep(0.05)

@@ -1,7 +1,7 @@
-"""Two states of one build's meta.json become one, as coreos-assembler does it: by their stamps.
+"""Merges two states of one build's meta.json by their stamps, as coreos-assembler does.
 
-A stamp is the time of the last change in nanoseconds.  What only one state has stays; where both say
-something different, the newer one is believed.
+A stamp is the time of the last change in nanoseconds.  A value that only one state has is kept; if both
+have different values, the newer state wins.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from bootimg.errors import BootimgError
 
 STAMP = "coreos-assembler.meta-stamp"
-# What coreos-assembler refuses to merge when it differs, and what names the build.
+# The keys that coreos-assembler requires to be equal, and the keys that identify the build.
 _FIXED: tuple[tuple[str, ...], ...] = (
     ("buildid",),
     ("name",),
@@ -24,7 +24,7 @@ _FIXED: tuple[tuple[str, ...], ...] = (
     ("coreos-assembler.image-config-checksum",),
     ("coreos-assembler.container-config-git", "commit"),
 )
-# Lists with one object for each region, which two uploads may each have added to.
+# Lists with one object for each region; two uploads may each have added to them.
 _REGIONS = {"amis": "name", "aws-winli": "name", "aliyun": "name", "ibmcloud": "region", "powervs": "region"}
 _IMAGES = "images"
 _LAST = 1 << 63
@@ -32,7 +32,7 @@ Json = dict[str, Any]
 
 
 def require_same_build(one: Mapping[str, Any], other: Mapping[str, Any], where: str) -> None:
-    """`build-conflict` where both name a commit, a name, … and it is not the same."""
+    """`build-conflict` if both have a commit, a name, … and the values differ."""
     for path in _FIXED:
         before, after = _at(one, path), _at(other, path)
         if before is not None and after is not None and before != after:
@@ -45,9 +45,9 @@ def require_same_build(one: Mapping[str, Any], other: Mapping[str, Any], where: 
 
 
 def merged(one: Mapping[str, Any], other: Mapping[str, Any], where: str) -> Json:
-    """What both states of a build say; `where` names the place for the error `build-conflict`.
+    """The merged state of a build; `where` is the location for the error `build-conflict`.
 
-    An entry of `images` is taken whole.  The result has a stamp of its own if it is neither of them.
+    An entry of `images` is never merged in itself.  The result gets a new stamp if it equals neither state.
     """
     require_same_build(one, other, where)
     older, newer = sorted((one, other), key=_age)
@@ -58,7 +58,7 @@ def merged(one: Mapping[str, Any], other: Mapping[str, Any], where: str) -> Json
 
 
 def with_images(document: Json, images: Mapping[str, Any]) -> Json:
-    """The document with these entries of `images`, whatever its stamp says of their age."""
+    """The document with these entries of `images`, regardless of the stamps."""
     after = {**document, _IMAGES: {**document.get(_IMAGES, {}), **images}}
     return document if after == document else {**after, STAMP: stamp_after(document)}
 
@@ -70,12 +70,12 @@ def stamp_after(document: Mapping[str, Any]) -> int:
 
 def _stamp(document: Mapping[str, Any]) -> int:
     found = document.get(STAMP)
-    # Of some thousand digits Python would not write it again.
+    # Python refuses to print an integer of thousands of digits.
     return int(found) if isinstance(found, int | float) and abs(found) < _LAST else 0
 
 
 def _age(document: Mapping[str, Any]) -> tuple[int, str]:
-    # Equal stamps with different content: any order does that is the same for both writers.
+    # With equal stamps and different content, both writers must use the same order.
     return _stamp(document), json.dumps(document, sort_keys=True)
 
 

@@ -1,8 +1,8 @@
-"""What coreos-assembler's prune has removed of builds that stay listed.
+"""Artifacts that coreos-assembler's prune removed from builds that stay listed.
 
-It deletes artifacts of old builds and leaves their entries in meta.json.  builds.json then says so, in the
-build's `policy-cleanup`: `images-kept` lists what stays (in older files beside `images`, which is true).
-A build that was removed as a whole is moved to `tombstone-builds`.
+It deletes artifacts of old builds and leaves their entries in meta.json.  builds.json records this in the
+build's `policy-cleanup`: `images-kept` lists the kept artifacts (older files also have `images`: true).
+A build that was removed completely is moved to `tombstone-builds`.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _KEPT = "images-kept"
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Which artifacts of a build a policy has removed, by their keys in meta.json."""
+    """The artifacts of a build that a policy removed, by their keys in meta.json."""
 
     images: bool = False
     kept: frozenset[str] = frozenset()
 
     def has(self, key: str) -> bool:
-        """Whether it was to be removed."""
+        """Whether the policy removed the artifact `key`."""
         return self.images and key not in self.kept
 
 
 def removed_by_policy(index: Json, build_id: str) -> Removed:
-    """What builds.json says of a build; nothing where it is not listed, or says it in another form."""
+    """The removals that builds.json records for a build; none if it is not listed or has an unknown form."""
     entry: Json = next((each for each in index["builds"] if each["id"] == build_id), {})
     cleanup = entry.get(CLEANUP)
     if not isinstance(cleanup, dict):
@@ -39,7 +39,7 @@ def removed_by_policy(index: Json, build_id: str) -> Removed:
 
 
 def is_tombstone(index: Json, build_id: str) -> bool:
-    """Whether a policy has removed the build as a whole."""
+    """Whether a policy removed the build completely."""
     stones = index.get("tombstone-builds")
     listed = stones if isinstance(stones, list) else ()
     return any(isinstance(each, dict) and each.get("id") == build_id for each in listed)

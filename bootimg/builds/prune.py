@@ -1,7 +1,7 @@
-"""Removing old builds, so that whoever looks at the tree at any moment finds what builds.json lists.
+"""Removing old builds, so that a reader of the tree always finds the builds that builds.json lists.
 
-A build is marked in its folder, then leaves builds.json, then its folder gets a hidden name, then goes.
-What a killed run has left behind (marked and not listed, or hidden) is removed by the next one.
+The steps are: mark the build's folder, remove it from builds.json, rename the folder to a hidden name,
+delete it.  The next run removes leftovers of a killed one (marked but not listed, or hidden).
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _TIMESTAMP = "coreos-assembler.build-timestamp"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Which builds stay: those that a tag names, and of the others the `keep_last` newest.
+    """The builds to keep: those with a tag, and the `keep_last` newest of the others.
 
-    With `older_than`, in seconds, younger ones stay too.
+    With `older_than`, in seconds, younger builds stay too.
     """
 
     keep_last: int
@@ -41,7 +41,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a build, and why it stays where it does."""
+    """Whether a build is removed; `reason` says why it stays."""
 
     id: str
     removed: bool
@@ -49,15 +49,15 @@ class Verdict:
 
 
 def judge(builds: Path, rule: Rule) -> list[Verdict]:
-    """What the rule says of every build, newest first."""
+    """The verdict on every build, newest first."""
     index = read_index(builds)
-    tags, left, found = tags_of(index), rule.keep_last, []
+    tags, remaining, found = tags_of(index), rule.keep_last, []
     for entry in index["builds"]:
         build_id = safe_name(entry["id"], str(builds))
         if build_id in tags:
             found.append(_tagged(build_id, tags))
-        elif left > 0:
-            left -= 1
+        elif remaining > 0:
+            remaining -= 1
             found.append(Verdict(build_id, False, f"one of the last {rule.keep_last}"))
         elif rule.older_than is not None and _age(builds / build_id) < rule.older_than:
             found.append(Verdict(build_id, False, "not old enough"))
@@ -67,7 +67,7 @@ def judge(builds: Path, rule: Rule) -> list[Verdict]:
 
 
 def judge_named(builds: Path, names: Sequence[str]) -> list[Verdict]:
-    """The same for builds that someone named: `build-not-found`, `build-tagged`, or they go."""
+    """The verdicts on named builds: all are removed.  Errors: `build-not-found`, `build-tagged`."""
     index = read_index(builds)
     tags, known = tags_of(index), {entry["id"] for entry in index["builds"]}
     for name in names:
@@ -75,7 +75,7 @@ def judge_named(builds: Path, names: Sequence[str]) -> list[Verdict]:
             raise BootimgError(
                 "build-not-found",
                 f"{builds / 'builds.json'} lists no build {name}",
-                hint="`bootimg builds list` shows what there is",
+                hint="`bootimg builds list` lists the builds",
                 exit_code=ExitCode.USAGE,
             )
         if name in tags:
@@ -89,7 +89,7 @@ def judge_named(builds: Path, names: Sequence[str]) -> list[Verdict]:
 
 
 def prune(builds: Path, verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Remove what the verdicts say, and return what became of each; a build at work stays."""
+    """Remove builds according to the verdicts, and return the results; a build in use stays."""
     if not builds.is_dir():
         return []
     with build_lock(builds):
@@ -136,7 +136,7 @@ def _delete(folder: Path) -> None:
 
 
 def _clean(builds: Path) -> None:
-    """Finish what a killed run began."""
+    """Finish the removals that a killed run began."""
     listed = {entry["id"] for entry in read_index(builds)["builds"]}
     for mark in sorted(builds.glob(f"*/{PRUNED}")):
         folder = mark.parent
@@ -155,7 +155,7 @@ def _tagged(build_id: str, tags: dict[str, list[str]]) -> Verdict:
 
 
 def _age(folder: Path) -> float:
-    """Seconds since the youngest of its architectures was built, by meta.json or else its file's time."""
+    """Seconds since the newest architecture was built, from meta.json or else its modification time."""
     moments = [_built(meta) for meta in folder.glob(f"*/{META}")]
     return time.time() - max(moments, default=0.0)
 

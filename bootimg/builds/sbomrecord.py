@@ -1,6 +1,7 @@
-"""The SBOM of a build: an SPDX document of its layer, named in bootimg.json as meta.json has no place for it.
+"""The SBOM of a build: an SPDX document of its layer, recorded in bootimg.json.
 
-Whoever calls what changes it holds the build.
+The schema of meta.json has no key for it.  Callers of functions that change the record hold the build's
+lock.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Sbom:
-    """What bootimg.json says of the document: a file's name, its SHA-256 in hex, its size in bytes."""
+    """The record of the document: its file name, its SHA-256 in hex, its size in bytes."""
 
     path: str
     sha256: str
@@ -34,25 +35,25 @@ class Sbom:
         return asdict(self)
 
     def is_whole(self, folder: Path) -> bool:
-        """Whether the file is in the build's folder and is the one that is recorded."""
+        """Whether the build's folder has the file with the recorded size and digest."""
         path = folder / self.path
         return path.is_file() and path.stat().st_size == self.size and digest_of(path) == self.sha256
 
 
 def read_sbom(folder: Path) -> Sbom | None:
-    """The SBOM of the build in a folder, None where none is recorded; `build-record-malformed`."""
+    """The SBOM of the build in a folder, None without a record; `build-record-malformed`."""
     path = folder / RECORD
     return parse_sbom(read_tree(path), str(path))
 
 
 def parse_sbom(record: Mapping[str, Any], name: str) -> Sbom | None:
-    """The same of the object in a bootimg.json; `name` is for the error."""
+    """The SBOM from the object in a bootimg.json; `name` is for the error."""
     fields = record_fields(record, name)
     if fields.is_absent(SBOM_KEY):
         return None
     entry = fields.nested(SBOM_KEY)
     path = entry.required("path", str)
-    # No other file of a build is so called: what a bucket says shall not replace one of those.
+    # No other file of a build has this suffix, so an untrusted record cannot replace one.
     if not is_name(path) or not path.endswith(SPDX):
         raise entry.at("path").error("is not the name of an SBOM")
     sha256 = entry.required("sha256", str)
@@ -62,7 +63,7 @@ def parse_sbom(record: Mapping[str, Any], name: str) -> Sbom | None:
 
 
 def record_sbom(folder: Path, sbom: Sbom) -> None:
-    """Have the folder's bootimg.json name this SBOM, whose file is there."""
+    """Record this SBOM, whose file exists, in the folder's bootimg.json."""
     path = folder / RECORD
     before = read_tree(path)
     if before.get(SBOM_KEY) != sbom.as_dict():
@@ -70,7 +71,7 @@ def record_sbom(folder: Path, sbom: Sbom) -> None:
 
 
 def sbom_file(build: Build, sbom: Sbom) -> Path:
-    """The file of a build's SBOM: `artifact-missing` where it is not there, `artifact-damaged`."""
+    """The file of a build's SBOM.  Errors: `artifact-missing`, `artifact-damaged`."""
     path = build.path / sbom.path
     if not path.is_file():
         raise BootimgError(

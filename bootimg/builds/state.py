@@ -1,7 +1,7 @@
-"""How complete builds are: what is listed, what shall be there, and what is.
+"""How complete builds are: listed, expected and present artifacts.
 
-builds.json lists an architecture as soon as its layer is archived (coreos-assembler's pipelines do it
-before the images are made), so that being listed says nothing of the images.
+builds.json lists an architecture as soon as its layer is archived (coreos-assembler's pipelines also list
+it before the images are made).  So a listed build may lack images.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _NOTHING = Removed()
 
 
 class FileState(StrEnum):
-    """What is the matter with one artifact of a build."""
+    """The state of one artifact of a build."""
 
     PRESENT = "present"
     ABSENT = "absent"
-    """meta.json (bootimg.json an SBOM) lists it, its file is not here."""
+    """meta.json (for an SBOM bootimg.json) lists it, but its file is not here."""
     SIZE = "wrong-size"
-    """Its file has another size than is said there."""
+    """Its file has another size than the listed one."""
     REMOVED = "removed"
-    """Its file was removed by a policy, says builds.json, while meta.json goes on listing it."""
+    """builds.json records that a policy removed its file; meta.json still lists it."""
     EXPECTED = "expected"
-    """It was asked for, meta.json does not list it."""
+    """It is expected, but meta.json does not list it."""
 
 
 _GONE = (FileState.ABSENT, FileState.REMOVED)
@@ -46,7 +46,7 @@ _FINE = (FileState.PRESENT, FileState.REMOVED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactState:
-    """An artifact that a build has or shall have; sizes in bytes."""
+    """An artifact that a build has or should have; sizes in bytes."""
 
     key: str
     state: FileState
@@ -58,7 +58,7 @@ class ArtifactState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchState:
-    """A build of one architecture; `problem` where its meta.json is missing or unreadable."""
+    """A build of one architecture; `problem` is set if its meta.json is missing or unreadable."""
 
     arch: str
     listed: bool
@@ -67,23 +67,23 @@ class ArchState:
 
     @property
     def complete(self) -> bool:
-        """Whether all that is listed or expected is here, but for what a policy has removed."""
+        """Whether all listed and expected artifacts are here, except those that a policy removed."""
         return self.problem is None and all(each.state in _FINE for each in self.artifacts)
 
     @property
     def present(self) -> int:
-        """How many artifacts are here."""
+        """The number of artifacts that are here."""
         return sum(each.state is FileState.PRESENT for each in self.artifacts)
 
     @property
     def size(self) -> int:
-        """Bytes of what is here."""
+        """The total size of the artifacts that are here, in bytes."""
         return sum(each.size or 0 for each in self.artifacts if each.state not in _GONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildState:
-    """A build of all its architectures; not `listed` where only its folder is there."""
+    """A build with all its architectures; not `listed` if only its folder exists."""
 
     id: str
     listed: bool
@@ -92,12 +92,12 @@ class BuildState:
 
     @property
     def complete(self) -> bool:
-        """Whether every architecture is."""
+        """Whether every architecture is complete."""
         return self.listed and all(each.listed and each.complete for each in self.arches)
 
 
 def build_states(builds: Path) -> list[BuildState]:
-    """Every build, newest first; those whose folders are there but not listed come last, by name."""
+    """Every build, newest first; unlisted folders of builds come last, by name."""
     index = read_index(builds)
     tags = tags_of(index)
     found = [
@@ -115,11 +115,11 @@ def build_states(builds: Path) -> list[BuildState]:
 
 
 def arch_state(folder: Path, *, listed: bool = True, removed: Removed = _NOTHING) -> ArchState:
-    """What the folder of a build of one architecture has; `removed` is what a policy took from it."""
+    """The state of a build of one architecture; `removed` has the artifacts that a policy removed."""
     try:
         meta = read_json(folder / META)
         if not meta:
-            return ArchState(arch=folder.name, listed=listed, problem="there is no meta.json")
+            return ArchState(arch=folder.name, listed=listed, problem="meta.json does not exist")
         artifacts = tuple(_artifacts(folder, meta, removed))
     except BootimgError as error:
         return ArchState(arch=folder.name, listed=listed, problem=error.message)
@@ -179,7 +179,7 @@ def _artifact(folder: Path, key: str, entry: object) -> ArtifactState:
 
 
 def _size(path: Path) -> int | None:
-    """The size of a file; None where there is none or it is something else."""
+    """The size of a regular file; None if it does not exist or is not a regular file."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -1,1 +1,1 @@
-"""What must hold of a layer, a disk image and a build: rules, and what breaks them."""
+"""The rules for layers, disk images and builds, and the checks that find breaches."""

@@ -1,4 +1,4 @@
-"""The artifacts of a build: that they are there, under their names, with the content that meta.json says."""
+"""Rules for the artifacts of a build: each file exists, has its right name, and matches meta.json."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from bootimg.targets import LAYER_KEY, MANIFEST_KEY, platform_of_key, target_fil
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PACKED = (".gz", ".xz", ".zst")
 _PLAIN_MEMORY, _PACKED_MEMORY = 8 * MIB, 320 * MIB
-"""Eight chunks wait for their digest: of 256 KiB, or of 33 MiB at most where zeros were packed."""
+"""Bytes for a job: eight chunks wait for their digest, each 256 KiB, or up to 33 MiB for packed zeros."""
 Json = Mapping[str, Any]
 
 
 def artifact_findings(build: Build, events: Events, jobs: int = 1) -> list[Finding]:
-    """What is wrong with the artifacts; every one of them is read, `jobs` at a time.
+    """Findings about the artifacts; reads every artifact, `jobs` at a time.
 
-    Findings come in the order of meta.json, however long each artifact takes.
+    The findings are in the order of meta.json, regardless of how long each artifact takes.
     """
     images = build.meta.get("images")
     entries = images if isinstance(images, dict) else {}
@@ -47,7 +47,7 @@ def artifact_findings(build: Build, events: Events, jobs: int = 1) -> list[Findi
         wrong = [*_entry(key, entry, names)]
         found += wrong
         if not any(each.rule in (Rule.META_SCHEMA, Rule.ARTIFACT_PATH) for each in wrong):
-            found += [*_name(build, key, entry["path"]), *_whole(key, entry)]
+            found += [*_name(build, key, entry["path"]), *_format_compressor(key, entry)]
             usable[key] = entry
     removed = removed_by_policy(_index(build), build.id)
     usable = {
@@ -62,26 +62,26 @@ def artifact_findings(build: Build, events: Events, jobs: int = 1) -> list[Findi
 
 
 def _index(build: Build) -> dict[str, Any]:
-    """builds.json of the tree that the build is in, if it is in one."""
+    """builds.json of the build's tree; an empty one if it does not exist or cannot be read."""
     try:
         return read_index(build.path.parent.parent)
     except (BootimgError, OSError):
-        # Whatever is there, it says nothing of this build.
+        # An unreadable builds.json has no information about this build.
         return {"builds": []}
 
 
 def _contents(build: Build, entries: Mapping[str, Json], events: Events, jobs: int) -> Iterator[Finding]:
     sizes = {key: _size(build.path / entry["path"]) or 0 for key, entry in entries.items()}
     with events.step("verify", "Reading the artifacts", total=sum(sizes.values())) as step:
-        # The largest first: one that begins last would run alone at the end.
+        # The largest first: a large one that begins last would run alone at the end.
         order = sorted(entries, key=lambda key: -sizes[key])
         work = [_job(build.path / entries[key]["path"], key, entries[key], step) for key in order]
-        ended = {each.name: each for each in run_jobs(work, workers=jobs, memory=memory_budget())}
+        results = {each.name: each for each in run_jobs(work, workers=jobs, memory=memory_budget())}
         step.result(f"{len(entries)} artifacts")
     for key in entries:
-        if (error := ended[key].error) is not None:
+        if (error := results[key].error) is not None:
             raise error
-        yield from ended[key].value or ()
+        yield from results[key].value or ()
 
 
 def _job(path: Path, key: str, entry: Json, step: Step) -> Job[list[Finding]]:
@@ -91,13 +91,13 @@ def _job(path: Path, key: str, entry: Json, step: Step) -> Job[list[Finding]]:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Reads files as a part of a step, until it shall stop."""
+    """Reads files as part of a step, until `stop` is set."""
 
     step: Step
     stop: Stop
 
     def read(self, path: Path, *, packed: bool) -> Written:
-        """Sizes and digests of a file, and of what it holds where it is `packed`."""
+        """Sizes and digests of a file; if `packed`, also of its decompressed content."""
         with PlainReader(path, plain=not packed) as reader:
             before = 0
             for _ in reader:
@@ -109,7 +109,7 @@ class _Reading:
 
 
 def _entry(key: str, entry: object, names: set[str]) -> Iterator[Finding]:
-    """Whether an entry can be used; `names` are the files of those before it."""
+    """Findings about one entry; `names` has the files of the entries before it."""
     where = f"{META}, images, {key}"
     if not isinstance(entry, dict) or not isinstance(entry.get("path"), str):
         yield finding(Rule.META_SCHEMA, where, repr(entry), "an artifact has a path")
@@ -123,7 +123,7 @@ def _entry(key: str, entry: object, names: set[str]) -> Iterator[Finding]:
         yield finding(Rule.ARTIFACT_PATH, where, path, "it is another artifact's file")
     names.add(path)
     if "size" not in entry:
-        yield finding(Rule.SIZE_UNSET, where, "no size", "a file that is cut off is not noticed at once")
+        yield finding(Rule.SIZE_UNSET, where, "no size", "a truncated file is not noticed at once")
 
 
 def _name(build: Build, key: str, path: str) -> Iterator[Finding]:
@@ -131,14 +131,14 @@ def _name(build: Build, key: str, path: str) -> Iterator[Finding]:
     declared = target_file(key)
     for_arch = declared is None or declared.arch_in_name
     if not path.startswith(start) or (for_arch and build.arch.value not in path[len(start) :]):
-        message = f"it is to be called {start}….{build.arch}…"
+        message = f"its name must be {start}….{build.arch}…"
         yield finding(Rule.ARTIFACT_NAME, f"artifact {key}", path, message)
 
 
-def _whole(key: str, entry: Json) -> Iterator[Finding]:
+def _format_compressor(key: str, entry: Json) -> Iterator[Finding]:
     platform = platform_of_key(key)
     if platform is not None and lost_compressor(platform, entry):
-        message = f"{platform.name} takes a {platform.suffix}: `bootimg compress` makes it one again"
+        message = f"{platform.name} needs a {platform.suffix}: `bootimg compress` restores it"
         yield finding(Rule.ARTIFACT_NAME, f"artifact {key}", entry["path"], message)
 
 
@@ -149,7 +149,7 @@ def _size(path: Path) -> int | None:
 def _content(path: Path, key: str, entry: Json, reading: _Reading) -> Iterator[Finding]:
     where, size = f"artifact {key}", _size(path)
     if size is None:
-        yield finding(Rule.ARTIFACT_GONE, where, path.name, "the file is not there")
+        yield finding(Rule.ARTIFACT_GONE, where, path.name, "the file does not exist")
         return
     if entry.get("size") not in (None, size):
         message = f"{META} says {entry['size']}"
@@ -164,7 +164,7 @@ def _content(path: Path, key: str, entry: Json, reading: _Reading) -> Iterator[F
         if error.id != "compressed-file-damaged":
             raise
         yield finding(Rule.UNCOMPRESSED_DIGEST, where, error, "it cannot be decompressed")
-        # Its own digest tells whether it was damaged here or made so.
+        # The digest of the file shows whether it was damaged later or was made damaged.
         written, packed = reading.read(path, packed=False), False
         entry = {name: value for name, value in entry.items() if not name.startswith("uncompressed-")}
     if written.sha256 != entry["sha256"]:
@@ -177,14 +177,14 @@ def _content(path: Path, key: str, entry: Json, reading: _Reading) -> Iterator[F
 def _uncompressed(where: str, entry: Json, written: Written) -> Iterator[Finding]:
     for key, value in (("uncompressed-sha256", written.uncompressed_sha256),
                        ("uncompressed-size", written.uncompressed_size)):  # fmt: skip
-        said = entry.get(key)
-        if value is None and said is not None:
-            yield finding(Rule.UNCOMPRESSED_DIGEST, where, f"{key}: {said}", "the file is not compressed")
-        elif value is not None and said is None and key.endswith("sha256"):
-            message = "whoever uncompresses it cannot check the result"
+        recorded = entry.get(key)
+        if value is None and recorded is not None:
+            yield finding(Rule.UNCOMPRESSED_DIGEST, where, f"{key}: {recorded}", "the file is not compressed")
+        elif value is not None and recorded is None and key.endswith("sha256"):
+            message = "a program that uncompresses it cannot check the result"
             yield finding(Rule.UNCOMPRESSED_DIGEST, where, f"no {key}", message)
-        elif value != said and said is not None:
-            yield finding(Rule.UNCOMPRESSED_DIGEST, where, f"{key}: {value}", f"{META} says {said}")
+        elif value != recorded and recorded is not None:
+            yield finding(Rule.UNCOMPRESSED_DIGEST, where, f"{key}: {value}", f"{META} says {recorded}")
 
 
 def _archive(build: Build, entries: Mapping[str, Json]) -> Iterator[Finding]:
@@ -195,7 +195,7 @@ def _archive(build: Build, entries: Mapping[str, Json]) -> Iterator[Finding]:
     try:
         image = inspect(str(path.absolute()), build.arch)
     except BootimgError as error:
-        yield finding(Rule.ARCHIVE_IMAGE, where, error, "it is no archive of a layer")
+        yield finding(Rule.ARCHIVE_IMAGE, where, error, "it is not an archive of a layer")
         return
     wanted = entries.get(MANIFEST_KEY, {}).get("sha256")
     if wanted is not None and image.digest != f"sha256:{wanted}":

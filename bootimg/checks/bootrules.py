@@ -1,4 +1,4 @@
-"""What a disk's /boot must have for the first boot to find the system and to run Ignition."""
+"""Rules for a disk's /boot: the first boot must find the system and run Ignition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEYS = ("title", "version", "linux", "initrd", "options")
 
 
 def boot_findings(boot: Json, arch: Arch) -> Iterator[Finding]:
-    """What is wrong with a described /boot (`bootimg.disk.inspection`)."""
+    """Findings about a /boot, as `bootimg.disk.inspection` describes it."""
     entries = boot["entries"]
     if len(entries) != 1:
         names = ", ".join(each["file"] for each in entries) or "none"
@@ -44,7 +44,7 @@ def _entry(entry: Json, arch: Arch) -> Iterator[Finding]:
         yield finding(Rule.BLS_OSTREE, where, f"ostree: {', '.join(found) or 'none'}", message)
     roots = [word for word in options if word.startswith(("root=", "boot="))]
     if roots:
-        message = "the first boot will not add the machine's own"
+        message = "the first boot will not add the arguments of the machine"
         yield finding(Rule.BLS_ROOT, where, " ".join(roots), message)
     if arch.row.has_grub and FIRSTBOOT_VARIABLE not in options:
         message = "GRUB cannot tell the first boot to run Ignition"
@@ -65,7 +65,7 @@ def _arguments(where: str, options: Sequence[str], arch: Arch) -> Iterator[Findi
 
 def _platform(where: str, found: Sequence[str]) -> Iterator[Finding]:
     if len(found) != 1:
-        message = "Ignition does not know where its config comes from"
+        message = "Ignition does not know its platform, so it finds no config"
         yield finding(Rule.IGNITION_PLATFORM, where, f"platforms: {', '.join(found) or 'none'}", message)
     known = {each.ignition_id for each in platforms().values()}
     for name in found:

@@ -1,4 +1,4 @@
-"""What is wrong with a build."""
+"""All findings about a build."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def build_findings(
     signatures: Signatures = Signatures(),  # noqa: B008 (frozen)
     jobs: int = 1,
 ) -> list[Finding]:
-    """All findings of a build; every artifact is read, `jobs` at a time, and the SBOM.
+    """All findings about a build; reads every artifact, `jobs` at a time, and the SBOM.
 
-    Raises `sign-key-unknown` and `program-missing` where signatures cannot be looked at.
+    Raises `sign-key-unknown` and `program-missing` if signatures cannot be checked.
     """
     labels = build.meta.get(LABELS)
     impure = []

@@ -1,4 +1,4 @@
-"""What is wrong with a disk image."""
+"""All findings about a disk image."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def disk_findings(
     *,
     name: str | None = None,
 ) -> list[Finding]:
-    """All findings of a disk image, not compressed; `folder` is an empty scratch folder.
+    """All findings about an uncompressed disk image; `folder` is an empty scratch folder.
 
-    `name` is what the file is called that people have, where that is another.
+    `name` is the user's file name, if it differs from that of `disk`.
 
-    Errors: those of this machine, such as `qemu-img-missing`.
+    Errors: those about this machine, such as `qemu-img-missing`.
     """
     try:
         found = inspect_disk(disk, disk_format, folder)
     except BootimgError as error:
         if error.id not in _DAMAGED:
             raise
-        return [finding(Rule.DISK_UNREADABLE, str(disk), error, "it is no disk that boots")]
+        return [finding(Rule.DISK_UNREADABLE, str(disk), error, "it is not a bootable disk")]
     layout = layout_of(found)
     findings = [*table_findings(found, layout)]
     if found["boot"] is not None:
@@ -63,7 +63,7 @@ def _root(
     if root["problem"] is not None:
         problem = root["problem"]
         evidence = f"{problem['id']}: {problem['message']}"
-        yield finding(Rule.ROOT_UNREADABLE, "partition root", evidence, "what is deployed is not known")
+        yield finding(Rule.ROOT_UNREADABLE, "partition root", evidence, "the deployments are not known")
         return
     try:
         yield from _deployed(root["deployments"])
@@ -75,7 +75,7 @@ def _root(
     except BootimgError as error:
         if error.id != "root-filesystem-unreadable":
             raise
-        yield finding(Rule.ROOT_UNREADABLE, "partition root", error, "not all of it was looked at")
+        yield finding(Rule.ROOT_UNREADABLE, "partition root", error, "parts of it were not checked")
 
 
 def _deployed(found: Sequence[Json]) -> Iterator[Finding]:
@@ -99,15 +99,13 @@ def _aleph(image: XfsImage) -> Iterator[Finding]:
     names = image.listing("/")
     for name in (ALEPH, COREOS_ALEPH):
         if name not in names:
-            yield finding(Rule.ALEPH, f"/{name}", "none", "what was installed cannot be told later")
+            yield finding(Rule.ALEPH, f"/{name}", "none", "the installed version is not recorded")
     if ALEPH not in names and COREOS_ALEPH not in names:
         return
     document = aleph(image)
     version, labels = document.get("version"), labels_of(document)
     if not version:
-        yield finding(
-            Rule.ALEPH, f"/{ALEPH}", f"version: {version}", "what was installed cannot be told later"
-        )
+        yield finding(Rule.ALEPH, f"/{ALEPH}", f"version: {version}", "the installed version is not recorded")
     elif labels is not None and labels.get(VERSION_LABEL) != version:
         message = "the labels of the image have another version"
         yield finding(Rule.ALEPH, f"/{ALEPH}", f"{version}, {labels.get(VERSION_LABEL)}", message)

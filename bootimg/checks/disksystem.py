@@ -20,7 +20,7 @@ from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.sqlitedb import OTHERS, other_kind, packages_in, unreadable
 from bootimg.untrusted.jsonfile import find_object
 
-# ostree moves the database of RPM there, the stand-in layer that of dpkg.
+# ostree moves RPM's database there; the stand-in layer moves dpkg's to _DPKG.
 _RPM = ("usr/share/rpm", "usr/lib/sysimage/rpm")
 _DPKG = "usr/share/dpkg-db/status"
 _DPKG_LIMIT = 64 << 20
@@ -45,7 +45,7 @@ class XfsContent:
         return (self.image.content(self.path(path)) or b"").decode(errors="replace")
 
     def has_file(self, path: str) -> bool:
-        """Whether a regular file is there, of a name that xfs_db can be asked for."""
+        """Whether a regular file is there, with a name that xfs_db accepts."""
         folder, _, name = path.rpartition("/")
         return self._listing(folder).get(name) == "regular" and is_plain(name)
 
@@ -88,13 +88,13 @@ def system_of_deployment(image: XfsImage, root: str, where: str, folder: Path) -
 
 
 def aleph(image: XfsImage) -> Mapping[str, Any]:
-    """The aleph file by the name that is no link; empty where there is none, or none that is JSON."""
+    """The aleph file, under the name that is not a link; empty if it is missing or is not JSON."""
     contents = (image.content(f"/{name}") for name in (ALEPH, COREOS_ALEPH, BOOTC_ALEPH))
     return find_object(next(filter(None, contents), b"{}")) or {}
 
 
 def labels_of(document: Mapping[str, Any]) -> dict[str, str] | None:
-    """The image's labels in an aleph, ours or bootc's; None in one of an older bootc, which has none."""
+    """The image's labels in an aleph file of bootimg or bootc; None in one of an older bootc."""
     image = document.get("container-image")
     labels = image.get("image-labels") if isinstance(image, dict) else document.get("labels")
     return {str(name): str(value) for name, value in labels.items()} if isinstance(labels, dict) else None

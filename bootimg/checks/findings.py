@@ -1,4 +1,4 @@
-"""What breaks a rule."""
+"""Findings: breaches of rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST = 300
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One breach of a rule: `where` it is, the `evidence` found there, what is wrong in a sentence."""
+    """One breach of a rule: its location `where`, the `evidence` found there, and a `message`."""
 
     rule: Rule
     where: str
@@ -37,7 +37,10 @@ class Finding:
 
 
 def finding(rule: Rule, where: str, evidence: object, message: str) -> Finding:
-    """A finding with the rule's own severity; the subject's words are cut and cannot command a terminal."""
+    """A finding with the rule's severity.
+
+    Texts are shortened and made printable, because they can come from an untrusted image.
+    """
     return Finding(rule, _plain(where), _plain(str(evidence)), _plain(message), rule.severity)
 
 
@@ -46,10 +49,10 @@ def _plain(text: str) -> str:
 
 
 def errors(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that are errors."""
+    """The findings that are errors."""
     return [each for each in findings if each.severity is Severity.ERROR]
 
 
 def as_warnings(findings: Iterable[Finding]) -> list[Finding]:
-    """The same, none an error."""
+    """The same findings, all as warnings."""
     return [replace(each, severity=Severity.WARNING) for each in findings]

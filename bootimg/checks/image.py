@@ -1,4 +1,4 @@
-"""What is wrong with an image that disks are to be made of."""
+"""All findings about an image that bootimg makes disks of."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bootimg.layer.tree.merged import Tree
 
 
 def system_findings(system: System, mode: Purity, allow: Sequence[str]) -> list[Finding]:
-    """What is wrong with a system, wherever it is."""
+    """Findings about a system in an image or on a disk."""
     found = [] if mode is Purity.OFF else purity(system, allow)
     if mode is Purity.WARN:
         found = as_warnings(found)
@@ -28,12 +28,12 @@ def system_findings(system: System, mode: Purity, allow: Sequence[str]) -> list[
 def image_findings(
     image: Image, tree: Tree, folder: Path, mode: Purity = Purity.ERROR, allow: Sequence[str] = ()
 ) -> list[Finding]:
-    """All findings of an opened image; `folder` is for a temporary copy of its package database."""
+    """All findings about an opened image; `folder` is for a temporary copy of its package database."""
     found = system_findings(system_of_image(image, tree, folder), mode, allow)
     try:
         read_facts(image, tree)
     except BootimgError as error:
-        # That the version is missing has been said.
+        # version_findings has reported the missing version already.
         if error.id != "layer-version-missing":
-            found.append(finding(Rule.LAYER_UNBUILDABLE, "image", error, "no disk can be made of it"))
+            found.append(finding(Rule.LAYER_UNBUILDABLE, "image", error, "bootimg cannot make a disk of it"))
     return found

@@ -1,6 +1,6 @@
-"""The partitions of a CoreOS disk, by architecture, and the stamps that its first boot looks for.
+"""The partitions of a CoreOS disk by architecture, and the identifiers that its first boot replaces.
 
-The numbers of boot and root are part of the interface: programs have p3 and p4 built in.
+The numbers of boot and root are part of the interface: programs have the numbers 3 and 4 built in.
 
 This table repeats what the manifests write, and is not part of the table of architectures: a check must not
 read its expectation from what it checks.  A test compares the two.
@@ -15,9 +15,9 @@ from bootimg.arch import Arch
 from bootimg.sizes import MIB
 
 DISK_GUID = "00000000-0000-4000-a000-000000000001"
-"""coreos-gpt-setup gives the disk a GUID of its own where it finds this."""
+"""coreos-gpt-setup replaces this GUID with a random one."""
 TAIL = MIB
-"""Bytes that stay free behind the last partition."""
+"""Bytes that stay free after the last partition."""
 
 _XBOOTLDR = "bc13c2ff-59e6-4262-a352-b275fd6f7172"
 _ESP = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
@@ -27,7 +27,7 @@ _LINUX = "0fc63daf-8483-4772-8e79-3d69d8477de4"
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A partition as it shall be; `size` in bytes, None where it varies."""
+    """An expected partition; `size` in bytes, None if it varies."""
 
     number: int
     name: str
@@ -45,7 +45,7 @@ class ExpectedLayout:
 
 @dataclass(frozen=True, slots=True)
 class Filesystem:
-    """What is on a partition, as blkid says it; its label is the partition's name."""
+    """A filesystem's type and UUID as blkid prints them; its label is the partition's name."""
 
     type: str
     uuid: str
@@ -101,4 +101,4 @@ FILESYSTEMS: Mapping[str, Filesystem] = {
     "boot": Filesystem("ext4", "96d15588-3596-4b3c-adca-a2ff7279ea63"),
     "root": Filesystem("xfs", "910678ff-f77e-4a7d-8d53-86f2ac47a823"),
 }
-"""By the partition's name.  The first boot gives boot and root UUIDs of their own where it finds these."""
+"""By the partition's name.  The first boot replaces these UUIDs of boot and root with random ones."""

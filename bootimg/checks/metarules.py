@@ -1,4 +1,4 @@
-"""What meta.json must say, by coreos-assembler's schema (src/v1.json), and that it says one thing."""
+"""Rules for meta.json: coreos-assembler's schema (src/v1.json), and values that must agree."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ _OTHERS = frozenset(
 
 
 def meta_findings(build: Build) -> Iterator[Finding]:
-    """What is wrong with a build's meta.json and its place in the tree, but for its artifacts."""
+    """Findings about a build's meta.json and its folder in the tree, without the artifacts."""
     meta = build.meta
     yield from _schema(meta)
     yield from _id(build)
@@ -97,29 +97,29 @@ def meta_findings(build: Build) -> Iterator[Finding]:
 def _schema(meta: Mapping[str, Any]) -> Iterator[Finding]:
     for key in _REQUIRED:
         if key not in meta:
-            yield finding(Rule.META_SCHEMA, META, f"no {key}", "the schema demands it")
+            yield finding(Rule.META_SCHEMA, META, f"no {key}", "the schema requires it")
     for key, form in _FORMS.items():
         value = meta.get(key)
         if key in meta and not (isinstance(value, str) and re.fullmatch(form, value)):
-            yield finding(Rule.META_SCHEMA, f"{META}, {key}", repr(value), f"it is to be {form}")
+            yield finding(Rule.META_SCHEMA, f"{META}, {key}", repr(value), f"it must match {form}")
     for key, kind in _TYPES.items():
-        # To Python, true is an integer.
+        # isinstance(True, int) is true.
         if key in meta and type(meta[key]) is not kind:
-            message = f"it is to be of the type {kind.__name__}"
+            message = f"its type must be {kind.__name__}"
             yield finding(Rule.META_SCHEMA, f"{META}, {key}", repr(meta[key]), message)
     if LAYER_KEY not in _dict(meta.get("images")):
-        yield finding(Rule.META_SCHEMA, f"{META}, images", f"no {LAYER_KEY}", "the schema demands it")
+        yield finding(Rule.META_SCHEMA, f"{META}, images", f"no {LAYER_KEY}", "the schema requires it")
     for key in sorted(meta.keys() - _FORMS.keys() - _TYPES.keys() - _OTHERS):
-        yield finding(Rule.META_KEY, META, key, "coreos-assembler's schema refuses what it does not know")
+        yield finding(Rule.META_KEY, META, key, "coreos-assembler's schema refuses unknown keys")
 
 
 def _id(build: Build) -> Iterator[Finding]:
     id = build.meta.get("buildid")
-    says = {
+    ids = {
         f"{META}, ostree-version": build.meta.get("ostree-version"),
         "the folder of the build": build.path.parent.name,
     }
-    for where, value in says.items():
+    for where, value in ids.items():
         if value != id:
             yield finding(Rule.BUILD_ID, where, value, f"the build's id is {id}")
     if build.path.name != build.arch:
@@ -135,7 +135,7 @@ def _labels(meta: Mapping[str, Any], labels: Mapping[str, Any]) -> Iterator[Find
 
 
 def _listed(build: Build) -> Iterator[Finding]:
-    where, message = "builds.json", "whoever reads the tree does not find the build"
+    where, message = "builds.json", "programs that read the tree do not find the build"
     try:
         entries = read_index(build.path.parent.parent)["builds"]
     except BootimgError as error:

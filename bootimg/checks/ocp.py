@@ -1,7 +1,7 @@
-"""What belongs to OpenShift's node image and must not be in the layer that disks are made of.
+"""Content of OpenShift's node image, which must not be in the layer that bootimg makes disks of.
 
-The lists are those of openshift/os (packages-openshift.yaml, build-node-image.sh), the globs cover what
-was called otherwise before.
+The lists are those of openshift/os (packages-openshift.yaml, build-node-image.sh).  The globs also cover
+older names.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from fnmatch import fnmatchcase
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A component by its package: globs of packages' names and of units, and paths of its files.
+    """A component of OpenShift: globs of its packages and units, and the paths of its files.
 
-    Whoever allows the package allows its files and units.
+    Allowing `package` also allows the files and units.
     """
 
     package: str
@@ -44,10 +44,10 @@ COMPONENTS = (
     Component("ose-*", ("ose-*",)),
     Component("openshift-*", ("openshift-*",)),
 )
-"""The first that matches a package is its component."""
+"""A package belongs to the first component that matches it."""
 
 FILES = ("usr/lib/tmpfiles.d/openshift.conf", "usr/share/openshift/base/meta.json")
-"""Files that the build of the node image makes, of no package."""
+"""Files that the build of the node image makes, which belong to no package."""
 
 LABELS: Mapping[str, str] = {
     "io.openshift.metalayer": "*",
@@ -55,23 +55,23 @@ LABELS: Mapping[str, str] = {
     "name": "openshift/*",
     "cpe": "*:openshift:*",
 }
-"""Labels that the node image is given, with globs of their values."""
+"""Labels of the node image, with globs of their values."""
 
 RELEASE_MARK = "rhaos"
-"""In the release of what was built for OpenShift."""
+"""A part of the release of packages that were built for OpenShift."""
 
 RELEASE_EXPECTED = ("afterburn", "conmon-rs", "coreos-installer", "ignition", "toolbox")
-"""Packages (and what is named after them) that RHEL's layer takes from OpenShift's builds."""
+"""Packages (and their subpackages) that RHEL's layer takes from OpenShift's builds."""
 
 EXCEPTIONS: Mapping[str, tuple[str, ...]] = {
-    # Put there on purpose: RHEL-82921.
+    # It is there on purpose: RHEL-82921.
     "rhel-9.6": ("ose-aws-ecr-image-credential-provider",),
 }
-"""Packages that a stream's layer may have, by the label `com.coreos.stream`."""
+"""Packages that a stream's layer may have, by the value of the label `com.coreos.stream`."""
 
 
 def component_of(package: str) -> Component | None:
-    """The component that a package is of."""
+    """The component that a package belongs to."""
     return next((each for each in COMPONENTS if matches(package, each.packages)), None)
 
 

@@ -1,7 +1,7 @@
-"""What the bootstrap machine needs of its boot image to pivot into the node image, live or on a disk.
+"""Programs and units that the bootstrap machine needs to pivot into the node image, live or on a disk.
 
-By openshift/installer's data/data/bootstrap/files: node-image-pull.sh, node-image-overlay.sh and their
-units.  What the live environment adds (/run/ostree-live, coreos.liveiso=) is not in the layer.
+Source: openshift/installer's data/data/bootstrap/files: node-image-pull.sh, node-image-overlay.sh and
+their units.  Additions of the live environment (/run/ostree-live, coreos.liveiso=) are not in the layer.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from bootimg.checks.system import ETC, System
 from bootimg.checks.versionrules import Distribution, distribution
 
 PROGRAMS = ("rpm", "rpm-ostree", "ostree", "podman", "jq", "rsync", "semodule", "chcon", "NetworkManager")
-"""In /usr/bin or /usr/sbin."""
+"""Each is in /usr/bin or /usr/sbin."""
 OSTREE_CONTAINER = "usr/libexec/libostree/ext/ostree-container"
-"""What `ostree container` runs; rpm-ostree or bootc bring it."""
+"""The program that `ostree container` runs; a part of rpm-ostree and bootc."""
 UNITS = ("NetworkManager.service", "sshd.service", "getty.target", "systemd-user-sessions.service")
 _UNIT_FOLDERS = ("usr/lib/systemd/system", *(f"{etc}/systemd/system" for etc in ETC))
 
 
 def pivot_findings(system: System) -> Iterator[Finding]:
-    """What is missing for it in a layer that OpenShift is installed from: RHEL's or CentOS Stream's."""
+    """Missing programs and units, in layers from which OpenShift is installed: RHEL's and CentOS Stream's."""
     if distribution(system) not in (Distribution.RHEL, Distribution.CENTOS):
         return
     message = "the pivot into the node image needs it"

@@ -1,7 +1,8 @@
-"""Purity: what OpenShift's node image has must not be in the layer that disks are made of.
+"""Purity: content of OpenShift's node image must not be in the layer that bootimg makes disks of.
 
-The node image is laid over this layer when a cluster is installed; whoever looks whether that has happened
-asks rpm for openshift-clients (openshift/installer) or looks for /usr/bin/oc (assisted-installer).
+The installation of a cluster deploys the node image, which adds that content to this layer.  To detect
+whether this has happened, openshift/installer queries rpm for openshift-clients, and assisted-installer
+checks for /usr/bin/oc.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _MOTDS = (*(f"{etc}/motd" for etc in ETC), "usr/lib/motd")
 
 
 class Purity(StrEnum):
-    """What is done about OpenShift's content: nothing, a warning for each, or a refusal."""
+    """How to treat OpenShift's content: ignore it, warn about each item, or refuse the layer."""
 
     OFF = "off"
     WARN = "warn"
@@ -42,12 +43,12 @@ class Purity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """Globs of what is meant to be there: packages, /paths, units, labels, OPENSHIFT_VERSION."""
+    """Globs of content that is there on purpose: packages, /paths, units, labels, OPENSHIFT_VERSION."""
 
     globs: tuple[str, ...] = ()
 
     def has(self, *names: str) -> bool:
-        """Whether one of the names of a thing is allowed."""
+        """Whether at least one of the names is allowed."""
         return any(matches(name, self.globs) for name in names)
 
     def component(self, component: Component) -> bool:
@@ -56,7 +57,7 @@ class Allowed:
 
 
 def purity(system: System, allow: Sequence[str] = ()) -> list[Finding]:
-    """Everything of OpenShift in a system, but for what `allow` or its stream's exceptions name."""
+    """All content of OpenShift in a system, except what `allow` or the stream's exceptions name."""
     allowed = Allowed((*allow, *EXCEPTIONS.get(system.stream, ())))
     return [
         *_packages(system, allowed),
@@ -69,7 +70,7 @@ def purity(system: System, allow: Sequence[str] = ()) -> list[Finding]:
 
 
 def label_purity(labels: Mapping[str, str], where: str, allow: Sequence[str] = ()) -> Iterator[Finding]:
-    """The labels of a node image."""
+    """The labels that only a node image has."""
     allowed = Allowed(tuple(allow))
     for name, glob in LABELS.items():
         value = labels.get(name)

@@ -1,4 +1,4 @@
-"""The SBOM beside a build's artifacts: that it is there, with the content that bootimg.json says."""
+"""Rules for the SBOM beside a build's artifacts: it exists and matches bootimg.json."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from bootimg.errors import BootimgError
 
 
 def sbom_findings(build: Build) -> Iterator[Finding]:
-    """What is wrong with the SBOM; a build that records none has nothing wrong."""
+    """Findings about the SBOM; a build whose record names no SBOM has none."""
     try:
         sbom = read_sbom(build.path)
     except BootimgError as error:
-        yield finding(Rule.RECORD_UNREADABLE, RECORD, error, "what the build was meant to be is not known")
+        yield finding(Rule.RECORD_UNREADABLE, RECORD, error, "the intent of the build is not known")
         return
     if sbom is None:
         return

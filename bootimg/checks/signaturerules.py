@@ -15,9 +15,9 @@ from bootimg.checks.rules import Rule
 
 @dataclass(frozen=True, slots=True)
 class Signatures:
-    """How signatures are looked at: `required` of every artifact, by the public keys in these files.
+    """How to check signatures: whether every artifact must have one (`required`), and the public keys.
 
-    Without keys the user's keyring counts.
+    `keys` are files of public keys; without them the user's keyring is used.
     """
 
     required: bool = False
@@ -25,7 +25,7 @@ class Signatures:
 
 
 def signature_findings(build: Build, wanted: Signatures) -> Iterator[Finding]:
-    """What is wrong with the signatures; a build without any has nothing wrong unless they are required."""
+    """Findings about the signatures; a build without any has none, unless signatures are required."""
     if not wanted.required and not any(build.path.glob(f"*{SIGNATURE}")):
         return
     for each in check_signatures(build, wanted.keys):
@@ -37,10 +37,10 @@ def _finding(found: SignatureFinding) -> Iterator[Finding]:
     if found.state is SignatureState.MISSING:
         yield finding(Rule.SIGNATURE_GONE, name, f"no {name}{SIGNATURE}", "the file is not signed")
     if found.state is SignatureState.BAD:
-        yield finding(Rule.SIGNATURE_BAD, name, found.reason, "the signature is not good")
+        yield finding(Rule.SIGNATURE_BAD, name, found.reason, "the signature is invalid")
 
 
 def usable(findings: Sequence[Finding]) -> bool:
-    """Whether a build names its artifacts so that their signatures can be looked for."""
+    """Whether the build names its artifacts well enough to find their signatures."""
     unnamed = (Rule.META_SCHEMA, Rule.ARTIFACT_PATH, Rule.RECORD_UNREADABLE)
     return not any(each.rule in unnamed for each in findings)

@@ -1,4 +1,4 @@
-"""The sizes of disks: what each platform's cloud takes."""
+"""Rules for the sizes of disks: each platform's cloud accepts only some sizes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bootimg.platform import Platform, platforms
 
 
 def packed_size_findings(key: str, artifact: Path) -> Iterator[Finding]:
-    """What is wrong with the size of the disk in an archive, `key` being the artifact's in meta.json.
+    """Findings about the size of the disk in an archive; `key` is the artifact's key in meta.json.
 
-    A disk whose size the packaging does not tell is opened by `verify --deep`.
+    If the packaging does not record the disk's size, only `verify --deep` checks it.
     """
     for platform in platforms().values():
         if platform.image_key == key and platform.packaging in PACKAGERS:
@@ -23,7 +23,7 @@ def packed_size_findings(key: str, artifact: Path) -> Iterator[Finding]:
 
 
 def size_findings(ignition_id: str | None, size: int) -> Iterator[Finding]:
-    """The same of a disk of `size` bytes that is for the platform which Ignition knows by that name."""
+    """Findings about a disk of `size` bytes for the platform with that Ignition id."""
     known = [each for each in platforms().values() if each.ignition_id == ignition_id]
     yield from _size("virtual size", known, size)
 
@@ -31,5 +31,5 @@ def size_findings(ignition_id: str | None, size: int) -> Iterator[Finding]:
 def _size(where: str, known: list[Platform], size: int | None) -> Iterator[Finding]:
     if size is None or not known or any(each.takes_size(size) for each in known):
         return
-    message = f"{known[0].name} takes disks of a multiple of {known[0].size_multiple_mib} MiB"
+    message = f"{known[0].name} requires a multiple of {known[0].size_multiple_mib} MiB"
     yield finding(Rule.DISK_SIZE, where, f"{size} bytes", message)

@@ -1,4 +1,4 @@
-"""An operating system to be checked, in an image's tree or on a disk."""
+"""An operating system to check, in an image's tree or on a disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.read import read_packages
 
 TEXT_LIMIT = 1 << 20
-"""Bytes a text may have to be read."""
+"""The largest size in bytes of a file that is read as text."""
 # A layer in ostree's own layout has its /etc in /usr/etc.
 ETC = ("etc", "usr/etc")
 
@@ -25,18 +25,18 @@ class Content(Protocol):
     """The files of a system; paths are without leading slash."""
 
     def names(self, folder: str) -> Collection[str]:
-        """What is in a folder; nothing where there is no such folder."""
+        """The names in a folder; none if the folder does not exist."""
 
     def text(self, path: str) -> str:
-        """A regular file's text; empty where there is none, or one of more than a MiB."""
+        """A regular file's text; empty if it does not exist or is larger than TEXT_LIMIT."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """A system: `where` is what findings are said of.
+    """A system; `where` is the location for its findings.
 
-    `packages` is None where there is no package database; `unreadable` then says why it was not read.
-    `labelled` is whether all labels are known, and not the version alone.
+    `packages` is None if the database is missing or unreadable; `unreadable` is the error in that case.
+    `labelled` is True if all labels are known, False if only the version is.
     """
 
     where: str
@@ -49,16 +49,16 @@ class System:
 
     @property
     def version(self) -> str | None:
-        """The version by its label."""
+        """The version from the label."""
         return self.labels.get(VERSION_LABEL) or self.labels.get("version")
 
     @property
     def stream(self) -> str:
-        """The stream by its label; empty where there is none."""
+        """The stream from the label; empty without that label."""
         return self.labels.get("com.coreos.stream", "")
 
     def has(self, path: str) -> bool:
-        """Whether something is there, be it a dangling link."""
+        """Whether the path exists, also as a dangling link."""
         folder, _, name = path.rpartition("/")
         return name in self.content.names(folder)
 
@@ -70,11 +70,11 @@ class TreeContent:
     tree: Tree
 
     def names(self, folder: str) -> Collection[str]:
-        """What is in a folder."""
+        """The names in a folder."""
         return self.tree.listdir(folder)
 
     def text(self, path: str) -> str:
-        """A file's text, links followed."""
+        """A file's text; follows links."""
         found = self.tree.resolve(path)
         entry = self.tree.entries.get(found) if found else None
         if entry is None or entry.kind is not Kind.FILE or entry.size > TEXT_LIMIT:
@@ -101,7 +101,7 @@ def system_of_image(image: Image, tree: Tree, folder: Path) -> System:
 
 
 def os_release(content: Content) -> dict[str, str]:
-    """What a system's os-release assigns; empty where it has none."""
+    """The variables of a system's os-release; empty if it has none."""
     paths = [f"{etc}/os-release" for etc in ETC]
     texts = (content.text(path) for path in (*paths, "usr/lib/os-release"))
     return parse_os_release(next(filter(None, texts), ""))

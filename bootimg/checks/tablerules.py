@@ -1,4 +1,4 @@
-"""The partition table of a disk and the filesystems in it."""
+"""Rules for the partition table of a disk and its filesystems."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def layout_of(disk: Json) -> ExpectedLayout:
-    """The layout that a described disk (`bootimg.disk.inspection`) has most of."""
+    """The layout that matches most partitions of a disk, as `bootimg.disk.inspection` describes it."""
     there = {(each["number"], each["name"], each["type"]) for each in disk["partitions"]}
     return max(
         LAYOUTS, key=lambda layout: sum((p.number, p.name, p.type_guid) in there for p in layout.places)
@@ -21,7 +21,7 @@ def layout_of(disk: Json) -> ExpectedLayout:
 
 
 def table_findings(disk: Json, layout: ExpectedLayout) -> Iterator[Finding]:
-    """What is wrong with the table, and with the types, labels and stamps of filesystems."""
+    """Findings about the table, and about types, labels and UUIDs of filesystems."""
     if disk["disk-guid"] != DISK_GUID:
         message = f"the first boot looks for {DISK_GUID}"
         yield finding(Rule.DISK_STAMP, "partition table", disk["disk-guid"], message)
@@ -35,24 +35,24 @@ def table_findings(disk: Json, layout: ExpectedLayout) -> Iterator[Finding]:
     end = max((each["offset"] + each["size"] for each in found.values()), default=0)
     if disk["virtual-size"] - end < TAIL:
         message = f"{TAIL} bytes must be free there"
-        evidence = f"{disk['virtual-size'] - end} bytes behind the last partition"
+        evidence = f"{disk['virtual-size'] - end} bytes after the last partition"
         yield finding(Rule.DISK_TAIL, "partition table", evidence, message)
     for each in disk["partitions"]:
         yield from _filesystem(each)
 
 
 def _partition(place: Place, found: Json | None, layout: ExpectedLayout) -> Iterator[Finding]:
-    where, of = f"partition {place.number}", f"of a disk for {layout.arch}"
+    where, context = f"partition {place.number}", f"on a disk for {layout.arch}"
     if found is None:
-        message = f"the partition {place.name} {of} is missing"
+        message = f"the partition {place.name} {context} is missing"
         yield finding(Rule.PARTITION_LAYOUT, where, "none", message)
         return
     for key, wanted in (("name", place.name), ("type", place.type_guid)):
         if found[key] != wanted:
-            message = f"its {key} {of} is {wanted}"
+            message = f"its {key} {context} is {wanted}"
             yield finding(Rule.PARTITION_LAYOUT, where, found[key], message)
     if place.size not in (None, found["size"]):
-        message = f"the partition {place.name} has {place.size} bytes as a rule"
+        message = f"the partition {place.name} usually has {place.size} bytes"
         yield finding(Rule.PARTITION_SIZE, where, f"{found['size']} bytes", message)
 
 
@@ -66,4 +66,4 @@ def _filesystem(partition: Json) -> Iterator[Finding]:
              (Rule.FILESYSTEM_STAMP, "uuid", wanted.uuid))  # fmt: skip
     for rule, key, value in rules:
         if found.get(key) != value:
-            yield finding(rule, where, f"{key}: {found.get(key)}", f"its filesystem's {key} is to be {value}")
+            yield finding(rule, where, f"{key}: {found.get(key)}", f"its filesystem's {key} must be {value}")

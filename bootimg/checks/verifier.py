@@ -1,4 +1,4 @@
-"""What `bootimg verify` finds in an image, in a disk, and in all that a build has of both."""
+"""The findings of `bootimg verify` about an image, a disk, or a build's layer and disks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Looks at things, purity being as strict as `mode` says, with the exceptions `allow`."""
+    """Checks images and disks; `mode` is the purity level, `allow` has the exceptions."""
 
     cache: Cache
     events: Events
@@ -33,12 +33,12 @@ class Verifier:
     allow: tuple[str, ...]
 
     def disk(self, path: Path) -> list[Finding]:
-        """Findings of a disk image, compressed or not."""
+        """Findings about a disk image, compressed or not."""
         with plain_image(path, self.cache, self.events) as disk:
             return self._plain(disk, path.name)
 
     def image(self, reference: str, arch: Arch) -> list[Finding]:
-        """Findings of an OCI image."""
+        """Findings about an OCI image."""
         from bootimg.checks.image import image_findings
         from bootimg.layer.fetching.fetch import fetch
         from bootimg.layer.tree.merged import open_tree
@@ -50,9 +50,9 @@ class Verifier:
         )
 
     def opened(self, build: Build) -> Iterator[tuple[str, list[Finding] | None]]:
-        """By key of meta.json, what is in a build's layer and disk images; None for a disk in an archive.
+        """The findings about a build's layer and disk images, by key of meta.json.
 
-        A file that is not there is none of its business.
+        The findings are None for a disk in an archive.  Missing files are skipped.
         """
         for key in build.images:
             path = build.artifact(key) if key == LAYER_KEY or platform_of_key(key) else None
@@ -68,7 +68,7 @@ class Verifier:
     def _plain(self, disk: Path, name: str) -> list[Finding]:
         from bootimg.checks.disk import disk_findings
 
-        # In the cache, for the root filesystem is copied: /tmp may be memory.
+        # In the cache, because the root filesystem is copied and /tmp may be in memory.
         with scratch_folder(self.cache.folder("tmp"), "verify-") as folder:
             return disk_findings(disk, image_format(disk), folder, self.mode, self.allow, name=name)
 

@@ -1,4 +1,4 @@
-"""Disk formats: each a streaming writer that reads a source once and digests what it writes."""
+"""Disk formats: streaming writers that read a source once and hash their output."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["WRITERS", "Compressor", "Packing", "Written", "data_length", "write"
 
 
 class Writer(Protocol):
-    """Writes `source` to `out`, whole or not at all."""
+    """Writes `source` to `out` atomically."""
 
     def __call__(
         self,
@@ -32,10 +32,10 @@ class Writer(Protocol):
         step: Step | None,
         packing: Packing | None = None,
     ) -> Written:
-        """`step` is advanced by bytes of the source's data, `data_length(source)` in all.
+        """Write it; advances `step` by bytes of the source's data, `data_length(source)` in total.
 
-        With a compressor in `packing` (default: none, a thread for each processor) the bytes go through
-        it in the same pass and `out` is the compressed file.
+        With a compressor in `packing` (default: no compressor, a thread for each processor) the bytes are
+        compressed in the same pass, and `out` is the compressed file.
         """
 
 
@@ -62,7 +62,7 @@ def write(
     if writer is None:
         raise BootimgError(
             "disk-format-unsupported",
-            f"{disk_format} is not a disk format bootimg writes",
+            f"bootimg cannot write the disk format {disk_format}",
             hint=f"it writes {', '.join(WRITERS)}",
             exit_code=ExitCode.USAGE,
         )

@@ -1,4 +1,4 @@
-"""Which blocks of a disk hold something, and what tells one disk from another."""
+"""Finds the non-zero blocks of a disk, and derives identifiers from its content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NAMESPACE = uuid.UUID("0c5c7c53-a68e-5a43-9d0e-7f2b1d3c6a11")
 
 
 def used_blocks(source: Source, block: int) -> Iterator[int]:
-    """Indices of blocks of `block` bytes that are not all zeros; mostly the first bytes of one tell."""
+    """Indices of the blocks of `block` bytes that are not all zeros; usually the first bytes decide."""
     done = -1
     for extent in source.extents():
         if not extent.data:
@@ -30,7 +30,7 @@ def used_blocks(source: Source, block: int) -> Iterator[int]:
 
 
 def runs(indices: Iterable[int], most: int | None = None) -> Iterator[tuple[int, int]]:
-    """Indices that follow each other, as (first, count), `most` of them at a time."""
+    """Groups consecutive indices as (first, count), with a count of at most `most`."""
     first = count = 0
     for index in indices:
         if count and index == first + count and count != most:
@@ -44,8 +44,9 @@ def runs(indices: Iterable[int], most: int | None = None) -> Iterator[tuple[int,
 
 
 def identity(source: Source, what: str) -> uuid.UUID:
-    """A UUID for `what` of a disk, the same for the same start of it (GPT with its random-looking GUIDs)
-    and size: for formats that want one in front of the content.
+    """A UUID for `what` of a disk, for formats that have it before the content.
+
+    It depends on the disk's size and start (the GPT with its GUIDs), so it is reproducible.
     """
     start = hashlib.sha256(source.read(0, min(_START, source.size))).hexdigest()
     return uuid.uuid5(_NAMESPACE, f"{what} {source.size} {start}")

@@ -11,7 +11,7 @@ _X8 = 1 << 23
 
 
 def crc32_zeros(crc: int, length: int) -> int:
-    """The CRC-32 of what has `crc`, followed by `length` zero bytes.
+    """The CRC-32 of data with the CRC `crc`, followed by `length` zero bytes.
 
     Each zero byte multiplies the register by x^8 in the field of the CRC's polynomial.
     """
@@ -29,7 +29,7 @@ def _zeros(length: int) -> int:
 
 
 def _multiply(a: int, b: int) -> int:
-    """The product of two polynomials, the highest bit being x^0."""
+    """The product of two polynomials; the highest bit is x^0."""
     product, bit = 0, 1 << 31
     while bit:
         if a & bit:
@@ -40,7 +40,7 @@ def _multiply(a: int, b: int) -> int:
 
 
 def crc32c(data: bytes) -> int:
-    """The CRC-32C (Castagnoli) of `data`; for headers of some KiB, not for disks."""
+    """The CRC-32C (Castagnoli) of `data`; fast enough for headers of a few KiB, not for disks."""
     table, crc = _table(), _ONES
     for byte in data:
         crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)

@@ -1,4 +1,4 @@
-"""What every writer of a format returns, and where it writes: a file, hashed on the way."""
+"""The output of the formats' writers: a file that is hashed while it is written."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ P = ParamSpec("P")
 _PENDING = 8
 _ZEROS = bytes(MIB)
 _STRETCH = 256 * MIB
-"""Zeros that are hashed in one go, after which a stop is heard."""
+"""The number of zeros that are hashed at a time; between two such jobs the thread can be cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
     """A finished artifact: its file, its size in bytes, its SHA-256 in hex.
 
-    Where it was compressed on the way, the `uncompressed_` ones are those of what went in.
+    If it was compressed while it was written, the `uncompressed_` fields describe the input.
     """
 
     path: Path
@@ -38,31 +38,31 @@ class Written:
 
 
 class Sink(Protocol):
-    """Where a format's bytes go, in order; zeros need not be made to be written."""
+    """Receives a format's bytes in order; `skip` writes zeros without a buffer of them."""
 
     @property
     def position(self) -> int:
-        """How many bytes were written."""
+        """The number of bytes written."""
 
     def write(self, data: bytes) -> None:
         """Append `data`."""
 
     def skip(self, length: int) -> None:
-        """Append `length` zeros: a hole, or what a compressor makes of them."""
+        """Append `length` zeros, as a hole or compressed."""
 
     def digest(self) -> str:
-        """The SHA-256, in hex, of all so far."""
+        """The SHA-256, in hex, of all bytes so far."""
 
 
 class Output(Sink, Protocol):
-    """A sink that ends as a file."""
+    """A sink that produces a file."""
 
     def finish(self, path: Path) -> Written:
-        """What was written, to be `path`; nothing can be written after it."""
+        """Finish the file, whose final name is `path`, and describe it; no writes may follow."""
 
 
 class Digest:
-    """SHA-256 on a thread beside the caller's (hashlib lets go of the GIL); a context."""
+    """SHA-256 on its own thread (hashlib releases the GIL); a context manager."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
@@ -78,11 +78,11 @@ class Digest:
         self._thread.shutdown(cancel_futures=kind is not None)
 
     def update(self, data: bytes) -> None:
-        """Take in `data`, which must not change any more."""
+        """Add `data`, which must not change afterwards."""
         self._submit(self._digest.update, data)
 
     def zeros(self, length: int) -> None:
-        """Take in `length` zeros, while the caller goes on with what follows them."""
+        """Add `length` zeros; the caller can continue at once."""
         for done in range(0, length, _STRETCH):
             self._submit(self._zeros, min(_STRETCH, length - done))
 
@@ -98,14 +98,14 @@ class Digest:
         self._pending.append(self._thread.submit(work, *args, **kwargs))
 
     def hexdigest(self) -> str:
-        """The digest of all so far."""
+        """The digest of all bytes so far."""
         while self._pending:
             self._pending.popleft().result()
         return self._digest.hexdigest()
 
 
 class DigestingFile:
-    """A file written in order and hashed; what is skipped is a hole of it."""
+    """A file that is written in order and hashed; skipped zeros become holes."""
 
     def __init__(self, handle: BinaryIO) -> None:
         self._handle = handle
@@ -133,7 +133,7 @@ class DigestingFile:
         self.position += length
 
     def digest(self) -> str:
-        """The SHA-256 of all so far."""
+        """The SHA-256 of all bytes so far."""
         return self._digest.hexdigest()
 
     def finish(self, path: Path) -> Written:
@@ -143,7 +143,7 @@ class DigestingFile:
 
 
 class ReadingProgress:
-    """Advances a step by what was read, and to its total at the end."""
+    """Advances a step by the bytes read, and to its total at the end."""
 
     def __init__(self, step: Step | None, total: int) -> None:
         self._step = step
@@ -157,24 +157,24 @@ class ReadingProgress:
             self._step.advance(amount)
 
     def finish(self) -> None:
-        """Count what was skipped."""
+        """Count the skipped bytes."""
         self.advance(self._left)
 
 
 def data_length(source: Source) -> int:
-    """Bytes of a source that are not in holes: the total of a writer's progress."""
+    """The number of bytes of a source outside holes: the total of a writer's progress."""
     return sum(extent.length for extent in source.extents() if extent.data)
 
 
 def refuse_options(
     disk_format: str, options: Mapping[str, str | bool], known: Mapping[str, Sequence[str | bool]]
 ) -> None:
-    """Refuse what a writer cannot honour: `format-option-unsupported`."""
+    """Refuse options that a writer does not support: `format-option-unsupported`."""
     for name, value in options.items():
         if value not in known.get(name, ()):
             raise BootimgError(
                 "format-option-unsupported",
                 f"{disk_format} cannot be written with {name}={value}",
-                hint="the platform's format options must be ones its format's writer knows",
+                hint="use only format options that the writer of the platform's format supports",
                 exit_code=ExitCode.USAGE,
             )

@@ -1,4 +1,4 @@
-"""OVAs, by the kind of description that the platform's plugin has."""
+"""Packages OVAs; the kind of the plugin's description decides how."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ from bootimg.platform import Platform
 
 
 class Ova(BasePackager):
-    """A tar of a description and the disk."""
+    """Packages a tar of a description and the disk."""
 
     spools = True
 
     def check(self, platform: Platform) -> None:
-        """`ovf-unknown` unless its description is one of ours and fits the format of its disk."""
+        """`ovf-unknown` unless the description is of a known kind and fits the format of the disk."""
         described = DESCRIPTIONS.get(type(platform.packaging_options))
         if described is None or platform.disk_format != described.disk_format:
             raise _unknown(platform)
 
     def file_name(self, platform: Platform, disk: PlatformDisk) -> str:
-        """The OVA's; the recipe has the name of the disk in it."""
+        """The name of the OVA, from the recipe's name of the disk inside it."""
         return f"{disk.filename.removesuffix(f'.{disk.format}')}.{platform.suffix}"
 
     def write(self, content: Content, out: Path, step: Step, packing: Packing) -> Written:
-        """Write it."""
+        """Write the OVA."""
         content.no_package()
         self.check(content.platform)
         return DESCRIPTIONS[type(content.platform.packaging_options)].write(content, out, step, packing)
 
     def exported_name(self, platform: Platform, name: str) -> str:
-        """The disk's."""
+        """The name of the disk inside the OVA."""
         return f"{name.removesuffix(f'.{platform.suffix}')}.{platform.disk_format}"
 
     def wrap(self, content: Content, exported: Path, out: Path) -> Path:
-        """osbuild makes the disk, and the OVA is ours."""
+        """Make the OVA around the disk that osbuild exported."""
         self.check(content.platform)
         return DESCRIPTIONS[type(content.platform.packaging_options)].wrap(content, exported, out).path
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A kind of description: the format of the disk beside it, how the OVA is written, and around a disk."""
+    """A kind of description: its disk's format, and functions to write the OVA or to wrap a disk in it."""
 
     disk_format: str
     write: Callable[[Content, Path, Step | None, Packing | None], Written]
@@ -102,6 +102,6 @@ def _unknown(platform: Platform) -> BootimgError:
         "ovf-unknown",
         f"the plugin of {platform.name} has no description for an OVA that bootimg knows",
         context=[f"packaging_options is {platform.packaging_options!r:.80}, the disk {platform.disk_format}"],
-        hint=f"it is to be {wanted}",
+        hint=f"it must be {wanted}",
         exit_code=ExitCode.USAGE,
     )

@@ -1,4 +1,4 @@
-"""The protocol of packagers, which wrap a platform's disk; `packagers` has one for each packaging."""
+"""The protocol of packagers, which wrap a platform's disk; the module `packagers` has them all."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ LayerValues = Callable[[Mapping[str, str | int | bool]], Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """What is wrapped: a platform's disk, as its recipe has it, read from `source`.
+    """The input of a packager: a platform's disk, as the recipe describes it, read from `source`.
 
-    Where osbuild made the disk, `disk` and `source` are of the file that it exported.  `layer_values` takes
-    keys of image.json with their defaults and returns the layer's values as texts.
+    If osbuild made the disk, `disk` and `source` describe its exported file.  `layer_values` takes keys of
+    image.json with their defaults and returns the layer's values as strings.
     """
 
     platform: Platform
@@ -36,67 +36,67 @@ class Content:
     layer_values: LayerValues = field(default=lambda defaults: {})
 
     def package(self, kind: Packaging) -> Package:
-        """The recipe's part about the packaging, which must be of that kind."""
+        """The packaging part of the recipe, which must be of that kind."""
         found = self.disk.package
         if found is None or found.kind is not kind:
             raise unsupported(self.disk.name, f"packaging: {found.kind if found else 'none'}")
         return found
 
     def no_package(self) -> None:
-        """Refuse a recipe that wraps the disk by itself."""
+        """Refuse a recipe that has its own packaging."""
         if self.disk.package is not None:
             raise unsupported(self.disk.name, f"packaging: {self.disk.package.kind}")
 
 
 class Packager(Protocol):
-    """A way to wrap a disk.
+    """Wraps a disk in a package.
 
-    `spools` says that the disk waits in a second file until its size is known, `is_disk` that the
-    artifact is the disk itself, which QEMU opens.
+    With `spools` the disk is first written to a second file, because its size must be known.  With
+    `is_disk` the artifact is the disk itself, and QEMU can open it.
     """
 
     spools: bool
     is_disk: bool
 
     def check(self, platform: Platform) -> None:
-        """Refuse a platform that does not fit, before work starts."""
+        """Refuse an unsuitable platform, before any work."""
 
     def file_name(self, platform: Platform, disk: PlatformDisk) -> str:
         """The artifact's file name, without a compressor."""
 
     def write(self, content: Content, out: Path, step: Step, packing: Packing) -> Written:
-        """Write the artifact `out`, whole or not at all."""
+        """Write the artifact `out` atomically."""
 
     def exported_name(self, platform: Platform, name: str) -> str:
         """The name of the file that osbuild exports for the artifact `name`."""
 
     def wrap(self, content: Content, exported: Path, out: Path) -> Path:
-        """The artifact made of the file that osbuild exported: that file, or `out` around it."""
+        """The artifact made from the file that osbuild exported: that file itself, or `out` around it."""
 
     def disk_size(self, artifact: Path) -> int | None:
-        """The size of the disk in an artifact, in bytes; None where only opening the disk tells."""
+        """The size of the disk in an artifact, in bytes; None if one must open the disk to find out."""
 
 
 class BasePackager:
-    """What most of them have in common."""
+    """The defaults of a packager."""
 
     spools = is_disk = False
 
     def check(self, platform: Platform) -> None:
-        """Any platform fits."""
+        """Accept any platform."""
 
     def file_name(self, platform: Platform, disk: PlatformDisk) -> str:
-        """The name that the recipe has."""
+        """The recipe's name."""
         return disk.filename
 
     def exported_name(self, platform: Platform, name: str) -> str:
-        """The same."""
+        """The artifact's name."""
         return name
 
     def wrap(self, content: Content, exported: Path, out: Path) -> Path:
-        """It is wrapped already."""
+        """The exported file, which is wrapped already."""
         return exported
 
     def disk_size(self, artifact: Path) -> int | None:
-        """It is not told."""
+        """None: it is not known."""
         return None

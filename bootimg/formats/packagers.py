@@ -1,4 +1,4 @@
-"""How a platform's disk is wrapped, by its packaging: looked up in `PACKAGERS`, for a name in `Packaging`."""
+"""The packagers of all packagings, in `PACKAGERS`."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ _LEVEL = 9
 
 
 class Bare(BasePackager):
-    """The disk itself, in its format."""
+    """Writes the disk itself, in its format."""
 
     is_disk = True
 
     def write(self, content: Content, out: Path, step: Step, packing: Packing) -> Written:
-        """Write it."""
+        """Write the disk."""
         content.no_package()
         disk = content.disk
         return write(disk.format, content.source, out, disk.format_options, step, packing)
 
 
 class TarGz(BasePackager):
-    """`disk.raw` in a sparse tar."""
+    """Packages `disk.raw` in a sparse tar."""
 
     def write(self, content: Content, out: Path, step: Step, packing: Packing) -> Written:
-        """Write it; the writer has one way to deflate, so another level is refused."""
+        """Write the tar; the writer has only one compression level, so another level is refused."""
         package = content.package(Packaging.TAR_GZ)
         if package.level != _LEVEL:
             raise unsupported("org.osbuild.gzip", f"level: {package.level}")
         return write("gcp", content.source, out, {}, step, packing)
 
     def disk_size(self, artifact: Path) -> int | None:
-        """It stands in the header."""
+        """The size from the tar's header."""
         return gcptar.disk_size(artifact)
 
 
 class OciArchive(BasePackager):
-    """A container image with the disk in /disk."""
+    """Packages a container image with the disk in /disk."""
 
     spools = True
 
     def write(self, content: Content, out: Path, step: Step, packing: Packing) -> Written:
-        """Write it."""
+        """Write the archive."""
         package = content.package(Packaging.OCIARCHIVE)
         if package.architecture != content.arch.oci:
             raise unsupported("org.osbuild.oci-archive", f"architecture: {package.architecture}")
@@ -70,16 +70,16 @@ PACKAGERS: Mapping[Packaging, Packager] = {
     Packaging.OVA: Ova(),
     Packaging.OCIARCHIVE: OciArchive(),
 }
-"""BlueField's boot stream is made of live media, not of a disk."""
+"""BlueField's boot stream has no packager, because it is made of live media, not of a disk."""
 
 
 def packager_of(platform: Platform) -> Packager:
-    """The packager of a platform whose images are made of a disk; it refuses what does not fit."""
+    """The packager of a platform whose images are made of a disk; refuses an unsuitable platform."""
     found = PACKAGERS[platform.packaging]
     found.check(platform)
     return found
 
 
 def spools(platform: Platform) -> bool:
-    """Whether a second file is on the same file system while the platform's artifact is written."""
+    """Whether writing the platform's artifact needs a second file on the same file system."""
     return platform.packaging in PACKAGERS and PACKAGERS[platform.packaging].spools

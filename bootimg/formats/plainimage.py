@@ -1,4 +1,4 @@
-"""A compressed image as a plain file, for one run."""
+"""Uncompresses an image to a temporary file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bootimg.formats.compression.decompress import is_compressed
 from bootimg.formats.compression.unpack import unpack
 from bootimg.vm.image import unreadable
 
-# What compresses better than this is zeros, for the most part, and they become holes.
+# Data that compresses better than this is mostly zeros, which become holes.
 _EXPANSION = 4
 
 
 def is_packed(disk: Path) -> bool:
-    """Whether an image is a .gz, .xz or .zst; `image-unreadable` where it cannot be read."""
+    """Whether an image is a .gz, .xz or .zst; `image-unreadable` if it cannot be read."""
     try:
         return is_compressed(disk)
     except OSError as error:
@@ -27,10 +27,10 @@ def is_packed(disk: Path) -> bool:
 
 @contextmanager
 def plain_image(disk: Path, cache: Cache, events: Events, size: int | None = None) -> Iterator[Path]:
-    """The image itself, or what it holds as a sparse file in the cache, gone when the body ends.
+    """The image itself, or its uncompressed content as a sparse file in the cache while the body runs.
 
-    `size` is the plain file's, where it is known.  Errors: `image-unreadable`, `no-space-left` (before it
-    starts where there is too little), `compressed-file-damaged`.
+    `size` is the uncompressed size in bytes, if known.  Errors: `image-unreadable`, `no-space-left` (if
+    possible before it starts), `compressed-file-damaged`.
     """
     if not is_packed(disk):
         yield disk

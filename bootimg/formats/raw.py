@@ -1,4 +1,4 @@
-"""Raw images: the disk's bytes as they are, holes and zeros as holes of the file."""
+"""Raw images: the disk's bytes unchanged, with holes and zeros as holes of the file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def write_raw(
     step: Step | None,
     packing: Packing | None = None,
 ) -> Written:
-    """Write a sparse raw file; there are no options: any is `format-option-unsupported`."""
+    """Write a sparse raw file; it has no options, so any is `format-option-unsupported`."""
     refuse_options("raw", options, {})
     total = data_length(source)
     with open_output(out, packing or Packing(), total) as file:
@@ -28,7 +28,7 @@ def write_raw(
 
 
 def copy_content(source: Source, sink: Sink, progress: ReadingProgress) -> None:
-    """All bytes of a source; MiB of zeros are skipped."""
+    """Copy all bytes of a source; skips each MiB of zeros."""
     for extent in source.extents():
         if not extent.data:
             sink.skip(extent.length)

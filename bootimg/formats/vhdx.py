@@ -1,7 +1,7 @@
 """Dynamic VHDX with blocks of 1 MiB, written front to back (Microsoft's MS-VHDX).
 
-Which blocks have data is found out first, so that the table of blocks can go in front.  All offsets
-below are of the file; everything but the first MiB lies on MiB.
+The writer first finds the blocks with data, so that it can write the table of blocks before them.  All
+offsets below are in the file; everything after the first MiB is aligned to MiB.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def write_vhdx(
     step: Step | None,
     packing: Packing | None = None,
 ) -> Written:
-    """Write a dynamic VHDX; MiB of zeros are left out, the size is rounded up to sectors of 512 bytes.
+    """Write a dynamic VHDX without blocks of zeros; the size is rounded up to sectors of 512 bytes.
 
-    There are no options: any is `format-option-unsupported`.  More than 64 TiB is `vhdx-size-invalid`.
+    It has no options, so any is `format-option-unsupported`.  More than 64 TiB is `vhdx-size-invalid`.
     """
     refuse_options("vhdx", options, {})
     if not 0 < source.size <= LIMIT:
@@ -61,14 +61,14 @@ def write_vhdx(
             hint=f"it can have up to {format_size(LIMIT)}",
             exit_code=ExitCode.USAGE,
         )
-    used = list(used_blocks(source, BLOCK))
-    table = _block_table(-(-source.size // BLOCK), used)
+    allocated = list(used_blocks(source, BLOCK))
+    table = _block_table(-(-source.size // BLOCK), allocated)
     progress = ReadingProgress(step, data_length(source))
-    with open_output(out, packing or Packing(), _TABLE + len(table) + len(used) * BLOCK) as file:
+    with open_output(out, packing or Packing(), _TABLE + len(table) + len(allocated) * BLOCK) as file:
         for part in _front(source, len(table)):
             file.write(part)
         file.write(table)
-        for index in used:
+        for index in allocated:
             data = source.read(index * BLOCK, min(BLOCK, source.size - index * BLOCK))
             file.write(data.ljust(BLOCK, b"\0"))
             progress.advance(len(data))
@@ -76,19 +76,19 @@ def write_vhdx(
         return file.finish(out)
 
 
-def _block_table(blocks: int, used: Sequence[int]) -> bytes:
-    """State and place of each block; after each chunk comes an entry for a bitmap, used by none here."""
+def _block_table(blocks: int, allocated: Sequence[int]) -> bytes:
+    """The state and offset of each block; after each chunk follows an unused entry for a bitmap."""
     count = blocks + (blocks - 1) // _CHUNK
     size = align_up(count * 8, MIB)
     first = (_TABLE + size) // MIB
     table = bytearray(size)
-    for number, index in enumerate(used):
+    for number, index in enumerate(allocated):
         struct.pack_into("<Q", table, (index + index // _CHUNK) * 8, (first + number) << 20 | _PRESENT)
     return bytes(table)
 
 
 def _front(source: Source, table: int) -> Iterator[bytes]:
-    """File identifier, two headers, two region tables; an empty log; the metadata."""
+    """The file identifier, two headers and two region tables; an empty log; the metadata."""
     regions = _regions(table)
     slots = [
         b"vhdxfile" + _CREATOR.encode("utf-16-le"),
@@ -115,7 +115,7 @@ def _regions(table: int) -> bytes:
 
 
 def _sealed(data: bytes) -> bytes:
-    """With the checksum, which is taken while its own field is zero."""
+    """The data with its checksum, which is computed with the checksum's own field as zero."""
     return data[:4] + struct.pack("<I", crc32c(data)) + data[8:]
 
 

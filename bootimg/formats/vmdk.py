@@ -1,4 +1,4 @@
-"""VMDK streamOptimized: 64 KiB grains, each deflated, with their tables behind them.
+"""VMDK streamOptimized: 64 KiB grains, each deflated, followed by their tables.
 
 The format is that of VMware's "Virtual Disk Format 5.0": header, descriptor, grains, a grain table after
 the grains it lists, grain directory, footer and end-of-stream marker, each on 512-byte sectors.
@@ -46,10 +46,10 @@ def write_vmdk(
     step: Step | None,
     packing: Packing | None = None,
 ) -> Written:
-    """Write a streamOptimized VMDK; grains of zeros are left out, the size is rounded up to grains.
+    """Write a streamOptimized VMDK without grains of zeros; the size is rounded up to grains.
 
     `options` are osbuild's for vmdk: `adapter_type`, `compat6`, `compression` true and `subformat`
-    streamOptimized (also without saying so); others are `format-option-unsupported`.
+    streamOptimized (the last two are the defaults); others are `format-option-unsupported`.
     """
     check_options(options)
     packing, total = packing or Packing(), data_length(source)
@@ -59,14 +59,14 @@ def write_vmdk(
 
 
 def check_options(options: Mapping[str, str | bool]) -> None:
-    """Refuse options that no VMDK here has: `format-option-unsupported`."""
+    """Refuse options that the writer does not support: `format-option-unsupported`."""
     refuse_options("vmdk", options, _OPTIONS)
 
 
 def write_stream(
     source: Source, sink: Sink, options: Mapping[str, str | bool], threads: int, progress: ReadingProgress
 ) -> None:
-    """Write all of a VMDK."""
+    """Write a complete VMDK to `sink`."""
     capacity = align_up(source.size, GRAIN) // _SECTOR
     sink.write(_header(capacity, _AT_END) + _descriptor(source, capacity, options))
     directory = _Tables(sink, capacity)
@@ -87,7 +87,7 @@ def write_stream(
 
 
 def capacity_of(vmdk: BinaryIO) -> int:
-    """The size of the disk in a VMDK, in bytes, from its header."""
+    """The size of the disk in a VMDK, in bytes, from its header; ValueError if it is not a VMDK."""
     vmdk.seek(0)
     magic, _, _, sectors = struct.unpack("<4sIIQ", vmdk.read(20))
     if magic != _MAGIC:
@@ -96,7 +96,7 @@ def capacity_of(vmdk: BinaryIO) -> int:
 
 
 class _Tables:
-    """Writes grains as they come, and a table after the last grain that is in it."""
+    """Writes the grains in order, and each table after its last grain."""
 
     def __init__(self, sink: Sink, capacity: int) -> None:
         self._sink = sink
@@ -118,7 +118,7 @@ class _Tables:
             self._table = [0] * _TABLE
 
     def finish(self) -> int:
-        """Write the last table and the directory; the directory's sector."""
+        """Write the last table and the directory; returns the directory's sector."""
         self._end_table()
         return self._write(self._directory, _DIRECTORY)
 
@@ -148,7 +148,7 @@ def _header(capacity: int, directory: int) -> bytes:
 
 
 def _descriptor(source: Source, capacity: int, options: Mapping[str, str | bool]) -> bytes:
-    """The text that describes the disk; its content id comes from the start of the disk."""
+    """The text that describes the disk; its content id is derived from the start of the disk."""
     adapter = options.get("adapter_type", "ide")
     heads, sectors = (16, 63) if adapter == "ide" else (255, 63)
     cylinders = capacity // (heads * sectors)

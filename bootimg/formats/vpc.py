@@ -23,7 +23,7 @@ _FOOTER = struct.Struct(">8sIIQI4sI4sQQHBBII16sB427x")
 _CHECKSUM_AT = 64
 _SECTOR = 512
 _FIXED = 2
-# Readers (QEMU among them) trust the size, and not the geometry, of the creators they know only.
+# Readers such as QEMU use the size instead of the geometry only for creators that they know.
 _CREATOR = b"qem2"
 _OPTIONS: Mapping[str, tuple[str | bool, ...]] = {"subformat": ("fixed",), "force_size": (True,)}
 
@@ -35,11 +35,11 @@ def write_vpc(
     step: Step | None,
     packing: Packing | None = None,
 ) -> Written:
-    """Write a fixed VHD, sparse as a file; its id comes from its content, its time is 2000-01-01.
+    """Write a fixed VHD as a sparse file; its id is derived from its content, its time is 2000-01-01.
 
-    `options` are osbuild's for vpc, each at its default: `subformat` fixed and `force_size`; others are
-    `format-option-unsupported`.  A size that is no multiple of 1 MiB (Azure's rule), or above 2040 GiB,
-    is `vhd-size-invalid`.
+    `options` are osbuild's for vpc with these values only: `subformat` fixed and `force_size` true; others
+    are `format-option-unsupported`.  A size that is not a multiple of 1 MiB (Azure's rule), or above
+    2040 GiB, is `vhd-size-invalid`.
     """
     refuse_options("vpc", options, _OPTIONS)
     _check_size(source.size)
@@ -73,7 +73,7 @@ def footer(size: int, identity: bytes) -> bytes:
 
 
 def geometry(sectors: int) -> tuple[int, int, int]:
-    """Cylinders, heads and sectors a track, by the specification's appendix "CHS Calculation"."""
+    """Cylinders, heads and sectors per track, from the specification's appendix "CHS Calculation"."""
     sectors = min(sectors, 65535 * 16 * 255)
     if sectors >= 65535 * 16 * 63:
         return sectors // 255 // 16, 16, 255

@@ -1,1 +1,1 @@
-"""What is published of builds: versions, release.json, the stream JSON that installers read."""
+"""Metadata of published builds: versions, release.json, the stream JSON that installers read."""

@@ -1,5 +1,5 @@
-// Compares the packages of two builds.  The query is that of coreos-assembler's release browser:
-// ?first_stream&first_release&second_stream&second_release&arch, the first being the old one.
+// Compares the packages of two builds.  The query has the keys of coreos-assembler's release browser:
+// ?first_stream&first_release&second_stream&second_release&arch; the first build is the old one.
 "use strict";
 (() => {
   const byId = (id) => document.getElementById(id);
@@ -10,7 +10,7 @@
   const second = byId("diff-second");
   const NAME = 0, VERSION = 1, RANK = 2;
 
-  // A build's packages are those of its base, less and more; bases are older, so the chain ends.
+  // A build's packages are those of its base with some dropped and added; bases are older, so the chain ends.
   function packages(build) {
     const chain = [];
     for (let each = build; each; each = builds[each.base]) chain.push(each);
@@ -92,7 +92,7 @@
       try {
         history.replaceState(null, "", `?${now}`);
       } catch {
-        // Some browsers allow no such change of a file's address.
+        // Some browsers do not allow this change of a file:// address.
       }
     }
     show();
@@ -112,7 +112,7 @@
     second.value = newest;
   }
 
-  // A release's id is enough: builds have it once.
+  // A release's id is enough to find the build.
   function choose(select, name) {
     const release = query.get(`${name}_release`);
     if (!release) return "";

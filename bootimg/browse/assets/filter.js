@@ -1,4 +1,4 @@
-// Hides the rows that do not match; the address keeps what is looked for.  Links to coreos-assembler's release
+// Hides the rows that do not match; the page's address keeps the search.  Links to coreos-assembler's release
 // browser work: ?stream=prod/streams/NAME&arch=ARCH&release=BUILD#BUILD
 "use strict";
 (() => {
@@ -46,7 +46,7 @@
     try {
       history.replaceState(null, "", `?${now}${location.hash}`);
     } catch {
-      // Some browsers allow no such change of a file's address.
+      // Some browsers do not allow this change of a file:// address.
     }
     show();
   }

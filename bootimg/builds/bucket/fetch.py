@@ -1,7 +1,7 @@
 """Fetching a build from a bucket into the builds tree: files first, then meta.json, builds.json last.
 
-A file appears when its digest is the one that meta.json says; one that is here already is not fetched
-again.  What else the tree has, other builds and what uploads have left in meta.json, stays.
+A file gets its name only after its digest was compared with meta.json.  A file that is here already is not
+fetched again.  Other builds in the tree, and entries of uploads in the local meta.json, stay.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bootimg.builds.bucket.tree import Bucket, Head
 from bootimg.builds.expected import join_record
 from bootimg.builds.find import digest_of
 from bootimg.builds.folder import BuildDir, open_build
-from bootimg.builds.index import change_index, checked_index, insert_build, noted
+from bootimg.builds.index import change_index, checked_index, insert_build, with_facts
 from bootimg.builds.layout import BUILDS, COMMIT_META, LATEST, META, SIGNATURE
 from bootimg.builds.merge import merged, require_same_build, with_images
 from bootimg.builds.names import known_arches, safe_images, safe_name
@@ -30,13 +30,13 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
 Json = dict[str, Any]
-# What coreos-assembler fetches with every build where it is there.
+# coreos-assembler fetches these with every build, if they exist.
 _BESIDE = (COMMIT_META,)
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which build and architectures, and which artifacts of it; `all` as the only one is every one."""
+    """The build, architectures and artifacts to fetch; the artifact `all` means every one."""
 
     build: str
     arches: Collection[Arch]
@@ -45,7 +45,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A build of one architecture that was fetched, and its files."""
+    """A fetched build of one architecture, and its files."""
 
     id: str
     arch: Arch
@@ -54,7 +54,7 @@ class Fetched:
 
 
 def fetch_build(builds: Path, bucket: Bucket, wanted: Wanted, events: Events) -> list[Fetched]:
-    """Fetch a build; no architectures are all that it has there.  `build-not-found` where it is not there."""
+    """Fetch a build; without `arches` all its architectures.  Errors: `build-not-found`, and more."""
     index = checked_index(parse(bucket.read(BUILDS), BUILDS), bucket.url(BUILDS))
     order = [safe_name(entry["id"], bucket.url(BUILDS)) for entry in index["builds"]]
     build_id = _resolve(index, order, wanted.build, bucket)
@@ -69,7 +69,7 @@ def fetch_build(builds: Path, bucket: Bucket, wanted: Wanted, events: Events) ->
         insert_build(builds, build_id, arch, order=order)
         fetched.append(Fetched(build_id, arch, folder.path, files))
     if cleanup := index["builds"][order.index(build_id)].get(CLEANUP):
-        change_index(builds, lambda ours: noted(ours, build_id, {CLEANUP: cleanup}))
+        change_index(builds, lambda ours: with_facts(ours, build_id, {CLEANUP: cleanup}))
     return fetched
 
 
@@ -87,7 +87,7 @@ def _fetch(
     missing = {key: entry for key, entry in images.items() if not _is_here(folder, entry)}
     for key in [key for key in missing if removed.has(key)]:
         if bucket.head(f"{prefix}/{missing[key]['path']}", optional=True) is None:
-            _pass_over(f"{prefix}/{missing.pop(key)['path']}", key, bucket, artifacts, events)
+            _skip_removed(f"{prefix}/{missing.pop(key)['path']}", key, bucket, artifacts, events)
             images = {name: entry for name, entry in images.items() if name != key}
     require_space(folder.path, sum(int(entry.get("size", 0)) for entry in missing.values()))
     for key, entry in images.items():
@@ -99,8 +99,8 @@ def _fetch(
     folder.meta.join(lambda ours: with_images(merged(ours, theirs, str(folder.path)), kept))
 
 
-def _pass_over(key: str, name: str, bucket: Bucket, artifacts: Collection[str], events: Events) -> None:
-    """Say that a policy has removed an artifact: `artifact-removed` where it was asked for by name."""
+def _skip_removed(key: str, name: str, bucket: Bucket, artifacts: Collection[str], events: Events) -> None:
+    """Report an artifact that a policy removed; `artifact-removed` if the user named it."""
     if "all" not in artifacts:
         raise BootimgError(
             "artifact-removed",
@@ -128,7 +128,7 @@ def _artifact(
 
 
 def _record(folder: BuildDir, bucket: Bucket, prefix: str, events: Events) -> Iterator[Moved]:
-    """Take over what bootimg.json there says, if it is one, with the SBOM that it names."""
+    """Merge the bucket's bootimg.json, if it exists, into the local one, and fetch the SBOM that it names."""
     where = bucket.url(f"{prefix}/{RECORD}")
     stored = bucket.read(f"{prefix}/{RECORD}", optional=True)
     if stored is None:
@@ -143,16 +143,16 @@ def _record(folder: BuildDir, bucket: Bucket, prefix: str, events: Events) -> It
 
 
 def _sbom(folder: BuildDir, bucket: Bucket, key: str, sbom: Sbom, events: Events) -> Iterator[Moved]:
-    """The SBOM and its signature; it need not be there, for no image depends on it."""
+    """Fetch the SBOM and its signature; a missing one is a warning, because no image depends on it."""
     missing = not sbom.is_whole(folder.path)
     if missing and bucket.head(key, optional=True) is None:
-        events.message(f"{bucket.url(key)}, the build's SBOM, is not there", "warning")
+        events.message(f"{bucket.url(key)}, the build's SBOM, does not exist", "warning")
     else:
         yield _artifact(folder, bucket, key, sbom.as_dict(), missing, events)
 
 
 def _size(bucket: Bucket, key: str, entry: Json) -> int:
-    """The size that meta.json says; its schema lets it say nothing."""
+    """The size in bytes from meta.json, or from the bucket, because the schema makes it optional."""
     if "size" in entry:
         return int(entry["size"])
     head = bucket.head(key)
@@ -160,7 +160,7 @@ def _size(bucket: Bucket, key: str, entry: Json) -> int:
 
 
 def _beside(folder: BuildDir, bucket: Bucket, key: str) -> None:
-    """A small file that need not be there; one that is the same already stays."""
+    """Fetch a small optional file; an identical local file stays."""
     path = folder.file(key.rpartition("/")[2])
     stored = bucket.read(key, optional=True)
     if stored is not None and not (path.is_file() and path.read_bytes() == stored.data):
@@ -178,18 +178,18 @@ def _is_here(folder: BuildDir, entry: Json) -> bool:
 
 
 def _ours(folder: BuildDir) -> Json:
-    """The entries of files that are here: an older meta.json from the bucket does not change them."""
+    """The entries of local files; a meta.json from the bucket must not change them."""
     images = folder.meta.read().get("images", {})
     return {key: entry for key, entry in images.items() if folder.has(key)}
 
 
 def _check(meta: Json, folder: BuildDir, where: str) -> None:
-    """Refuse a meta.json that would replace other files, or is of another build than asked for."""
+    """Refuse a meta.json that would replace other files, or belongs to another build."""
     images, here = safe_images(meta, where), folder.meta.read()
-    asked = {"buildid": folder.id, "coreos-assembler.basearch": folder.arch.value}
-    require_same_build(asked, meta, where)
+    requested = {"buildid": folder.id, "coreos-assembler.basearch": folder.arch.value}
+    require_same_build(requested, meta, where)
     require_same_build(here, meta, str(folder.path))
-    # An image that is here under another key keeps its file.
+    # A local image under another key keeps its file.
     safe_images({"images": {**here.get("images", {}), **images}}, where)
 
 

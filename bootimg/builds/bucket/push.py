@@ -1,8 +1,8 @@
 """Pushing a build to a bucket: files first, then meta.json, builds.json last.
 
-So whoever reads the bucket at any moment finds every file that a meta.json there names, and a meta.json
-for every build that is listed.  What is there already, with the same size and digest, is not sent again:
-a push that was cut off is gone on with by the same command.
+So a reader of the bucket always finds every file that a meta.json names, and a meta.json for every listed
+build.  A file that is in the bucket with the same size and digest is not sent again: the same command
+continues an interrupted push.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which artifacts of a build (all, where empty), and what else.
+    """The artifacts to push (all if empty), and two options.
 
-    With `force` files in the bucket that differ are replaced; without `index` builds.json stays.
+    `force` replaces differing files in the bucket; without `index` builds.json is not changed.
     """
 
     artifacts: Collection[str] = ()
@@ -44,7 +44,7 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A file and the key of its object; `moved` is False if it was there."""
+    """A file's size in bytes and its object's key; `moved` is False if it was at the target already."""
 
     key: str
     size: int
@@ -59,7 +59,7 @@ class _File:
 
 
 def push_builds(found: Collection[Build], bucket: Bucket, chosen: Selection, events: Events) -> list[Moved]:
-    """Push these builds, which are one build's architectures, and list them in the bucket's builds.json."""
+    """Push these architectures of one build, and list them in the bucket's builds.json."""
     done: list[Moved] = []
     for build in found:
         with open_build(build.path.parent.parent, build.id, build.arch) as folder:
@@ -71,7 +71,7 @@ def push_builds(found: Collection[Build], bucket: Bucket, chosen: Selection, eve
 
 
 def chosen_images(meta: Json, artifacts: Collection[str], where: str) -> Json:
-    """The entries of the chosen artifacts (all, where empty): `artifact-missing` where one is none."""
+    """The entries of the chosen artifacts (all if empty); `artifact-missing` for an unknown key."""
     images = safe_images(meta, where)
     for key in artifacts:
         if key not in images:
@@ -89,7 +89,7 @@ def _push(folder: BuildDir, bucket: Bucket, chosen: Selection, events: Events) -
     prefix = f"{safe_name(folder.id, str(folder.builds))}/{folder.arch}"
     key, meta = f"{prefix}/{META}", folder.meta.read()
     ours = {**meta, "images": chosen_images(meta, chosen.artifacts, str(folder.path))}
-    # Another build under the same id is seen before anything is sent.
+    # This detects another build under the same id before anything is sent.
     merged(parse(bucket.read(key), key), ours, bucket.url(key))
     for file in _files(folder, meta, ours["images"], bucket, prefix):
         yield _send(file, f"{prefix}/{file.path.name}", bucket, chosen, events)
@@ -113,7 +113,7 @@ def _list(build: Build, bucket: Bucket) -> None:
 def _files(
     folder: BuildDir, meta: Json, images: Mapping[str, Any], bucket: Bucket, prefix: str
 ) -> Iterator[_File]:
-    """What is to be in the bucket, the artifacts first; `artifact-missing` where one is nowhere."""
+    """The files to push, artifacts first; `artifact-missing` if one is neither here nor in the bucket."""
     for key, entry in images.items():
         path = folder.file(entry["path"])
         if path.is_file():
@@ -143,19 +143,19 @@ def _sbom(path: Path, sbom: Sbom, bucket: Bucket, prefix: str) -> Iterator[_File
 
 
 def _plain_files(folder: Path) -> list[Path]:
-    """Files that pipelines may have put there too; hidden ones are locks and journals."""
+    """The regular files in a folder, also those of pipelines; hidden ones are locks and journals."""
     return [each for each in sorted(folder.iterdir()) if each.is_file() and not each.name.startswith(".")]
 
 
 def _require_object(bucket: Bucket, key: str, image: str, sha256: str) -> None:
-    """An artifact that was not fetched must be there: `artifact-missing` otherwise."""
+    """Require an artifact that is not here to be in the bucket: `artifact-missing` otherwise."""
     there = bucket.head(key)
     if there is None or (there.sha256 or bucket.digest(key)) != sha256:
         raise BootimgError(
             "artifact-missing",
-            f"{image} is neither here nor, as the build's metadata describe it, in the bucket",
+            f"{image} is not here, and the bucket does not have the file that the metadata describe",
             context=[bucket.url(key)],
-            hint="name with --artifact what is to be pushed, or make it again",
+            hint="select the artifacts to push with --artifact, or make it again",
             exit_code=ExitCode.USAGE,
         )
 
@@ -170,7 +170,7 @@ def _send(file: _File, key: str, bucket: Bucket, chosen: Selection, events: Even
         if there is not None and file.is_artifact and not chosen.force:
             raise BootimgError(
                 "bucket-object-differs",
-                f"{bucket.url(key)} is there and is another file",
+                f"{bucket.url(key)} exists and is another file",
                 context=[f"there: {there.size} bytes, sha256 {there.sha256 or 'not stored'}",
                          f"here:  {size} bytes, sha256 {file.sha256}"],
                 hint="caches keep it for a year: give the build another id, or replace it with --force",
@@ -181,5 +181,5 @@ def _send(file: _File, key: str, bucket: Bucket, chosen: Selection, events: Even
 
 
 def _same(there: Head, ours: Head, bucket: Bucket, key: str) -> bool:
-    """Whether an object is our file; one whose digest nobody stored (coreos-assembler) is read."""
+    """Whether an object is our file; reads an object without a stored digest (from coreos-assembler)."""
     return there.size == ours.size and (there.sha256 or bucket.digest(key)) == ours.sha256

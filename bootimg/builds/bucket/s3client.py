@@ -1,4 +1,4 @@
-"""boto3's client, and its errors in bootimg's words.  boto3 is an extra: imported when a bucket is used."""
+"""boto3's client, with its errors as BootimgError.  boto3 is an extra, so it is imported only on use."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ DENIED = (
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A prefix in a bucket; `endpoint` is the URL of a server that is not Amazon's.
+    """A prefix in a bucket; `endpoint` is the URL of the server, None for Amazon's.
 
-    With `unsigned` requests are anonymous, as public buckets allow it.
+    With `unsigned` the requests are anonymous, which public buckets allow.
     """
 
     bucket: str
@@ -39,15 +39,15 @@ class Place:
 
 
 def parse_place(url: str, *, endpoint: str | None = None, unsigned: bool = False) -> Place:
-    """The place of `s3://BUCKET/PREFIX` (or without `s3://`, as coreos-assembler has it)."""
+    """Parse `s3://BUCKET/PREFIX`, or the same without `s3://`, as coreos-assembler writes it."""
     words = url.removeprefix("s3://")
     bucket, _, prefix = words.partition("/")
     good = _BUCKET.fullmatch(bucket) and "://" not in words and words.isprintable()
     if not good or any(part in ("", ".", "..") for part in prefix.strip("/").split("/") if prefix.strip("/")):
         raise BootimgError(
             "bucket-url-invalid",
-            f"{url!r:.200} is no place in a bucket",
-            hint="write it as s3://BUCKET/PREFIX, where builds.json is or shall be",
+            f"{url!r:.200} is not the URL of a bucket",
+            hint="write it as s3://BUCKET/PREFIX, the folder of builds.json",
             exit_code=ExitCode.USAGE,
         )
     return Place(bucket, prefix.strip("/"), _endpoint(endpoint), unsigned)
@@ -64,7 +64,7 @@ def _endpoint(url: str | None) -> str | None:
     if not good:
         raise BootimgError(
             "bucket-url-invalid",
-            "the endpoint is no URL of http or https, or it holds a password",
+            "the endpoint is not a URL of http or https, or it contains a password",
             hint="write it as https://s3.example.com; credentials go where boto3 looks for them",
             exit_code=ExitCode.USAGE,
         )
@@ -72,7 +72,7 @@ def _endpoint(url: str | None) -> str | None:
 
 
 def connect(place: Place) -> Any:  # noqa: ANN401 - boto3 makes its classes when it runs
-    """A client for the place; `boto3-missing` or `boto3-too-old` where the extra is not installed."""
+    """A client for the place; `boto3-missing` or `boto3-too-old` if the extra is not installed."""
     try:
         import boto3
         from botocore import UNSIGNED
@@ -80,7 +80,7 @@ def connect(place: Place) -> Any:  # noqa: ANN401 - boto3 makes its classes when
     except ImportError:
         raise BootimgError(
             "boto3-missing",
-            "boto3 is not installed, without which bootimg cannot use S3",
+            "boto3 is not installed, and bootimg needs it for S3",
             hint="install bootimg with its extra: pipx install 'bootimg[s3]'",
             exit_code=ExitCode.ENVIRONMENT,
         ) from None
@@ -90,7 +90,7 @@ def connect(place: Place) -> Any:  # noqa: ANN401 - boto3 makes its classes when
     if "IfMatch" not in client.meta.service_model.operation_model("PutObject").input_shape.members:
         raise BootimgError(
             "boto3-too-old",
-            f"boto3 {boto3.__version__} cannot write on condition that nobody else has",
+            f"boto3 {boto3.__version__} does not support conditional writes",
             hint="install boto3 1.35.69 or newer: pipx install 'bootimg[s3]'",
             exit_code=ExitCode.ENVIRONMENT,
         )
@@ -99,7 +99,7 @@ def connect(place: Place) -> Any:  # noqa: ANN401 - boto3 makes its classes when
 
 @contextmanager
 def refusals(url: str, place: Place) -> Iterator[None]:
-    """Turn what boto3 raises in the body into errors that tell what to do."""
+    """Convert boto3's errors in the body into BootimgError with hints."""
     from boto3.exceptions import S3UploadFailedError
     from botocore import exceptions
 
@@ -124,17 +124,17 @@ def refusals(url: str, place: Place) -> Iterator[None]:
 
 
 def code(error: Any) -> str:  # noqa: ANN401 - ClientError, which has no types
-    """The code of an answer of the server's."""
+    """The error code in the server's answer."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def unreachable(url: str, why: str) -> BootimgError:
-    """The error for a server that does not answer, or breaks off."""
+    """The error for a server that does not answer, or closes the connection."""
     return BootimgError(
         "bucket-unreachable",
         f"{url} cannot be reached",
         context=[why[:400]],
-        hint="check the network, the region and --endpoint-url; the same command goes on where it stopped",
+        hint="check the network, the region and --endpoint-url; the same command continues where it stopped",
     )
 
 
@@ -153,7 +153,7 @@ def _refused(url: str, place: Place, found: str, why: str) -> BootimgError:
     if found == "NoSuchBucket":
         return BootimgError(
             "bucket-missing",
-            f"there is no bucket {place.bucket}",
+            f"the bucket {place.bucket} does not exist",
             hint="check its name and --endpoint-url; bootimg does not make buckets",
             exit_code=ExitCode.USAGE,
         )
@@ -161,7 +161,7 @@ def _refused(url: str, place: Place, found: str, why: str) -> BootimgError:
         "bucket-refused" if found in DENIED else "bucket-failed",
         f"the server refuses {url}: {found or 'no code'}",
         context=[why[:400]],
-        hint="check what the credentials may do there, and --acl"
+        hint="check the rights of the credentials, and --acl"
         if found in DENIED
-        else "the same command goes on where it stopped",
+        else "the same command continues where it stopped",
     )

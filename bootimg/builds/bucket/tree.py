@@ -1,6 +1,6 @@
-"""A builds tree in a bucket of S3, or of a server that speaks the same.
+"""A builds tree in a bucket of S3, or of a server with the same protocol.
 
-Who may do what is boto3's business: environment, profiles, roles.  No secret is ever an argument.
+boto3 finds the credentials: environment, profiles, roles.  No secret is ever an argument.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
 from bootimg.targets import SPDX
 
-# As coreos-assembler's buildupload has them.
+# Seconds, the values of coreos-assembler's buildupload.
 ARTIFACT_AGE, METADATA_AGE = 60 * 60 * 24 * 365, 60 * 5
 _TYPES = {
     SPDX: "application/spdx+json",
@@ -50,7 +50,7 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """An object's size, and its digest where whoever uploaded it stored one."""
+    """An object's size in bytes, and its digest if the uploader stored one."""
 
     size: int
     sha256: str | None
@@ -65,14 +65,14 @@ class Bucket:
         self._acl = acl
 
     def url(self, key: str) -> str:
-        """Where an object is, for people."""
+        """The URL of an object, for messages."""
         return f"s3://{self._place.bucket}/{self._place.key(key)}"
 
     def read(self, key: str, *, optional: bool = False) -> Stored | None:
-        """A small object, whole; None where there is none.
+        """The content of a small object; None if it does not exist.
 
-        A server that does not let us list says of what is not there that we may not read it: so an
-        `optional` one counts as absent then.
+        A server that does not allow us to list denies access to an object that does not exist.  So an
+        `optional` object counts as absent after such an answer.
         """
         from botocore.exceptions import ClientError
 
@@ -89,7 +89,7 @@ class Bucket:
         return Stored(data, str(found["ETag"]))
 
     def head(self, key: str, *, optional: bool = False) -> Head | None:
-        """What is known of an object without reading it; None where there is none.
+        """An object's metadata, without its content; None if it does not exist.
 
         `optional` as in `read`.
         """
@@ -105,38 +105,39 @@ class Bucket:
         return Head(int(found["ContentLength"]), found.get("Metadata", {}).get(_DIGEST))
 
     def put(self, key: str, data: bytes, replaces: str | None) -> bool:
-        """Write metadata if the object still has that tag (None: if there is none); whether it did.
+        """Write metadata if the object still has the tag `replaces` (None: does not exist yet).
 
-        Where the server has no conditions, what is there afterwards is read back and compared.
+        Returns whether it was written.  If the server does not support conditions, the object is written
+        unconditionally, read back and compared.
         """
         from botocore.exceptions import ClientError
 
         condition = {"IfNoneMatch": "*"} if replaces is None else {"IfMatch": replaces}
-        words = {**self._at(key), "Body": data, **self._headers(key, METADATA_AGE)}
-        words["Metadata"] = {_DIGEST: hashlib.sha256(data).hexdigest()}
+        request = {**self._at(key), "Body": data, **self._headers(key, METADATA_AGE)}
+        request["Metadata"] = {_DIGEST: hashlib.sha256(data).hexdigest()}
         with self._refusals(key):
             try:
-                self._client.put_object(**words, **condition)
+                self._client.put_object(**request, **condition)
                 return True
             except ClientError as error:
                 if code(error) in CHANGED:
                     return False
                 if code(error) not in NO_CONDITIONS:
                     raise
-            self._client.put_object(**words)
+            self._client.put_object(**request)
         there = self.read(key)
         return there is not None and there.data == data
 
     def upload(self, path: Path, key: str, sha256: str, age: int, advance: Advance) -> None:
-        """Upload a file; its digest goes with it, so that it need not be uploaded again.
+        """Upload a file with its digest as metadata, so that a later push can skip it.
 
-        `age` is how many seconds caches may keep it.
+        `age` is the number of seconds that caches may keep it.
         """
         extra = {**self._headers(key, age), "Metadata": {_DIGEST: sha256}}
         lock = Lock()
 
         def count(amount: int) -> None:
-            # Parts are sent side by side.
+            # boto3 sends parts in parallel threads.
             with lock:
                 advance(amount)
 
@@ -144,14 +145,14 @@ class Bucket:
             self._client.upload_file(str(path), **self._at(key), ExtraArgs=extra, Callback=count)
 
     def digest(self, key: str) -> str:
-        """The SHA-256 of an object, read to its end."""
+        """The SHA-256 of an object; reads all of it."""
         sha256 = hashlib.sha256()
         for chunk in self._chunks(key):
             sha256.update(chunk)
         return sha256.hexdigest()
 
     def download(self, key: str, path: Path, wanted: Head, advance: Advance) -> None:
-        """Write an object to a file that appears only if it has that size and digest."""
+        """Write an object to a file, which gets its name only if size and digest are as `wanted`."""
         sha256, size = hashlib.sha256(), 0
         with whole_file(path, mode=0o444, need=wanted.size) as file:
             for chunk in self._chunks(key):
@@ -169,30 +170,30 @@ class Bucket:
         longer = found.size > wanted.size
         return BootimgError(
             "bucket-object-damaged",
-            f"{self.url(key)} is not the file that the build's metadata describe",
+            f"{self.url(key)} does not match the build's metadata",
             context=[
-                f"they say {wanted.size} bytes, sha256 {wanted.sha256}",
+                f"the metadata say {wanted.size} bytes, sha256 {wanted.sha256}",
                 "it is longer" if longer else f"it has {found.size} bytes, sha256 {found.sha256}",
             ],
             hint="nothing was written; push the right file with `bootimg builds push --force`",
         )
 
     def _chunks(self, key: str) -> Iterator[bytes]:
-        """The content, going on where a connection broke off."""
+        """The content; continues after a lost connection."""
         from botocore.exceptions import BotoCoreError
 
-        done, left, options = 0, _TRIES, self._at(key)
+        done, tries_left, options = 0, _TRIES, self._at(key)
         while True:
             with self._refusals(key):
                 found = self._client.get_object(**options)
             try:
                 for chunk in found["Body"].iter_chunks(_CHUNK):
-                    done, left = done + len(chunk), _TRIES
+                    done, tries_left = done + len(chunk), _TRIES
                     yield chunk
                 return
             except BotoCoreError as error:
-                left -= 1
-                if not left:
+                tries_left -= 1
+                if not tries_left:
                     raise unreachable(self.url(key), str(error)) from None
             options |= {"IfMatch": str(found["ETag"])} | ({"Range": f"bytes={done}-"} if done else {})
 

@@ -1,1 +1,1 @@
-"""Detached signatures of a build, made and checked."""
+"""Making and checking detached signatures of a build."""

@@ -1,4 +1,4 @@
-"""Detached signatures by gpg: made with a key of the user's, checked against keys or the user's keyring."""
+"""Detached signatures with gpg: signing with a key of the user, checking with key files or the keyring."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from bootimg.atomic import temporary_folder
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.process import Completed, failure, require, run
 
-# An hour, as coreos-assembler's sign has it: agents may ask a person, files are large.
+# An hour in seconds, as in coreos-assembler's sign: agents may ask a person, and files are large.
 _PATIENCE = 3600.0
-_KEPT = ("GNUPGHOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS")
+_ENVIRONMENT = ("GNUPGHOME", "GPG_TTY", "DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS")
 _NOT_GOOD = ("BADSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "ERRSIG")
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What gpg says of a signature: whether it is good, the fingerprints of the key, and why not."""
+    """gpg's verdict on a signature: whether it is good, the key's fingerprints, and the reason if not."""
 
     good: bool
     fingerprints: tuple[str, ...] = ()
@@ -28,15 +28,15 @@ class Checked:
 
 
 def sign_with_key(file: Path, signature: Path, key: str) -> None:
-    """Write a detached signature of the file by the user's key; `sign-failed` where gpg does not."""
+    """Write a detached signature of the file with the user's key; `sign-failed` if gpg fails."""
     done = _gpg("--local-user", key, "--output", str(signature), "--detach-sign", "--", str(file))
     if done.returncode:
         error = failure(done)
         raise BootimgError(
             "sign-failed",
-            f"gpg makes no signature with the key {key}",
+            f"gpg cannot sign with the key {key}",
             context=error.context,
-            hint="`gpg --list-secret-keys` shows the keys; GNUPGHOME says where they are",
+            hint="`gpg --list-secret-keys` lists the keys; GNUPGHOME names their folder",
         )
 
 
@@ -50,7 +50,7 @@ def fingerprints(key: str) -> tuple[str, ...]:
             "sign-key-unknown",
             f"gpg has no secret key {key}",
             context=done.stderr.decode(errors="replace").strip().splitlines()[-3:],
-            hint="`gpg --list-secret-keys` shows the keys; GNUPGHOME says where they are",
+            hint="`gpg --list-secret-keys` lists the keys; GNUPGHOME names their folder",
             exit_code=ExitCode.USAGE,
         )
     return found
@@ -59,7 +59,7 @@ def fingerprints(key: str) -> tuple[str, ...]:
 def check(file: Path, signature: Path, keys: Sequence[Path] = ()) -> Checked:
     """Check a detached signature: with the public keys in these files, else with the user's keyring.
 
-    Whether a key is trusted does not count; whoever names a key file, or imports a key, trusts it.
+    gpg's trust in a key is ignored: a user who names a key file, or imports a key, trusts it.
     """
     with ExitStack() as stack:
         words: list[str] = []
@@ -79,8 +79,8 @@ def _verdict(done: Completed) -> Checked:
     if valid and not bad and done.returncode == 0:
         # The signing key is first, its primary key last.
         return Checked(True, tuple({words[index] for words in valid for index in (1, -1)}))
-    said = done.stderr.decode(errors="replace").strip().splitlines()
-    return Checked(False, reason=said[-1] if said else "gpg does not say why")
+    output = done.stderr.decode(errors="replace").strip().splitlines()
+    return Checked(False, reason=output[-1] if output else "gpg does not say why")
 
 
 def _import(words: Sequence[str], keys: Sequence[Path]) -> None:
@@ -97,5 +97,5 @@ def _import(words: Sequence[str], keys: Sequence[Path]) -> None:
 
 def _gpg(*words: str) -> Completed:
     program = require("gpg", packages="gnupg")
-    env = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    env = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     return run([program, "--batch", "--yes", "--no-tty", *words], env=env, timeout=_PATIENCE, check=False)

@@ -1,6 +1,6 @@
-"""Detached signatures of a build's artifacts and SBOM, `<file>.sig` beside each, and what is wrong with them.
+"""Detached signatures of a build's artifacts and SBOM: `<file>.sig` beside each file.
 
-For whoever checks a build: `check_signatures(build)`.
+`sign_build` makes them, `check_signatures` checks them.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _PATIENCE = 3600.0
 
 
 class SignatureState(StrEnum):
-    """What is the matter with the signature of one artifact."""
+    """The state of the signature of one artifact."""
 
     GOOD = "good"
     MISSING = "missing"
     BAD = "bad"
-    """Not of this file, of an unknown, expired or revoked key, or no signature at all."""
+    """It does not match the file, its key is unknown, expired or revoked, or it is not a signature."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureFinding:
-    """The signature of one artifact; `reason` is gpg's where it is bad, `fingerprints` are the key's."""
+    """The signature of one artifact; `reason` is gpg's if it is bad, `fingerprints` are the key's."""
 
     key: str
     path: Path
@@ -57,18 +57,18 @@ class Signed:
 
 
 class Signer(Protocol):
-    """What makes signatures."""
+    """Makes signatures."""
 
     def sign(self, file: Path) -> None:
         """Write `<file>.sig`."""
 
     def accepts(self, file: Path, signature: Path) -> bool:
-        """Whether a signature that is there is as good as a new one."""
+        """Whether an existing signature is as good as a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class GpgSigner:
-    """gpg with a secret key of the user's: an id, a fingerprint or an address."""
+    """Signs with gpg and a secret key of the user: an id, a fingerprint or an address."""
 
     key: str
 
@@ -77,41 +77,41 @@ class GpgSigner:
         gpg.sign_with_key(file, signature_of(file), self.key)
 
     def accepts(self, file: Path, signature: Path) -> bool:
-        """Whether it is a good signature by that key."""
+        """Whether it is a good signature made with that key."""
         found = gpg.check(file, signature)
         return found.good and bool(set(found.fingerprints) & set(gpg.fingerprints(self.key)))
 
 
 @dataclass(frozen=True, slots=True)
 class CommandSigner:
-    """A program of the team's, called with the file as its last word; it writes `<file>.sig`.
+    """Signs with the user's program, whose last argument is the file; the program writes `<file>.sig`.
 
-    It gets the whole environment, for its credentials are there.
+    It gets the full environment, because its credentials may be there.
     """
 
     words: Sequence[str]
 
     def sign(self, file: Path) -> None:
-        """Run it; `program-failed` where it says no."""
+        """Run the program; `program-failed` if it fails."""
         run([*self.words, str(file)], env=dict(os.environ), timeout=_PATIENCE)
 
     def accepts(self, file: Path, signature: Path) -> bool:
-        """Whether it is younger than the file: what is in it only the team's own tools can tell."""
+        """Whether it is newer than the file: bootimg cannot check the content of such a signature."""
         return signature.stat().st_mtime_ns >= file.stat().st_mtime_ns
 
 
 def signature_of(file: Path) -> Path:
-    """Where the detached signature of a file is."""
+    """The path of a file's detached signature."""
     return file.with_name(f"{file.name}{SIGNATURE}")
 
 
 def sign_build(
     folder: BuildDir, signer: Signer, events: Events, *, artifacts: Collection[str] = (), force: bool = False
 ) -> list[Signed]:
-    """Sign these artifacts of a build that is held (all, where none is named).
+    """Sign these artifacts (all if empty) of a build whose lock the caller holds.
 
-    An artifact whose content is not what meta.json says is `artifact-damaged` and is not signed; all are
-    looked at before any signature is made.  Signatures appear when the last one is made.
+    All artifacts are checked before any signature is made; `artifact-damaged` if one does not match
+    meta.json.  The signatures are published after the last one is made.
     """
     build = Build(folder.id, folder.arch, folder.path, folder.meta.read())
     files = {key: _file(build, key) for key in artifacts or _names(build)}
@@ -123,10 +123,10 @@ def sign_build(
 
 
 def check_signatures(build: Build, keys: Sequence[Path] = ()) -> Iterator[SignatureFinding]:
-    """What is the matter with the signature of each artifact that is here.
+    """The state of the signature of each artifact that is here.
 
-    `keys` are files with public keys, as `gpg --export` writes them; without any the user's keyring
-    counts.  Raises `sign-key-unknown` where a file has no key, `program-missing` without gpg.
+    `keys` are files with public keys, as `gpg --export` writes them; without them the user's keyring is
+    used.  Raises `sign-key-unknown` if a file has no key, `program-missing` without gpg.
     """
     for key, name in _names(build).items():
         path = build.path / name
@@ -135,14 +135,14 @@ def check_signatures(build: Build, keys: Sequence[Path] = ()) -> Iterator[Signat
 
 
 def _names(build: Build) -> dict[str, str]:
-    """The names of the files that are signed, by the artifacts' keys."""
+    """The names of the files to sign, by the artifacts' keys."""
     names = {key: str(entry["path"]) for key, entry in build.images.items()}
     sbom = read_sbom(build.path)
     return {**names, SBOM: sbom.path} if sbom else names
 
 
 def _file(build: Build, key: str) -> Path:
-    """The file of an artifact, if its content is what is recorded."""
+    """The file of an artifact; `artifact-damaged` if it does not match the record."""
     if key == SBOM and (sbom := read_sbom(build.path)):
         return sbom_file(build, sbom)
     path = build.artifact(key)
@@ -165,7 +165,7 @@ def _has_good(signer: Signer, path: Path) -> bool:
 
 
 def _made(folder: BuildDir, signer: Signer, path: Path, events: Events) -> Path:
-    """A signature in the scratch folder: the signer sees the artifact there under its own name."""
+    """A new signature in the scratch folder; a symlink there shows the artifact under its own name."""
     alias = folder.scratch / path.name
     alias.unlink(missing_ok=True)
     alias.symlink_to(path.absolute())
@@ -177,6 +177,6 @@ def _made(folder: BuildDir, signer: Signer, path: Path, events: Events) -> Path:
             "sign-failed",
             f"no signature of {path.name} was made",
             context=[f"{SIGNATURE} beside the file is missing, empty, or larger than {_LIMIT} bytes"],
-            hint="the command gets the file as its last word and writes the signature to that name with .sig",
+            hint="the command gets the file as its last argument and must write its name with .sig",
         )
     return signature

@@ -1,6 +1,6 @@
-"""Reading what was compressed: the plain bytes of a .gz, .xz or .zst, with the digests of both.
+"""Decompression of .gz, .xz and .zst, with the digests of the file and of its content.
 
-What holds more than one member, stream or frame is refused, as coreos-installer refuses joined gzip.
+A file with more than one member, stream or frame is refused, as coreos-installer refuses concatenated gzip.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from bootimg.formats.output import Digest, Written
 from bootimg.sizes import GIB, KIB
 
 _CHUNK = 256 * KIB
-# Compressed bytes at a time: of zeros they make up to 1032, 7000 and 32768 times as many.
+# Compressed bytes at a time: for zeros the output is up to 1032, 7000 and 32768 times as large.
 _SLICES = {Compressor.GZIP: 16 * KIB, Compressor.XZ: 2 * KIB, Compressor.ZSTD: KIB}
 _GZIP = 31
 _MEMORY = GIB
-"""What xz may want; `xz -9` makes files that want 65 MiB."""
+"""The memory limit of xz in bytes; files of `xz -9` need 65 MiB."""
 _MAGICS = {
     b"\x1f\x8b": Compressor.GZIP,
     b"\xfd7zXZ\0": Compressor.XZ,
@@ -34,7 +34,7 @@ _ERRORS = (isal_zlib.IsalError, lzma.LZMAError, zstandard.ZstdError)
 
 
 class Stream(Protocol):
-    """What the three libraries have in common."""
+    """The common interface of the three libraries."""
 
     @property
     def eof(self) -> bool:
@@ -42,30 +42,30 @@ class Stream(Protocol):
 
     @property
     def unused_data(self) -> bytes:
-        """What came behind it."""
+        """The data after the stream's end."""
 
     def decompress(self, data: bytes, /) -> bytes:
-        """What `data` decompresses to."""
+        """Decompress `data`."""
 
 
 def compressor_of(path: Path) -> Compressor:
-    """How a file is compressed, by its first bytes."""
+    """The compressor of a file, detected from its first bytes."""
     with path.open("rb") as file:
         start = file.read(max(map(len, _MAGICS)))
     return next((kind for magic, kind in _MAGICS.items() if start.startswith(magic)), Compressor.NONE)
 
 
 def is_compressed(path: Path) -> bool:
-    """Whether a file is a .gz, .xz or .zst, by its first bytes."""
+    """Whether a file is a .gz, .xz or .zst, detected from its first bytes."""
     return compressor_of(path) is not Compressor.NONE
 
 
 class PlainReader:
-    """The plain bytes of a file, compressed or not, as an iterator; a context.
+    """Iterates over the uncompressed bytes of a file, compressed or not; a context manager.
 
-    With `plain` it is read as it is.  A compressed file that ends too early, that is changed or has
-    something behind its end is `compressed-file-damaged`, at the latest at the iterator's end.  Then
-    `written()` has what was read.
+    With `plain` the file is read without decompression.  A compressed file that ends too early, was changed
+    or has data after its end is `compressed-file-damaged`, at the latest at the iterator's end.  Afterwards
+    `written()` describes what was read.
     """
 
     def __init__(self, path: Path, *, plain: bool = False) -> None:
@@ -95,15 +95,15 @@ class PlainReader:
         if not stream.eof:
             raise self._damaged("it ends too early")
         if stream.unused_data:
-            raise self._damaged("something follows its end")
+            raise self._damaged("data follows its end")
 
     @property
     def position(self) -> int:
-        """How many bytes of the file were read."""
+        """The number of bytes of the file read so far."""
         return self._size
 
     def written(self) -> Written:
-        """Sizes and digests of the file and, where it is compressed, of what it holds."""
+        """Sizes and digests of the file and, if it is compressed, of its content."""
         if self.compressor is Compressor.NONE:
             return Written(self.path, self._size, self._packed.hexdigest())
         plain = (self._plain_size, self._plain.hexdigest())
@@ -117,11 +117,11 @@ class PlainReader:
                 yield chunk
 
     def _decompressed(self, stream: Stream) -> Iterator[bytes]:
-        """What the file holds, 256 KiB or more at a time, and never more than 33 MiB."""
+        """The uncompressed content in chunks of 256 KiB to 33 MiB."""
         plain = bytearray()
         for part in self._slices():
             if stream.eof:
-                raise self._damaged("something follows its end")
+                raise self._damaged("data follows its end")
             plain += self._decompress(stream, part)
             if len(plain) >= _CHUNK:
                 yield bytes(plain)
@@ -145,7 +145,7 @@ class PlainReader:
         return BootimgError(
             "compressed-file-damaged",
             f"{self.path} cannot be decompressed: {why}",
-            hint="get or build the file again",
+            hint="download or build the file again",
         )
 
 

@@ -1,11 +1,11 @@
-"""Deflate as all formats here use it: zlib-ng at the level that is fastest within the size allowed.
+"""Deflate for all formats: zlib-ng at the fastest level whose output is small enough.
 
-Measured against zlib's level 6 (what gzip and qemu-img use) on a base disk, on programs and on text: this
-level makes 0 to 2.6 % more in 0.3 to 0.5 of the time.  One level less makes up to 5 % more, isal's best up
-to 17 %, which is too much; isal decompresses.
+Compared with zlib's level 6 (the default of gzip and qemu-img) on a base disk, on programs and on text, the
+output is 0 to 2.6 % larger and takes 0.3 to 0.5 of the time.  The next lower level's output is up to 5 %
+larger, that of isal's best level up to 17 %, which is too much.  bootimg uses isal only to decompress.
 
-What does not shrink (compressed files, grains of a VMDK) is stored: short samples tell.  On a base disk that
-spares a quarter of the time for 0.3 % more, on a VMDK two thirds for 0.6 %.
+Data that does not shrink (compressed files, grains of a VMDK) is stored uncompressed; short samples detect
+it.  For a base disk this saves a quarter of the time and adds 0.3 % of size, for a VMDK two thirds and 0.6 %.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _ZLIB_HEADER = b"\x78\x5e"
 
 
 def raw(data: bytes, dictionary: bytes = b"", *, last: bool = False, window: int = 15) -> bytes:
-    """`data` as raw deflate blocks that can refer to `dictionary`, the bytes in front of it.
+    """`data` as raw deflate blocks that can refer to `dictionary`, the bytes before it.
 
-    They end at a byte (a sync flush) so that more can follow, or end the stream if they are the `last`.
+    They end at a byte boundary (a sync flush) so that more blocks can follow; the `last` ones end the stream.
     """
     if _dense(data):
         return _stored(data, last=last)
@@ -41,12 +41,12 @@ def raw(data: bytes, dictionary: bytes = b"", *, last: bool = False, window: int
 
 
 def wrapped(data: bytes) -> bytes:
-    """`data` as a stream of its own with zlib's header and checksum."""
+    """`data` as a complete stream with zlib's header and checksum."""
     return _ZLIB_HEADER + raw(data, last=True) + zlib_ng.adler32(data).to_bytes(4, "big")
 
 
 def _dense(data: bytes) -> bool:
-    """Whether no sample of some length of data shrinks."""
+    """Whether the data is long enough for samples and none of them shrinks."""
     return len(data) >= _SAMPLE_EVERY and not any(map(_shrinks, _samples(data)))
 
 
@@ -61,7 +61,7 @@ def _shrinks(sample: bytes) -> bool:
 
 
 def _stored(data: bytes, *, last: bool) -> bytes:
-    """Blocks that hold `data` as it is (RFC 1951, 3.2.4)."""
+    """Blocks with `data` uncompressed (RFC 1951, 3.2.4)."""
     parts: list[bytes] = []
     for start in range(0, len(data), _STORED_MOST):
         part = data[start : start + _STORED_MOST]

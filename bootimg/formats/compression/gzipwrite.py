@@ -1,6 +1,8 @@
-"""gzip as one member, compressed block by block on threads (RFC 1952; joined members are refused by
-coreos-installer).  Each block ends with a sync flush and may refer to the 32 KiB in front of it, but none
-refers to a block of zeros, and that to none: whether zeros are written or skipped changes no byte.
+"""gzip as one member, compressed block by block on threads (RFC 1952).
+
+coreos-installer refuses several members.  Each block ends with a sync flush and may refer to the 32 KiB
+before it.  But a block never refers to a block of zeros, and a block of zeros refers to nothing.  So the
+output is the same whether zeros are written or skipped.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ _HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\x03"
 
 
 class GzipCodec:
-    """Compresses what is written to it; no name and no time gets into the header."""
+    """Compresses its input; the header has no name and no time."""
 
     def __init__(self, put: Callable[[bytes], None], threads: int) -> None:
         self._blocks = InOrder(put, threads)
@@ -50,7 +52,7 @@ class GzipCodec:
         self._append(data)
 
     def skip(self, length: int) -> None:
-        """Compress zeros; whole blocks of them are known already."""
+        """Compress zeros; the compressed form of a block of zeros is cached."""
         self._crc = crc32_zeros(self._crc, length)
         self._length += length
         head = min(length, -len(self._pending) % BLOCK)
@@ -63,7 +65,7 @@ class GzipCodec:
         self._append(bytes(rest))
 
     def finish(self) -> None:
-        """The last block and the trailer."""
+        """Write the last block and the trailer."""
         self._blocks.submit(deflate.raw, bytes(self._pending), self._before, last=True)
         self._blocks.put(struct.pack("<II", self._crc, self._length & 0xFFFFFFFF))
         self._blocks.drain()

@@ -1,6 +1,6 @@
-"""Work for threads whose results are taken in the order it was given out.
+"""Work on threads whose results are consumed in the order of submission.
 
-The compressors let go of the GIL, so threads are enough; what comes out never depends on how many.
+The compressors release the GIL, so threads are enough.  The output never depends on their number.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ P = ParamSpec("P")
 
 
 def processors() -> int:
-    """How many processors this process may use."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 class InOrder(Generic[R]):
-    """`take` gets each result on the caller's thread; `waiting` jobs at most are ahead of it."""
+    """Calls `take` with each result on the caller's thread; at most `waiting` jobs are pending."""
 
     def __init__(self, take: Callable[[R], None], threads: int, waiting: int | None = None) -> None:
         self._take = take
@@ -39,17 +39,17 @@ class InOrder(Generic[R]):
         self._threads.shutdown(cancel_futures=kind is not None)
 
     def submit(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Hand out work; waits while too much of it is ahead."""
+        """Start a job; waits while too many are pending."""
         self._append(self._threads.submit(work, *args, **kwargs))
 
     def put(self, result: R) -> None:
-        """A result that is known already, in its turn."""
+        """Add a known result in its order."""
         done: Future[R] = Future()
         done.set_result(result)
         self._append(done)
 
     def drain(self) -> None:
-        """Take all that is left."""
+        """Wait for and take all remaining results."""
         while self._jobs:
             self._take(self._jobs.popleft().result())
 

@@ -1,4 +1,4 @@
-"""A compressed file's content as a sparse file of its own."""
+"""Uncompresses a file to a sparse file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bootimg.formats.output import Written
 from bootimg.sizes import KIB
 from bootimg.vm.diskimage import refuse_references
 
-# What is compressed well comes many MiB at a time, with zeros and data in it.
+# Well compressed input gives many MiB at a time, with zeros and data mixed.
 _PIECE = 256 * KIB
 
 
@@ -26,11 +26,11 @@ def unpack(
     step: Step | None = None,
     need: int | None = None,
 ) -> Written:
-    """Write what the file holds to `out`, or the file itself where it is not compressed; zeros are holes.
+    """Write the uncompressed content of the file (compressed or not) to `out`; zeros become holes.
 
-    `check` gets what was read before `out` has its name, and may raise.  `step` is advanced by the bytes of
-    the file; `need` is how many will be written, for the error `no-space-left`.  An image that names another
-    file is `image-references-other-file`, and `out` is removed.
+    `check` gets the sizes and digests before `out` has its name, and may raise.  `step` is advanced by the
+    file's bytes; `need` is the expected output size in bytes, for the error `no-space-left`.  An image that
+    names another file is `image-references-other-file`, and `out` is removed.
     """
     with PlainReader(path) as reader, open_output(out, Packing(), need) as sink:
         for data in _pieces(reader):

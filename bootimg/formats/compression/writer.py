@@ -1,4 +1,4 @@
-"""Compression in the same pass: a writer's bytes are hashed, compressed, hashed again and written."""
+"""Compression in the same pass: hashes a writer's bytes, compresses them, hashes the result and writes it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ZEROS = bytes(MIB)
 
 
 class Compressor(StrEnum):
-    """How an artifact is compressed; the values are those of image.json's `compressor`."""
+    """The compressor of an artifact; the values are those of image.json's `compressor`."""
 
     NONE = "none"
     GZIP = "gzip"
@@ -33,20 +33,20 @@ class Compressor(StrEnum):
 
     @property
     def suffix(self) -> str:
-        """What it adds to a file's name, with the dot."""
+        """The suffix of a file's name, with the dot."""
         return {"none": "", "gzip": ".gz", "xz": ".xz", "zstd": ".zst"}[self]
 
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """How a writer's bytes are packed: the compressor, and threads for it and for the format."""
+    """The compressor of a writer's output, and the number of threads for it and for the format."""
 
     compressor: Compressor = Compressor.NONE
     threads: int = field(default_factory=processors)
 
 
 class Codec(Protocol):
-    """A compressor that hands on what it makes."""
+    """A compressor that passes its output on."""
 
     def __enter__(self) -> Self: ...
 
@@ -104,7 +104,7 @@ _CODECS: dict[Compressor, Callable[[Callable[[bytes], None], int], Codec]] = {
 
 
 class CompressedFile:
-    """Hashes what is written to it and compresses it into a file that is hashed too."""
+    """Hashes its input and compresses it into a file that is hashed too."""
 
     def __init__(self, codec: Codec, file: DigestingFile, digest: Digest) -> None:
         self._codec, self._file, self._digest = codec, file, digest
@@ -123,7 +123,7 @@ class CompressedFile:
         self.position += length
 
     def digest(self) -> str:
-        """The SHA-256 of what was written, uncompressed."""
+        """The SHA-256 of the uncompressed input."""
         return self._digest.hexdigest()
 
     def finish(self, path: Path) -> Written:
@@ -135,9 +135,9 @@ class CompressedFile:
 
 @contextmanager
 def open_output(out: Path, packing: Packing, need: int | None = None) -> Iterator[Output]:
-    """Where a writer writes: `out`, whole or not at all, through the compressor of `packing`.
+    """The output of a writer: `out`, written atomically through the compressor of `packing`.
 
-    `need` is how many bytes will be written uncompressed, for the error `no-space-left`.
+    `need` is the uncompressed size in bytes, for the error `no-space-left`.
     """
     plain = packing.compressor is Compressor.NONE
     with whole_file(out, need=need if plain else None) as handle, DigestingFile(handle) as file:

@@ -1,6 +1,6 @@
 """xz as one stream of many blocks, compressed on threads (the .xz file format, version 1.2.1).
 
-liblzma makes each block as a stream of its own; the blocks are taken out of these and joined under one
+liblzma makes each block as a separate stream.  The writer extracts the blocks and joins them under one
 index, as `xz -T` does.
 """
 
@@ -21,9 +21,9 @@ from bootimg.sizes import MIB
 BLOCK = 16 * MIB
 PRESET = 6
 MEMORY = 94 * MIB + 3 * BLOCK
-"""Bytes that each thread needs, for the memory budget."""
+"""The memory of each thread in bytes, for the memory budget."""
 _ENCODERS = threading.BoundedSemaphore(processors())
-"""Artifacts that are made side by side take turns: more encoders than processors gain nothing."""
+"""Artifacts made in parallel share these encoders, because more encoders than processors gain nothing."""
 _EDGE = 12
 _FLAGS = b"\0\x04"
 _MAGIC = b"\xfd7zXZ\0"
@@ -33,7 +33,7 @@ Block = tuple[bytes, int, int]
 
 
 class XzCodec:
-    """Compresses what is written to it."""
+    """Compresses its input."""
 
     def __init__(self, put: Callable[[bytes], None], threads: int) -> None:
         self._put = put
@@ -64,7 +64,7 @@ class XzCodec:
             self._room -= len(data)
 
     def skip(self, length: int) -> None:
-        """Compress zeros; whole blocks of them are made once."""
+        """Compress zeros; the compressed form of a block of zeros is cached."""
         head = min(length, self._room % BLOCK)
         self.write(bytes(head))
         whole, rest = divmod(length - head, BLOCK)
@@ -73,7 +73,7 @@ class XzCodec:
         self.write(bytes(rest))
 
     def finish(self) -> None:
-        """The last block, the index and the footer."""
+        """Write the last block, the index and the footer."""
         if self._pending:
             self._submit()
         self._blocks.drain()
@@ -95,7 +95,7 @@ class XzCodec:
 
 
 def compress(parts: Sequence[bytes]) -> Block:
-    """One block of all parts, of which there must be some."""
+    """One block of all parts, which must not be empty."""
     with _ENCODERS:
         packer = lzma.LZMACompressor(lzma.FORMAT_XZ, lzma.CHECK_CRC64, PRESET)
         stream = b"".join([*map(packer.compress, parts), packer.flush()])
@@ -110,7 +110,7 @@ def _zero_block() -> Block:
 
 
 def _number(value: int) -> bytes:
-    """An integer of the format: seven bits a byte, the lowest first."""
+    """An integer in the format's encoding: seven bits per byte, the lowest first."""
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)

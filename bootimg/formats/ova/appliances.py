@@ -1,4 +1,4 @@
-"""The descriptors in OVAs, made from what the platform's plugin says of the machine."""
+"""The descriptors in OVAs, made from the plugin's description of the machine."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from bootimg.sizes import GIB
 
 _CONTROLLERS = {Controller.SCSI: ("SCSI", "6"), Controller.SATA: ("SATA", "20")}
 _CONTROLLER, _DISK, _ADAPTER = "3", "4", "5"
-"""Their InstanceIDs; processors and memory have 1 and 2."""
+"""The InstanceIDs; processors and memory have 1 and 2."""
 
 
 def machine(description: Ovf, disk: Disk, product: Product, layer_values: Mapping[str, str]) -> bytes:
-    """The descriptor of a machine; `layer_values` has a text for each that the description lists."""
+    """The descriptor of a machine; `layer_values` has a string for each key that the description lists."""
     return _Machine(description, product, layer_values).document(disk)
 
 
 class _Machine:
-    """The parts of a descriptor, with the description's names in braces replaced."""
+    """Builds a descriptor, with the description's names in braces replaced by values."""
 
     def __init__(self, description: Ovf, product: Product, layer_values: Mapping[str, str]) -> None:
         self._is, self._product = description, product

@@ -1,4 +1,4 @@
-"""OVF descriptors of appliances (DMTF DSP0243 1.1): what a hypervisor makes of a disk on import."""
+"""OVF descriptors of appliances (DMTF DSP0243 1.1): the machine that a hypervisor makes on import."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PREFIXES: Mapping[str, str] = {**NAMESPACES, "rasd": RASD, "vssd": VSSD}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """What an appliance says of itself: `name` of the image, and of what is in it."""
+    """The product data of an appliance: the image's `name`; product, vendor and version of the system."""
 
     name: str
     product: str
@@ -45,7 +45,7 @@ def o(name: str) -> str:
 
 
 def envelope(disk: Disk, disk_format: str | None) -> Element:
-    """The root with the references and the disk; a format is not said where it is None."""
+    """The root with the references and the disk; without a format if `disk_format` is None."""
     root = Element(o("Envelope"))
     file = {o("href"): disk.file, o("id"): "file1", o("size"): str(disk.size)}
     SubElement(SubElement(root, o("References")), o("File"), file)
@@ -63,7 +63,7 @@ def envelope(disk: Disk, disk_format: str | None) -> Element:
 
 
 def add_network(root: Element, name: str) -> None:
-    """The one network that the system is connected to."""
+    """Add the only network of the system."""
     section = add_section(root, "NetworkSection", "Logical networks")
     network = SubElement(section, o("Network"), {o("name"): name})
     SubElement(network, o("Description")).text = f"The network {name}"
@@ -72,14 +72,14 @@ def add_network(root: Element, name: str) -> None:
 def add_section(
     parent: Element, name: str, info: str, attributes: Mapping[str, str] | None = None
 ) -> Element:
-    """A section, which begins with an Info for people."""
+    """Add a section, which begins with an Info for people."""
     section = SubElement(parent, o(name), dict(attributes or {}))
     SubElement(section, o("Info")).text = info
     return section
 
 
 def add_system(root: Element, identifier: str, name: str) -> Element:
-    """The virtual system."""
+    """Add the virtual system."""
     system = add_section(root, "VirtualSystem", "A virtual machine", {o("id"): identifier})
     SubElement(system, o("Name")).text = name
     return system
@@ -88,7 +88,7 @@ def add_system(root: Element, identifier: str, name: str) -> Element:
 def add_hardware(
     system: Element, kind: str, identifier: str, attributes: Mapping[str, str] | None = None
 ) -> Element:
-    """The hardware section of the family `kind`, with nothing in it yet."""
+    """Add an empty hardware section of the family `kind`."""
     hardware = add_section(system, "VirtualHardwareSection", "Virtual hardware", attributes)
     family = SubElement(hardware, o("System"))
     for key, value in (
@@ -102,7 +102,7 @@ def add_hardware(
 
 
 def add_processors(hardware: Element, cpus: int, memory_mib: int) -> None:
-    """Processors and memory, the first two items."""
+    """Add processors and memory, the first two items."""
     add_item(hardware, AllocationUnits="hertz * 10^6", Description="Number of virtual CPUs",
              ElementName=f"{cpus} virtual CPUs", InstanceID="1", ResourceType="3",
              VirtualQuantity=str(cpus))  # fmt: skip
@@ -112,7 +112,7 @@ def add_processors(hardware: Element, cpus: int, memory_mib: int) -> None:
 
 
 def add_item(hardware: Element, **fields: str) -> Element:
-    """A piece of hardware; its fields come in alphabetical order, as the schema wants them."""
+    """Add a piece of hardware; its fields are in alphabetical order, as the schema requires."""
     item = SubElement(hardware, o("Item"))
     for key, value in sorted(fields.items()):
         SubElement(item, f"{{{RASD}}}{key}").text = value
@@ -120,7 +120,7 @@ def add_item(hardware: Element, **fields: str) -> Element:
 
 
 def add_product(system: Element, product: Product) -> Element:
-    """The product section."""
+    """Add the product section."""
     section = add_section(system, "ProductSection", "The installed software")
     for key, value in (
         ("Product", product.product),
@@ -132,7 +132,7 @@ def add_product(system: Element, product: Product) -> Element:
 
 
 def serialize(root: Element, namespaces: Mapping[str, str] = MappingProxyType({})) -> bytes:
-    """The document as UTF-8; `namespaces` are a vendor's by their prefixes."""
+    """The document as UTF-8; `namespaces` are those of vendors, by their prefixes."""
     for prefix, namespace in {**_PREFIXES, **namespaces}.items():
         ElementTree.register_namespace(prefix, namespace)
     ElementTree.indent(root)

@@ -1,7 +1,7 @@
 """qcow2 with compressed clusters, as `qemu-img convert -c` makes it, deflated on threads.
 
-Tables that say where each cluster is come first in the file, so what is compressed waits in a file
-without a name until all of it is known.  Clusters that do not get smaller follow as they are.
+The tables with the cluster offsets are first in the file.  So compressed clusters go to an unnamed
+temporary file until all sizes are known.  Clusters that do not shrink follow them uncompressed.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def write_qcow2(
     step: Step | None,
     packing: Packing | None = None,
 ) -> Written:
-    """Write a qcow2, plain or with `compression` (default False); clusters of zeros are left out.
+    """Write a qcow2, plain or with `compression` (default False), without clusters of zeros.
 
-    `options` are osbuild's for qcow2: `compat` 1.1 and `compression`; others are refused as
+    `options` are osbuild's for qcow2: `compat` 1.1 and `compression`; others are
     `format-option-unsupported`.  The size is rounded up to sectors.
     """
     refuse_options("qcow2", options, _OPTIONS)
@@ -49,19 +49,19 @@ def write_qcow2(
 
 
 def _write_packed(source: Source, out: Path, step: Step | None, packing: Packing) -> Written:
-    used = list(used_blocks(source, CLUSTER))
-    need = len(used) * CLUSTER
+    allocated = list(used_blocks(source, CLUSTER))
+    need = len(allocated) * CLUSTER
     with enough_space(out.parent, need), tempfile.TemporaryFile(dir=out.parent) as spool:
-        sizes = _pack(source, used, spool, packing.threads, ReadingProgress(step, data_length(source)))
+        sizes = _pack(source, allocated, spool, packing.threads, ReadingProgress(step, data_length(source)))
         with open_output(out, packing, need) as file:
-            _emit(source, used, sizes, spool, file)
+            _emit(source, allocated, sizes, spool, file)
             return file.finish(out)
 
 
 def _pack(
-    source: Source, used: Sequence[int], spool: BinaryIO, threads: int, progress: ReadingProgress
+    source: Source, allocated: Sequence[int], spool: BinaryIO, threads: int, progress: ReadingProgress
 ) -> list[int]:
-    """Compress clusters into `spool`; the size of each there, 0 for one that does not get smaller."""
+    """Compress clusters into `spool`; returns the size of each there, 0 for one that does not shrink."""
     sizes: list[int] = []
 
     def take(packed: bytes) -> None:
@@ -72,7 +72,7 @@ def _pack(
         progress.advance(CLUSTER)
 
     with InOrder(take, threads, 64 * threads) as pool:
-        for index in used:
+        for index in allocated:
             pool.submit(_deflate, _cluster(source, index))
         pool.drain()
     progress.finish()
@@ -88,9 +88,11 @@ def _cluster(source: Source, index: int) -> bytes:
     return source.read(index * CLUSTER, length).ljust(CLUSTER, b"\0")
 
 
-def _emit(source: Source, used: Sequence[int], sizes: Sequence[int], spool: BinaryIO, sink: Sink) -> None:
+def _emit(
+    source: Source, allocated: Sequence[int], sizes: Sequence[int], spool: BinaryIO, sink: Sink
+) -> None:
     packed = align_up(sum(sizes), CLUSTER) // CLUSTER
-    layout = plan(source.size, used, packed + sizes.count(0))
+    layout = plan(source.size, allocated, packed + sizes.count(0))
     start = layout.data * CLUSTER
     entries = list(_entries(sizes, start, start + packed * CLUSTER))
     for part in metadata(layout, entries, _shared(sizes, packed)):
@@ -99,17 +101,17 @@ def _emit(source: Source, used: Sequence[int], sizes: Sequence[int], spool: Bina
     while data := spool.read(MIB):
         sink.write(data)
     sink.write(bytes(-sum(sizes) % CLUSTER))
-    for index, size in zip(used, sizes, strict=True):
+    for index, size in zip(allocated, sizes, strict=True):
         if not size:
             sink.write(_cluster(source, index))
 
 
 def _entries(sizes: Sequence[int], packed: int, whole: int) -> Iterator[int]:
-    """L2 entries; `packed` and `whole` are where compressed and other clusters begin in the file."""
+    """L2 entries; `packed` and `whole` are the file offsets of compressed and uncompressed clusters."""
     for size in sizes:
         if size:
-            more = (packed + size - 1) // _SECTOR - packed // _SECTOR
-            yield _COMPRESSED | more << _SECTORS_SHIFT | packed
+            extra_sectors = (packed + size - 1) // _SECTOR - packed // _SECTOR
+            yield _COMPRESSED | extra_sectors << _SECTORS_SHIFT | packed
             packed += size
         else:
             yield whole | COPIED
@@ -117,7 +119,7 @@ def _entries(sizes: Sequence[int], packed: int, whole: int) -> Iterator[int]:
 
 
 def _shared(sizes: Sequence[int], clusters: int) -> list[int]:
-    """How many compressed clusters touch each of the file's first data clusters."""
+    """The number of compressed clusters that touch each of the file's first data clusters."""
     counts = [0] * clusters
     at = 0
     for size in sizes:

@@ -1,7 +1,7 @@
 """qcow2 version 3 ("compat 1.1") written front to back in one pass, all metadata first.
 
-Which clusters get allocated is found out before the first byte is written, so that header, refcounts,
-L1 and L2 tables can go in front and the digest can be taken as the file grows.  The format is that of
+The writer finds the clusters to allocate before it writes the first byte.  So the header, the refcounts and
+the L1 and L2 tables can precede the data, and the file is hashed while it grows.  The format is that of
 QEMU's docs/interop/qcow2.txt.
 """
 
@@ -33,7 +33,7 @@ _RUN = 32
 
 @dataclass(frozen=True, slots=True)
 class ClusterLayout:
-    """Where everything goes; offsets are in clusters, `allocated` are indices of guest clusters."""
+    """The layout of the file; offsets are in clusters, `allocated` are indices of guest clusters."""
 
     size: int
     allocated: Sequence[int]
@@ -46,12 +46,12 @@ class ClusterLayout:
 
     @property
     def l1_entries(self) -> int:
-        """One for each 512 MiB."""
+        """The number of L1 entries, one for each 512 MiB."""
         return -(-self.size // (CLUSTER * _L2_ENTRIES))
 
 
 def write_plain(source: Source, out: Path, step: Step | None, packing: Packing) -> Written:
-    """Write a source as a qcow2; clusters of zeros are left out, the size is rounded up to sectors."""
+    """Write a source as a qcow2 without clusters of zeros; the size is rounded up to sectors."""
     image = PlainImage(source)
     with open_output(out, packing, image.size) as file:
         image.write_to(file, ReadingProgress(step, data_length(source)))
@@ -71,14 +71,14 @@ class PlainImage:
         return self.layout.total * CLUSTER
 
     def write_to(self, sink: Sink, progress: ReadingProgress) -> None:
-        """Write all of the file."""
+        """Write the whole file."""
         _write(self._source, self.layout, sink, progress)
 
 
 def plan(size: int, allocated: Sequence[int], data: int | None = None) -> ClusterLayout:
     """Lay out an image of `size` bytes whose guest clusters `allocated` (in order) have data.
 
-    `data` is how many clusters of the file that data takes, where it is not one each.
+    `data` is the number of the file's clusters for that data, if it is not one for each.
     """
     data = len(allocated) if data is None else data
     size = align_up(size, _SECTOR)
@@ -116,10 +116,10 @@ def metadata(
     entries: Sequence[int],
     shared: Sequence[int],
 ) -> Iterator[bytes]:
-    """All clusters in front of the data.
+    """All clusters before the data.
 
-    `entries` are the L2 entries of the guest clusters `layout.allocated`; `shared` the refcounts of the
-    file's first data clusters, where they are not 1.
+    `entries` are the L2 entries of the guest clusters `layout.allocated`; `shared` are the refcounts of the
+    file's first data clusters, which may differ from 1.
     """
     yield _header(layout)
     yield _refcount_table(layout)

@@ -1,1 +1,1 @@
-"""Whether a stream may be published: the rules, and what breaks them."""
+"""Checks whether a stream may be published: the rules and their findings."""

@@ -1,4 +1,4 @@
-"""Whether a stream may be published: every rule that it breaks."""
+"""Checks a stream against all rules."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bootimg.streams.metadata.stream import Stream
 def lint(
     stream: Stream, against: Against, tell: Callable[[str], None] = lambda _: None
 ) -> Sequence[StreamFinding]:
-    """All findings, each once; `tell` hears which file is being read."""
+    """All distinct findings; `tell` gets the URL of each file before it is downloaded."""
     found = dict.fromkeys(_findings(stream, against, tell))
     return [
         replace(each, level=Level.ERROR) if against.strict and each.level is Level.NOTE else each

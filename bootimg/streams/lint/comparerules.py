@@ -1,4 +1,4 @@
-"""Rules about two streams: what the one before had must not get lost."""
+"""Rules about two streams: the newer one must not lose content of the older one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bootimg.streams.metadata.stream import Stream
 
 
 def lost_things(before: Stream, after: Stream) -> Iterator[StreamFinding]:
-    """A region, platform, format, extension or architecture that was there.
+    """The regions, platforms, formats, extensions and architectures that are missing in `after`.
 
-    Consumers skip a region that they do not find, so that nobody is told.
+    Consumers silently skip a region that they do not find, so nothing else reports the loss.
     """
     there = inventory(after)
     names = {place[:3] for place in there}
@@ -22,7 +22,7 @@ def lost_things(before: Stream, after: Stream) -> Iterator[StreamFinding]:
 
 
 def _lost(place: Place, partly: bool, after: Stream) -> StreamFinding:
-    """The largest thing around the place that is gone; `partly` if something of the same name is there."""
+    """The finding about the largest lost part; `partly` if other parts with the same name still exist."""
     message = "the previous stream has it, this one does not"
     if place.arch not in after.architectures:
         return StreamFinding("lost-architecture", place.arch, message)

@@ -1,4 +1,4 @@
-"""Rules about the files that a stream names: what was built, and what the server has."""
+"""Rules about the files that a stream names: they must match the builds and the server's files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bootimg.urls import name_in
 
 
 def file_findings(stream: Stream, against: Against, tell: Callable[[str], None]) -> Iterator[StreamFinding]:
-    """Digests and sizes that differ from meta.json, and from the files where they are downloaded."""
+    """Digests and sizes that differ from meta.json or from the downloaded files."""
     builds = _Builds(against.builds)
     for place, item in inventory(stream).items():
         if place.section == ARTIFACTS:
@@ -32,14 +32,14 @@ def file_findings(stream: Stream, against: Against, tell: Callable[[str], None])
 
 
 class _Builds:
-    """The builds that a stream is of, each read once."""
+    """The builds of a stream, each read once."""
 
     def __init__(self, source: BuildSource | None) -> None:
         self._source = source
         self._found: dict[tuple[str, str], Built | BootimgError] = {}
 
     def find(self, place: Place, item: Item) -> BuiltFile | StreamFinding | None:
-        """The entry in meta.json of an artifact; a finding if there is none, None where nobody looks."""
+        """An artifact's entry in meta.json; a finding if it is missing, None without a source of builds."""
         if self._source is None:
             return None
         key = (place.arch, item.release or "")

@@ -1,4 +1,4 @@
-"""What lint finds, and what it is told to look at."""
+"""The findings of lint, and its options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bootimg.streams.metadata.stream import Stream
 
 
 class Level(StrEnum):
-    """How bad it is.  A note is about what installers have shipped: it is an error for `strict` alone."""
+    """The severity.  A note is a fault that shipped installers have: an error only with `strict`."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -21,7 +21,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StreamFinding:
-    """One thing that is wrong: the rule's name, where in the stream, and what."""
+    """One fault: the rule's name, the place in the stream, and a message."""
 
     rule: str
     place: str
@@ -35,12 +35,12 @@ class StreamFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Against:
-    """What a stream is held against.
+    """What a stream is checked against.
 
-    `previous` is the file before, `name` the stream's name, `expected` platforms that must be there for the
-    architectures they exist for, `base` where files must be published, `builds` where to find what was
-    built.  `signatures` demands them, `mixed` allows several releases, `download` reads every file.
-    `strict` makes errors of notes.
+    `previous` is the older stream, `name` the stream's name.  `expected` platforms must exist for all their
+    architectures.  `base` is the URL of all files, `builds` the source of the builds.  `signatures` requires
+    signatures, `mixed` allows several releases, `download` reads every file.  `strict` turns notes into
+    errors.
     """
 
     previous: Stream | None = None

@@ -1,4 +1,4 @@
-"""Rules about where a stream says that files are, which consumers take apart and rewrite."""
+"""Rules about the URLs of a stream's files, which consumers parse and rewrite."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from bootimg.streams.metadata.inventory import ARTIFACTS, Place, inventory
 from bootimg.streams.metadata.stream import Stream
 from bootimg.urls import quoted
 
-# The layout that coreos-assembler uploads; its readers take release and architecture out of it.
+# The layout of coreos-assembler's uploads; its readers extract release and architecture from the URL.
 _PART = r"[^/?#\s]+"
 _BASE = rf"(?P<base>https?://{_PART}(?:/{_PART})*"
 _LOCATION = re.compile(
     rf"{_BASE})/(?P<stream>{_PART})/builds/(?P<release>{_PART})/(?P<arch>{_PART})/(?P<file>{_PART})"
 )
-# The layout of RHEL CoreOS until 4.12, where each architecture but x86_64 is a stream of its own.
+# The layout of RHEL CoreOS until 4.12; there each architecture except x86_64 has its own stream.
 _OLD_LOCATION = re.compile(
     rf"{_BASE}/releases)/(?P<stream>{_PART})/(?P<release>{_PART})/(?P<arch>{_PART})/(?P<file>{_PART})"
 )
 _SHAPE = "https://…/STREAM/builds/BUILD/ARCH/FILE"
-# The image machine-os-images puts its own host before what follows this in a location.
+# The image machine-os-images replaces everything up to this part of a location with its own host.
 _CUT = ".com/art/"
 _MIRROR = "rhcos.mirror.openshift.com"
 
 
 def url_findings(stream: Stream, against: Against) -> Iterator[StreamFinding]:
-    """What is wrong with locations, and with the stream's name, which is part of them."""
+    """Findings about the locations, and about the stream's name, which is part of them."""
     names: dict[str, set[str]] = {}
     bases: dict[str, set[str]] = {}
     for place, item in inventory(stream).items():
@@ -54,7 +54,7 @@ def _layout(place: Place, match: re.Match[str]) -> Iterator[StreamFinding]:
         yield StreamFinding("url-shape", str(place), message, Level.NOTE)
     for part in ("stream", "release", "arch", "file"):
         if quoted(unquote(match[part])) != match[part]:
-            message = f"{match[part]:.200} is not quoted as a URL should be: {quoted(unquote(match[part]))}"
+            message = f"{match[part]:.200} must be quoted in a URL as {quoted(unquote(match[part]))}"
             yield StreamFinding("url-quoting", str(place), message, Level.WARNING)
 
 
@@ -66,33 +66,33 @@ def _stream_in(place: Place, match: re.Match[str]) -> str:
 def _parts(place: Place, release: str, match: re.Match[str]) -> Iterator[StreamFinding]:
     for part, wanted in (("release", release), ("arch", place.arch)):
         if (found := unquote(match[part])) != wanted:
-            yield StreamFinding("url-shape", str(place), f"its URL is of {part} {found}, not {wanted}")
+            yield StreamFinding("url-shape", str(place), f"its URL has {part} {found}, not {wanted}")
     file = unquote(match["file"])
     if f"-{release}-" not in file or f".{place.arch}" not in file:
-        # So the kernel of live media was called until 2024.
+        # The name of the kernel of live media until 2024.
         old_kernel = file.endswith(f"-{release}-live-kernel-{place.arch}")
         level = Level.NOTE if old_kernel else Level.ERROR
-        yield StreamFinding("url-shape", str(place), f"{file} does not name release and architecture", level)
+        yield StreamFinding("url-shape", str(place), f"{file} lacks the release or architecture", level)
 
 
 def _signature(place: Place, values: Mapping[str, str]) -> Iterator[StreamFinding]:
     location, signature = values["location"], values.get("signature")
     if signature is not None and signature != f"{location}.sig":
-        yield StreamFinding("signature-url", str(place), f"{signature:.300} is not its location and .sig")
+        yield StreamFinding("signature-url", str(place), f"{signature:.300} is not its location with .sig")
 
 
 def _names(stream: Stream, names: Mapping[str, set[str]], wanted: str | None) -> Iterator[StreamFinding]:
-    """plume never updates the name of a file that it bumps, so that installers ship other names than URLs."""
+    """Findings about the name; plume never updates it, so shipped streams have other names than URLs."""
     if wanted is not None and wanted != stream.stream:
-        yield StreamFinding("stream-name", "stream", f"it is {stream.stream:.80}, and not {wanted}")
+        yield StreamFinding("stream-name", "stream", f"it is {stream.stream:.80}, not {wanted}")
     others = set().union(*names.values()) - {stream.stream}
     if others:
-        message = f"it is {stream.stream:.80}, where URLs say {', '.join(sorted(others))}"
+        message = f"it is {stream.stream:.80}, but URLs have {', '.join(sorted(others))}"
         yield StreamFinding("stream-name", "stream", message, _level(names))
 
 
 def _level(by_arch: Mapping[str, set[str]]) -> Level:
-    """How bad it is that places differ: within an architecture they never did."""
+    """The severity of differing values: an error if they differ within an architecture, else a note."""
     return Level.ERROR if any(len(each) > 1 for each in by_arch.values()) else Level.NOTE
 
 
@@ -109,5 +109,5 @@ def _bases(by_arch: Mapping[str, set[str]], wanted: str | None) -> Iterator[Stre
         if base.startswith("http:"):
             yield StreamFinding("url-base", "architectures", f"{base} is not https")
         if _MIRROR in base and _CUT not in f"{base}/":
-            message = f"{base} lacks {_CUT}, at which machine-os-images cuts it"
+            message = f"{base} lacks {_CUT}, where machine-os-images splits it"
             yield StreamFinding("url-base", "architectures", message)

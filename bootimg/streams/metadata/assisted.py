@@ -1,4 +1,4 @@
-"""The records of live ISOs by which assisted-service knows what to boot (data/default_os_images.json)."""
+"""The records of live ISOs for assisted-service (its data/default_os_images.json)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _VERSION = re.compile(r"(\d+\.\d+)(\.\d+[A-Za-z0-9.-]*)?")
 def os_images(stream: Stream, openshift: str) -> Sequence[Mapping[str, str]]:
     """A record for each architecture with a live ISO.
 
-    `openshift` is 4.19, then the URL is the stream's own; or 4.19.19, then it is the mirror's, where files
-    are named by OpenShift's version.  `stream-argument-invalid` if it is neither.
+    With `openshift` such as 4.19 the URL is the stream's own.  With 4.19.19 it is the mirror's, where file
+    names have OpenShift's version.  Any other form is `stream-argument-invalid`.
     """
     match = _VERSION.fullmatch(openshift)
     if match is None:
         raise BootimgError(
             "stream-argument-invalid",
-            f"{openshift!r:.80} is no version of OpenShift",
+            f"{openshift!r:.80} is not a version of OpenShift",
             hint="write 4.19 for the stream's own URLs, or 4.19.19 for those of mirror.openshift.com",
             exit_code=ExitCode.USAGE,
         )
@@ -43,12 +43,12 @@ def os_images(stream: Stream, openshift: str) -> Sequence[Mapping[str, str]]:
 
 
 def encoded(records: Sequence[Mapping[str, str]]) -> bytes:
-    """The records as a file, indented as that of assisted-service."""
+    """The records as a file, indented as assisted-service's file."""
     return json.dumps(records, indent=4).encode() + b"\n"
 
 
 def live_iso(stream: Stream, arch: Arch) -> StreamArtifact | None:
-    """The live ISO of an architecture, if there is one."""
+    """The live ISO of an architecture; None if it has none."""
     found = stream.architectures.get(arch.value)
     metal = found.artifacts.get("metal") if found else None
     iso = metal.formats.get("iso") if metal else None
@@ -56,6 +56,6 @@ def live_iso(stream: Stream, arch: Arch) -> StreamArtifact | None:
 
 
 def mirrored(arch: Arch, minor: str, version: str) -> str:
-    """The live ISO's URL on the mirror, where it is called after OpenShift since 4.19's naming."""
+    """The live ISO's URL on the mirror; since 4.19 the file name has OpenShift's version."""
     name = f"rhcos-{version}-{arch}-live-iso.{arch}.iso"
     return joined(MIRROR, f"{arch}/dependencies/rhcos/{minor}/{version}/{name}")

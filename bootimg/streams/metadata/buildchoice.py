@@ -1,4 +1,4 @@
-"""Which builds the words of a command line mean, of which stream they are, and where it is published."""
+"""The builds that the arguments of a command line name, their stream, and its default URL."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ FCOS = "https://builds.coreos.fedoraproject.org/prod/streams"
 
 
 def read_builds(words: Sequence[str], builds: Path, url: str | None, name: str | None) -> Sequence[Built]:
-    """The builds that are meant, of the local tree, or of the stream `name` below `url`.
+    """The builds that `words` name, in the local tree, or in the stream `name` below `url`.
 
-    A word is ARCH=BUILD, or for the local tree a build of all its architectures; `latest` without any.
+    A word is ARCH=BUILD.  For the local tree it can also be a build with all its architectures; without
+    words it is `latest`.
     """
     if url is not None:
         remote = RemoteBuilds(require_http(url), stream_name(name, []))
@@ -37,7 +38,7 @@ def read_builds(words: Sequence[str], builds: Path, url: str | None, name: str |
 
 
 def wanted_builds(words: Sequence[str]) -> Sequence[Wanted]:
-    """Builds that are named as ARCH=ID, each architecture once; `stream-argument-invalid` otherwise."""
+    """The builds of words ARCH=ID, each architecture once; `stream-argument-invalid` otherwise."""
     found: dict[Arch, Wanted] = {}
     for word in words:
         arch, equals, build = word.partition("=")
@@ -51,16 +52,16 @@ def wanted_builds(words: Sequence[str]) -> Sequence[Wanted]:
 
 
 def wanted_build(arch: str, build: str) -> Wanted:
-    """A build by names that anybody may have written."""
+    """A build from untrusted names."""
     if not is_plain_name(build):
         raise _invalid(f"{build!r:.200} cannot be a build's id")
     return Wanted(Arch.parse(arch), build)
 
 
 def stream_name(name: str | None, builds: Sequence[Built]) -> str:
-    """The stream's name: as given, else the one that all builds are of.
+    """The stream's name: the given one, else that of all builds.
 
-    `stream-argument-invalid` for one that cannot be part of a URL, `stream-name-missing` without one.
+    `stream-argument-invalid` for a name that cannot be part of a URL, `stream-name-missing` without a name.
     """
     names = sorted({each.meta.stream or "" for each in builds}) if name is None else [name]
     if len(names) != 1 or not names[0]:
@@ -68,7 +69,7 @@ def stream_name(name: str | None, builds: Sequence[Built]) -> str:
             "stream-name-missing",
             "the stream's name is not known",
             context=[f"{each.name}: {printable(each.meta.stream or 'no stream')}" for each in builds],
-            hint="give it with --name, such as --name rhel-9.6",
+            hint="set it with --name, such as --name rhel-9.6",
             exit_code=ExitCode.USAGE,
         )
     if not is_plain_name(names[0]):
@@ -77,7 +78,7 @@ def stream_name(name: str | None, builds: Sequence[Built]) -> str:
 
 
 def published_base(builds: Sequence[Built]) -> str:
-    """Where builds of that kind of system are published, if nothing else is said."""
+    """The default URL where builds of this system are published."""
     return FCOS if all(each.meta.name == "fedora-coreos" for each in builds) else RHCOS
 
 
@@ -85,6 +86,6 @@ def _invalid(message: str) -> BootimgError:
     return BootimgError(
         "stream-argument-invalid",
         message,
-        hint="`bootimg stream --help` says what each of its commands takes",
+        hint="`bootimg stream --help` describes the arguments of each command",
         exit_code=ExitCode.USAGE,
     )

@@ -1,4 +1,4 @@
-"""What metadata is made of: the parts of a build's meta.json that say what was built and uploaded."""
+"""The input of metadata: the parts of meta.json that describe the built files and the uploads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class _Git:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildMeta:
-    """The keys that say what a build of one architecture is."""
+    """The keys that describe a build of one architecture."""
 
     buildid: str
     name: str
@@ -54,7 +54,7 @@ class BuildMeta:
 
     @property
     def stream(self) -> str | None:
-        """The stream by the layer's label, else the branch that coreos-assembler took its config from."""
+        """The stream from the layer's label, else the branch of coreos-assembler's configuration."""
         return self.labels.get("com.coreos.stream") or (self.config.branch if self.config else None)
 
     def file_named(self, path: str) -> BuiltFile | None:
@@ -64,9 +64,9 @@ class BuildMeta:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A build of one architecture: its keys, and the whole object for what uploaders left there.
+    """A build of one architecture: its keys, and the whole object, which also has the uploads.
 
-    `record` is what the file beside its meta.json says.
+    `record` is the content of bootimg.json beside its meta.json.
     """
 
     meta: BuildMeta
@@ -76,17 +76,17 @@ class Built:
 
     @property
     def reader(self) -> Reader:
-        """For the rest of the object."""
+        """A reader for the rest of the object."""
         return Reader(self.name)
 
 
 def built(tree: Json, name: str, record: Record = NOTHING) -> Built:
-    """The build that the object of a meta.json describes; `stream-malformed` where it is unfit to publish."""
+    """The build that a meta.json describes; `stream-malformed` if it cannot be published."""
     reader = Reader(name)
     meta = reader.read(BuildMeta, tree)
     for key, each in meta.images.items():
         if not is_plain_name(each.path):
-            raise reader.error(f"images.{key}.path", f"is no name of a file: {each.path!r:.80}")
+            raise reader.error(f"images.{key}.path", f"is not a file name: {each.path!r:.80}")
         for digest in (each.sha256, each.uncompressed_sha256):
             if digest is not None and not _SHA256.fullmatch(digest):
                 raise reader.error(f"images.{key}", f"has no SHA-256 in hex: {digest!r:.80}")
@@ -96,15 +96,15 @@ def built(tree: Json, name: str, record: Record = NOTHING) -> Built:
 
 
 def refuse_skipped(build: Built) -> None:
-    """`stream-disk-images-skipped` for a build that has no disk images by the choice of its stream."""
+    """`stream-disk-images-skipped` for a build whose stream skips disk images."""
     reason, meta = build.record.skip_reason, build.meta
     if reason is None:
         return
     raise BootimgError(
         "stream-disk-images-skipped",
         f"build {meta.buildid} ({meta.basearch}) has no stream metadata: its stream skips disk images",
-        context=[f"{RECORD} beside its meta.json says so: {printable(reason)}"],
-        hint="take a build of a stream without `skip_disk_images` (--skip-disk-images,"
+        context=[f"the reason in {RECORD} beside its meta.json: {printable(reason)}"],
+        hint="use a build of a stream without `skip_disk_images` (--skip-disk-images,"
         " BOOTIMG_SKIP_DISK_IMAGES)",
         exit_code=ExitCode.USAGE,
     )

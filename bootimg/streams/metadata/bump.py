@@ -1,4 +1,4 @@
-"""Making a stream of builds, and bringing a stream's file up to builds that are newer."""
+"""Makes a stream from builds, and updates a stream to newer builds."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from bootimg.streams.metadata.stream import Extensions, Marketplace, Metadata, S
 
 @dataclass(frozen=True, slots=True)
 class Bumped:
-    """The stream after a bump, and what to tell whoever did it."""
+    """The stream after a bump, and notes for the user."""
 
     stream: Stream
     notes: Sequence[str] = ()
 
 
 def stream_of(builds: Sequence[Built], published: Published, metadata: Metadata) -> Stream:
-    """A stream of these builds, which need not be of one release."""
+    """A stream of these builds, which may have different releases."""
     arches = {each.meta.basearch: _arch(each, published) for each in builds}
     return Stream(published.stream, metadata, arches)
 
 
 def bump(before: Stream, builds: Sequence[Built], published: Published, metadata: Metadata) -> Bumped:
-    """The stream `before` with the builds' architectures replaced and its name put right.
+    """The stream `before` with the builds' architectures replaced and its name corrected.
 
-    What no build knows stays: marketplace data, and images for Windows where this build has none.  If that
-    changes nothing, the stream comes back as it was, with its time stamp.
+    Data that is not in builds stays: marketplace data, and images for Windows if the new build has none.  If
+    nothing changes, the result is `before`, with its time stamp.
     """
     arches, notes = dict(before.architectures), []
     for build in builds:
         name = build.meta.basearch
         fresh = _arch(build, published)
-        arches[name] = _keeping(before.architectures.get(name), fresh)
+        arches[name] = _with_kept(before.architectures.get(name), fresh)
         if _winli(arches[name]) and not _winli(fresh):
             notes.append(f"{name}: {build.meta.buildid} has no aws-winli images; the old ones are kept")
     after = Stream(published.stream, before.metadata, arches)
@@ -45,29 +45,28 @@ def bump(before: Stream, builds: Sequence[Built], published: Published, metadata
 
 
 def merge(streams: Sequence[Stream], name: str | None, metadata: Metadata) -> Stream:
-    """One stream of several that have different architectures.
+    """One stream made of several streams with different architectures.
 
-    `stream-conflict` where two say different things of one architecture, or the names differ and none
-    is given.
+    `stream-conflict` if two differ for the same architecture, or if their names differ and `name` is None.
     """
     names = sorted({each.stream for each in streams})
     if name is None and len(names) > 1:
-        raise _conflict(f"the files are of different streams: {', '.join(names)}", "say which with --name")
+        raise _conflict(f"the files have different streams: {', '.join(names)}", "set the name with --name")
     arches: dict[str, StreamArch] = {}
     for each in streams:
         for arch, found in each.architectures.items():
             if arches.setdefault(arch, found) != found:
-                raise _conflict(f"two files differ in what they say of {arch}", "leave one of them out")
+                raise _conflict(f"two files differ for {arch}", "omit one of them")
     return Stream(name or names[0], metadata, arches)
 
 
-def with_marketplace(stream: Stream, sold: Mapping[str, Marketplace]) -> Stream:
-    """The stream with a marketplace file's data in it, for the architectures that it has."""
+def with_marketplace(stream: Stream, marketplaces: Mapping[str, Marketplace]) -> Stream:
+    """The stream with the data of a marketplace file, for the stream's architectures."""
     arches = dict(stream.architectures)
-    for name in arches.keys() & sold.keys():
+    for name in arches.keys() & marketplaces.keys():
         extensions = arches[name].rhel_coreos_extensions or Extensions()
         arches[name] = replace(
-            arches[name], rhel_coreos_extensions=replace(extensions, marketplace=sold[name])
+            arches[name], rhel_coreos_extensions=replace(extensions, marketplace=marketplaces[name])
         )
     return replace(stream, architectures=arches)
 
@@ -76,7 +75,7 @@ def _arch(build: Built, published: Published) -> StreamArch:
     return stream_arch(build.meta.buildid, release_arch(build, published))
 
 
-def _keeping(before: StreamArch | None, after: StreamArch) -> StreamArch:
+def _with_kept(before: StreamArch | None, after: StreamArch) -> StreamArch:
     old = before.rhel_coreos_extensions if before else None
     if old is None:
         return after

@@ -1,7 +1,7 @@
-"""What a stream says of images in clouds, with the fields that the Go type of each cloud has.
+"""A stream's images in clouds, with the fields of each cloud's type in stream-metadata-go.
 
-One type here stands for five there.  A text without `omitempty` is written even where it is empty, so it
-is "" and not None for the clouds that have it; a cloud that Go does not know keeps what it has.
+One type here represents five Go types.  Go writes a string without `omitempty` even if it is empty, so it is
+"" instead of None for the clouds that have it.  A cloud that Go does not know keeps its values.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _SINGLE = {
     "kubevirt": ("release", "image", "digest_ref"),
 }
 _OPTIONAL = {"azure-disk": "url", "gcp": "family"}
-"""What has `omitempty`."""
+"""The field with `omitempty`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionImage:
-    """A cloud's image, or object in its storage, in one region."""
+    """A cloud's image in one region, or an object in its storage."""
 
     release: str = field(default="", metadata=ALWAYS)
     image: str | None = field(default=None, metadata=ALWAYS)
@@ -38,7 +38,7 @@ class RegionImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudImage:
-    """What a cloud has: a project's image, a container image, a URL, or an image in each region."""
+    """The image of a cloud: a project's image, a container image, a URL, or an image in each region."""
 
     release: str | None = field(default=None, metadata=ALWAYS)
     project: str | None = field(default=None, metadata=ALWAYS)
@@ -51,12 +51,12 @@ class CloudImage:
 
     @property
     def is_image(self) -> bool:
-        """Whether it says where an image is, of whatever release."""
+        """Whether it locates an image, regardless of the release."""
         return bool(self.regions or self.name or self.image or self.url)
 
 
 def as_go(cloud: str, found: CloudImage) -> CloudImage:
-    """What Go's type for that cloud holds of it."""
+    """The image with only the fields of Go's type for that cloud."""
     if cloud in _REGIONS:
         keys = _REGIONS[cloud]
         regions = {name: RegionImage(**_texts(each, keys)) for name, each in found.regions.items()}
@@ -69,12 +69,12 @@ def as_go(cloud: str, found: CloudImage) -> CloudImage:
 
 
 def _texts(image: CloudImage | RegionImage, keys: Iterable[str]) -> dict[str, Any]:
-    """These texts, empty where there are none."""
+    """The strings of these fields; empty instead of None."""
     return {key: getattr(image, key) or "" for key in keys}
 
 
 def foreign(cloud: str, tree: Mapping[str, Any]) -> Iterator[str]:
-    """The paths in a cloud's JSON object for which Go's type has no place."""
+    """The paths in a cloud's JSON object that Go's type does not have."""
     if cloud in _REGIONS:
         yield from _others(tree, ("regions",))
         for region, each in (tree.get("regions") or {}).items():

@@ -1,8 +1,8 @@
-"""The ConfigMap coreos-bootimages, which clusters keep and update boot images by.
+"""The ConfigMap coreos-bootimages, which clusters use to update boot images.
 
-As hack/build-coreos-manifest.go of openshift/installer makes it: one stream is the default under `stream`,
-all are under `streams` by name, marketplace data in them.  The release's version is put in when a payload is
-made.
+The format is that of hack/build-coreos-manifest.go of openshift/installer: the default stream is under
+`stream`, all streams are under `streams` by name, with marketplace data.  The release's version is filled in
+when a payload is made.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _CLUSTERS = ("ibm-cloud-managed", "self-managed-high-availability", "single-node
 
 
 class _Text(str):
-    """A text that YAML writes line by line."""
+    """A string that YAML writes in literal style."""
 
     __slots__ = ()
 
 
 class _Dumper(yaml.SafeDumper):
-    """Knows such texts."""
+    """A dumper that supports `_Text`."""
 
 
 def _literal(dumper: yaml.SafeDumper, text: _Text) -> yaml.ScalarNode:
@@ -37,7 +37,7 @@ _Dumper.add_representer(_Text, _literal)
 
 
 def config_map(streams: Mapping[str, Stream], default: str) -> bytes:
-    """The manifest in YAML with these streams by name; `default` names the one for old clusters."""
+    """The manifest in YAML with these streams by name; `default` is the stream for old clusters."""
     every = go_json({name: tree_of(streams[name]) for name in sorted(streams)})
     document = {
         "apiVersion": "v1",

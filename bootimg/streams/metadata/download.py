@@ -1,4 +1,4 @@
-"""Reading over HTTP: bounded in size and time, tried again where the server may only be busy."""
+"""Reading over HTTP with limits of size and time, and retries if the server is busy."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _SILENCE = 60.0
 _PATIENCE = 300.0
 _CHUNK = MIB
 _BUSY = {408, 429, 500, 502, 503, 504}
-# S3 answers 403 where there is nothing, to whoever may not list the bucket.
+# S3 answers 403 for a missing object to clients without the right to list the bucket.
 _ABSENT = {403, 404, 410}
 _ERRORS = (urllib.error.URLError, http.client.HTTPException, OSError)
 
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """Digest and size of what a URL has."""
+    """Digest and size in bytes of the content of a URL."""
 
     sha256: str
     size: int
 
 
 def is_http(url: str) -> bool:
-    """Whether it is an absolute URL of http or https, all of it printable and without spaces."""
+    """Whether it is an absolute URL of http or https, printable and without spaces."""
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and _is_plain(url)
@@ -48,12 +48,12 @@ def _is_plain(url: str) -> bool:
 
 
 def require_http(url: str) -> str:
-    """The URL without its final slashes, if it is an absolute one of http or https."""
+    """The URL without trailing slashes; `stream-url-invalid` unless it is absolute and http or https."""
     if not is_http(url):
         raise BootimgError(
             "stream-url-invalid",
-            f"{url!r:.200} is no URL of http or https",
-            hint="name where the builds of all streams are, such as"
+            f"{url!r:.200} is not a URL of http or https",
+            hint="use the URL of the folder of all streams, such as"
             " https://rhcos.mirror.openshift.com/art/storage/prod/streams",
             exit_code=ExitCode.USAGE,
         )
@@ -61,14 +61,14 @@ def require_http(url: str) -> str:
 
 
 def get(url: str, limit: int) -> bytes:
-    """What a URL has, of at most `limit` bytes and within five minutes; `download-failed` otherwise."""
-    with _told(url):
+    """The content of a URL, at most `limit` bytes within five minutes; `download-failed` otherwise."""
+    with _failures(url):
         return _read(url, limit)
 
 
 def find(url: str, limit: int) -> bytes | None:
-    """The same, and None where the server says that it has nothing there."""
-    with _told(url):
+    """The content of a URL, as `get`; None if the server says that it does not exist."""
+    with _failures(url):
         try:
             return _read(url, limit)
         except urllib.error.HTTPError as error:
@@ -91,10 +91,10 @@ def _read(url: str, limit: int) -> bytes:
 def digest(
     url: str, put: Callable[[bytes], None] = lambda _: None, *, limit: int | None = None
 ) -> Downloaded:
-    """Digest and size of what a URL has, at most `limit` bytes; `put` gets it piece by piece."""
+    """Digest and size of the content of a URL, at most `limit` bytes; `put` gets the content in chunks."""
     sha256, size = hashlib.sha256(), 0
-    # What goes wrong in `put` is no fault of the server's.
-    for chunk in _told_chunks(url):
+    # An error in `put` must not become `download-failed`.
+    for chunk in _checked_chunks(url):
         sha256.update(chunk)
         size += len(chunk)
         if limit is not None and size > limit:
@@ -103,10 +103,10 @@ def digest(
     return Downloaded(sha256.hexdigest(), size)
 
 
-def _told_chunks(url: str) -> Iterator[bytes]:
+def _checked_chunks(url: str) -> Iterator[bytes]:
     chunks = _chunks(url)
     while True:
-        with _told(url):
+        with _failures(url):
             chunk = next(chunks, None)
         if chunk is None:
             return
@@ -117,7 +117,7 @@ def _chunks(url: str) -> Iterator[bytes]:
     with _open(require_http(url)) as response:
         expected = response.headers.get("Content-Length")
         size = 0
-        # read1 returns with what there is: a server that trickles is seen by whoever counts the time.
+        # read1 returns available data at once, so that callers can time out on a slow server.
         while chunk := response.read1(_CHUNK):
             size += len(chunk)
             yield chunk
@@ -126,8 +126,8 @@ def _chunks(url: str) -> Iterator[bytes]:
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
-    """What fails on the way is the error `download-failed`."""
+def _failures(url: str) -> Iterator[None]:
+    """Convert network errors in the body to `download-failed`."""
     try:
         yield
     except _ERRORS as error:
@@ -149,7 +149,7 @@ def _open(url: str) -> http.client.HTTPResponse:
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """One for http and https alone: urllib's own would follow a redirection to file: or ftp: too."""
+    """An opener for http and https only: urllib's default would also follow redirects to file: or ftp:."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),

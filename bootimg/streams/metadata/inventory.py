@@ -1,4 +1,4 @@
-"""A stream as a flat list of what it has: for comparing two, and for rules about all of it."""
+"""A stream as a flat list of its entries, for comparisons and for rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ARTIFACTS, IMAGES, EXTENSIONS = "artifacts", "images", "rhel-coreos-extensions"
 
 
 class Place(NamedTuple):
-    """Where something is: section is one of the three keys, name a platform, cloud or extension.
+    """The place of an entry: `section` is one of the three keys, `name` a platform, cloud or extension.
 
     `part` is a format and role, a region, a purchase plan and generation, or empty.
     """
@@ -29,14 +29,14 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What is there: the release it is of, where it says so, and its other values."""
+    """An entry: its release, if it has one, and its other values."""
 
     release: str | None
     values: Mapping[str, str]
 
 
 def inventory(stream: Stream) -> Mapping[Place, Item]:
-    """All that a stream has, in the order of the file."""
+    """All entries of a stream, in the order of the file."""
     return {
         Place(arch, *place): item
         for arch in sorted(stream.architectures)
@@ -78,7 +78,7 @@ def _of_marketplace(marketplace: Marketplace) -> Iterator[tuple[str, Item]]:
 
 
 def _texts(value: object) -> Mapping[str, str]:
-    """The fields that are texts, without the release."""
+    """The string fields, without the release."""
     found = asdict(value)  # type: ignore[call-overload]
     return {
         key.replace("_", "-"): each

@@ -1,6 +1,6 @@
-"""A copy of what a stream's file names, in one folder, and the stream that names the copies.
+"""Copies the files that a stream names to one folder, and makes the stream that names the copies.
 
-Files that are there with the right digest stay: the same command goes on with a copy that was cut off.
+Existing files with the right digest are kept, so the same command continues an interrupted copy.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _SIGNATURE_LIMIT = MIB
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which files are meant: those of these architectures and platforms, of all where empty."""
+    """The files to copy: those of these architectures and platforms; empty means all."""
 
     arches: Collection[str] = ()
     platforms: Collection[str] = ()
 
     def has(self, arch: str, platform: str) -> bool:
-        """Whether the files of a platform are meant."""
+        """Whether the files of a platform are chosen."""
         return arch in (self.arches or [arch]) and platform in (self.platforms or [platform])
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A file in the folder; `moved` is False if it was there."""
+    """A file in the folder with its size in bytes; `moved` is False if it existed already."""
 
     path: Path
     size: int
@@ -43,22 +43,22 @@ class Copied:
 
 
 def file_name(url: str) -> str:
-    """What the copy of a file is called; `stream-malformed` where that is no name for a file."""
+    """The name of a file's copy; `stream-malformed` if the URL does not end in a file name."""
     name = name_in(url)
     if not is_plain_name(name):
         raise BootimgError(
             "stream-malformed",
-            f"{url!r:.200} cannot be copied: it ends with no name for a file",
+            f"{url!r:.200} cannot be copied: it does not end in a file name",
             exit_code=ExitCode.USAGE,
         )
     return name
 
 
 def chosen_files(stream: Stream, chosen: Chosen, reserved: str | None = None) -> Mapping[str, StreamArtifact]:
-    """The files that are meant, by name; none of them and of their signatures is called `reserved`.
+    """The chosen files by name; no file or signature may have the name `reserved`.
 
-    `stream-malformed` where two different files would have one name, whether an image or a signature;
-    `stream-argument-invalid` where the stream has nothing of a platform or architecture that is named.
+    `stream-malformed` if two different files (images or signatures) would have the same name;
+    `stream-argument-invalid` if the stream has nothing for a named platform or architecture.
     """
     _require_known(stream, chosen)
     files: dict[str, StreamArtifact] = {}
@@ -76,7 +76,7 @@ def chosen_files(stream: Stream, chosen: Chosen, reserved: str | None = None) ->
 
 
 def _add_signature(signatures: dict[str, StreamArtifact], artifact: StreamArtifact, url: str) -> None:
-    """Signatures of one name are of one file."""
+    """Add a signature; two signatures with the same name must belong to the same file."""
     name = file_name(url)
     first = signatures.setdefault(name, artifact)
     if file_name(first.location) != file_name(artifact.location):
@@ -99,7 +99,7 @@ def _require_apart(
 def _same_name(name: str, *places: str) -> BootimgError:
     return BootimgError(
         "stream-malformed",
-        f"two files that differ are called {name}",
+        f"two different files have the name {name}",
         context=[each for each in places if each],
         hint="copy one platform or architecture at a time",
         exit_code=ExitCode.USAGE,
@@ -114,7 +114,7 @@ def _require_known(stream: Stream, chosen: Chosen) -> None:
             raise BootimgError(
                 "stream-argument-invalid",
                 f"the stream has no files for {name}",
-                hint="`bootimg stream mirror FILE --into DIR --dry-run` says what it has",
+                hint="`bootimg stream mirror FILE --into DIR --dry-run` lists its files",
                 exit_code=ExitCode.USAGE,
             )
 
@@ -130,7 +130,7 @@ def _artifacts(stream: Stream, chosen: Chosen) -> Iterator[StreamArtifact]:
 def copy(
     artifact: StreamArtifact, name: str, folder: Path, advance: Callable[[int], None]
 ) -> Iterator[Copied]:
-    """Copy a file and its signature, each whole or not at all; `download-damaged`, `download-failed`."""
+    """Copy a file and its signature, each atomically; `download-damaged`, `download-failed`."""
     path = folder / name
     if path.is_file() and digest_of(path) == artifact.sha256:
         yield Copied(path, path.stat().st_size, False)
@@ -152,15 +152,15 @@ def _save(url: str, path: Path, advance: Callable[[int], None], sha256: str | No
         if sha256 is not None and found.sha256 != sha256:
             raise BootimgError(
                 "download-damaged",
-                f"{url} is not the file that the stream describes",
+                f"{url} does not match the stream",
                 context=[f"the stream says sha256 {sha256}", f"it has {found.size} bytes, {found.sha256}"],
-                hint="nothing was written; `bootimg stream lint --download` says which files differ",
+                hint="the file was not written; `bootimg stream lint --download` lists the files that differ",
             )
     return found
 
 
 def at(stream: Stream, chosen: Chosen, base: str) -> Stream:
-    """The stream with the files that are meant below the URL `base`, and no other."""
+    """The stream with the chosen files moved below the URL `base`; the other files stay."""
 
     def moved(artifact: StreamArtifact) -> StreamArtifact:
         signature = artifact.signature and joined(base, file_name(artifact.signature))

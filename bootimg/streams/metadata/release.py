@@ -1,6 +1,6 @@
-"""release.json: a build of all its architectures, as stream-metadata-go's package release has it.
+"""release.json: a build with all its architectures, in the types of stream-metadata-go's package release.
 
-Platforms that a release does not have are left out, where Go's encoder writes null.
+Platforms that a release does not have are omitted; Go's encoder writes null for them.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class ReleaseImage:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """What a release has for a platform: files by format, images by region, or one image.
+    """A release's files of a platform by format, and its images by region or as one image.
 
-    `ignition_gpg_key` is coreos-assembler's for qemu-secex; the Go types and the stream leave it out.
+    `ignition_gpg_key` is coreos-assembler's key for qemu-secex; the Go types and the stream do not have it.
     """
 
     artifacts: Mapping[str, ImageFormat]
@@ -58,7 +58,7 @@ class ReleaseExtension:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseArch:
-    """One architecture of a release; `media` by platform."""
+    """One architecture of a release; `media` is by platform."""
 
     media: Mapping[str, Media]
     commit: str | None = None
@@ -81,10 +81,10 @@ class Release:
 
 
 def stream_arch(release: str, arch: ReleaseArch) -> StreamArch:
-    """What the stream says of an architecture of the release.
+    """The stream's entry for an architecture of the release.
 
-    Differs from stream-metadata-go in what that loses: extensions stay where the release has no disk image
-    of their platform, and a platform or format without a file is left out.
+    There are two differences from stream-metadata-go: extensions are kept even if the release has no disk
+    image of their platform, and a platform or format without a file is omitted.
     """
     artifacts = {name: _artifacts(release, each) for name, each in arch.media.items()}
     clouds = {name: _cloud(release, each) for name, each in arch.media.items()}

@@ -1,6 +1,6 @@
-"""releases.json: the releases of a stream, the newest last, as stream-metadata-go's release.Index has it.
+"""releases.json: the releases of a stream, the newest last, in the type release.Index of stream-metadata-go.
 
-It only ever grows: a release that is listed changes while it is the last, and only by what it had not yet.
+It only grows: a listed release changes only while it is the last one, and only by additions.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class IndexRelease:
     metadata_url: str = field(metadata={"key": "metadata"})
 
     def extends(self, other: IndexRelease) -> bool:
-        """Whether it has all that the other one has."""
+        """Whether it has all commits and images of the other release."""
         return self.things() >= other.things()
 
     def things(self) -> set[IndexCommit | IndexImage]:
-        """Commits and images."""
+        """The commits and images."""
         return {*self.commits, *self.oci_images}
 
 
@@ -65,12 +65,12 @@ class Index:
     stream: str
 
     def encoded(self) -> bytes:
-        """The file's bytes: in one line, as plume writes it."""
+        """The file's bytes, in one line as plume writes them."""
         return go_json(tree_of(self), indent=None)
 
 
 def parse_index(data: bytes, name: str, stream: str) -> Index:
-    """The index of a file's bytes, of an object without keys a new one of `stream`; or `stream-malformed`."""
+    """Parse an index; an empty object gives a new index of `stream`.  Error: `stream-malformed`."""
     tree = parse_tree(data, name)
     if not tree:
         return Index(NOTE, (), Metadata(""), stream)
@@ -78,7 +78,7 @@ def parse_index(data: bytes, name: str, stream: str) -> Index:
 
 
 def index_release(release: Release, published: Published) -> IndexRelease:
-    """What the index says of a release."""
+    """The index's entry for a release."""
     arches = sorted(release.architectures.items())
     images = ((name, each.oci_image) for name, each in arches)
     return IndexRelease(
@@ -92,21 +92,23 @@ def index_release(release: Release, published: Published) -> IndexRelease:
 
 
 def with_release(index: Index, stream: str, release: IndexRelease, now: Metadata) -> Index:
-    """The index with the release as its last; the same where it is that already.
+    """The index with the release as its last one; unchanged if it is that already.
 
-    `release-index-conflict` where it is listed and others follow it, where what is listed has something
-    that the release has not, or where the index is another stream's.
+    `release-index-conflict` if other releases follow it, if the listed entry has a commit or image that the
+    release lacks, or if the index belongs to another stream.
     """
     if index.stream and index.stream != stream:
-        raise _conflict(f"it is the index of {printable(index.stream)}, not of {stream}", [])
+        raise _conflict(f"the index belongs to {printable(index.stream)}, not to {stream}", [])
     last = index.releases[-1] if index.releases else None
     if any(each.version == release.version for each in index.releases[:-1]):
-        raise _conflict(f"{release.version} is listed, and is not the newest release", [])
+        raise _conflict(f"{release.version} is listed already and is not the newest release", [])
     if last is None or last.version != release.version:
         return replace(index, releases=(*index.releases, release), metadata=now, stream=stream)
     if not release.extends(last):
         lost = _lines(last.things() - release.things())
-        raise _conflict(f"{release.version} is listed with what the builds do not have", lost)
+        raise _conflict(
+            f"{release.version} is listed with commits or images that the builds do not have", lost
+        )
     if last.extends(release):
         return index
     return replace(index, releases=(*index.releases[:-1], release), metadata=now)

@@ -1,7 +1,7 @@
-"""release.json out of builds.
+"""Makes release.json from builds.
 
-Which platform and format an image is comes from the platforms' plugins.  An image that no plugin makes is
-published under its own key, so that a build is never published without what an older bootimg does not know.
+The platforms' plugins decide the platform and format of an image.  An image without a plugin is published
+under its own key, so that an older bootimg does not omit images that it does not know.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from bootimg.urls import joined
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Where files are downloaded from: `base`/`stream`/builds/…, with a `.sig` beside each or not."""
+    """The download location of files: `base`/`stream`/builds/…, with a `.sig` beside each or not."""
 
     base: str
     stream: str
     signatures: bool = True
 
     def artifact(self, build: Built, file: BuiltFile) -> StreamArtifact:
-        """A file as metadata has it."""
+        """The metadata entry of a file."""
         meta = build.meta
         location = joined(self.base, f"{self.stream}/builds/{meta.buildid}/{meta.basearch}/{file.path}")
         return StreamArtifact(
@@ -40,14 +40,14 @@ class Published:
 
 
 def release_of(builds: Sequence[Built], published: Published) -> Release:
-    """The release that these builds are, of one id and each of another architecture."""
+    """The release of these builds, which must have the same id and different architectures."""
     first = builds[0].meta
     arches: dict[str, ReleaseArch] = {}
     for build in builds:
         if build.meta.buildid != first.buildid or build.meta.basearch in arches:
             raise BootimgError(
                 "stream-builds-mixed",
-                "a release has one build of each architecture, all of one id",
+                "a release has one build per architecture, all with the same id",
                 context=[f"{each.meta.basearch}: {each.meta.buildid}" for each in builds],
                 hint="name one build, or make a stream, which may hold several releases",
                 exit_code=ExitCode.USAGE,
@@ -59,7 +59,7 @@ def release_of(builds: Sequence[Built], published: Published) -> Release:
 def release_arch(build: Built, published: Published) -> ReleaseArch:
     """One architecture of a release.
 
-    `stream-disk-images-skipped` and `stream-nothing-published` if there can be none.
+    Errors: `stream-disk-images-skipped`, `stream-nothing-published`.
     """
     refuse_skipped(build)
     media: dict[str, Media] = {}
@@ -78,7 +78,7 @@ def release_arch(build: Built, published: Published) -> ReleaseArch:
         )
     return ReleaseArch(
         media,
-        # A layer that was imported has no commit that anybody could pull.
+        # The commit of an imported layer is not published, so nothing can pull it.
         commit=None if build.meta.oci_imported else build.meta.ostree_commit,
         oci_image=container(build, "base-oscontainer"),
         rhel_coreos_extensions=_extensions(build),
@@ -107,7 +107,7 @@ def _add(
 
 
 def _suffix(declared: TargetFile, file: BuiltFile, build: Built) -> str:
-    """What follows the architecture in the file's name, without the dot."""
+    """The part of the file's name after the architecture, without the dot."""
     marker = f"-{declared.label or declared.key}.{build.meta.basearch}."
     _, found, suffix = file.path.partition(marker)
     if not found or not suffix:

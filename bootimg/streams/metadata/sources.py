@@ -1,4 +1,4 @@
-"""Where builds are read from: a local tree of builds, or one that is published over HTTP."""
+"""Sources of builds: a local tree of builds, or one that is published over HTTP."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Wanted:
 
 
 class BuildSource(Protocol):
-    """Where builds are."""
+    """A source of builds."""
 
     def build(self, wanted: Wanted) -> Built:
-        """That build."""
+        """Read the build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,15 @@ class LocalBuilds:
     builds: Path
 
     def build(self, wanted: Wanted) -> Built:
-        """That build; `stream-unreadable` if it is not there."""
+        """Read the build; `stream-unreadable` if it does not exist."""
         return _local(build_folder(self.builds, wanted.id, wanted.arch), wanted)
 
     def every_arch(self, which: str) -> Sequence[Built]:
-        """The build `which` (`latest`, an id or a path) of all its architectures; `build-not-found`."""
+        """The build `which` (`latest`, an id or a path) in all its architectures; `build-not-found`."""
         found: dict[Path, Build] = {}
         for arch in Arch:
             build = self._find(which, arch)
-            # The path of one architecture's folder is found for all of them.
+            # If `which` is the path of one architecture's folder, every `arch` finds the same build.
             found.update({} if build is None else {build.path: build})
         if not found:
             find_build(self.builds, which)
@@ -70,14 +70,14 @@ class LocalBuilds:
 class RemoteBuilds:
     """The builds of a stream below a URL: `base`/`stream`/builds/ID/ARCH/meta.json.
 
-    A build that has no record there was not made by bootimg, or skips nothing.
+    A missing record means that bootimg did not make the build, or that it skips nothing.
     """
 
     base: str
     stream: str
 
     def build(self, wanted: Wanted) -> Built:
-        """That build; `download-failed` if it cannot be had."""
+        """Read the build; `download-failed` if it is not available."""
         folder = joined(self.base, f"{self.stream}/builds/{wanted.id}/{wanted.arch}")
         url, beside = f"{folder}/{META}", f"{folder}/{RECORD}"
         data, found = get(url, LIMIT), find(beside, RECORD_LIMIT)
@@ -96,8 +96,8 @@ def _checked(build: Built, wanted: Wanted) -> Built:
     if there != wanted:
         raise BootimgError(
             "stream-build-mismatch",
-            f"{build.name} is of another build than its place says",
+            f"{build.name} declares another build than its folder",
             context=[f"there: {there.id} {there.arch}", f"wanted: {wanted.id} {wanted.arch}"],
-            hint="check where the builds are read from",
+            hint="check the source of the builds",
         )
     return build

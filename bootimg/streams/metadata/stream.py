@@ -1,4 +1,4 @@
-"""Stream metadata: what installers and clusters read to find a boot image.
+"""Stream metadata: the file in which installers and clusters find boot images.
 
 The types of stream-metadata-go (stream and stream/rhcos, v0.4.11), in the order of their fields.
 """
@@ -22,7 +22,7 @@ from bootimg.untrusted.tree import LIMIT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamArtifact:
-    """One file: its URL, that of its signature, and its digests in hex."""
+    """One file: its URL, its signature's URL, and its digests in hex."""
 
     location: str
     signature: str | None = None
@@ -40,7 +40,7 @@ class ImageFormat:
     rootfs: StreamArtifact | None = None
 
     def files(self) -> Mapping[str, StreamArtifact]:
-        """The files there are by their roles."""
+        """The existing files by their roles."""
         roles = {
             "disk": self.disk,
             "kernel": self.kernel,
@@ -52,7 +52,7 @@ class ImageFormat:
 
 @dataclass(frozen=True, slots=True)
 class PlatformArtifacts:
-    """A platform's images by format, and the build that they are of."""
+    """A platform's images by format, and the id of their build."""
 
     release: str
     formats: Mapping[str, ImageFormat]
@@ -91,14 +91,14 @@ class AzureMarketplace:
 
 @dataclass(frozen=True, slots=True)
 class Marketplace:
-    """What is sold, by cloud.  No build says it: it is kept in the file, or in one beside it."""
+    """The marketplace images, by cloud.  They are not in builds, only in the stream or in an extra file."""
 
     azure: AzureMarketplace | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Extensions:
-    """`rhel-coreos-extensions`: what only RHEL CoreOS has."""
+    """`rhel-coreos-extensions`: images that only RHEL CoreOS has."""
 
     aws_winli: CloudImage | None = None
     azure_disk: CloudImage | None = None
@@ -112,20 +112,20 @@ class Extensions:
 
 @dataclass(frozen=True, slots=True)
 class StreamArch:
-    """An architecture's images: to download by platform, and in clouds by the cloud's name."""
+    """An architecture's images: downloads by platform, and cloud images by the cloud's name."""
 
     artifacts: Mapping[str, PlatformArtifacts]
     images: Mapping[str, CloudImage]
     rhel_coreos_extensions: Extensions | None = None
 
     def __post_init__(self) -> None:
-        # However an architecture is made, it is written as Go writes it.
+        # So every instance has exactly the fields that Go writes.
         object.__setattr__(self, "images", {name: as_go(name, each) for name, each in self.images.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """When the file was last changed (RFC 3339), and by what."""
+    """The time of the last change (RFC 3339), and the program that made it."""
 
     last_modified: str
     generator: str | None = None
@@ -133,7 +133,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A stream's file.  Every platform has a release of its own: mixed ones are legal, not meant."""
+    """A stream's file.  Every platform has its own release; different releases are allowed but unusual."""
 
     stream: str
     metadata: Metadata
@@ -145,19 +145,20 @@ class Stream:
 
 
 def parse_stream(data: bytes, name: str, warn: Callable[[str], None] = lambda _: None) -> Stream:
-    """The stream of a file's bytes, or `stream-malformed`.
+    """Parse a stream; `stream-malformed`.
 
-    Keys that the Go types do not have are told to `warn`: neither Go's programs nor bootimg keep them.
+    `warn` gets a message for each key that the Go types do not have: neither Go's programs nor bootimg keep
+    such keys.
     """
     reader, tree = Reader(name), parse_tree(data, name)
     found = reader.read(Stream, tree)
     for path in [*dict.fromkeys([*reader.unknown, *_foreign(tree)])][:20]:
-        warn(f"{name}: {path} is no part of stream metadata, and is not kept")
+        warn(f"{name}: {path} is not part of stream metadata and is dropped")
     return found
 
 
 def _foreign(tree: Mapping[str, Any]) -> Iterator[str]:
-    """The paths of what Go has no place for, in clouds that it knows."""
+    """The paths of keys that Go's types do not have, in clouds that Go knows."""
     for arch, each in (tree.get("architectures") or {}).items():
         for section in ("images", "rhel-coreos-extensions"):
             for cloud, found in (each.get(section) or {}).items():
@@ -178,9 +179,9 @@ def read_marketplace(path: Path) -> Mapping[str, Marketplace]:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a file, or of stdin for `-`; one more than are allowed if there are more.
+    """The bytes of a file, or of stdin for `-`; at most LIMIT + 1, which shows that a file is too large.
 
-    `stream-unreadable` if it is no file.
+    `stream-unreadable` if it cannot be read.
     """
     try:
         if str(path) == "-":
@@ -196,5 +197,5 @@ def read_file(path: Path) -> bytes:
 
 
 def write_stream(path: Path, stream: Stream) -> None:
-    """Write a stream's file, whole or not at all."""
+    """Write a stream's file atomically."""
     write_whole(path, stream.encoded())

@@ -1,4 +1,4 @@
-"""What is different between two streams."""
+"""The differences between two streams."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bootimg.streams.metadata.stream import Stream
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that is new (`before` is None), gone (`after` is None) or another."""
+    """An entry that was added (`before` is None), removed (`after` is None) or changed."""
 
     place: Place
     before: Item | None
@@ -27,7 +27,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The names of both streams, and what changed from the first to the second."""
+    """The names of both streams, and the changes from the first to the second."""
 
     names: tuple[str, str]
     changes: Sequence[Change]
@@ -37,7 +37,7 @@ class Difference:
 
 
 def difference(before: Stream, after: Stream) -> Difference:
-    """What changed; when the files were written, and by what, does not count."""
+    """The changes; the metadata about the files' time and generator are ignored."""
     old, new = inventory(before), inventory(after)
     places = sorted(old.keys() | new.keys())
     changes = [Change(each, old.get(each), new.get(each)) for each in places]
@@ -63,7 +63,7 @@ def as_document(found: Difference) -> Mapping[str, Any]:
 
 
 def as_lines(found: Difference) -> Iterator[str]:
-    """The difference for people: what changed the same way in many regions or formats is one line."""
+    """The difference for people: equal changes in many regions or formats are one line."""
     if found.names[0] != found.names[1]:
         yield f"stream     {found.names[0]} -> {found.names[1]}"
     for (arch, section, name), group in groupby(found.changes, key=lambda each: each.place[:3]):

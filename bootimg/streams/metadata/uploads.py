@@ -1,4 +1,4 @@
-"""What uploaders left in meta.json, as release.json repeats it."""
+"""The uploaders' entries in meta.json, converted for release.json."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Url:
 
 
 def region_images(build: Built, upload: Upload) -> Mapping[str, ReleaseImage]:
-    """The images by region that an upload left; none if there was no such upload."""
+    """The images of an upload by region; empty without that upload."""
     entries = build.reader.value(Sequence[Mapping[str, str]], _texts(build, upload), upload.meta_key)
     found = {}
     for entry in entries:
@@ -51,7 +51,7 @@ def region_images(build: Built, upload: Upload) -> Mapping[str, ReleaseImage]:
 
 
 def _texts(build: Built, upload: Upload) -> object:
-    """The list without the entries' other values, which may be of any kind."""
+    """The list without the entries' other values, which may have any type."""
     entries = build.tree.get(upload.meta_key) or []
     wanted = ("name", upload.id_field)
     if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
@@ -60,7 +60,7 @@ def _texts(build: Built, upload: Upload) -> object:
 
 
 def region_objects(build: Built, upload: Upload) -> Mapping[str, ReleaseImage]:
-    """The objects by region that an upload left."""
+    """The objects of an upload by region."""
     entries = build.tree.get(upload.meta_key) or []
     found = build.reader.value(Sequence[_Object], entries, upload.meta_key)
     return {each.region: ReleaseImage(object=each.object, bucket=each.bucket, url=each.url) for each in found}
@@ -78,7 +78,7 @@ def single_image(build: Built, upload: Upload) -> ReleaseImage | None:
 
 
 def container(build: Built, key: str) -> ReleaseImage | None:
-    """A container image that was pushed: by the one tag that moves on, and by digest."""
+    """A pushed container image, with its floating tag and its digest."""
     entry = build.tree.get(key)
     if entry is None:
         return None
@@ -88,14 +88,14 @@ def container(build: Built, key: str) -> ReleaseImage | None:
 
 
 def floating_tag(build: Built, key: str, tags: Sequence[str]) -> str:
-    """The tag without the build's id in it, of which there must be one, as coreos-assembler demands."""
+    """The only tag that does not contain the build's id; coreos-assembler requires exactly one."""
     floating = [each for each in tags if build.meta.buildid not in each]
     if len(floating) != 1:
         raise BootimgError(
             "stream-tag-ambiguous",
             f"{build.name}: {key} needs exactly one tag without the build's id",
             context=[f"its tags: {printable(', '.join(tags)) or 'none'}"],
-            hint="push the image under one tag that moves on, such as the stream's name",
+            hint="push the image under one tag that moves from build to build, such as the stream's name",
         )
     return floating[0]
 

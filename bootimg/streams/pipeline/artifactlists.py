@@ -1,4 +1,4 @@
-"""What a stream's builds have, by the rule of the pipeline's `get_artifacts_to_build` (utils.groovy)."""
+"""The artifacts of a stream's builds: the rule of the pipeline's `get_artifacts_to_build` (utils.groovy)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ EVERY_ARCH = "all"
 def resolve_artifacts(config: Section, stream: Section, arch: str) -> tuple[str, ...]:
     """The names of a stream's artifacts for an architecture, in the file's order and without repetition.
 
-    They are the stream's own list for the architecture if that has any; else the defaults and the
-    additional ones, for all architectures and for this one, without those that are skipped.
+    The stream's own list for the architecture wins if it is not empty.  Otherwise they are the default and
+    additional artifacts, for all architectures and for this one, without the skipped ones.
     """
     own = stream.section("artifacts").texts(arch)
     if own:

@@ -1,7 +1,7 @@
-"""The streams of a pipeline: its own config.yaml, with one optional block of ours beside what it has.
+"""The streams of a pipeline: its config.yaml, with an optional block for bootimg.
 
-The keys are those of coreos/fedora-coreos-pipeline's docs/config.yaml; those that are none of bootimg's
-business pass.  What the block `bootimg` may have is in docs/streams.md, and anything else there is refused.
+The keys are those of coreos/fedora-coreos-pipeline's docs/config.yaml; keys that bootimg does not need are
+ignored.  docs/streams.md describes the block `bootimg`; unknown keys in it are refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 class StreamType(StrEnum):
-    """How a stream is built: from locked packages and by hand, by itself, or from whatever is newest."""
+    """How a stream is built: by hand from locked packages, automatically, or from the newest packages."""
 
     PRODUCTION = "production"
     DEVELOPMENT = "development"
@@ -37,7 +37,7 @@ class StreamType(StrEnum):
 
 
 class PurityLevel(StrEnum):
-    """What OpenShift's content in a layer is."""
+    """How to treat OpenShift's content in a layer."""
 
     OFF = "off"
     WARN = "warn"
@@ -46,7 +46,7 @@ class PurityLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purity:
-    """How a stream's layers are checked, and the names of what they may have all the same."""
+    """The purity level of a stream's layers, and the names of content that they may have."""
 
     level: PurityLevel = PurityLevel.ERROR
     allow: tuple[str, ...] = ()
@@ -56,11 +56,11 @@ class Purity:
 class StreamConfig:
     """One stream.
 
-    `layer` and `extensions` are references of images; in the latter `${VERSION}` may be left.  `artifacts`
-    are by the pipeline's names, in its order.  `compressor` is for what the layer's image.json says nothing
-    of.  `skip_disk_images` is the reason, or None.
+    `layer` and `extensions` are image references; `extensions` may still contain `${VERSION}`.  `artifacts`
+    have the pipeline's names and order.  `compressor` applies if the layer's image.json sets none.
+    `skip_disk_images` is the reason, or None.
 
-    What no command uses yet is read when it is asked for, so that a fault there stops nobody.
+    Parts that no command uses yet are read only on access, so that a fault in them does not stop a build.
     """
 
     config: Section
@@ -81,16 +81,16 @@ class StreamConfig:
 
     @property
     def type(self) -> StreamType | None:
-        """How the stream is built, where the file says it; `streams-file-malformed`."""
+        """How the stream is built, None if the file does not say it; `streams-file-malformed`."""
         return _word(self.stream, "type", StreamType)
 
     @property
     def uploads(self) -> Destinations:
-        """Where its builds go; `streams-file-malformed`."""
+        """The destinations of its builds; `streams-file-malformed`."""
         return read_destinations(self.config, self.stream, self.name)
 
     def faults(self) -> Sequence[str]:
-        """What is wrong with what no command uses yet, as warnings."""
+        """The faults in parts that no command uses yet, as warnings."""
         found: list[BootimgError] = []
         read_destinations(self.config, self.stream, self.name, found.append)
         try:
@@ -101,11 +101,11 @@ class StreamConfig:
 
 
 def read_streams_file(path: Path) -> Section:
-    """The whole of a streams file; `streams-file-unreadable`, `streams-file-malformed`."""
+    """A complete streams file; `streams-file-unreadable`, `streams-file-malformed`."""
     try:
         data = read_start(path, LIMIT)
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "no file can have that name"
+        why = error.strerror if isinstance(error, OSError) else "the file name is invalid"
         raise BootimgError(
             "streams-file-unreadable",
             f"the streams file {str(path)!r:.200} cannot be read: {why}",
@@ -116,16 +116,16 @@ def read_streams_file(path: Path) -> Section:
 
 
 def stream_names(config: Section) -> tuple[str, ...]:
-    """The streams that a file describes."""
+    """The names of the streams in a file."""
     return tuple(config.section("streams").tree)
 
 
 def read_stream_config(config: Section, name: str) -> StreamConfig:
-    """The stream `name`; `stream-unknown` if the file has none of that name."""
+    """The stream `name`; `stream-unknown` if the file does not have it."""
     if name not in (names := stream_names(config)):
         raise BootimgError(
             "stream-unknown",
-            f"{config.file} has no stream {printable(name)!r:.100}",
+            f"{config.file} does not have a stream {printable(name)!r:.100}",
             hint=f"its streams are {printable(', '.join(names))[:500] or 'none'}",
             exit_code=ExitCode.USAGE,
         )
@@ -146,14 +146,14 @@ def read_stream_config(config: Section, name: str) -> StreamConfig:
 
 
 def _blocks(config: Section, name: str) -> tuple[Section, Section]:
-    """What our block says of all streams, and of this one."""
+    """The settings of the block `bootimg` for all streams, and for this one."""
     common = config.section("bootimg").only(*_COMMON, "streams")
     streams = common.section("streams").only(*stream_names(config))
     return common, streams.section(name).only(*_COMMON, SKIP)
 
 
 def _arches(config: Section, stream: Section) -> tuple[Arch, ...]:
-    """x86_64 and those that are added; one that bootimg does not know is no business of ours."""
+    """x86_64 and the additional architectures; unknown architectures are ignored."""
     key = "additional_arches"
     added = stream.texts(key) or config.texts(key)
     skipped = stream.texts(f"skip_{key}")
@@ -165,7 +165,7 @@ def _layer(common: Section, own: Section, stream: Section, name: str) -> str | N
     places = ((own, "layer"), (stream, "import_oci_image"), (common, "layer"))
     found = next(filter(None, (_reference(section, word, name) for section, word in places)), None)
     if found is not None and "${" in found:
-        raise own.error("layer", f"has a variable that is not known: {found}")
+        raise own.error("layer", f"has an unknown variable: {found}")
     return found
 
 
@@ -177,19 +177,19 @@ def _reference(section: Section, key: str, name: str) -> str | None:
 def _word(section: Section, key: str, kind: type[Word]) -> Word | None:
     text = section.word(key)
     if text is not None and text not in list(kind):
-        raise section.error(key, f"is {text!r:.80}, which is none of {', '.join(kind)}")
+        raise section.error(key, f"is {text!r:.80}, which is not one of {', '.join(kind)}")
     return kind(text) if text is not None else None
 
 
 def _skip(section: Section, name: str) -> str | None:
-    """The reason that is given, or that there is the knob."""
+    """The reason in the file, or a text that names the setting; None if it is not set."""
     if isinstance(section.tree.get(SKIP), str):
         return section.text(SKIP)
     return f"{section.at(SKIP)} is true in {Path(section.file).name}" if section.flag(SKIP) else None
 
 
 def _purity(section: Section) -> Purity | None:
-    """A level alone, or an object with `level` and `allow`."""
+    """The purity setting: a level, or an object with `level` and `allow`."""
     if not isinstance(section.tree.get("purity"), dict):
         level = _word(section, "purity", PurityLevel)
         return Purity(level=level) if level else None

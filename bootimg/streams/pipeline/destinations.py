@@ -1,6 +1,6 @@
-"""Where a stream's builds go: the bucket of builds, repositories of registries, clouds.
+"""The destinations of a stream's builds: the bucket of builds, repositories of registries, clouds.
 
-Names have `${STREAM}` put in already, and a hotfix's suffix; `${VERSION}` is put in when it is known.
+In names `${STREAM}` is replaced, and a hotfix's suffix is added; `${VERSION}` is replaced once it is known.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
-    """A repository of a registry, and the tags that a build gets there; `v2s2` is Docker's format."""
+    """A repository of a registry, and the tags of a build in it; `v2s2` requests Docker's format."""
 
     repo: str
     tags: tuple[str, ...]
@@ -38,9 +38,9 @@ class Repository:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destinations:
-    """`repositories` are by what is pushed (oscontainer, extensions, kubevirt …), `clouds` by their names.
+    """`repositories` are by the pushed image (oscontainer, extensions, kubevirt …), `clouds` by name.
 
-    A cloud's settings are what stands in the file; nothing goes to clouds with `skip_clouds`.
+    A cloud's settings are those of the file; with `skip_clouds` nothing is uploaded to clouds.
     """
 
     bucket: Bucket | None = None
@@ -54,21 +54,21 @@ def _refuse(error: BootimgError) -> NoReturn:
 
 
 def read_destinations(config: Section, stream: Section, name: str, fault: Fault = _refuse) -> Destinations:
-    """Those of the stream `name`, whose own repositories come after the pipeline's.
+    """The destinations of the stream `name`; its own repositories follow the pipeline's.
 
-    `fault` gets the error of each part that is wrong (the bucket, the repositories of one kind, a cloud),
-    and may pass over it: the part is left out then.
+    `fault` gets the error of each malformed part (the bucket, the repositories of one kind, a cloud).  If it
+    returns, that part is omitted.
     """
 
-    def part(read: Callable[[], Part], nothing: Part) -> Part:
+    def part(read: Callable[[], Part], default: Part) -> Part:
         try:
             return read()
         except BootimgError as error:
             fault(error)
-            return nothing
+            return default
 
-    def section(of: Section, key: str) -> Section:
-        return part(lambda: of.section(key), Section(of.file, of.at(key), {}))
+    def section(parent: Section, key: str) -> Section:
+        return part(lambda: parent.section(key), Section(parent.file, parent.at(key), {}))
 
     hotfix = part(lambda: config.section("hotfix").text("name"), None)
     suffix = f"-hotfix-{hotfix}" if hotfix else ""

@@ -1,4 +1,4 @@
-"""Whether a layer is of the stream that it is built for, by its labels."""
+"""Checks by its labels whether a layer belongs to the stream of the build."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ STREAM_LABEL = "com.coreos.stream"
 
 
 def require_stream(reference: str, labels: Mapping[str, str], version: str, stream: str) -> None:
-    """Refuse a layer of another stream: by its label as the pipeline does, and by its version.
+    """Refuse a layer of another stream; checks the stream label, as the pipeline does, and the version.
 
     `layer-stream-mismatch`, `layer-version-mismatch`.
     """
     label = labels.get(STREAM_LABEL)
     if label != stream:
-        said = (
+        found = (
             f"its label {STREAM_LABEL} is {printable(label)[:100]}"
             if label
-            else f"it has no label {STREAM_LABEL}"
+            else f"it lacks the label {STREAM_LABEL}"
         )
         raise BootimgError(
             "layer-stream-mismatch",
-            f"{printable(reference)} is not a layer of the stream {printable(stream)}: {said}",
-            hint="build it with --stream of that name, or name another layer",
+            f"{printable(reference)} is not a layer of the stream {printable(stream)}: {found}",
+            hint="set --stream to the layer's stream, or name another layer",
             exit_code=ExitCode.USAGE,
         )
     if not version_fits(version, stream):
         raise BootimgError(
             "layer-version-mismatch",
-            f"the version {printable(version)[:100]} is none of the stream {printable(stream)}",
+            f"the version {printable(version)[:100]} does not fit the stream {printable(stream)}",
             context=[f"the layer is {printable(reference)}", *_form(stream)],
-            hint="one of the two labels is wrong: set it where the layer is made",
+            hint="one of the two labels is wrong: correct it in the build of the layer",
             exit_code=ExitCode.USAGE,
         )
 
 
 def version_fits(version: str, stream: str) -> bool:
-    """Whether a version may be of a stream; a name that says nothing of versions fits all.
+    """Whether a version fits a stream; a stream whose name decides nothing about versions accepts all.
 
-    A stream named after both OCP and RHEL has versions of either: they were cut down to RHEL's in 2025.
+    A stream named after both OCP and RHEL accepts both kinds of versions: RHEL's replaced OCP's in 2025.
     """
     found = find_version(version)
     if (system := system_of_stream(stream)) is not None:
@@ -65,7 +65,7 @@ def version_fits(version: str, stream: str) -> bool:
 
 
 def tells_versions(stream: str) -> bool:
-    """Whether a stream's name says anything of its versions."""
+    """Whether a stream's name decides how its versions begin."""
     known = system_of_stream(stream) or ocp_of_stream(stream)
     return known is not None or stream in FEDORA_STREAMS
 

@@ -1,7 +1,7 @@
-"""The version that a stream's next build gets: the rule of the `versionary` programs.
+"""The version of a stream's next build, by the rule of the `versionary` programs.
 
-The stream says the scheme and what stands before the date.  The iteration is one more than the last
-build's where nothing else differs, and 0 otherwise.
+The stream decides the scheme and the part before the date.  The iteration is one more than the last build's
+if the rest of the version is equal, and 0 otherwise.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RHEL = re.compile(r"rhel-([1-9][0-9]?)\.(0|[1-9][0-9]?)")
 _CENTOS = re.compile(r"c([1-9][0-9]?)s")
 _OCP = re.compile(r"4\.(0|[1-9][0-9]?)(?:-([0-9])\.([0-9]))?")
 _LAST_LEGACY = 19
-"""The last minor release of OCP that had layers with OCP in them; later ones are made of RHEL's layers."""
+"""The last minor release of OCP whose layers contained OCP; later ones use RHEL's layers."""
 _RHEL_OF_OCP = {
     (4, 12): (8, 6),
     **{(4, minor): (9, 2) for minor in (13, 14, 15)},
@@ -38,7 +38,7 @@ _RHEL_OF_OCP = {
 
 
 def rhel_of_ocp(ocp: tuple[int, int]) -> tuple[int, int] | None:
-    """The RHEL release that an OCP release's nodes are of (since 4.22 they may be of RHEL 10.2 too)."""
+    """The RHEL release of an OCP release's nodes (since 4.22 it may also be RHEL 10.2)."""
     return _RHEL_OF_OCP.get(ocp)
 
 
@@ -51,7 +51,7 @@ def system_of_stream(stream: str) -> tuple[int, int] | None:
 
 
 def ocp_of_stream(stream: str) -> tuple[tuple[int, int], tuple[int, int] | None] | None:
-    """The releases of OCP, and of RHEL if it says that, that a stream is named after."""
+    """The releases of OCP and, if the name has it, of RHEL that a stream is named after."""
     found = _OCP.fullmatch(stream)
     if found is None:
         return None
@@ -69,7 +69,7 @@ def next_version(
 ) -> Version:
     """The version of the stream's next build; `last` is the id of the newest build, None without builds.
 
-    `release` is Fedora's, which the name of its streams does not say: without it the last build's.
+    `release` is Fedora's, because the names of Fedora's streams do not contain it; default: the last build's.
     `iteration` overrides the rule.  Errors: `stream-version-unknown`, `version-iteration-unknown`.
     """
     before = find_version(last) if last else None
@@ -84,7 +84,7 @@ def next_version(
 
 
 def _first(stream: str, last: Version | None, now: datetime, release: int | None) -> Version:
-    """The first version that the stream has now."""
+    """The version of the stream at the time `now`, with iteration 0."""
     date = now.strftime("%Y%m%d")
     if (system := system_of_stream(stream)) is not None:
         return RhelVersion(system, date)
@@ -95,30 +95,30 @@ def _first(stream: str, last: Version | None, now: datetime, release: int | None
 
 
 def _releases(stream: str) -> tuple[tuple[int, int], tuple[int, int]]:
-    """The releases of OCP and RHEL that a stream with both is named by."""
+    """The releases of OCP and RHEL of a stream whose layers contain both."""
     if (named := ocp_of_stream(stream)) is not None:
         ocp, rhel = named[0], named[1] or rhel_of_ocp(named[0])
         if rhel and ocp[1] <= _LAST_LEGACY:
             return ocp, rhel
     raise _unknown(
         stream,
-        "its name says neither RHEL X.Y nor an OCP release up to 4.19",
-        "streams are named rhel-9.6, c9s, 4.19-9.6, or as Fedora's are",
+        "its name has neither RHEL X.Y nor an OCP release up to 4.19",
+        "streams have names such as rhel-9.6, c9s, 4.19-9.6, or Fedora's names",
     )
 
 
 def _no_release(stream: str) -> NoReturn:
     raise _unknown(
         stream,
-        "only its last build says which release of Fedora it has, and there is none",
-        "name the release with --release",
+        "its release of Fedora is known only from a last build, and it has no builds",
+        "set the release with --release",
     )
 
 
 def _unknown(stream: str, why: str, hint: str) -> BootimgError:
     return BootimgError(
         "stream-version-unknown",
-        f"what versions the stream {stream[:80]!r} has is not known: {why}",
+        f"the versions of the stream {stream[:80]!r} are not known: {why}",
         hint=hint,
         exit_code=ExitCode.USAGE,
     )
@@ -128,6 +128,6 @@ def _uncounted(stream: str) -> BootimgError:
     return BootimgError(
         "version-iteration-unknown",
         f"the iteration of a version of {stream} is counted in its configuration, which is not here",
-        hint="give the number of its commits since that date with --iteration, or use --dev",
+        hint="set --iteration to the number of commits since that date, or use --dev",
         exit_code=ExitCode.USAGE,
     )

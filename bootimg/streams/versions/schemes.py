@@ -1,13 +1,12 @@
-"""The versions of CoreOS, in the three schemes there are: parsed, compared and written.
+"""The versions of CoreOS in their three schemes: parsing, comparing, writing.
 
-- Legacy OpenShift, `419.96.202412101440-0`: OCP 4.19 on RHEL 9.6, a stamp in minutes, an iteration.
+- Legacy OpenShift, `419.96.202412101440-0`: OCP 4.19 on RHEL 9.6, date and time to the minute, an iteration.
 - RHEL and CentOS Stream, `9.6.20250203-0`: X.Y of the system, the date, an iteration.  For some months of
-  2024 the date went to minutes.
+  2024 the date included hours and minutes.
 - Fedora, `44.20260419.3.1`: release, date, the stream's number, an iteration.
 
 The rules are those of the `versionary` programs of openshift/os, rhel-coreos-config and
-fedora-coreos-config.  Versions of one scheme have an order, those of different schemes have none
-(`TypeError`).
+fedora-coreos-config.  Versions of one scheme are ordered; comparing different schemes is a `TypeError`.
 """
 
 from __future__ import annotations
@@ -32,21 +31,21 @@ FEDORA_STREAMS = {
     "bodhi-updates-testing": 93,
     "bodhi-updates": 94,
 }
-"""The third number of Fedora's versions, by stream."""
+"""The third number of Fedora's versions, by the stream's name."""
 
 
 class Dev(StrEnum):
-    """How a developer's version is marked; semantic versioning has such ones after the plain one."""
+    """The mark of a developer's version; semantic versioning orders such versions after the plain one."""
 
     NO = ""
     AFTER = ".dev"
     BEFORE = "dev"
-    """Before the iteration, as Fedora's are."""
+    """The mark is before the iteration, as in Fedora's versions."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class LegacyVersion:
-    """Of a layer that has both RHEL and OCP: `ocp` and `rhel` are (major, minor)."""
+    """The version of a layer with both RHEL and OCP: `ocp` and `rhel` are (major, minor)."""
 
     ocp: tuple[int, int]
     rhel: tuple[int, int]
@@ -55,7 +54,7 @@ class LegacyVersion:
 
     @property
     def prefix(self) -> str:
-        """All that stands before the iteration."""
+        """The part before the iteration."""
         return f"{self.ocp[0]}{self.ocp[1]}.{self.rhel[0]}{self.rhel[1]}.{self.stamp}-"
 
     def __str__(self) -> str:
@@ -64,7 +63,7 @@ class LegacyVersion:
 
 @dataclass(frozen=True, slots=True, order=True)
 class RhelVersion:
-    """Of RHEL's or CentOS Stream's layer; the `system` (9, 0) is c9s."""
+    """The version of a layer of RHEL or CentOS Stream; the `system` (9, 0) is c9s."""
 
     system: tuple[int, int]
     _minute: str = field(init=False, repr=False)
@@ -73,12 +72,12 @@ class RhelVersion:
     dev: Dev = Dev.NO
 
     def __post_init__(self) -> None:
-        # For the order: a day is before its own minutes, and these before the next day.
+        # For the order: a day is before all its minutes, and these are before the next day.
         object.__setattr__(self, "_minute", self.date.ljust(12, "0"))
 
     @property
     def prefix(self) -> str:
-        """All that stands before the iteration and its mark."""
+        """The part before the iteration and its mark."""
         return f"{self.system[0]}.{self.system[1]}.{self.date}-"
 
     def __str__(self) -> str:
@@ -88,7 +87,7 @@ class RhelVersion:
 
 @dataclass(frozen=True, slots=True, order=True)
 class FedoraVersion:
-    """Of Fedora CoreOS; `stream` is one of the numbers of `FEDORA_STREAMS`, as a rule."""
+    """The version of Fedora CoreOS; `stream` is usually one of the numbers of `FEDORA_STREAMS`."""
 
     release: int
     date: str
@@ -98,7 +97,7 @@ class FedoraVersion:
 
     @property
     def prefix(self) -> str:
-        """All that stands before the iteration and its mark."""
+        """The part before the iteration and its mark."""
         return f"{self.release}.{self.date}.{self.stream}."
 
     def __str__(self) -> str:
@@ -109,7 +108,7 @@ Version = LegacyVersion | RhelVersion | FedoraVersion
 
 
 def find_version(text: str) -> Version | None:
-    """The version that is written so; None for other texts, because a build may have any name."""
+    """Parse a version; None if it is not one, because a build may have any name."""
     if found := _LEGACY.fullmatch(text):
         major, minor, x, y, time, n = found.groups()
         version: Version = LegacyVersion((int(major), int(minor)), (int(x), int(y)), time, int(n))

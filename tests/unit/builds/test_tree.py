@@ -115,7 +115,7 @@ def test_an_architecture_without_its_folder_is_listed_as_that(tmp_path: Path) ->
     index = read_index(tmp_path)
     index["builds"][0]["arches"].append("s390x")
     (tmp_path / "builds.json").write_text(json.dumps(index))
-    assert "there is no meta.json" in run("list", "-o", tmp_path)
+    assert "meta.json does not exist" in run("list", "-o", tmp_path)
     (tmp_path / "1" / "s390x").mkdir()
     (tmp_path / "1" / "s390x" / "meta.json").write_text("{")
     assert "cannot be read" in run("list", "-o", tmp_path, "--check", code=ExitCode.PARTIAL)

@@ -211,7 +211,7 @@ def without(word: str) -> Callable[[Json], Any]:
          "partition-layout", "data"),
         (lambda d: d["partitions"][2].update(size=MIB), "partition-size", f"{MIB} bytes"),
         (lambda d: d.update({"virtual-size": d["virtual-size"] - 512}), "disk-tail",
-         f"{MIB - 512} bytes behind the last partition"),
+         f"{MIB - 512} bytes after the last partition"),
         (lambda d: d["partitions"][3].update(filesystem={**d["partitions"][3]["filesystem"], "type": "ext4"}),
          "filesystem-type", "type: ext4"),
         (lambda d: d["partitions"][2].update(filesystem={**d["partitions"][2]["filesystem"], "label": None}),

@@ -142,7 +142,7 @@ def test_two_files_of_one_name_are_refused() -> None:
             stream.architectures["aarch64"], artifacts={"qemu": replace(aarch64, formats=other)}
         ),
     }
-    with pytest.raises(BootimgError, match="two files that differ are called same"):
+    with pytest.raises(BootimgError, match="two different files have the name same"):
         chosen_files(replace(stream, architectures=arches), Chosen())
 
 
@@ -172,7 +172,7 @@ X86, AARCH64 = (StreamArtifact(location=f"https://a/{each}", sha256=each * 64) f
 )
 def test_no_file_or_signature_takes_the_name_of_another(x86: StreamArtifact, aarch64: StreamArtifact) -> None:
     stream = with_disk("aarch64", aarch64, with_disk("x86_64", x86, stream_at("https://a")))
-    with pytest.raises(BootimgError, match="two files that differ are called") as caught:
+    with pytest.raises(BootimgError, match="two different files have the name") as caught:
         chosen_files(stream, Chosen(platforms=["qemu"]), f"{streams.STREAM}.json")
     assert caught.value.id == "stream-malformed"
 

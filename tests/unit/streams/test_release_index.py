@@ -103,7 +103,7 @@ def test_the_newest_release_gets_its_other_architectures() -> None:
     [
         ((released(), released(NEWER)), released(), streams.STREAM, "not the newest"),
         ((released(arches=("x86_64", "aarch64")),), released(), streams.STREAM, "do not have"),
-        ((released(),), released(NEWER), "rhel-10.0", "the index of rhel-9.8"),
+        ((released(),), released(NEWER), "rhel-10.0", "the index belongs to rhel-9.8"),
     ],
 )
 def test_what_is_listed_is_never_lost(

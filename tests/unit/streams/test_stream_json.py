@@ -277,7 +277,7 @@ def test_a_key_that_go_does_not_know_is_told() -> None:
     tree["architectures"]["x86_64"]["artifacts"]["qemu"]["new"] = 1
     parse_stream(json.dumps(tree).encode(), "f", told.append)
     assert told == [
-        "f: architectures.x86_64.artifacts.qemu.new is no part of stream metadata, and is not kept"
+        "f: architectures.x86_64.artifacts.qemu.new is not part of stream metadata and is dropped"
     ]
 
 

@@ -298,7 +298,7 @@ def test_versions_of_a_stream_are_of_the_form_that_its_name_says(
 @pytest.mark.parametrize(
     ("labels", "version", "id", "told"),
     [
-        ({}, "9.6.20250203-0", "layer-stream-mismatch", "it has no label com.coreos.stream"),
+        ({}, "9.6.20250203-0", "layer-stream-mismatch", "it lacks the label com.coreos.stream"),
         ({"com.coreos.stream": "c9s"}, "9.6.20250203-0", "layer-stream-mismatch", "is c9s"),
         ({"com.coreos.stream": "rhel-9.6"}, "9.4.20250203-0", "layer-version-mismatch", "9.4.20250203-0"),
     ],
