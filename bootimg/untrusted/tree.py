@@ -10,9 +10,9 @@ from typing import Any
 from bootimg.sizes import MIB
 
 DEPTH = 100
-"""Levels of lists and objects; the deepest known file has about twenty."""
+"""Levels of lists and objects, far more than any of the formats needs."""
 LIMIT = 16 * MIB
-"""Bytes, where a kind of file has no smaller limit; the largest known file has less than one MiB."""
+"""Bytes, where a kind of file has no smaller limit; the largest known stream has 0.3 MiB."""
 _LONE = re.compile("[\ud800-\udfff]")
 
 

@@ -85,7 +85,7 @@ class Section:
 def parse_config(data: bytes, name: str) -> Section:
     """The whole object of a streams file; `streams-file-malformed`, with `name` in the words.
 
-    Two of the 279 versions of the upstream file have a key twice, in parts that no command of ours reads.
+    Two of the 279 versions of the upstream file have a key twice.
     """
     return Section(name, "", parse_yaml(data, partial(malformed_config, name), repeats=True).values)
 
