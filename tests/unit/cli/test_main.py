@@ -218,7 +218,7 @@ def command(stubborn):
             if stubborn:
                 time.sleep(60)
 
-sys.modules["sleeper"] = sys.modules["__main__"]
+sys.modules["bootimg.cli.commands.sleeper"] = sys.modules["__main__"]
 table.VERBS["sleep"] = table.Verb("sleeper", "", "")
 sys.exit(frame.main(sys.argv[1:]))
 """
