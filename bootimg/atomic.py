@@ -81,11 +81,11 @@ def temporary_root() -> Path:
 
     Unlike Python, this refuses a bad TMPDIR instead of ignoring it, because the programs that run get it too.
     """
-    if wanted := os.environ.get("TMPDIR"):
+    if tmpdir := os.environ.get("TMPDIR"):
         hint = "set TMPDIR to a folder that is, or unset it"
-        require_writable(Path(wanted), hint)
-        if not Path(wanted).is_dir():
-            raise _not_writable(Path(wanted), "there is no such folder", hint)
+        require_writable(Path(tmpdir), hint)
+        if not Path(tmpdir).is_dir():
+            raise _not_writable(Path(tmpdir), "there is no such folder", hint)
     try:
         return Path(tempfile.gettempdir())
     except FileNotFoundError:
@@ -268,10 +268,10 @@ def no_space(path: Path, need: int | None = None, *, context: Sequence[str] = ()
     """The error for a full file system: its folder, the free and the needed bytes."""
     folder = nearest_folder(path)
     free = free_space(folder)
-    wanted = f", {format_size(need)} are needed" if need is not None else ""
+    needed = f", {format_size(need)} are needed" if need is not None else ""
     return BootimgError(
         "no-space-left",
-        f"no space left in {folder}: {format_size(free)} free{wanted}",
+        f"no space left in {folder}: {format_size(free)} free{needed}",
         context=context,
         hint="free some space (`bootimg cache gc` empties the cache), or write elsewhere with -o or --cache",
     )
