@@ -59,7 +59,9 @@ def require_trusted(folder: Path) -> None:
         "cache-untrusted",
         f"other users than {user} may write in {folder}, whose content bootimg trusts",
         context=[who],
-        hint=f"check who wrote there, then {mend}; or {_ELSEWHERE}" if status.st_uid == user else _ELSEWHERE,
+        hint=f"{mend}, after checking who wrote there; or {_ELSEWHERE}"
+        if status.st_uid == user
+        else _ELSEWHERE,
         exit_code=ExitCode.ENVIRONMENT,
     )
 
