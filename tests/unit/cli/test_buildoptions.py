@@ -45,7 +45,7 @@ def request_of(verb: str, words: list[str], monkeypatch: pytest.MonkeyPatch) -> 
         raise Made(request)
 
     monkeypatch.setattr("bootimg.orchestrator.mainjob.run_build", stop)
-    monkeypatch.setattr("bootimg.orchestrator.plan.make_plan", stop)
+    monkeypatch.setattr("bootimg.api.building.make_plan", stop)
     done = CliRunner().invoke(bootimg, [verb, *words])
     assert isinstance(done.exception, Made), done.output
     request: Request = done.exception.args[0]

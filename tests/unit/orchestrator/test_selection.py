@@ -628,4 +628,4 @@ def test_a_fault_in_what_no_command_uses_is_told_and_stops_nothing(tmp_path: Pat
     image = layout(tmp_path, "rhel-9.6").path
     done = run(tmp_path, "plan", image, *of_stream("rhel-9.6", path))
     assert done.exit_code == 0
-    assert "clouds.regions is not an object; it is not used" in " ".join(done.stderr.split())
+    assert "clouds.regions is not an object but a list; it is not used" in " ".join(done.stderr.split())
