@@ -34,7 +34,8 @@ def boot_link(wanted: Wanted, kernel: Kernel) -> str:
 
 def bls_entry(wanted: Wanted, kernel: Kernel) -> bytes:
     """The entry.  Arguments keep order and repetitions; `$ignition_firstboot` is a variable of GRUB."""
-    prefixed = wanted.sysroot.repo_config.get("sysroot.bootprefix") == "true"
+    asked = wanted.sysroot.repo_config.get("sysroot.bootprefix") == "true"
+    prefixed = asked and wanted.rules.bootprefix
     folder = f"/{kernel_folder(wanted, kernel)}"
     named = f"/boot{folder}" if prefixed else folder
     options = [*wanted.sysroot.deploy.kernel_opts, f"ostree=/{boot_link(wanted, kernel)}"]

@@ -1,7 +1,7 @@
 """The kernel of the commit and what goes to /boot with it.
 
 Source: libostree's get_kernel_from_tree_usrlib_modules and install_deployment_kernel.
-A layer has the kernel in usr/lib/modules; ostree's older places (usr/lib/ostree-boot, /boot) are not looked at.
+A layer has the kernel in usr/lib/modules: ostree's older places (usr/lib/ostree-boot, /boot) do not count.
 """
 
 from __future__ import annotations

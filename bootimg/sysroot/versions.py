@@ -45,6 +45,11 @@ class OstreeRules:
         return self.version < (2024, 5)
 
     @property
+    def bootprefix(self) -> bool:
+        """Entries have /boot before their paths if `sysroot.bootprefix` says so (2023.2)."""
+        return self.version >= (2023, 2)
+
+    @property
     def aboot(self) -> bool:
         """An Android boot image beside the kernel is copied to /boot (2023.1, get_kernel_from_tree…)."""
         return self.version >= (2023, 1)

@@ -30,9 +30,7 @@ def _skeleton(top: Path, variant: int) -> None:
         (top / name).mkdir(parents=True)
     if variant != 2:
         (top / "usr/lib/tmpfiles.d").mkdir()
-    (top / "usr/lib/os-release").write_text(
-        "# comment\nNAME=\"n\"\nPRETTY_NAME='It'\\''s \"x\"'\nID=e\n"
-    )
+    (top / "usr/lib/os-release").write_text("# comment\nNAME=\"n\"\nPRETTY_NAME='It'\\''s \"x\"'\nID=e\n")
 
 
 def _kernel(top: Path, variant: int) -> None:
