@@ -60,7 +60,7 @@ def own_rules() -> OstreeRules:
     return rules_of(Path(shutil.which("ostree") or "").read_bytes())
 
 
-def run(*argv: str | Path) -> str:
+def _run(*argv: str | Path) -> str:
     done = subprocess.run([*map(str, argv)], capture_output=True, text=True, umask=0o022)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -112,12 +112,12 @@ class Committed:
 
 def commit(tree: Path, repo: Path, *options: str, others: Sequence[Path] = ()) -> Committed:
     """Commit a folder as the branch `os/e`, and others beside it."""
-    run("ostree", "init", f"--repo={repo}", "--mode=bare-user")
+    _run("ostree", "init", f"--repo={repo}", "--mode=bare-user")
     refs = {}
     for number, each in enumerate((tree, *others)):
         ref = f"os/other{number}" if number else "os/e"
         more = () if number else options
-        refs[ref] = run("ostree", f"--repo={repo}", "commit", "-b", ref, "-s", "x", *more,
+        refs[ref] = _run("ostree", f"--repo={repo}", "commit", "-b", ref, "-s", "x", "--fsync=false", *more,
                         f"--tree=dir={each}").strip()  # fmt: skip
     return Committed(repo, imported(repo, refs, "os/e"))
 
@@ -132,8 +132,17 @@ def imported(repo: Path, refs: Mapping[str, str], ref: str) -> ImportedCommit:
     )  # fmt: skip
 
 
-def deploy(committed: Committed, sysroot: Path, config: Mapping[str, str] = CONFIG) -> None:
-    """What the base disk's steps do in the appliance, by this machine's ostree in a folder."""
+def deploy(
+    committed: Committed, sysroot: Path, config: Mapping[str, str] = CONFIG, prefix: Sequence[str] = ()
+) -> None:
+    """What the base disk's steps do in the appliance, by this machine's ostree in a folder.
+
+    `prefix` are the words before each command, where another ostree is to run.
+    """
+
+    def run(*argv: str | Path) -> None:
+        _run(*prefix, *argv)
+
     (sysroot / "boot").mkdir(parents=True)
     (sysroot / "boot").chmod(0o755)
     repo = sysroot / "ostree/repo"
@@ -153,7 +162,7 @@ def deploy(committed: Committed, sysroot: Path, config: Mapping[str, str] = CONF
 def removable(sysroot: Path) -> None:
     """Take the flag off that keeps a deployment from being removed."""
     for path in sysroot.glob("ostree/deploy/*/deploy/*.0"):
-        run("chattr", "-i", path)
+        _run("chattr", "-i", path)
 
 
 def facts_of_folder(top: Path) -> dict[str, Facts]:
@@ -169,7 +178,7 @@ def facts_of_folder(top: Path) -> dict[str, Facts]:
             "owner": (status.st_uid, status.st_gid),
             "xattrs": {key: os.getxattr(path, key, follow_symlinks=False)
                        for key in os.listxattr(path, follow_symlinks=False)},
-            "flag": stat.S_ISDIR(status.st_mode) and "i" in run("lsattr", "-d", path).split()[0]
+            "flag": stat.S_ISDIR(status.st_mode) and "i" in _run("lsattr", "-d", path).split()[0]
             if name.endswith(".0") else False,
         }  # fmt: skip
         if facts["kind"] is Kind.SYMLINK:
@@ -265,3 +274,24 @@ def partitions(found: Mapping[str, Facts]) -> tuple[dict[str, Facts], dict[str, 
             facts["links"] = [each.removeprefix("boot/") for each in same] if on_boot else same
         parts[on_boot][name.removeprefix("boot/")] = facts
     return parts
+
+
+def kept_aside(
+    theirs: Mapping[str, Facts], ours: Mapping[str, Facts]
+) -> tuple[dict[str, Facts], dict[str, Facts]]:
+    """Both sides of /boot without what cannot be equal in a folder.
+
+    The recipe's files and mkfs's are only ours; the entry's lines are in another order; the kernel's files are
+    hard links of objects, whose time is 0.
+    """
+    only_ours = {"", "efi", "ignition.firstboot", "lost+found"}
+    left = {name: dict(facts) for name, facts in theirs.items()}
+    right = {name: dict(facts) for name, facts in ours.items() if name not in only_ours}
+    for name, facts in right.items():
+        if name not in left:
+            continue
+        if name.endswith(".conf"):
+            facts["content"] = left[name]["content"] = ""
+        if name.startswith("ostree/") and left[name]["mtime"] == 0:
+            facts["mtime"] = 0
+    return left, right
