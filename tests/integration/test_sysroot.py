@@ -141,8 +141,8 @@ class LayerOstree:
 
     def prefix(self) -> list[str]:
         """The words before a command: it runs in the layer's tree, whose /tmp is this machine's."""
-        script = 'mount --bind /tmp "$0/tmp" && mount -t proc proc "$0/proc" && exec chroot "$0" "$@"'
-        return ["unshare", "-m", "sh", "-c", script, str(self.deployment)]
+        mounts = 'for each in tmp dev proc; do mount --bind "/$each" "$0/$each" || exit 1; done'
+        return ["unshare", "-m", "sh", "-c", f'{mounts}; exec chroot "$0" "$@"', str(self.deployment)]
 
 
 @pytest.fixture(scope="module")

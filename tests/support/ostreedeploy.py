@@ -281,8 +281,8 @@ def kept_aside(
 ) -> tuple[dict[str, Facts], dict[str, Facts]]:
     """Both sides of /boot without what cannot be equal in a folder.
 
-    The recipe's files and mkfs's are only ours; the entry's lines are in another order; the kernel's files are
-    hard links of objects, whose time is 0.
+    The recipe's files and mkfs's are only ours; the entry's lines are in another order; the kernel's files
+    are hard links of objects, whose time is 0.
     """
     only_ours = {"", "efi", "ignition.firstboot", "lost+found"}
     left = {name: dict(facts) for name, facts in theirs.items()}
