@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,14 @@ class Folder:
 Found = Folder | FileObject
 
 
+def read_commit(data: bytes) -> tuple[Folder, Mapping[str, str | None]]:
+    """The root of a commit object and the strings of its metadata."""
+    try:
+        return Folder(*parse_commit(data)), commit_strings(data)
+    except (ValueError, IndexError):
+        raise NativeUnsupportedError("the commit object is not in the form that ostree writes") from None
+
+
 class Commit:
     """A commit, its checksum and the strings of its metadata (None for what is not a string)."""
 
@@ -36,9 +44,7 @@ class Commit:
         self.imported = imported
         self.checksum = imported.checksum
         self.objects = Objects(repo, imported.files)
-        data = self.objects.commit(self.checksum)
-        self.root = Folder(*parse_commit(data))
-        self.metadata = commit_strings(data)
+        self.root, self.metadata = read_commit(self.objects.commit(self.checksum))
 
     def contents(self, folder: Folder) -> DirectoryTree:
         """The files of a directory by name with their checksums, and the folders in it."""

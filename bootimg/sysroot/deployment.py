@@ -71,7 +71,7 @@ def _checked_out(wanted: Wanted, path: str, file: FileObject) -> Entry:
         return whiteout(f"{parent}/{name.removeprefix(WHITEOUT)}", file, wanted.now)
     if file.target is None and not file.size:
         return file_entry(path, file, wanted.now)
-    return replace(object_entry(wanted, file.checksum), path=path.encode())
+    return object_entry(wanted, file.checksum, path)
 
 
 def whiteout(path: str, file: FileObject, mtime: int) -> Entry:

@@ -30,8 +30,11 @@ def object_path(checksum: str, kind: str = "file") -> str:
     return f"ostree/repo/objects/{checksum[:2]}/{checksum[2:]}.{kind}"
 
 
-def file_entry(path: str, file: FileObject, mtime: int) -> Entry:
-    """A file or symlink with the object's content, owner, mode and attributes, as an inode of its own."""
+def file_entry(path: str, file: FileObject, mtime: int, *, link: str | None = None) -> Entry:
+    """A file or symlink with the object's content, owner, mode and attributes.
+
+    Without a `link` it is an inode of its own.
+    """
     if file.target is not None:
         return Entry(
             path=path.encode(),
@@ -42,6 +45,7 @@ def file_entry(path: str, file: FileObject, mtime: int) -> Entry:
             mtime=mtime,
             xattrs=tuple(sorted(file.xattrs)),
             target=file.target,
+            link=link,
         )
     return Entry(
         path=path.encode(),
@@ -53,6 +57,7 @@ def file_entry(path: str, file: FileObject, mtime: int) -> Entry:
         xattrs=tuple(sorted(file.xattrs)),
         size=file.size,
         content=HostFile(file.path) if file.size else b"",
+        link=link,
     )
 
 

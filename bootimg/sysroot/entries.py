@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from pathlib import Path
 
 Xattrs = tuple[tuple[bytes, bytes], ...]
 """Names with their prefix and values, sorted by name."""
@@ -29,7 +28,7 @@ class Kind(StrEnum):
 class HostFile:
     """Content that is in a file of this machine, from `offset` on."""
 
-    path: Path
+    path: str
     offset: int = 0
 
 

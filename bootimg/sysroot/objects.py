@@ -43,7 +43,7 @@ class FileObject:
     mode: int
     xattrs: Xattrs
     size: int
-    path: Path
+    path: str
     target: bytes | None = None
 
 
@@ -68,14 +68,20 @@ class Objects:
         if any(name.endswith(".filez") for name in files):
             raise NativeUnsupportedError("the cache's file system keeps no user.* attributes")
         self.files = files
-        self._folder = repo / "objects"
+        self._folder = os.fspath(repo / "objects")
         self._content: dict[str, FileObject] = {}
+        self._parsed: dict[bytes, tuple[int, int, int, Xattrs]] = {}
         self._metas: dict[str, DirectoryObject] = {}
         self._trees: dict[str, DirectoryTree] = {}
 
-    def path(self, name: str) -> Path:
+    def path(self, name: str) -> str:
         """The file of an object, by its name below `objects`."""
-        return self._folder / name
+        # A string: a Path for each of the many thousand would cost more time than all else here.
+        return f"{self._folder}/{name}"
+
+    def size(self, name: str) -> int:
+        """The size of an object's file."""
+        return os.stat(self.path(name)).st_size  # noqa: PTH116
 
     def commit(self, checksum: str) -> bytes:
         """A commit object."""
@@ -109,19 +115,17 @@ class Objects:
         """The content of a regular file, whose checksum is checked when all of it was read."""
         xattrs = [(name.decode(), value) for name, value in file.xattrs]
         header = file_header(file.uid, file.gid, stat.S_IFREG | file.mode, "", xattrs)
-        with file.path.open("rb") as handle:
+        with Path(file.path).open("rb") as handle:
             yield from _checked(iter(lambda: handle.read(_CHUNK), b""), header, file.checksum)
 
     def _file(self, checksum: str) -> FileObject:
         name = f"{checksum[:2]}/{checksum[2:]}.file"
-        path = self._folder / name
+        path = self.path(name)
         try:
-            uid, gid, mode, xattrs = _parsed(
-                parse_file_metadata, os.getxattr(path, "user.ostreemeta"), checksum
-            )
+            uid, gid, mode, xattrs = self._attributes(os.getxattr(path, "user.ostreemeta"), checksum)
             # The content of a symlink's object is its target.
-            target = path.read_bytes().rstrip(b"\0") if stat.S_ISLNK(mode) else None
-            size = 0 if target is not None else path.stat().st_size
+            target = Path(path).read_bytes().rstrip(b"\0") if stat.S_ISLNK(mode) else None
+            size = 0 if target is not None else self.size(name)
         except OSError as error:
             raise damaged(f"the object {checksum}.file cannot be read: {error.strerror}") from None
         if target is None and size != self.files.get(name):
@@ -131,15 +135,22 @@ class Objects:
             uid=uid,
             gid=gid,
             mode=stat.S_IMODE(mode),
-            xattrs=_encoded(xattrs),
+            xattrs=xattrs,
             size=size,
             path=path,
             target=target,
         )
 
+    def _attributes(self, data: bytes, checksum: str) -> tuple[int, int, int, Xattrs]:
+        # Thousands of files have one of a few hundred values.
+        if data not in self._parsed:
+            uid, gid, mode, xattrs = _parsed(parse_file_metadata, data, checksum)
+            self._parsed[data] = uid, gid, mode, _encoded(xattrs)
+        return self._parsed[data]
+
     def _metadata(self, checksum: str, kind: str) -> bytes:
         try:
-            data = self.path(f"{checksum[:2]}/{checksum[2:]}.{kind}").read_bytes()
+            data = Path(self.path(f"{checksum[:2]}/{checksum[2:]}.{kind}")).read_bytes()
         except OSError as error:
             raise damaged(f"the object {checksum}.{kind} cannot be read: {error.strerror}") from None
         if content_checksum(data) != checksum:

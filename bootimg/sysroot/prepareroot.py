@@ -31,12 +31,13 @@ def needs_composefs(wanted: Wanted) -> bool:
 
 def composefs_state(commit: Commit) -> str:
     """`yes`, `no`, `maybe`, or empty where the commit does not say."""
-    found = {path: _enabled(commit.read(path).decode(errors="replace"), path) for path in PATHS
+    found = {path: enabled_in(commit.read(path).decode(errors="replace"), path) for path in PATHS
              if commit.file(path)}  # fmt: skip
     return next(iter(found.values()), "")
 
 
-def _enabled(text: str, path: str) -> str:
+def enabled_in(text: str, path: str) -> str:
+    """What the text of the file at `path` says."""
     parser = configparser.RawConfigParser(strict=False, delimiters=("=",), comment_prefixes=("#",))
     try:
         parser.read_string(text)

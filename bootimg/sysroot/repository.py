@@ -7,7 +7,6 @@ objects are byte copies.  No checksum changes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import PurePosixPath
 
 from bootimg.sysroot.draft import Draft, file_entry, object_path, own
@@ -53,16 +52,17 @@ def _objects(wanted: Wanted) -> Iterator[Draft]:
         yield own(directory(f"{REPO}/objects/{prefix}", 0o755, wanted.now))
     for name in files:
         if name.endswith(".file"):
-            yield Draft(object_entry(wanted, name[:2] + name[3:-5]))
+            checksum = name[:2] + name[3:-5]
+            yield Draft(object_entry(wanted, checksum, object_path(checksum)))
         else:
             yield Draft(_metadata(wanted, name))
 
 
-def object_entry(wanted: Wanted, checksum: str) -> Entry:
-    """A content object: ostree sets the time of regular files to 0, symlinks keep the clock's."""
+def object_entry(wanted: Wanted, checksum: str, path: str) -> Entry:
+    """A name of a content object: ostree sets the time of regular files to 0, symlinks keep the clock's."""
     file = wanted.commit.objects.file(checksum)
     mtime = 0 if file.target is None else wanted.now
-    return replace(file_entry(object_path(checksum), file, mtime), link=checksum)
+    return file_entry(path, file, mtime, link=checksum)
 
 
 def _metadata(wanted: Wanted, name: str) -> Entry:
@@ -71,6 +71,6 @@ def _metadata(wanted: Wanted, name: str) -> Entry:
         path=f"{REPO}/objects/{name}".encode(),
         kind=Kind.FILE,
         mode=0o644,
-        size=path.stat().st_size,
+        size=wanted.commit.objects.size(name),
         content=HostFile(path),
     )

@@ -197,7 +197,7 @@ def facts_of_entries(entries: Iterable[Entry]) -> dict[str, Facts]:
     """The same of entries."""
     found: dict[str, Facts] = {}
     links: dict[str, list[str]] = defaultdict(list)
-    digests: dict[Path, str] = {}
+    digests: dict[str, str] = {}
     for entry in entries:
         name = entry.path.decode()
         facts: Facts = {
@@ -214,15 +214,15 @@ def facts_of_entries(entries: Iterable[Entry]) -> dict[str, Facts]:
     return _with_links(found, links.values())
 
 
-def _digest(entry: Entry, digests: dict[Path, str]) -> str:
+def _digest(entry: Entry, digests: dict[str, str]) -> str:
     if isinstance(entry.content, bytes):
         data = entry.content
         assert len(data) == entry.size
         return sha256(data).hexdigest()
     assert isinstance(entry.content, HostFile)
-    assert entry.content.path.stat().st_size == entry.size
+    assert Path(entry.content.path).stat().st_size == entry.size
     if entry.content.path not in digests:
-        digests[entry.content.path] = sha256(entry.content.path.read_bytes()).hexdigest()
+        digests[entry.content.path] = sha256(Path(entry.content.path).read_bytes()).hexdigest()
     return digests[entry.content.path]
 
 
