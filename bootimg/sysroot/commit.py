@@ -79,7 +79,7 @@ class Commit:
         return found if isinstance(found, FileObject) and found.target is None else None
 
     def read(self, path: str) -> bytes:
-        """The content of a regular file; empty where there is none."""
+        """The content of a regular file; empty where the commit has no such file."""
         found = self.file(path)
         return b"".join(self.objects.read(found)) if found else b""
 

@@ -1,4 +1,4 @@
-"""What the layer's prepare-root.conf (ostree-prepare-root(1)) says of composefs.
+"""The composefs settings in the layer's prepare-root.conf (ostree-prepare-root(1)).
 
 A deployment needs a composefs image where that file enables it, else the system does not boot.
 """
@@ -33,6 +33,8 @@ def composefs_state(commit: Commit) -> str:
     """`yes`, `no`, `maybe`, or empty where the commit does not say."""
     found = {path: enabled_in(commit.read(path).decode(errors="replace"), path) for path in PATHS
              if commit.file(path)}  # fmt: skip
+    if len(set(found.values())) > 1:
+        raise NativeUnsupportedError(f"{' and '.join(found)} of the commit do not agree on composefs")
     return next(iter(found.values()), "")
 
 

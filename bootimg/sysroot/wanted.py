@@ -44,7 +44,7 @@ class Wanted:
 
     @property
     def deployment(self) -> str:
-        """The deployment's folder; its serial is 0, as it is the first of its commit."""
+        """The deployment's folder; its serial is 0: it is the first of its commit."""
         return f"{self.stateroot}/deploy/{self.commit.checksum}.0"
 
     @property

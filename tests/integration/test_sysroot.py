@@ -25,12 +25,16 @@ from bootimg.orchestrator.recipes.prepare import open_layer
 from bootimg.orchestrator.recipes.recipes import make_recipes
 from bootimg.orchestrator.recipes.variables import target_imgref
 from bootimg.orchestrator.request import Request
+from bootimg.sysroot.composefs.image import composefs_image
+from bootimg.sysroot.composefs.tree import commit_nodes
 from bootimg.sysroot.entries import Kind, symlink, text
 from bootimg.sysroot.labels import policy_labels
 from bootimg.sysroot.system import System, lay_out, open_system
 from bootimg.sysroot.versions import OstreeRules, rules_of
+from bootimg.sysroot.wanted import Wanted
 from tests.integration.conftest import Built, Workspace
 from tests.integration.test_disk import loop, mounted
+from tests.support.composefsdump import dump
 from tests.support.hostiletree import KERNEL, hostile_tree
 from tests.support.ostreedeploy import (
     CONFIG,
@@ -46,6 +50,7 @@ from tests.support.ostreedeploy import (
     recipe,
     removable,
     require,
+    run,
 )
 
 pytestmark = pytest.mark.real
@@ -58,8 +63,12 @@ class Compared:
     root: dict[str, Facts]
     boot: dict[str, Facts]
     system: System
-    now: int
+    wanted: Wanted
     deployment: Path
+
+    @property
+    def now(self) -> int:
+        return self.wanted.now
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +77,7 @@ def compared(
 ) -> Iterator[Compared]:
     require()
     folder = tmp_path_factory.mktemp("base")
-    system, now = laid_out(workspace, layer)
+    system, wanted = laid_out(workspace, layer)
     with ExitStack() as stack:
         root = stack.enter_context(
             mounted(stack.enter_context(loop(built.base, "root")), "ro,norecovery,nouuid", folder / "root")
@@ -77,11 +86,11 @@ def compared(
             mounted(stack.enter_context(loop(built.base, "boot")), "ro,noload", folder / "boot")
         )
         deployment = next(path for path in root.glob("ostree/deploy/rhcos/deploy/*.0") if path.is_dir())
-        yield Compared(facts_of_folder(root), facts_of_folder(boot), system, now, deployment)
+        yield Compared(facts_of_folder(root), facts_of_folder(boot), system, wanted, deployment)
 
 
-def laid_out(workspace: Workspace, layer: Path) -> tuple[System, int]:
-    """The stand-in layer as entries, from the cache of the build; the time of its recipe."""
+def laid_out(workspace: Workspace, layer: Path) -> tuple[System, Wanted]:
+    """The stand-in layer as entries, from the cache of the build."""
     cache, events = Cache(workspace.cache), Events()
     request = Request(
         reference=f"oci-archive:{layer}", arch=Arch.X86_64, platforms=(), builds=workspace.builds
@@ -97,7 +106,7 @@ def laid_out(workspace: Workspace, layer: Path) -> tuple[System, int]:
     assert policy
     aleph = aleph_json(imgref, opened.image.config_digest, opened.image.labels)
     additions = [text(ALEPH, aleph, wanted.now), symlink(COREOS_ALEPH, ALEPH, wanted.now)]
-    return lay_out(wanted, policy_labels(opened.tree, policy, cache), additions=additions), wanted.now
+    return lay_out(wanted, policy_labels(opened.tree, policy, cache), additions=additions), wanted
 
 
 def unexplained(theirs: dict[str, Facts], ours: dict[str, Facts], now: int) -> dict[str, set[str]]:
@@ -126,6 +135,13 @@ def test_boot_is_the_appliance_s_but_for_the_bootloader(compared: Compared) -> N
     bootloader = {name for name in compared.boot if name.split("/")[0] == "grub2"}
     # The appliance's ostree names Android's boot files, which do not exist.
     assert found == {"names": bootloader, "content": {"loader.1/entries/ostree-1.conf"}}
+
+
+@pytest.mark.skipif(not shutil.which("mkcomposefs"), reason="mkcomposefs is not installed")
+def test_a_composefs_image_of_the_layer_is_composefs_own(compared: Compared, tmp_path: Path) -> None:
+    (tmp_path / "dump").write_bytes(dump(commit_nodes(compared.wanted.commit)))
+    run("mkcomposefs", "--from-file", tmp_path / "dump", tmp_path / "image")
+    assert composefs_image(compared.wanted.commit) == (tmp_path / "image").read_bytes()
 
 
 @dataclass(frozen=True)

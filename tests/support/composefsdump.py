@@ -9,7 +9,7 @@ from bootimg.sysroot.composefs.tree import Node
 
 
 def dump(root: Node) -> bytes:
-    """The tree as it is before its root's whiteouts are added."""
+    """The tree's text, before its root's whiteouts are added."""
     return b"".join(_lines(root, b""))
 
 

@@ -60,7 +60,7 @@ def own_rules() -> OstreeRules:
     return rules_of(Path(shutil.which("ostree") or "").read_bytes())
 
 
-def _run(*argv: str | Path) -> str:
+def run(*argv: str | Path) -> str:
     done = subprocess.run([*map(str, argv)], capture_output=True, text=True, umask=0o022)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -112,12 +112,12 @@ class Committed:
 
 def commit(tree: Path, repo: Path, *options: str, others: Sequence[Path] = ()) -> Committed:
     """Commit a folder as the branch `os/e`, and others beside it."""
-    _run("ostree", "init", f"--repo={repo}", "--mode=bare-user")
+    run("ostree", "init", f"--repo={repo}", "--mode=bare-user")
     refs = {}
     for number, each in enumerate((tree, *others)):
         ref = f"os/other{number}" if number else "os/e"
         more = () if number else options
-        refs[ref] = _run("ostree", f"--repo={repo}", "commit", "-b", ref, "-s", "x", "--fsync=false", *more,
+        refs[ref] = run("ostree", f"--repo={repo}", "commit", "-b", ref, "-s", "x", "--fsync=false", *more,
                         f"--tree=dir={each}").strip()  # fmt: skip
     return Committed(repo, imported(repo, refs, "os/e"))
 
@@ -140,29 +140,30 @@ def deploy(
     `prefix` are the words before each command, where another ostree is to run.
     """
 
-    def run(*argv: str | Path) -> None:
-        _run(*prefix, *argv)
+    def by_ostree(*argv: str | Path) -> None:
+        run(*prefix, *argv)
 
     (sysroot / "boot").mkdir(parents=True)
     (sysroot / "boot").chmod(0o755)
     repo = sysroot / "ostree/repo"
-    run("ostree", "admin", "init-fs", "--modern", sysroot)
-    run("ostree", "admin", "os-init", OSNAME, f"--sysroot={sysroot}")
+    by_ostree("ostree", "admin", "init-fs", "--modern", sysroot)
+    by_ostree("ostree", "admin", "os-init", OSNAME, f"--sysroot={sysroot}")
     for key, value in config.items():
-        run("ostree", f"--repo={repo}", "config", "set", key, value)
+        by_ostree("ostree", f"--repo={repo}", "config", "set", key, value)
     commits = sorted(set(committed.imported.refs.values()))
-    run("ostree", f"--repo={repo}", "pull-local", "--disable-fsync", committed.repo, *commits)
-    run("cp", "-R", f"{committed.repo}/refs/heads/.", f"{repo}/refs/heads/")
+    by_ostree("ostree", f"--repo={repo}", "pull-local", "--disable-fsync", committed.repo, *commits)
+    by_ostree("cp", "-R", f"{committed.repo}/refs/heads/.", f"{repo}/refs/heads/")
     origin = sysroot.with_name("origin")
     origin.write_text(f"[origin]\ncontainer-image-reference={IMGREF}\n")
-    run("ostree", "admin", "deploy", f"--sysroot={sysroot}", f"--os={OSNAME}", f"--origin-file={origin}",
-        "--karg-none", *(f"--karg-append={each}" for each in KARGS), committed.imported.checksum)  # fmt: skip
+    kargs = [f"--karg-append={each}" for each in KARGS]
+    where = [f"--sysroot={sysroot}", f"--os={OSNAME}", f"--origin-file={origin}"]
+    by_ostree("ostree", "admin", "deploy", *where, "--karg-none", *kargs, committed.imported.checksum)
 
 
 def removable(sysroot: Path) -> None:
     """Take the flag off that keeps a deployment from being removed."""
     for path in sysroot.glob("ostree/deploy/*/deploy/*.0"):
-        _run("chattr", "-i", path)
+        run("chattr", "-i", path)
 
 
 def facts_of_folder(top: Path) -> dict[str, Facts]:
@@ -178,7 +179,7 @@ def facts_of_folder(top: Path) -> dict[str, Facts]:
             "owner": (status.st_uid, status.st_gid),
             "xattrs": {key: os.getxattr(path, key, follow_symlinks=False)
                        for key in os.listxattr(path, follow_symlinks=False)},
-            "flag": stat.S_ISDIR(status.st_mode) and "i" in _run("lsattr", "-d", path).split()[0]
+            "flag": stat.S_ISDIR(status.st_mode) and "i" in run("lsattr", "-d", path).split()[0]
             if name.endswith(".0") else False,
         }  # fmt: skip
         if facts["kind"] is Kind.SYMLINK:

@@ -267,6 +267,16 @@ def test_a_commit_that_is_left_to_the_appliance(
     assert not caught.value.reason.endswith(".")
 
 
+def test_two_configurations_must_agree(changed: Callable[..., Committed]) -> None:
+    def change(tree: Path) -> None:
+        prepare_root(tree, "[composefs]\nenabled = no\n")
+        (tree / "usr/etc/ostree").mkdir()
+        (tree / "usr/etc/ostree/prepare-root.conf").write_text("[composefs]\nenabled = maybe\n")
+
+    with pytest.raises(NativeUnsupportedError, match="do not agree"):
+        changed(change).laid_out(NEW)
+
+
 def test_composefs_may_be_disabled(changed: Callable[..., Committed]) -> None:
     old = OstreeRules((2024, 10), True)
 
