@@ -7,6 +7,8 @@ The title's version is the commit's.
 
 from __future__ import annotations
 
+import shlex
+
 from bootimg.layer.declared.facts import parse_os_release
 from bootimg.sysroot.commit import Commit
 from bootimg.sysroot.kernel import Kernel
@@ -45,9 +47,6 @@ def bls_entry(wanted: Wanted, kernel: Kernel) -> bytes:
     lines += [trees] if trees.startswith("devicetree ") else []
     lines += [f"linux {named}/vmlinuz-{kernel.version}", f"initrd {named}/initramfs-{kernel.version}.img"]
     lines += [trees] if trees.startswith("fdtdir ") else []
-    if kernel.aboot:
-        config = f"/{wanted.deployment}/usr/lib/ostree-boot/aboot.cfg"
-        lines += [f"aboot {folder}/{kernel.aboot}", f"abootcfg {config}"]
     if any("\n" in line for line in lines):
         raise NativeUnsupportedError("the boot entry would have a line break in a value")
     return "".join(f"{line}\n" for line in lines).encode()
@@ -55,12 +54,27 @@ def bls_entry(wanted: Wanted, kernel: Kernel) -> bytes:
 
 def _title(commit: Commit) -> str:
     """The system's name of os-release, and the commit's version unless the name has it."""
-    release = parse_os_release(commit.read(_release_path(commit)).decode(errors="replace"))
+    text = commit.read(_release_path(commit)).decode(errors="replace")
+    _require_quoted(text)
+    release = parse_os_release(text)
     title = release.get("PRETTY_NAME", release.get("ID"))
     if title is None:
         raise NativeUnsupportedError("os-release of the commit has neither PRETTY_NAME nor ID")
     version = commit.metadata.get("version")
     return f"{title} {version}" if version and version not in title else title
+
+
+def _require_quoted(text: str) -> None:
+    """Leave to ostree a name that its reader and ours may read differently."""
+    for line in text.split("\n"):
+        key, _, value = line.partition("=")
+        if key in ("PRETTY_NAME", "ID"):
+            try:
+                words = shlex.split(value)
+            except ValueError:
+                words = []
+            if len(words) != 1:
+                raise NativeUnsupportedError(f"{key} of the commit's os-release is not one quoted word")
 
 
 def _release_path(commit: Commit) -> str:

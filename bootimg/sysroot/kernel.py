@@ -29,11 +29,10 @@ class Kernel:
     checksum: str
     files: tuple[BootFile, ...]
     devicetree: tuple[str, str] | None
-    aboot: str | None
 
 
-def find_kernel(commit: Commit, *, aboot: bool) -> Kernel:
-    """The one kernel of the commit; `aboot`: an Android boot image beside it is taken too."""
+def find_kernel(commit: Commit) -> Kernel:
+    """The one kernel of the commit."""
     version, folder = _kernel_folder(commit)
     initramfs = commit.file(f"{folder}/initramfs.img") or commit.file(f"{folder}/initramfs")
     kernel = commit.file(f"{folder}/vmlinuz")
@@ -42,17 +41,14 @@ def find_kernel(commit: Commit, *, aboot: bool) -> Kernel:
     main: list[BootFile] = [(f"vmlinuz-{version}", kernel), (f"initramfs-{version}.img", initramfs)]
     trees, devicetree = _devicetrees(commit, folder, version)
     hmac = commit.file(f"{folder}/.vmlinuz.hmac")
-    image = commit.file(f"{folder}/aboot.img") if aboot else None
     beside: list[BootFile] = [(f".vmlinuz-{version}.hmac", hmac)] if hmac else []
-    name = f"aboot-{version}.img" if image else None
-    if name and image:
-        beside.append((name, image))
+    if commit.find(f"{folder}/aboot.img") is not None:
+        raise NativeUnsupportedError(f"/{folder} has an Android boot image")
     return Kernel(
         version=version,
         checksum=_checksum(commit, [*main, *trees]),
         files=(*main, *trees, *beside),
         devicetree=devicetree,
-        aboot=name,
     )
 
 

@@ -45,7 +45,7 @@ def lay_out(
     `additions` are files of the physical root and `bootloader` files of /boot that are not ostree's, with the
     directories that they need.
     """
-    kernel = find_kernel(system.commit, aboot=system.rules.aboot)
+    kernel = find_kernel(system.commit)
     labels = look_up if system.labelled else no_labels
     root_drafts = list(root(system, kernel, additions))
     boot_drafts = list(boot(system, kernel, bootloader))

@@ -49,11 +49,6 @@ class OstreeRules:
         """Entries have /boot before their paths if `sysroot.bootprefix` says so (2023.2)."""
         return self.version >= (2023, 2)
 
-    @property
-    def aboot(self) -> bool:
-        """An Android boot image beside the kernel is copied to /boot (2023.1, get_kernel_from_tree…)."""
-        return self.version >= (2023, 1)
-
     def writes_composefs(self, enabled: str) -> bool:
         """Whether a deployment has .ostree.cfs (checkout_deployment_tree).
 

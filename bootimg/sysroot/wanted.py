@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -82,6 +83,10 @@ def wanted(recipe: Recipe, commit: Commit, rules: OstreeRules) -> Wanted:
         "no file system for /boot": not any(each.target == BOOT_MOUNT for each in recipe.mounts),
         f"stamp of Ignition in {sysroot.ignition.directory}": sysroot.ignition.directory.strip("/") != "boot",
         "a bootloader that ostree configures": sysroot.repo_config.get("sysroot.bootloader") != "none",
+        "kernel arguments that ostree sets": any(
+            each.startswith("ostree=") for each in sysroot.deploy.kernel_opts
+        ),
+        "directories elsewhere than on the root and /boot": _elsewhere(recipe),
         "keys of the repository's configuration": not {*sysroot.repo_config, *sysroot.repo_config_after}
         <= _KEYS,
     }
@@ -91,9 +96,16 @@ def wanted(recipe: Recipe, commit: Commit, rules: OstreeRules) -> Wanted:
     return Wanted(recipe=recipe, sysroot=sysroot, commit=commit, rules=rules, now=recipe.source_epoch * _NANO)
 
 
+def _elsewhere(recipe: Recipe) -> bool:
+    known = {None, *(mount.partition for mount in recipe.mounts)}
+    if any(each.partition not in known for each in recipe.directories):
+        return True
+    return bool(made_directories(recipe)[ESP_MOUNT])
+
+
 def made_directories(recipe: Recipe) -> Mapping[str, Mapping[str, int]]:
     """The modes of the directories that the recipe makes: of each mount, by path below it."""
-    found: dict[str, dict[str, int]] = {ROOT_MOUNT: {}, BOOT_MOUNT: {}, ESP_MOUNT: {}}
+    found: dict[str, dict[str, int]] = defaultdict(dict)
     targets = {mount.partition: mount.target for mount in recipe.mounts}
     own = recipe.sysroot.directories if recipe.sysroot else ()
     for each in (*recipe.directories, *own):

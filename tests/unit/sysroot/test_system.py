@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bootimg.errors import BootimgError
-from bootimg.manifest.recipe import Attribute, Directory, Ignition, Labels, Mount, Recipe
+from bootimg.manifest.recipe import Attribute, Deploy, Directory, Ignition, Labels, Mount, Recipe
 from bootimg.sysroot.entries import SELINUX, Entry, Kind, text
 from bootimg.sysroot.payload import payload
 from bootimg.sysroot.system import System, lay_out, open_system
@@ -239,6 +239,9 @@ def prepare_root(tree: Path, content: str) -> None:
         (lambda tree: (tree / KERNEL / "initramfs.img").unlink(), "has no initramfs"),
         (lambda tree: (tree / KERNEL / "vmlinuz").unlink(), "has 0 kernels"),
         (lambda tree: (tree / "usr/lib/modules/nokernel/vmlinuz").write_text("x"), "has 2 kernels"),
+        (lambda tree: (tree / KERNEL / "aboot.img").touch(), "Android boot image"),
+        (lambda tree: (tree / "usr/lib/os-release").write_text("PRETTY_NAME=a b\n"), "one quoted word"),
+        (lambda tree: (tree / "usr/lib/os-release").write_text("ID='a\n"), "one quoted word"),
         (lambda tree: (tree / "usr/etc").rename(tree / "usr/old"), "no /usr/etc"),
         (lambda tree: ((tree / "etc").mkdir(), (tree / "etc/x").touch()), "content in /etc"),
         (lambda tree: (tree / "var").write_text("x"), "/var of the commit is not a directory"),
@@ -297,6 +300,13 @@ def sysroot(**changes: object) -> Recipe:
     [
         (recipe(sysroot=None), "bootc"),
         (sysroot(osname="../x"), "stateroot"),
+        (sysroot(deploy=Deploy("x", ("ostree=/x",), ())), "kernel arguments that ostree sets"),
+        (recipe(directories=(Directory(7, "/x", 0o755),)), "directories elsewhere"),
+        (
+            recipe(mounts=(Mount(4, "/"), Mount(3, "/boot"), Mount(2, "/boot/efi")),
+                   directories=(Directory(2, "/x", 0o755),)),
+            "directories elsewhere",
+        ),
         (sysroot(repo_config={"sysroot.bootloader": "zipl"}), "a bootloader that ostree configures"),
         (sysroot(repo_config_after={"ex-integrity.composefs": "yes"}), "keys of the repository"),
         (sysroot(ignition=Ignition("/boot/x", ())), "stamp of Ignition"),

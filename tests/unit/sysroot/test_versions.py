@@ -60,9 +60,9 @@ def test_when_a_composefs_image_is_written(version: tuple[int, int], written: tu
 def test_what_changed_when() -> None:
     def at(version: tuple[int, int]) -> tuple[bool, ...]:
         rules = OstreeRules(version, False)
-        return rules.backing, rules.var_of_commit, rules.osname_in_entry, rules.aboot, rules.bootprefix
+        return rules.backing, rules.var_of_commit, rules.osname_in_entry, rules.bootprefix
 
-    assert at((2022, 7)) == (False, False, True, False, False)
-    assert at((2024, 1)) == (True, False, True, True, True)
-    assert at((2024, 4)) == (True, True, True, True, True)
-    assert at((2024, 5)) == (True, True, False, True, True)
+    assert at((2022, 7)) == (False, False, True, False)
+    assert at((2024, 1)) == (True, False, True, True)
+    assert at((2024, 4)) == (True, True, True, True)
+    assert at((2024, 5)) == (True, True, False, True)
