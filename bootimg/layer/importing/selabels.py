@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bootimg.atomic import scratch_folder
@@ -20,6 +20,8 @@ from bootimg.layer.tar.entry import TYPES, Entry
 from bootimg.layer.tree.merged import Tree
 
 Key = tuple[str, int]
+LookUp = Callable[[str, Sequence[Key]], Sequence[str | None]]
+"""Looks keys up by the policy in a folder."""
 
 
 def label_key(path: str, entry: Entry) -> Key:
@@ -30,10 +32,21 @@ def label_key(path: str, entry: Entry) -> Key:
 def labels(
     tree: Tree, policy: str, keys: Iterable[Key], cache: Cache, worker: Libostree
 ) -> Mapping[Key, str]:
+    """The label of each key, by a running worker; keys that the policy has no label for are left out."""
+
+    def ask(folder: str, missing: Sequence[Key]) -> Sequence[str | None]:
+        found: list[str | None] = worker.call("labels", folder, missing)
+        return found
+
+    return labels_by(tree, policy, keys, cache, ask)
+
+
+def labels_by(tree: Tree, policy: str, keys: Iterable[Key], cache: Cache, ask: LookUp) -> Mapping[Key, str]:
     """The label of each key; keys that the policy has no label for are left out.
 
     Labels are cached by the policy's content, because looking them up is the slowest part of an import.
     """
+    keys = list(keys)
     files = policy_files(tree, policy)
     name = hashlib.sha256(json.dumps([[k, v.hex()] for k, v in sorted(files.items())]).encode()).hexdigest()
     path = cache.folder("labels") / f"{name}.json"
@@ -45,7 +58,7 @@ def labels(
                 target = folder / file
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
-            found = worker.call("labels", str(folder), missing)
+            found = ask(str(folder), missing)
         known |= dict(zip(missing, found, strict=True))
         rows = [[*key, label] for key, label in sorted(known.items())]
         with replacing(path) as output:

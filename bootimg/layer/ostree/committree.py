@@ -11,13 +11,7 @@ from bootimg.errors import BootimgError
 from bootimg.layer.image.encapsulation import invalid
 from bootimg.layer.ostree.containertree import OstreeTree
 from bootimg.layer.ostree.layerobjects import LayerObjects
-from bootimg.layer.ostree.objects import (
-    directory_metadata,
-    directory_tree,
-    parse_commit,
-    parse_directory_tree,
-    parse_file_metadata,
-)
+from bootimg.layer.ostree.objects import checked_directory_metadata, checked_directory_tree, parse_commit
 from bootimg.layer.tar.entry import Entry, Kind, check_length
 from bootimg.layer.tar.merge import join
 from bootimg.layer.tar.opened import check_count
@@ -44,8 +38,9 @@ class _Walker:
 
     def directory(self, path: str, tree: str, meta: str) -> None:
         """Add a directory and its content."""
-        self._add(_directory(path, _parsed(_dirmeta, self._need(f"{meta}.dirmeta", path), f"{meta}.dirmeta")))
-        files, folders = _parsed(_dirtree, self._need(f"{tree}.dirtree", path), f"{tree}.dirtree")
+        own, contents = f"{meta}.dirmeta", f"{tree}.dirtree"
+        self._add(_directory(path, _parsed(checked_directory_metadata, self._need(own, path), own)))
+        files, folders = _parsed(checked_directory_tree, self._need(contents, path), contents)
         for name, checksum in files:
             inner = join(path, name)
             if checksum not in self._content:
@@ -69,25 +64,6 @@ class _Walker:
 def _directory(path: str, meta: tuple[int, int, int, tuple[tuple[str, bytes], ...]]) -> Entry:
     uid, gid, mode, xattrs = meta
     return Entry(path, Kind.DIRECTORY, mode & 0o7777, uid, gid, xattrs=xattrs)
-
-
-def _dirmeta(data: bytes) -> tuple[int, int, int, tuple[tuple[str, bytes], ...]]:
-    uid, gid, mode, xattrs = parse_file_metadata(data)
-    if directory_metadata(uid, gid, mode & 0o7777, xattrs) != data:
-        raise ValueError("it is not in normal form")
-    return uid, gid, mode, xattrs
-
-
-def _dirtree(data: bytes) -> tuple[list[tuple[str, str]], list[tuple[str, str, str]]]:
-    files, folders = parse_directory_tree(data)
-    if directory_tree(files, folders) != data:
-        raise ValueError("it is not in normal form")
-    names = [name for name, *_ in files], [name for name, *_ in folders]
-    if any(name in ("", ".", "..") or "/" in name for each in names for name in each):
-        raise ValueError("it holds a name that no file can have")
-    if any(each != sorted(set(each)) for each in names) or set(names[0]) & set(names[1]):
-        raise ValueError("its names are not sorted and unique")
-    return files, folders
 
 
 def _parsed(parse: Callable[[bytes], _T], data: bytes, name: str) -> _T:

@@ -128,6 +128,41 @@ def parse_directory_tree(data: bytes) -> tuple[list[tuple[str, str]], list[tuple
     return files, folders
 
 
+def checked_directory_metadata(data: bytes) -> tuple[int, int, int, tuple[tuple[str, bytes], ...]]:
+    """uid, gid, mode and xattrs of a dirmeta object; ValueError unless it is in normal form."""
+    uid, gid, mode, xattrs = parse_file_metadata(data)
+    if directory_metadata(uid, gid, mode & 0o7777, xattrs) != data:
+        raise ValueError("it is not in normal form")
+    return uid, gid, mode, xattrs
+
+
+def checked_directory_tree(data: bytes) -> tuple[list[tuple[str, str]], list[tuple[str, str, str]]]:
+    """As `parse_directory_tree`; ValueError unless it is in normal form and its names can be files'."""
+    files, folders = parse_directory_tree(data)
+    if directory_tree(files, folders) != data:
+        raise ValueError("it is not in normal form")
+    names = [name for name, *_ in files], [name for name, *_ in folders]
+    if any(name in ("", ".", "..") or "/" in name for each in names for name in each):
+        raise ValueError("it holds a name that no file can have")
+    if any(each != sorted(set(each)) for each in names) or set(names[0]) & set(names[1]):
+        raise ValueError("its names are not sorted and unique")
+    return files, folders
+
+
+def commit_strings(data: bytes) -> dict[str, str | None]:
+    """The metadata of a commit, the `a{sv}` that is its first child; None for what is not a string."""
+    size = _offset_size(len(data))
+    # The framing offsets stand at the end, the last child's first.
+    metadata = data[: int.from_bytes(data[len(data) - size :], "little")]
+    found = {}
+    for item in _items(metadata, align=8):
+        width = _offset_size(len(item))
+        end = int.from_bytes(item[-width:], "little")
+        value, _, kind = item[-(-end // 8) * 8 : -width].rpartition(b"\0")
+        found[item[: end - 1].decode()] = value[:-1].decode() if kind == b"s" else None
+    return found
+
+
 def _named(item: bytes, checksums: int) -> tuple[str, bytes]:
     size = _offset_size(len(item))
     end = int.from_bytes(item[-size:], "little")
@@ -148,7 +183,7 @@ def parse_commit(data: bytes) -> tuple[str, str]:
     return root.hex(), meta.hex()
 
 
-def _items(array: bytes) -> list[bytes]:
+def _items(array: bytes, align: int = 1) -> list[bytes]:
     if not array:
         return []
     size = _offset_size(len(array))
@@ -158,7 +193,7 @@ def _items(array: bytes) -> list[bytes]:
     # Overlapping items could together be many times as large as the array.
     if starts != sorted(starts):
         raise ValueError("its items are not in order")
-    return [array[start:end] for start, end in zip(starts, ends, strict=True)]
+    return [array[-(-start // align) * align : end] for start, end in zip(starts, ends, strict=True)]
 
 
 def _offset_size(length: int) -> int:

@@ -15,6 +15,7 @@ from tests.fuzz.targets import (
     records,
     stream_json,
     streams_file,
+    sysroot,
     versions,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "records",
     "stream_json",
     "streams_file",
+    "sysroot",
     "versions",
 ]
