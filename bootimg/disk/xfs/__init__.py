@@ -1,0 +1,1 @@
+"""An XFS made and filled without a kernel, a mount or a privilege."""
