@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bootimg.errors import BootimgError
-from bootimg.printable import printable
 
 
 def unsupported_feature(what: str) -> BootimgError:
@@ -22,7 +21,7 @@ def not_fresh(what: str) -> BootimgError:
 
 def unsupported_file(path: bytes, what: str) -> BootimgError:
     """A file that XFS, or the filler, cannot represent."""
-    return BootimgError("xfs-file-unsupported", f"XFS cannot hold {printable(path.decode(errors='replace'))}: {what}")
+    return BootimgError("xfs-file-unsupported", f"XFS cannot hold {_shown(path)}: {what}")
 
 
 def too_small(blocks: int, room: int) -> BootimgError:
@@ -36,9 +35,11 @@ def too_small(blocks: int, room: int) -> BootimgError:
 
 def content_too_short(path: bytes) -> BootimgError:
     """The file that has a node's content ends too early."""
-    return BootimgError(
-        "xfs-content-short", f"the content of {printable(path.decode(errors='replace'))} ends too early"
-    )
+    return BootimgError("xfs-content-short", f"the content of {_shown(path)} ends too early")
+
+
+def _shown(path: bytes) -> str:
+    return repr(path.decode(errors="replace")[-200:])
 
 
 def _mib(blocks: int) -> int:

@@ -66,7 +66,7 @@ def root_room(fork: int) -> int:
 def extent_tree(
     volume: Volume, extents: Sequence[Extent], owner: int, fork: int, group: int
 ) -> tuple[bytes, int]:
-    """Write the tree of a fork's extents; returns the root, as it lies in the inode, and the tree's blocks."""
+    """Write the tree of a fork's extents; returns the root as it lies in the inode, and how many blocks."""
     items = [(struct.pack(">Q", extent.offset), extent.record()) for extent in extents]
     level = used = 0
     while level == 0 or len(items) > root_room(fork):
@@ -102,7 +102,7 @@ def _put_items(block: bytearray, items: Sequence[tuple[bytes, bytes]], level: in
 
 def _put_keys(block: bytearray, items: Sequence[tuple[bytes, bytes]], at: int, room: int) -> None:
     """Keys from `at` on; pointers behind the room for all keys."""
-    for start, values in ((at, [key for key, _ in items]), (at + 8 * room, [pointer for _, pointer in items])):
+    for start, values in zip((at, at + 8 * room), zip(*items, strict=True), strict=True):
         data = b"".join(values)
         block[start : start + len(data)] = data
 

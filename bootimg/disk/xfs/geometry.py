@@ -22,7 +22,10 @@ _CHECKSUM = 224
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """What the superblock says; numbers of blocks unless stated otherwise."""
+    """What the superblock says; numbers of blocks unless stated otherwise.
+
+    `log` has the log's file system block number and its length.
+    """
 
     superblock: bytes
     sector: int
@@ -31,6 +34,7 @@ class Geometry:
     group_blocks: int
     group_count: int
     group_bits: int
+    log: tuple[int, int]
     inode_alignment: int
     inode_percent: int
     root: int
@@ -86,6 +90,7 @@ def read_geometry(partition: Partition) -> Geometry:
         group_blocks=group_blocks,
         group_count=group_count,
         group_bits=superblock[124],
+        log=(struct.unpack_from(">Q", superblock, 48)[0], struct.unpack_from(">I", superblock, 96)[0]),
         inode_alignment=struct.unpack_from(">I", superblock, 180)[0],
         inode_percent=superblock[127],
         root=root,
@@ -101,10 +106,13 @@ def _check_features(superblock: bytes) -> None:
     (features2,) = struct.unpack_from(">I", superblock, 200)
     features = struct.unpack_from(">4I", superblock, 208)
     if (version & 15, block, inode, superblock[192]) != (5, BLOCK, INODE, 0) or not features2 & _CRC_FEATURE:
-        raise unsupported_feature(f"format version {version & 15}, blocks of {block} and inodes of {inode} bytes")
+        raise unsupported_feature(
+            f"format version {version & 15}, blocks of {block} and inodes of {inode} bytes"
+        )
     if features != _FEATURES:
         raise unsupported_feature("feature bits {:#x} {:#x} {:#x} {:#x}".format(*features))
-    if superblock[126]:
+    root, bitmap, summary = struct.unpack_from(">QQQ", superblock, 56)
+    if superblock[126] or (bitmap, summary) != (root + 1, root + 2):
         raise not_fresh("mkfs.xfs did not finish")
 
 
@@ -115,11 +123,11 @@ def check_sealed(record: bytes, checksum: int, magic: bytes) -> None:
         raise not_fresh(f"{magic.decode()} is damaged")
 
 
-def seal(record: bytes, checksum: int) -> bytes:
+def seal(record: bytes | bytearray, checksum: int) -> bytes:
     """The structure with its CRC-32C, which is little-endian unlike everything else."""
     value = crc32c(_without(record, checksum))
     return b"".join((record[:checksum], struct.pack("<I", value), record[checksum + 4 :]))
 
 
-def _without(record: bytes, checksum: int) -> bytes:
+def _without(record: bytes | bytearray, checksum: int) -> bytes:
     return b"".join((record[:checksum], bytes(4), record[checksum + 4 :]))

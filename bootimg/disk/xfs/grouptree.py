@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from bootimg.disk.xfs.errors import unsupported_feature
 from bootimg.disk.xfs.group import Group, TreeRoot
-from bootimg.disk.xfs.layout import BLOCK, GROUP_TREE, NULL32, even_parts
+from bootimg.disk.xfs.layout import BLOCK, NULL32, even_parts
 from bootimg.disk.xfs.volume import Volume
 
 _HEADER = 56

@@ -7,6 +7,7 @@ Source, here and in the modules beside this one: "XFS Algorithms & Data Structur
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 BLOCK = 4096
 INODE = 512
@@ -54,4 +55,4 @@ def even_parts(count: int, room: int) -> list[range]:
     """Indexes of `count` items in as few parts as `room` items a part allow, all about as long."""
     parts = -(-count // room)
     ends = [count * i // parts for i in range(parts + 1)] if parts else [0]
-    return [range(start, end) for start, end in zip(ends, ends[1:], strict=False)]
+    return [range(start, end) for start, end in pairwise(ends)]

@@ -46,7 +46,7 @@ class MetadataWriter:
         """Write what waits."""
         sealed = [item for checksum, items in self._waiting.items() for item in _sealed(items, checksum)]
         for address, data in _runs(sorted(sealed)):
-            self._partition.write(address, data)
+            self._partition.write_metadata(address, data)
         self._waiting.clear()
         self._count = 0
 
@@ -91,5 +91,5 @@ class InodeWriter:
         """Write what waits."""
         if self._records:
             seal_records(self._records, INODE, _INODE_CHECKSUM)
-            self._partition.write(self._start, self._records)
+            self._partition.write_metadata(self._start, self._records)
             self._records = bytearray()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bootimg.disk.xfs.errors import not_fresh
 
@@ -14,6 +14,8 @@ class Partition:
 
     fd: int
     offset: int = 0
+    metadata: list[tuple[int, int]] = field(default_factory=list)
+    """Where metadata lies in the file system: start and length in bytes, in the order of writing."""
 
     def read(self, at: int, size: int) -> bytes:
         """All `size` bytes from the byte `at` of the file system on."""
@@ -21,6 +23,11 @@ class Partition:
         if len(data) != size:
             raise not_fresh("the image ends too early")
         return data
+
+    def write_metadata(self, at: int, data: bytes | bytearray | memoryview) -> None:
+        """Write metadata, and note its place."""
+        self.metadata.append((at, len(data)))
+        self.write(at, data)
 
     def write(self, at: int, data: bytes | bytearray | memoryview) -> None:
         """Write all of `data` at the byte `at` of the file system."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from bootimg.disk.xfs.errors import not_fresh
 from bootimg.disk.xfs.geometry import Geometry, read_geometry
 from bootimg.disk.xfs.group import Group, read_group
 from bootimg.disk.xfs.layout import GROUP_TREE
