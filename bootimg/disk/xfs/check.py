@@ -24,7 +24,7 @@ _NO_COMPLAINT = (
 def check_xfs(
     image: Path, *, size: int, offset: int = 0, metadata: Sequence[tuple[int, int]] | None = None
 ) -> None:
-    """Have xfs_repair judge an XFS of `size` bytes at `offset` of an image; `xfs-check-failed` if it complains.
+    """Have xfs_repair judge an XFS of `size` bytes in an image; `xfs-check-failed` if it complains.
 
     xfs_repair needs a file of its own, and reads metadata only: unless the file system fills the image,
     the ranges `metadata` (see `Filled`), or everything, are copied to a sparse file beside the image.
