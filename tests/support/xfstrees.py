@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from random import Random
 
-from bootimg.disk.filetree import Kind, Node, Xattrs
+from bootimg.disk.filetree import HostRange, Kind, Node, Xattrs
 from bootimg.sizes import KIB, TIB
 
 ROOT = Node(path=b"", kind=Kind.DIRECTORY, mode=0o755)
@@ -18,8 +18,9 @@ def folder(path: bytes, **fields: object) -> Node:
     return Node(path=path, kind=Kind.DIRECTORY, **{"mode": 0o755} | fields)  # type: ignore[arg-type]
 
 
-def file(path: bytes, content: bytes | None = b"", **fields: object) -> Node:
-    values = {"mode": 0o644, "content": content, "size": len(content or b"")} | fields
+def file(path: bytes, content: bytes | HostRange | None = b"", **fields: object) -> Node:
+    size = len(content) if isinstance(content, bytes) else 0
+    values = {"mode": 0o644, "content": content, "size": size} | fields
     return Node(path=path, kind=Kind.FILE, **values)  # type: ignore[arg-type]
 
 
