@@ -47,6 +47,11 @@ class Geometry:
         return self.group_bits + (BLOCK // INODE).bit_length() - 1
 
     @property
+    def reserve_pool(self) -> int:
+        """Blocks that a kernel sets aside when it mounts: a twentieth, at most 8192."""
+        return min(self.blocks // 20, 8192)
+
+    @property
     def realtime_inodes(self) -> tuple[int, int]:
         """The two inodes beside the root that mkfs.xfs makes."""
         return self.bitmap_inode, self.summary_inode

@@ -48,6 +48,8 @@ class Group:
     inode_root: int
     free_inode_root: int
     shared_root: int
+    pool: int
+    """The group's part of the blocks that the kernel sets aside at mount, so that it can always delete."""
     floor: int = 0
     """Free blocks that file contents leave in the group, so that all groups are equally full."""
     chunks: list[Chunk] = field(default_factory=list)
@@ -56,8 +58,8 @@ class Group:
 
     @property
     def reserve(self) -> int:
-        """Blocks that the kernel keeps back so that the reference and free inode trees can grow."""
-        return self.length // 168 + self.length * 8 // CHUNK // 126
+        """Blocks that the kernel keeps back, also so that the reference and free inode trees can grow."""
+        return self.length // 168 + self.length * 8 // CHUNK // 126 + self.pool
 
     @property
     def room(self) -> int:
@@ -114,6 +116,7 @@ def read_group(partition: Partition, geometry: Geometry, number: int) -> Group:
         by_size=by_size,
         inode_root=struct.unpack_from(">I", agi, 20)[0],
         free_inode_root=struct.unpack_from(">I", agi, 328)[0],
+        pool=geometry.reserve_pool // geometry.group_count,
         shared_root=struct.unpack_from(">I", agf, 88)[0],
     )
 

@@ -10,7 +10,7 @@ _CHUNK = 1 << 20
 
 
 def copy_data(source: int, target: int, part: tuple[int, int], shift: int) -> None:
-    """Copy a part (start, length) of one open file, without its holes, `shift` bytes further on in another."""
+    """Copy a part (start, length) of an open file without its holes, `shift` bytes further on in another."""
     for start, end in _data_ranges(source, *part):
         for at in range(start, end, _CHUNK):
             view = memoryview(os.pread(source, min(_CHUNK, end - at), at))
