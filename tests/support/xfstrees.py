@@ -48,7 +48,9 @@ def form_limits(length: int) -> set[int]:
     while 64 + 8 * (leaf + 2) + 2 * -(-(leaf + 2) // per_block) + 4 <= 4096:
         leaf += 1
     short = (336 - 6) // (length + 8)
-    return {0, 1, 2} | {limit + step for limit in (short, block, leaf) for step in (-1, 0, 1, 2)}
+    return {0, 1, 2, 255, 256, 300, 336} | {
+        limit + step for limit in (short, block, leaf) for step in (-1, 0, 1, 2)
+    }
 
 
 def names_of(length: int, count: int) -> list[bytes]:

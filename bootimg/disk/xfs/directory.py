@@ -51,14 +51,24 @@ def entry_size(length: int) -> int:
     return length + 19 & ~7
 
 
-def short_size(lengths: Iterable[int], width: int) -> int:
-    """Bytes of the short form of names with these lengths; inode numbers have `width` bytes."""
-    return 2 + width + sum(length + 4 + width for length in lengths)
+def fits_inode(lengths: Sequence[int], room: int, *, wide: bool) -> bool:
+    """Whether the short form of names with these lengths takes at most `room` bytes.
+
+    Inode numbers have 8 bytes where one of them is `wide`, else 4.
+    """
+    width = 8 if wide else 4
+    # The first test is cheap, and false of every large directory.
+    return len(lengths) * width <= room and 2 + width + sum(lengths) + (4 + width) * len(lengths) <= room
+
+
+def wide_numbers(names: Iterable[Name], parent: int) -> int:
+    """How many of the inode numbers in a directory need 8 bytes."""
+    return sum(number > NULL32 for number in (parent, *(name.inode for name in names)))
 
 
 def short_form(names: Sequence[Name], parent: int) -> bytes:
     """The directory as it lies in its inode: numbers have 8 bytes where one of them needs them."""
-    wide = sum(number > NULL32 for number in (parent, *(name.inode for name in names)))
+    wide = wide_numbers(names, parent)
     number = struct.Struct(">Q" if wide else ">I")
     parts = [struct.pack(">BB", len(names), wide), number.pack(parent)]
     offset = _FIRST_OFFSET

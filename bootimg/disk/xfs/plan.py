@@ -111,8 +111,9 @@ def _cost(inode: Inode, geometry: Geometry) -> int:
 
 def _directory_cost(inode: Inode, room: int, geometry: Geometry) -> int:
     names = list(inode.children or ())
-    width = 8 if geometry.group_count << geometry.inode_bits > NULL32 else 4
-    if len(names) <= room and directory.short_size(map(len, names), width) <= room:
+    # The numbers are not known yet: where one may need 8 bytes, all are counted so.
+    wide = geometry.group_count << geometry.inode_bits > NULL32
+    if directory.fits_inode([len(name) for name in names], room, wide=wide):
         return 0
     return directoryindex.block_count(names)
 

@@ -72,11 +72,10 @@ class Writer:
     def _directory(self, inode: Inode, room: int) -> tuple[int, bytes | None, list[Extent]]:
         names = list(inode.names)
         parent = inode.parent.number
-        # The first test is cheap, and true of every large directory.
-        if len(names) <= room:
+        wide = directory.wide_numbers(names, parent) > 0
+        if directory.fits_inode([len(name.name) for name in names], room, wide=wide):
             short = directory.short_form(names, parent)
-            if len(short) <= room:
-                return len(short), short, []
+            return len(short), short, []
         parts, size = long_form(list(directory.with_dots(names, inode.number, parent)))
         return size, None, self._metadata(inode, [block for part in parts for block in part.placed()])
 
