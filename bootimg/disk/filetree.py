@@ -27,10 +27,10 @@ class Kind(StrEnum):
 class HostRange:
     """Content that lies in a file of this machine, from `offset` on.
 
-    Reading is fastest when neighbouring nodes lie in the same file.
+    Reading is fastest when neighbouring nodes lie in the same file, and when the path is a string.
     """
 
-    path: Path
+    path: str | Path
     offset: int = 0
 
 

@@ -95,7 +95,7 @@ def _content(node: Node, first: dict[bytes, Node]) -> object:
         return source.size
     content = source.content
     if isinstance(content, HostRange):
-        with content.path.open("rb") as file:
+        with Path(content.path).open("rb") as file:
             file.seek(content.offset)
             content = file.read(source.size)
     return source.size, sha256(content or bytes(source.size)).digest()

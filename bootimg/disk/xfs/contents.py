@@ -23,7 +23,7 @@ class ContentWriter:
         self._partition = partition
         self._start = 0
         self._buffer = bytearray()
-        self._source: tuple[Path, int] | None = None
+        self._source: tuple[str | Path, int] | None = None
         self._copy_in_kernel = True
 
     def write(self, node: Node, offset: int, address: int, length: int) -> None:
@@ -63,7 +63,7 @@ class ContentWriter:
             raise content_too_short(node.path)
         self._gather(address, data)
 
-    def _open(self, path: Path) -> int:
+    def _open(self, path: str | Path) -> int:
         """The open file; the last one stays open because neighbours often lie in the same one."""
         if self._source and self._source[0] == path:
             return self._source[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bootimg.disk.xfs.layout import BLOCK, EXTENT_TREE, NULL64, even_parts
@@ -30,8 +30,10 @@ class Extent(NamedTuple):
         return (self.offset << 73 | self.start << 21 | self.length).to_bytes(RECORD, "big")
 
 
-def joined(extents: Iterable[Extent]) -> list[Extent]:
+def joined(extents: Sequence[Extent]) -> list[Extent]:
     """The extents with neighbours joined, none longer than the format allows."""
+    if len(extents) == 1 and extents[0].length <= LONGEST:
+        return list(extents)
     found: list[Extent] = []
     for extent in extents:
         last = found[-1] if found else Extent(0, 0, 0)

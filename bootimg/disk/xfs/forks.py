@@ -6,6 +6,7 @@ The kernel turns a full fork into a tree in place, so each fork keeps room for a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bootimg.disk.filetree import Kind, Node
 from bootimg.disk.xfs import attributeleaves, attributes
@@ -61,10 +62,11 @@ class Division:
 
 def division(node: Node) -> Division:
     """Divide a node's inode; `xfs-file-unsupported` for an attribute that XFS cannot hold."""
-    special = node.kind in SPECIAL
-    if not node.xattrs:
-        return Division((), None, special)
-    found = node_attributes(node)
+    return _divide(node_attributes(node) if node.xattrs else (), node.kind in SPECIAL)
+
+
+@lru_cache(64)
+def _divide(found: tuple[Attribute, ...], special: bool) -> Division:
     size = attributes.short_size(found)
     least = _DEVICE_FORK if special else _LEAST_DATA
     fits = size is not None and size <= LITERAL - least

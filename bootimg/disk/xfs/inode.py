@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import stat
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from bootimg.disk.filetree import Kind
 from bootimg.disk.xfs.layout import CORE, INODE, NULL32
@@ -37,8 +37,7 @@ class Format(IntEnum):
     TREE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Fork:
+class Fork(NamedTuple):
     """A fork as it lies in the inode, the number of its extents and of its blocks."""
 
     format: Format = Format.EXTENTS
@@ -47,8 +46,7 @@ class Fork:
     blocks: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Forks:
+class Forks(NamedTuple):
     """Both forks of an inode; the attribute fork starts after `data_size` bytes, if there is one."""
 
     size: int
@@ -80,13 +78,8 @@ def inode_record(inode: Inode, forks: Forks, now: int, uuid: bytes) -> bytes:
 
 
 def _flags(inode: Inode) -> int:
-    shared = (inode.shares or inode).owners > 1
-    return _BIGTIME | (_SHARED if shared and forks_have_blocks(inode) else 0)
-
-
-def forks_have_blocks(inode: Inode) -> bool:
-    """Whether a regular file has extents that could be shared."""
-    return bool((inode.shares or inode).extents)
+    owner = inode.shares or inode
+    return _BIGTIME | (_SHARED if owner.owners > 1 and owner.extents else 0)
 
 
 def free_inode(number: int, uuid: bytes) -> bytes:
