@@ -57,7 +57,7 @@ def test_other_geometries(size: int, groups: int, sector: int, image: Path) -> N
 
 
 @given(nodes=trees(most=120))
-@settings(max_examples=150, suppress_health_check=UNHURRIED, database=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=UNHURRIED, database=None)
 def test_random_trees(nodes: list[Node], tmp_path: Path) -> None:
     fill_and_check(empty_image(tmp_path / "root.xfs"), nodes)
 

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from dissect.util.stream import RangeStream
 from dissect.xfs import XFS
-from dissect.xfs.xfs import INode
+from dissect.xfs.xfs import INode, fsb_to_bb, parse_fsblock
 
 from bootimg.disk.filetree import HostRange, Kind, Node
 
@@ -203,13 +203,16 @@ def _leaf_attributes(block: bytes, blocks: list[bytes]) -> Iterator[tuple[bytes,
 
 
 def _fork_blocks(xfs: XFS, inode: INode, fork: bytes) -> Iterator[bytes]:
-    core, file = inode.inode, xfs.fh
-    assert core.di_aformat == 2, "a tree of attribute extents"
-    for index in range(inode.attr_extents):
-        high, low = struct.unpack_from(">QQ", fork, 16 * index)
-        start, count = (high & 0x1FF) << 43 | low >> 21, low & 0x1FFFFF
-        group, within = start >> xfs.sb.sb_agblklog, start & (1 << xfs.sb.sb_agblklog) - 1
-        yield from _blocks(file, group * xfs.sb.sb_agblocks + within, count)
+    """The blocks of the attribute fork, whose extents are a list or a tree."""
+    if inode.inode.di_aformat == 2:
+        extents = [parse_fsblock(fork[16 * index : 16 * index + 16]) for index in range(inode.attr_extents)]
+    else:
+        _, count = struct.unpack_from(">HH", fork)
+        pointers = struct.unpack_from(f">{count}Q", fork, 4 + 8 * ((len(fork) - 4) // 16))
+        extents = [extent for pointer in pointers for extent in inode.ag.walk_extents(pointer)]
+    for _, start, count, _ in extents:
+        group, within = fsb_to_bb(start, xfs.sb.sb_agblklog)
+        yield from _blocks(xfs.fh, group * xfs.sb.sb_agblocks + within, count)
 
 
 def _blocks(file: BinaryIO, start: int, count: int) -> Iterator[bytes]:

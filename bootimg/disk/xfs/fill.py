@@ -53,7 +53,7 @@ def fill_volume(volume: Volume, nodes: Iterable[Node], now: int) -> Filled:
     writer = Writer(volume, now)
     with closing(writer.contents):
         _write_inodes(volume, writer, inodes, realtime)
-    return _finish(volume, writer, inodes)
+    return _finish(volume, inodes)
 
 
 def _realtime_inodes(volume: Volume, now: int) -> bytes:
@@ -90,7 +90,7 @@ def _write_free_inodes(volume: Volume, writer: Writer, group: Group) -> None:
             writer.inodes.add(geometry.inode_address(number), free_inode(number, geometry.uuid))
 
 
-def _finish(volume: Volume, writer: Writer, inodes: Sequence[Inode]) -> Filled:
+def _finish(volume: Volume, inodes: Sequence[Inode]) -> Filled:
     """Write the groups' trees and headers and, last of all, the superblock."""
     _collect_shared(volume, inodes)
     headers = [_finish_group(volume, group) for group in volume.groups]
@@ -104,7 +104,7 @@ def _finish(volume: Volume, writer: Writer, inodes: Sequence[Inode]) -> Filled:
         sum(group.free_inodes for group in volume.groups),
         sum(group.free_blocks for group in volume.groups),
     )
-    volume.partition.write_metadata(0, geometry.finished_superblock(*counters, writer.attributes))
+    volume.partition.write_metadata(0, geometry.finished_superblock(*counters))
     return Filled(len(inodes), counters[2], tuple(_made_by_mkfs(volume)) + tuple(volume.partition.metadata))
 
 

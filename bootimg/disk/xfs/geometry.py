@@ -15,7 +15,11 @@ from bootimg.disk.xfs.partition import Partition
 _INCOMPATIBLE = 0xB
 _READ_ONLY_COMPATIBLE = 0xD
 _FEATURES = (0, _READ_ONLY_COMPATIBLE, _INCOMPATIBLE, 0)
-_CRC_FEATURE = 0x80
+_VERSION = 5
+# In the version: quota 0x40, shared 0x200, names whose case is ignored 0x4000.
+_UNKNOWN_BITS = 0x4240
+# Lazy counters, attributes of version 2, 32-bit project ids, checksums, file types in directories.
+_KNOWN_FEATURES2 = 0x2 | 0x8 | 0x80 | 0x100 | 0x200
 _HAS_ATTRIBUTES = 0x10
 _CHECKSUM = 224
 
@@ -66,13 +70,13 @@ class Geometry:
         group, within = number >> self.inode_bits, number & (1 << self.inode_bits) - 1
         return group * self.group_blocks * BLOCK + within * INODE
 
-    def finished_superblock(self, inodes: int, free_inodes: int, free_blocks: int, attributes: bool) -> bytes:
+    def finished_superblock(self, inodes: int, free_inodes: int, free_blocks: int) -> bytes:
         """The superblock with the counters of a filled file system."""
         sector = bytearray(self.superblock)
         struct.pack_into(">QQQ", sector, 128, inodes, free_inodes, free_blocks)
-        if attributes:
-            version = struct.unpack_from(">H", sector, 100)[0]
-            struct.pack_into(">H", sector, 100, version | _HAS_ATTRIBUTES)
+        # Newer versions of mkfs.xfs set it in any case.
+        (version,) = struct.unpack_from(">H", sector, 100)
+        struct.pack_into(">H", sector, 100, version | _HAS_ATTRIBUTES)
         return seal(sector, _CHECKSUM)
 
 
@@ -82,8 +86,12 @@ def read_geometry(partition: Partition) -> Geometry:
     if sector not in (BASIC, BLOCK):
         raise unsupported_feature(f"sectors of {sector} bytes")
     superblock = partition.read(0, sector)
+    # Older versions have no checksum.
+    if superblock[:4] == b"XFSB" and superblock[101] & 15 != _VERSION:
+        raise unsupported_feature(f"version {superblock[101] & 15} of the format")
     check_sealed(superblock, _CHECKSUM, b"XFSB")
     _check_features(superblock)
+    _check_finished(superblock)
     (blocks,) = struct.unpack_from(">Q", superblock, 8)
     root, bitmap, summary = struct.unpack_from(">QQQ", superblock, 56)
     group_blocks, group_count = struct.unpack_from(">II", superblock, 84)
@@ -108,14 +116,17 @@ def _check_features(superblock: bytes) -> None:
     block, version, inode = (
         struct.unpack_from(form, superblock, at)[0] for form, at in ((">I", 4), (">H", 100), (">H", 104))
     )
-    (features2,) = struct.unpack_from(">I", superblock, 200)
-    features = struct.unpack_from(">4I", superblock, 208)
-    if (version & 15, block, inode, superblock[192]) != (5, BLOCK, INODE, 0) or not features2 & _CRC_FEATURE:
-        raise unsupported_feature(
-            f"format version {version & 15}, blocks of {block} and inodes of {inode} bytes"
-        )
-    if features != _FEATURES:
-        raise unsupported_feature("feature bits {:#x} {:#x} {:#x} {:#x}".format(*features))
+    if (version & 15, block, inode, superblock[192]) != (_VERSION, BLOCK, INODE, 0):
+        raise unsupported_feature(f"version {version & 15}, blocks of {block} and inodes of {inode} bytes")
+    features2, *features = struct.unpack_from(">I4x4I", superblock, 200)
+    if tuple(features) != _FEATURES or version & _UNKNOWN_BITS or features2 & ~_KNOWN_FEATURES2:
+        bits = " ".join(f"{each:#x}" for each in (version, features2, *features))
+        raise unsupported_feature(f"feature bits {bits}")
+    if struct.unpack_from(">Q", superblock, 16) != (0,) or struct.unpack_from(">Q", superblock, 48) == (0,):
+        raise unsupported_feature("a realtime device or an external log")
+
+
+def _check_finished(superblock: bytes) -> None:
     root, bitmap, summary = struct.unpack_from(">QQQ", superblock, 56)
     if superblock[126] or (bitmap, summary) != (root + 1, root + 2):
         raise not_fresh("mkfs.xfs did not finish")

@@ -27,13 +27,10 @@ class Writer:
         self._now = now
         self.contents = ContentWriter(volume.partition)
         self.inodes = InodeWriter(volume.partition)
-        self.attributes = False
-        """Whether any inode has extended attributes."""
 
     def write(self, inode: Inode) -> None:
         """Write an inode and all that it owns."""
         divided = division(inode.node)
-        self.attributes = self.attributes or bool(divided.attributes)
         forks = self._forks(inode, divided)
         record = inode_record(inode, forks, self._now, self._volume.geometry.uuid)
         self.inodes.add(self._volume.geometry.inode_address(inode.number), record)
