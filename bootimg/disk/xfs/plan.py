@@ -88,7 +88,7 @@ def _take_chunks(geometry: Geometry, group: Group, count: int) -> list[int]:
             blocks = range(start, start + run * CHUNK_BLOCKS, CHUNK_BLOCKS)
             firsts += (block * CHUNK // CHUNK_BLOCKS for block in blocks)
         elif run == 1:
-            raise too_small(group.length, group.room)
+            raise too_small(wanted * CHUNK_BLOCKS, group.room)
         else:
             run = -(-run // 2)
     return sorted(firsts)
