@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 from bootimg.disk.filetree import Node
 from bootimg.disk.xfs import Filled, XfsOptions, check_xfs, fill_xfs, make_xfs
@@ -19,12 +19,13 @@ UUID = "5a8e3b9c-0e1d-4b2f-9c3d-aabbccddeeff"
 OTHER_REPAIRS = [path for path in os.environ.get("BOOTIMG_TEST_XFS_REPAIRS", "").split(":") if path]
 """Other versions of xfs_repair that judge too."""
 SMALL = 320 * MIB
+_FOLDER = TemporaryDirectory(prefix="xfs-")
 
 
 @cache
 def _empty(size: int, groups: int, sector: int) -> bytes:
-    """The first data of an empty file system as a sparse file's name."""
-    path = Path(mkdtemp(prefix="xfs-")) / "empty"
+    """The name of a sparse file with an empty file system, removed at the end of the process."""
+    path = Path(_FOLDER.name) / f"{size}-{groups}-{sector}"
     path.touch()
     os.truncate(path, size)
     make_xfs(path, size=size, options=XfsOptions(uuid=UUID, sector_size=sector, group_count=groups))
