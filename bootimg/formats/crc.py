@@ -1,11 +1,10 @@
-"""Checksums that the standard library lacks: CRC-32 over many zeros at once, and CRC-32C."""
+"""A checksum that the standard library lacks: CRC-32 over many zeros at once."""
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 
 _CRC32 = 0xEDB88320
-_CRC32C = 0x82F63B78
 _ONES = 0xFFFFFFFF
 _X8 = 1 << 23
 
@@ -37,21 +36,3 @@ def _multiply(a: int, b: int) -> int:
         b = (b >> 1) ^ (_CRC32 if b & 1 else 0)
         bit >>= 1
     return product
-
-
-def crc32c(data: bytes) -> int:
-    """The CRC-32C (Castagnoli) of `data`; fast enough for headers of a few KiB, not for disks."""
-    table, crc = _table(), _ONES
-    for byte in data:
-        crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return crc ^ _ONES
-
-
-@cache
-def _table() -> tuple[int, ...]:
-    def entry(value: int) -> int:
-        for _ in range(8):
-            value = (value >> 1) ^ (_CRC32C if value & 1 else 0)
-        return value
-
-    return tuple(entry(value) for value in range(256))

@@ -11,12 +11,12 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from bootimg.crc32c import crc32c
 from bootimg.disk.extents import Source
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
 from bootimg.formats.allocation import identity, used_blocks
 from bootimg.formats.compression.writer import Packing, open_output
-from bootimg.formats.crc import crc32c
 from bootimg.formats.output import ReadingProgress, Written, data_length, refuse_options
 from bootimg.sizes import KIB, MIB, TIB, align_up, format_size
 

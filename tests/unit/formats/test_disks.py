@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bootimg import formats
+from bootimg.crc32c import crc32c
 from bootimg.disk.bootpatch import Patch
 from bootimg.disk.composite import Composite
 from bootimg.disk.extents import Extent, FileSource
 from bootimg.errors import BootimgError
 from bootimg.formats import Packing
-from bootimg.formats.crc import crc32c
 from bootimg.formats.qcow2.plain import CLUSTER
 from bootimg.formats.vhdx import write_vhdx
 from bootimg.formats.vmdk import write_vmdk
