@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.taken import Elapsed, measured_settled
+from benchmarks.elapsed import Elapsed, measured_settled
 from bootimg import process
 from bootimg.atomic import sync
 from bootimg.disk.gpt import Gpt

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.taken import Elapsed, measured_settled
+from benchmarks.elapsed import Elapsed, measured_settled
 from bootimg import process
 from tests.layer import tools
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import mkosi, ostree_ext
+from benchmarks.elapsed import Elapsed, measured_settled
 from benchmarks.figures import Figure
-from benchmarks.taken import Elapsed, measured_settled
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import Gpt, read_gpt
 from tests.layer import stand_in

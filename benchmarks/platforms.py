@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.elapsed import Elapsed, measured
 from benchmarks.figures import Figure
 from benchmarks.memory import Measured, run_measured
 from benchmarks.peer import Peer
-from benchmarks.taken import Elapsed, measured
 from bootimg.disk.extents import FileSource, copy_sparse, data_chunks
 from bootimg.disk.gpt import read_gpt
 from bootimg.formats import Compressor, Packing, write

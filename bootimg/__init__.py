@@ -8,8 +8,10 @@ What is exported here is the Python API (docs/python-api.md).  It is loaded when
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from bootimg.api.building import BuildKeywords, build, plan, request
+    from bootimg.api.building import build, plan
+    from bootimg.api.keywords import BuildKeywords
     from bootimg.api.looking import Verification, inspect, verify
+    from bootimg.api.requesting import request
     from bootimg.arch import Arch
     from bootimg.checks.findings import Finding
     from bootimg.checks.purity import Purity
@@ -56,8 +58,10 @@ __all__ = [
 ]
 
 _MODULES = {
-    "bootimg.api.building": ("BuildKeywords", "build", "plan", "request"),
+    "bootimg.api.building": ("build", "plan"),
+    "bootimg.api.keywords": ("BuildKeywords",),
     "bootimg.api.looking": ("Verification", "inspect", "verify"),
+    "bootimg.api.requesting": ("request",),
     "bootimg.arch": ("Arch",),
     "bootimg.checks.findings": ("Finding",),
     "bootimg.checks.purity": ("Purity",),

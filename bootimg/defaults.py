@@ -8,6 +8,8 @@ from pathlib import Path
 BUILDS = Path("builds")
 """The tree of builds."""
 PLATFORMS = ("qemu",)
+STREAMS = Path("config.yaml")
+"""The pipeline's file that describes the streams."""
 ACCELERATOR = "auto"
 BUILDER = "guestfs"
 DEPLOY = "own"

@@ -17,12 +17,12 @@ Json = Mapping[str, Any]
 _SUFFIXES = {each.suffix: each for each in Compressor if each is not Compressor.NONE}
 
 
-def stays_as_it_is(entry: Json) -> bool:
+def skips_compression(entry: Json) -> bool:
     """Whether the artifact of an entry in `images` must be neither compressed nor uncompressed."""
     return bool(entry.get("skip-compression"))
 
 
-def says_uncompressed(entry: Json) -> bool:
+def records_uncompressed(entry: Json) -> bool:
     """Whether an entry records the digest or size of the uncompressed content."""
     return "uncompressed-sha256" in entry or "uncompressed-size" in entry
 
@@ -31,7 +31,7 @@ def uncompressed_name(platform: Platform, entry: Json) -> str | None:
     """The name of the file without its compressor; None if there is no compressor to remove."""
     path = str(entry["path"])
     name, dot, end = path.rpartition(".")
-    if stays_as_it_is(entry) or dot + end not in _SUFFIXES or "uncompressed-sha256" not in entry:
+    if skips_compression(entry) or dot + end not in _SUFFIXES or "uncompressed-sha256" not in entry:
         return None
     return None if _as_its_format(platform, path) else name
 
@@ -42,7 +42,7 @@ def lost_compressor(platform: Platform, entry: Json) -> Compressor | None:
     Older versions of bootimg did so: their `uncompress` left a tar although Google Cloud needs a tar.gz.
     """
     path = str(entry["path"])
-    if not platform.skip_compression or stays_as_it_is(entry) or _as_its_format(platform, path):
+    if not platform.skip_compression or skips_compression(entry) or _as_its_format(platform, path):
         return None
     found = (each for end, each in _SUFFIXES.items() if _as_its_format(platform, path + end))
     return next(found, None)

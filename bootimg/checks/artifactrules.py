@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootimg.builds.compressed import lost_compressor, says_uncompressed, stays_as_it_is
+from bootimg.builds.compressed import lost_compressor, records_uncompressed, skips_compression
 from bootimg.builds.find import Build
 from bootimg.builds.index import read_index
 from bootimg.builds.layout import META
@@ -154,7 +154,7 @@ def _content(path: Path, key: str, entry: Json, reading: _Reading) -> Iterator[F
     if entry.get("size") not in (None, size):
         message = f"{META} says {entry['size']}"
         yield finding(Rule.ARTIFACT_SIZE, where, f"{size} bytes", message)
-    packed = path.suffix in _PACKED and (not stays_as_it_is(entry) or says_uncompressed(entry))
+    packed = path.suffix in _PACKED and (not skips_compression(entry) or records_uncompressed(entry))
     try:
         written = reading.read(path, packed=packed)
     except OSError as error:

@@ -15,8 +15,8 @@ from typing import Any
 from bootimg.arch import Arch
 from bootimg.builds.compressed import (
     lost_compressor,
-    says_uncompressed,
-    stays_as_it_is,
+    records_uncompressed,
+    skips_compression,
     uncompressed_name,
 )
 from bootimg.builds.find import Build, find_builds, require_digest
@@ -57,7 +57,7 @@ def compress_images(folder: BuildDir, requested: Compressor | None, events: Even
     """
     layer = compressors_of(_build(folder))
     for key, platform, entry in _disks(folder):
-        if stays_as_it_is(entry) or says_uncompressed(entry):
+        if skips_compression(entry) or records_uncompressed(entry):
             continue
         lost = lost_compressor(platform, entry)
         compressor = lost or layer.of(platform, requested)

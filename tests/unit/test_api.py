@@ -4,7 +4,9 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -12,13 +14,20 @@ import pytest
 import bootimg
 from bootimg import defaults
 from bootimg.__main__ import main
-from bootimg.api.building import request
+from bootimg.api.requesting import request
 from tests.support import oci
+from tests.unit.cli.test_buildoptions import request_of
 from tests.unit.orchestrator.test_steps import X86
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "python-api.md"
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+STREAMS = """
+clouds: {regions: [a]}
+default_artifacts: {all: [qemu, aws, live]}
+streams: {rhel-9.6: {}, own: {import_oci_image: quay.io/own}}
+bootimg: {compressor: zstd, purity: {level: warn, allow: [cri-o]}}
+"""
 USE = """
 import bootimg
 from collections.abc import Sequence
@@ -27,6 +36,7 @@ from pathlib import Path
 outcome: bootimg.Outcome = bootimg.build("image", platforms=("qemu",), arch=bootimg.Arch.X86_64, size=1 << 30)
 paths: list[Path] = [each.path for each in outcome.artifacts]
 plan: bootimg.Plan = bootimg.plan(from_build="latest", builder=bootimg.Builder.OSBUILD)
+made: bootimg.Request = bootimg.request(stream="own", streams=Path("config.yaml"), skip_disk_images="a test")
 good: bool = bootimg.verify(Path("disk.qcow2"), deep=True).good
 found: Sequence[bootimg.Finding] = bootimg.verify("image", purity=bootimg.Purity.WARN).findings
 kind: object = bootimg.inspect("latest")["kind"]
@@ -43,6 +53,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     layout = oci.Layout(tmp_path / "layout")
     layout.add([oci.bootable()])
     layout.archive(tmp_path / "layer.ociarchive")
+    (tmp_path / "config.yaml").write_text(STREAMS)
     return tmp_path
 
 
@@ -103,14 +114,85 @@ def test_defaults_are_those_of_the_command_line() -> None:
     options = {each.name or "": each.get_default(context, call=True) for each in command.params}
     assert options["builds"] == given.builds == defaults.BUILDS
     assert options["platforms"] == tuple(each.name for each in given.platforms)
+    assert options["streams"] == defaults.STREAMS
     assert (options["builder"], options["deploy"]) == (given.builder, given.deploy)
     assert options["tls_verify"] == given.registry.tls_verify
     assert options["jobs"] == given.jobs
-    names = set(options) | {"accelerator", "from_build", "registry"}
+    names = set(options) | {"accelerator", "registry"}
     assert set(bootimg.BuildKeywords.__annotations__) <= names
 
 
-@pytest.mark.parametrize("words", [{}, {"image": "x", "from_build": "latest"}])
-def test_either_an_image_or_a_build(words: dict[str, str]) -> None:
-    with pytest.raises(bootimg.BootimgError, match="either"):
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({}, "name an image or a build with from_build, or a stream"),
+        ({"image": "x", "from_build": "latest"}, "name either an image or a build with from_build"),
+    ],
+)
+def test_the_layer_is_named_once(words: dict[str, str], message: str) -> None:
+    with pytest.raises(bootimg.BootimgError) as error:
         bootimg.plan(**words)  # type: ignore[arg-type]
+    assert (error.value.id, error.value.message) == ("command-line-invalid", message)
+
+
+@pytest.mark.parametrize(
+    ("words", "keywords"),
+    [
+        (["image"], {"image": "image"}),
+        (["image", "-p", "all"], {"image": "image", "platforms": ["all"]}),
+        (["--stream", "own"], {"stream": "own"}),
+        (
+            ["image", "--stream", "rhel-9.6", "-p", "gcp", "--purity", "error", "--compressor", "xz"],
+            {"image": "image", "stream": "rhel-9.6", "platforms": ["gcp"],
+             "purity": "error", "compressor": "xz"},
+        ),
+        (
+            ["image", "--stream", "rhel-9.6", "--skip-disk-images", "--extensions", "e", "--allow", "oc"],
+            {"image": "image", "stream": "rhel-9.6", "skip_disk_images": "--skip-disk-images",
+             "extensions": "e", "allow": ["oc"]},
+        ),
+        (["image", "--skip-disk-images"], {"image": "image", "skip_disk_images": "--skip-disk-images"}),
+        (["image", "--stream", "", "--extensions", ""], {"image": "image", "stream": "", "extensions": ""}),
+    ],
+)  # fmt: skip
+def test_the_command_and_the_function_make_the_same_request(
+    words: list[str], keywords: dict[str, Any], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert request_of("plan", [*words, "--arch", "x86_64"], monkeypatch) == request(arch=X86, **keywords)
+
+
+@pytest.mark.usefixtures("place")
+def test_a_stream_sets_layer_platforms_compressor_and_purity() -> None:
+    found = request(stream="own", arch=X86)
+    assert (found.reference, found.compress, found.compressor) == (
+        "quay.io/own",
+        True,
+        bootimg.Compressor.ZSTD,
+    )
+    assert [each.name for each in found.platforms] == ["qemu", "aws"]
+    assert list(found.selection.left_out) == ["live"]
+    assert (found.purity, found.allow) == (bootimg.Purity.WARN, ("cri-o",))
+    found = request(stream="own", skip_disk_images="a test", arch=X86)
+    assert ([each.name for each in found.platforms], found.selection.skip_reason) == (["qemu"], "a test")
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(("stream", "id"), [("rhel-9.6", "stream-layer-missing"), ("none", "stream-unknown")])
+def test_a_stream_without_a_layer_is_refused(stream: str, id: str) -> None:
+    with pytest.raises(bootimg.BootimgError) as error:
+        bootimg.plan(stream=stream, arch=X86)
+    assert error.value.id == id
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize("function", [bootimg.plan, bootimg.build])
+def test_faults_in_unused_parts_of_the_streams_file_are_warnings(function: Callable[..., object]) -> None:
+    seen: list[bootimg.Event] = []
+
+    def note(event: bootimg.Event) -> None:
+        seen.append(event)
+
+    until = {"until": "fetch"} if function is bootimg.build else {}
+    function("layer.ociarchive", stream="rhel-9.6", arch=X86, events=bootimg.Events([note]), **until)
+    texts = [each.text for each in seen if isinstance(each, bootimg.Message) and each.level == "warning"]
+    assert len([text for text in texts if "clouds.regions is not an object" in text]) == 1

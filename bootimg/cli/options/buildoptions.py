@@ -23,8 +23,8 @@ from bootimg.cli.options.common import (
     size_type,
 )
 from bootimg.cli.options.compression import compress_options
-from bootimg.cli.options.purity import purity_of, purity_options
-from bootimg.cli.options.streamchoice import Words, layer_of, selection_options
+from bootimg.cli.options.purity import purity_options
+from bootimg.cli.options.streamchoice import selection_options
 from bootimg.cli.output.session import App
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ size_option = click.option(
     "--size", type=size_type, envvar="BOOTIMG_SIZE", show_envvar=True, help="Virtual size of the disks."
 )
 """Passes `size: int | None`, in bytes."""
+_BOTH = "name either an IMAGE or a build with --from"
+_NEITHER = "name an IMAGE, or a stream with --stream"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +54,13 @@ class BuildOptions:
     """The values of those options; the fields have the names of click's parameters."""
 
     image: str | None
-    source: str | None
+    from_build: str | None
     retry_failed: bool
-    words: Words
+    stream: str | None
+    streams: Path
+    skip_disk_images: str | None
+    extensions: str | None
+    platforms: tuple[str, ...] | None
     arch: Arch
     builds: Path
     size: int | None
@@ -70,47 +76,43 @@ class BuildOptions:
     registry: RegistryOptions
 
     def request(self, app: App) -> Request:
-        """The build that the options request.
+        """The request of these options, with the errors of the API's `request`."""
+        from bootimg.api.choosing import LayerUnclear
+        from bootimg.api.requesting import request
 
-        Raises the errors of the streams file, of platforms, of skipped targets, and of the build of `--from`.
-        """
-        from bootimg.builds.find import find_build
-        from bootimg.disk.layer_deploy import DeployWay
-        from bootimg.formats import Compressor
-        from bootimg.orchestrator.rebuild import rebuild_request
-        from bootimg.orchestrator.request import Builder, Request
-
-        if self.image is not None and self.source is not None:
-            raise click.UsageError("name either an IMAGE or a build with --from")
-        chosen = self.words.choose(self.arch, lambda text: app.events.message(text, "warning"))
-        before = find_build(self.builds, self.source, self.arch) if self.source is not None else None
-        level, allowed = purity_of(self.purity, self.allow, chosen, before)
-        request = Request(
-            reference="" if before is not None else layer_of(self.image, chosen, self.words),
-            arch=self.arch,
-            platforms=chosen.platforms,
-            builds=self.builds,
-            registry=self.registry,
-            target_imgref=self.target_imgref,
-            size=self.size,
-            accelerator=app.accel,
-            force=self.force,
-            builder=Builder(self.builder),
-            deploy=DeployWay(self.deploy),
-            compress=self.compress or self.compressor is not None or chosen.compress,
-            compressor=Compressor(self.compressor) if self.compressor else chosen.compressor,
-            jobs=self.jobs,
-            retry_failed=self.retry_failed,
-            selection=chosen.selection,
-            purity=level,
-            allow=allowed,
-        )
-        return request if before is None else rebuild_request(before, request)
+        try:
+            return request(
+                self.image,
+                events=app.events,
+                platforms=self.platforms,
+                stream=self.stream,
+                streams=self.streams,
+                skip_disk_images=self.skip_disk_images,
+                extensions=self.extensions,
+                arch=self.arch,
+                builds=self.builds,
+                from_build=self.from_build,
+                retry_failed=self.retry_failed,
+                size=self.size,
+                target_imgref=self.target_imgref,
+                builder=self.builder,
+                deploy=self.deploy,
+                accelerator=app.accel,
+                force=self.force,
+                purity=self.purity,
+                allow=self.allow,
+                compress=self.compress,
+                compressor=self.compressor,
+                jobs=self.jobs,
+                registry=self.registry,
+            )
+        except LayerUnclear as error:
+            raise click.UsageError(_BOTH if error.both else _NEITHER) from None
 
 
 _OPTIONS = (
     click.argument("image", required=False),
-    click.option("--from", "source", metavar="BUILD",
+    click.option("--from", "from_build", metavar="BUILD",
                  help="Make more artifacts of an existing build: an id, `latest` or a path."),
     click.option("--retry-failed", is_flag=True,
                  help="Make only the artifacts that failed in the build's last run."),

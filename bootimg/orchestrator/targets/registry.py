@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from bootimg.jobs import Stop
-from bootimg.orchestrator.refusals import refuse_unmade
+from bootimg.orchestrator.refusals import unmade
 from bootimg.orchestrator.request import Artifact, Request
 from bootimg.orchestrator.targets.archive import Archive
 from bootimg.orchestrator.targets.extensions import Extensions
@@ -34,11 +34,11 @@ class Unmade(Target):
 
     def require(self, request: Request) -> None:
         """Refuse it."""
-        refuse_unmade(self.declared)
+        raise unmade(self.declared)
 
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
-        """Never called: `require` refuses the target."""
-        raise NotImplementedError(self.name)
+        """Refuse it as `require` does."""
+        raise unmade(self.declared)
 
 
 def targets_of_layer(request: Request) -> tuple[Target, ...]:

@@ -44,8 +44,9 @@ def request_of(verb: str, words: list[str], monkeypatch: pytest.MonkeyPatch) -> 
     def stop(request: Request, *_: Any) -> None:  # noqa: ANN401
         raise Made(request)
 
-    monkeypatch.setattr("bootimg.orchestrator.mainjob.run_build", stop)
+    # The API is loaded first: it keeps the functions that it finds.
     monkeypatch.setattr("bootimg.api.building.make_plan", stop)
+    monkeypatch.setattr("bootimg.orchestrator.mainjob.run_build", stop)
     done = CliRunner().invoke(bootimg, [verb, *words])
     assert isinstance(done.exception, Made), done.output
     request: Request = done.exception.args[0]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -21,7 +21,7 @@ from bootimg.arch import Arch
 from bootimg.builds.folder import open_build
 from bootimg.cache import Cache
 from bootimg.disk.layer_deploy import PROGRAMS, DeployWay
-from bootimg.errors import BootimgError
+from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.formats import Compressor, Written
 from bootimg.layer.fetching.fetch import fetch
@@ -36,7 +36,7 @@ from bootimg.orchestrator.plan import Plan, make_plan
 from bootimg.orchestrator.request import Builder, Outcome, Request
 from bootimg.orchestrator.selection import Selection
 from bootimg.orchestrator.steps import all_steps, known_steps, steps_of
-from bootimg.orchestrator.targets.registry import MAKERS
+from bootimg.orchestrator.targets.registry import MAKERS, Unmade
 from bootimg.orchestrator.work import Work
 from bootimg.platform import Platform, platform, platforms
 from bootimg.targets import LIVE, every_target
@@ -375,6 +375,15 @@ def test_a_target_that_fails_where_the_build_was_to_stop_is_told(
 def test_every_target_that_can_be_asked_for_has_a_maker() -> None:
     made = {each.name for each in every_target() if each.on_request and each.obstacle is None}
     assert made == {*MAKERS, *(name for name, each in platforms().items() if each.buildable)}
+
+
+@pytest.mark.parametrize("obstacle", [LIVE.obstacle, None])
+def test_a_target_without_a_maker_is_refused_before_and_instead_of_its_making(obstacle: str | None) -> None:
+    target, unused = Unmade(replace(LIVE, obstacle=obstacle)), cast("Any", None)
+    for refuse in (lambda: target.require(unused), lambda: target.make(unused, unused)):
+        with pytest.raises(BootimgError) as error:
+            refuse()
+        assert (error.value.id, error.value.exit_code) == ("platform-not-buildable", ExitCode.USAGE)
 
 
 def test_no_two_steps_of_a_request_have_one_name(tmp_path: Path) -> None:
