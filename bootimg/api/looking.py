@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bootimg import defaults
+from bootimg.api.argument import is_disk, named_build
 from bootimg.api.context import StrPath, arch_of, cache_in_use
-from bootimg.api.subject import is_disk, named_build
 from bootimg.arch import Arch
 from bootimg.atomic import scratch_folder
 from bootimg.builds.find import Build

@@ -228,6 +228,8 @@ ELSEWHERE = {
     "disk/extents.py": "a disk in a scratch folder of its own",
     "disk/gpt.py": "a disk in a scratch folder of its own",
     "disk/view.py": "in a scratch folder of its own",
+    "disk/xfs/fill.py": "a disk in a scratch folder of its own",
+    "disk/xfs/make.py": "a disk in a scratch folder of its own",
     "disk/xfsread.py": "in a scratch folder of its own",
     "layer/fetching/packedarchive.py": "in a scratch folder of its own",
     "layer/ostree/repoimage.py": "in a scratch folder of its own",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootimg.api.subject import named_build
+from bootimg.api.argument import named_build
 from bootimg.arch import Arch
 from bootimg.cli.options.common import (
     Decorated,

@@ -24,7 +24,7 @@ from bootimg.layer.image.blobs import CHUNK, BlobStore, digest_mismatch, replaci
 from bootimg.layer.image.fetched import Blob, hex_of
 from bootimg.layer.tar.decompress import ERRORS, HEAD, Compression, compression_of, plain_reader
 from bootimg.layer.tar.entry import Entry, Kind
-from bootimg.layer.tar.tarformat import MAX_ENTRIES, malformed, read_entries, truncated
+from bootimg.layer.tar.tarformat import MAX_ENTRIES, malformed_tar, read_entries, truncated
 
 MAX_TAR = 64 << 30
 """The most bytes of one layer's tar."""
@@ -89,7 +89,7 @@ def _decompress(blob: Blob, tar: Path, store: BlobStore, step: Step | None) -> N
             store.check(blob.digest, source.digest.hexdigest())
             if isinstance(error, OSError) and error.errno:
                 raise
-            raise malformed(f"{blob.digest} does not decompress ({error})") from None
+            raise malformed_tar(f"{blob.digest} does not decompress ({error})") from None
         store.check(blob.digest, source.digest.hexdigest())
         if check.hexdigest() != hex_of(blob.diff_id):
             raise digest_mismatch(blob.diff_id, f"sha256:{check.hexdigest()} in the layer {blob.digest}")

@@ -46,7 +46,7 @@ class _Records:
         elif kind == b"g":
             self.shared |= _pax(body)
             if len(self.shared) > MAX_RECORDS:
-                raise malformed(f"more than {MAX_RECORDS} records for all files")
+                raise malformed_tar(f"more than {MAX_RECORDS} records for all files")
         elif kind == b"L":
             self.name = body.rstrip(b"\0")
         else:
@@ -112,7 +112,7 @@ def _header(data: mmap.mmap | bytes, position: int) -> bytes | None:
         raise truncated()
     expected = sum(header[:148]) + sum(header[156:]) + 8 * 32
     if _number(header[148:156]) != expected:
-        raise malformed(f"the header at byte {position} has a wrong checksum")
+        raise malformed_tar(f"the header at byte {position} has a wrong checksum")
     return header
 
 
@@ -145,12 +145,12 @@ def _kind(kind: bytes, path: str, name: str, link: str, pax: dict[str, bytes]) -
             hint="make the layer without `tar --sparse`",
         )
     if kind not in _KINDS:
-        raise malformed(f"{path[:200]} has the unknown type {kind!r}")
+        raise malformed_tar(f"{path[:200]} has the unknown type {kind!r}")
     found = _KINDS[kind]
     if found is Kind.FILE and name.endswith("/"):
         found = Kind.DIRECTORY
     if found in (Kind.SYMLINK, Kind.HARDLINK) and not link:
-        raise malformed(f"{path[:200]} is a link to nothing")
+        raise malformed_tar(f"{path[:200]} is a link to nothing")
     if not path and found is not Kind.DIRECTORY:
         raise unsafe_path(name, "would replace the root directory")
     return found
@@ -196,13 +196,13 @@ def _number(field: bytes) -> int:
         try:
             value = int(text or b"0", 8)
         except ValueError:
-            raise malformed(f"{field!r} is not an octal number") from None
+            raise malformed_tar(f"{field!r} is not an octal number") from None
     return max(0, value)
 
 
 def _decimal(text: bytes) -> int:
     if not text.isdigit() or len(text) > 18:
-        raise malformed(f"{text[:40]!r} is not a number")
+        raise malformed_tar(f"{text[:40]!r} is not a number")
     return int(text)
 
 
@@ -213,7 +213,7 @@ def _seconds(text: bytes) -> int:
 
 def _extension(data: mmap.mmap | bytes, start: int, size: int) -> bytes:
     if size > MAX_HEADER:
-        raise malformed(f"an extended header of {size} bytes")
+        raise malformed_tar(f"an extended header of {size} bytes")
     return data[start : start + size]
 
 
@@ -228,9 +228,9 @@ def _pax(body: bytes) -> dict[str, bytes]:
         record, body = body[len(length) + 1 : size], body[size:]
         key, equals, value = record.partition(b"=")
         if not equals or not value.endswith(b"\n"):
-            raise malformed("a pax record without `=` or newline")
+            raise malformed_tar("a pax record without `=` or newline")
         records[_text(key)] = value[:-1]
-    raise malformed(f"more than {MAX_RECORDS} records in one header")
+    raise malformed_tar(f"more than {MAX_RECORDS} records in one header")
 
 
 def _text(raw: bytes) -> str:
@@ -243,7 +243,7 @@ def _text(raw: bytes) -> str:
     return text
 
 
-def malformed(what: str) -> BootimgError:
+def malformed_tar(what: str) -> BootimgError:
     """The error for bytes that are not a tar."""
     return BootimgError(
         "layer-tar-malformed",
