@@ -109,10 +109,10 @@ def test_the_cache_gets_full(copy: Workspace, layer: Path, built: Built, mounted
 WHEN = {
     "the journal": ("bootimg.orchestrator.journal", "Journal", "record", 0),
     "meta.json": ("bootimg.builds.meta", "MetaFile", "merge", 0),
-    "archive": ("bootimg.orchestrator.mainjob", "", "archive_layer", 4 * MIB),
-    "SBOM": ("bootimg.orchestrator.mainjob", "", "write_sbom", 0),
-    "boot partition": ("bootimg.orchestrator.sidebyside", "", "make_image", 4096),
-    "image": ("bootimg.orchestrator.artifacts.packaging", "", "write", 96 * MIB),
+    "archive": ("bootimg.orchestrator.targets.archive", "", "write_ociarchive", 4 * MIB),
+    "SBOM": ("bootimg.orchestrator.targets.layersbom", "", "_write", 0),
+    "boot partition": ("bootimg.orchestrator.targets.image", "", "make_image", 4096),
+    "image": ("bootimg.formats.packagers", "", "write", 96 * MIB),
     "builds.json": ("bootimg.builds.folder", "", "insert_build", 0),
 }
 

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from bootimg.disk.filetree import Node
 from bootimg.disk.xfs import check_xfs, fill_xfs
 from bootimg.sizes import GIB
+from tests.integration.test_xfs_random import UNHURRIED
 from tests.support import xfstrees
 from tests.support.xfsimages import NOW, SMALL, empty_image, fill_and_check
 from tests.support.xfsmount import compare_mounted
 from tests.support.xfsrandom import trees
-from tests.unit.disk.test_xfs_random import UNHURRIED
 
 pytestmark = pytest.mark.matrix
 
@@ -128,7 +128,7 @@ def test_the_kernel_reads_writes_and_grows_it(name: str, image: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 def test_a_full_file_system_still_takes_files(image: Path) -> None:
-    from tests.unit.disk.test_xfs_fill import files, fits
+    from tests.integration.test_xfs_fill import files, fits
 
     empty_image(image)
     count = next(blocks for blocks in range(SMALL // 4096, 0, -64) if fits(image, files(blocks)))

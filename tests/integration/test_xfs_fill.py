@@ -207,7 +207,7 @@ fill_xfs(image, xfstrees.attributes(every=5), now=NOW)
 
 def test_the_same_bytes_elsewhere(tmp_path: Path) -> None:
     contents = []
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[2]
     for number, (zone, locale, mask) in enumerate((("UTC", "C", 0o22), ("Asia/Tokyo", "de_DE.UTF-8", 0o77))):
         path = tmp_path / str(number) / "image"
         path.parent.mkdir()
