@@ -14,6 +14,6 @@ UNHURRIED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.funct
 
 
 @given(nodes=trees())
-@settings(max_examples=15, suppress_health_check=UNHURRIED, derandomize=True, database=None)
+@settings(max_examples=15, deadline=None, suppress_health_check=UNHURRIED, derandomize=True, database=None)
 def test_a_random_tree(nodes: list[Node], tmp_path: Path) -> None:
     fill_and_check(empty_image(tmp_path / "root.xfs"), nodes)
