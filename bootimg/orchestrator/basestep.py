@@ -73,7 +73,9 @@ class BaseDisks(MakingStep):
         if survey.layer is None:
             return Why(UNREAD)
         missing = self._missing(survey)
-        return Why(_with_way(survey, survey.why_no_base(missing[0]))) if missing else needless("kept")
+        if not missing:
+            return needless("kept")
+        return Why(_with_way(survey, missing[0], survey.why_no_base(missing[0])))
 
     def need(self, survey: Survey) -> Need:
         """Space for the disks, and meanwhile for the commit and the tools as file system images."""
@@ -95,6 +97,9 @@ class BaseDisks(MakingStep):
             work.results.recipes = recipes
             with work.journal.step(self.name):
                 work.results.bases = base_disks(work, {size: recipes[size] for size in sizes}, commit)
+            if work.request.deploy is DeployWay.NATIVE:
+                native = {str(size): base.native for size, base in work.results.bases.items()}
+                work.journal.record(self.name, "native", disks=native)
         disks = {size: base.path for size, base in work.results.bases.items()}
         work.progress.base_disks.update(disks)
         work.progress.done(self.name, next(iter(disks.values()), None))
@@ -106,11 +111,11 @@ class BaseDisks(MakingStep):
         return [size for size in self._sizes(survey) if survey.base(size) is None]
 
 
-def _with_way(survey: Survey, why: str) -> str:
+def _with_way(survey: Survey, sector_size: int, why: str) -> str:
     """The reason to make a disk and, where the native way was asked for, who will make it."""
     if survey.request.deploy is not DeployWay.NATIVE or survey.tree is None:
         return why
-    recipe = next(iter(survey.recipes.values()))
+    recipe = survey.recipes[sector_size]
     obstacle = native_obstacle(recipe, survey.request.arch, survey.tree)
     if obstacle is not None:
         return f"{why}; by the appliance: {obstacle}"

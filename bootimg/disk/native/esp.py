@@ -36,7 +36,14 @@ def make_esp(image: Path, options: Fat, entries: Sequence[Entry], *, start: int,
 
 def _environment(epoch: int) -> dict[str, str]:
     """mtools without the user's configuration, in UTC and at one time."""
-    return {"SOURCE_DATE_EPOCH": str(epoch), "TZ": "UTC", "MTOOLSRC": os.devnull, "MTOOLS_SKIP_CHECK": "1"}
+    # mtools reads the file .mtoolsrc in HOME, whatever MTOOLSRC says.
+    return {
+        "SOURCE_DATE_EPOCH": str(epoch),
+        "TZ": "UTC",
+        "HOME": os.devnull,
+        "MTOOLSRC": os.devnull,
+        "MTOOLS_SKIP_CHECK": "1",
+    }
 
 
 def _mtools(argv: Sequence[process.Argument], folder: Path, epoch: int) -> None:
