@@ -72,7 +72,9 @@ def _differing(folder: Path, entries: Sequence[Entry], facts: Mapping[bytes, Fac
     for number, entry in enumerate(entries):
         wanted = (TYPES[entry.kind] | entry.mode, entry.uid, entry.gid)
         label = folder / f"read-{number}"
-        labels = ((SELINUX, label.read_bytes()),) if label.exists() else ()
+        # ea_get makes the file also if there is no such attribute; a label is never empty.
+        value = label.read_bytes() if label.exists() else b""
+        labels = ((SELINUX, value),) if value else ()
         same = (facts.get(entry.path), labels) == (wanted, entry.xattrs)
         if not (same and _same_content(folder, entry)):
             yield entry.path.decode(errors="replace")
