@@ -25,9 +25,14 @@ _OWN = "leave out --deploy layer: bootimg deploys the layer without its programs
 
 
 class DeployWay(StrEnum):
-    """Who makes the deployment: bootimg from the commit it imported, or the layer from its archive."""
+    """How the deployment is made.
+
+    `own`: bootimg deploys the commit that it imported, in the appliance.  `native`: bootimg writes the whole
+    disk without the appliance, where it can.  `layer`: the layer deploys its archive, in the appliance.
+    """
 
     OWN = "own"
+    NATIVE = "native"
     LAYER = "layer"
 
 

@@ -107,6 +107,9 @@ class Tool:
 
 _SQUASHFS = Packages(apt="squashfs-tools", dnf="squashfs-tools")
 _E2FSPROGS = Packages(apt="e2fsprogs", dnf="e2fsprogs")
+_XFSPROGS = Packages(apt="xfsprogs", dnf="xfsprogs")
+_DOSFSTOOLS = Packages(apt="dosfstools", dnf="dosfstools")
+_NATIVE = "build --deploy native"
 _SSH = Packages(apt="openssh-client", dnf="openssh-clients")
 TOOLS = (
     Tool(name="skopeo", purpose="fetches layers", minimum=SKOPEO_MINIMUM,
@@ -122,6 +125,13 @@ TOOLS = (
          packages=_SQUASHFS),
     Tool(name="debugfs", purpose="edits /boot", version_words=("-V",), packages=_E2FSPROGS),
     Tool(name="e2fsck", purpose="checks /boot", version_words=("-V",), packages=_E2FSPROGS),
+    Tool(name="mkfs.xfs", purpose=_NATIVE, needed=False, version_words=("-V",), minimum=(5, 15),
+         packages=_XFSPROGS),
+    Tool(name="xfs_repair", purpose=_NATIVE, needed=False, version_words=("-V",), packages=_XFSPROGS),
+    Tool(name="mke2fs", purpose=_NATIVE, needed=False, version_words=("-V",), packages=_E2FSPROGS),
+    Tool(name="mkfs.fat", purpose=_NATIVE, needed=False, version_words=("--help",), packages=_DOSFSTOOLS),
+    Tool(name="mcopy", purpose=_NATIVE, needed=False, version_words=("-V",),
+         packages=Packages(apt="mtools", dnf="mtools")),
     Tool(name="qemu-io", purpose="run --kargs", needed=False, minimum=qemu.MINIMUM,
          packages=qemu.IMG_PACKAGES),
     Tool(name="ssh", purpose="run --ssh", needed=False, version_words=("-V",), packages=_SSH),

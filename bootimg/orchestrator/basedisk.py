@@ -35,12 +35,14 @@ class BaseDisk:
 
     `platform` is None for a disk from the cache.  Else the disk is that platform's image, used instead of a
     base disk: it has the platform's edits already, and `digest` is the image's SHA-256.
+    `native` says that bootimg wrote it without the appliance.
     """
 
     path: Path
     digest: str
     commit: str
     platform: Platform | None = None
+    native: bool = False
 
 
 def base_key(recipe: Recipe, layer_digest: str, tools_digest: str, way: DeployWay = DeployWay.OWN) -> str:
@@ -107,7 +109,7 @@ def find_base(cache: Cache, key: str) -> BaseDisk | None:
         return None
     if seal["mtime_ns"] != status.st_mtime_ns or seal["size"] != status.st_size:
         return None
-    return BaseDisk(folder / "disk.raw", seal["digest"], seal["commit"])
+    return BaseDisk(folder / "disk.raw", seal["digest"], seal["commit"], native=seal.get("native", False))
 
 
 def make_bases(
@@ -126,6 +128,8 @@ def make_bases(
     log.unlink(missing_ok=True)
     disks = {key: scratch / key / "disk.raw" for key in wanted}
     for disk in disks.values():
+        # The native way may have left an unfinished disk.
+        shutil.rmtree(disk.parent, ignore_errors=True)
         disk.parent.mkdir()
     make_base_disks(
         [(inputs, disks[key]) for key, inputs in wanted.items()],
@@ -135,14 +139,15 @@ def make_bases(
         events=events,
         on_failure=on_failure,
     )
-    return {key: _keep(cache, key, inputs, disks[key]) for key, inputs in wanted.items()}
+    return {key: keep_base(cache, key, inputs, disks[key]) for key, inputs in wanted.items()}
 
 
-def _keep(cache: Cache, key: str, inputs: BaseInputs, disk: Path) -> BaseDisk:
+def keep_base(cache: Cache, key: str, inputs: BaseInputs, disk: Path, *, native: bool = False) -> BaseDisk:
+    """Seal a finished disk, and move the folder that it is in to its place in the cache."""
     bases = cache.folder("bases")
     parts = _parts(_key_inputs(inputs.recipe, inputs.image.digest, inputs.tools.digest, inputs.way))
     write_whole(disk.with_name("inputs.json"), json.dumps(parts, indent=1).encode())
-    _seal(disk.parent, disk, inputs.commit.checksum)
+    _seal(disk.parent, disk, inputs.commit.checksum, native=native)
     shutil.rmtree(bases / key, ignore_errors=True)
     disk.parent.rename(bases / key)
     sync(bases)
@@ -151,7 +156,7 @@ def _keep(cache: Cache, key: str, inputs: BaseInputs, disk: Path) -> BaseDisk:
     return base
 
 
-def _seal(folder: Path, disk: Path, commit: str) -> None:
+def _seal(folder: Path, disk: Path, commit: str, *, native: bool) -> None:
     disk.chmod(0o444)
     sync(disk)
     status = disk.stat()
@@ -160,6 +165,7 @@ def _seal(folder: Path, disk: Path, commit: str) -> None:
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
         "commit": commit,
+        "native": native,
     }
     write_whole(folder / "seal.json", json.dumps(seal, indent=1).encode())
 

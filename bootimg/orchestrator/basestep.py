@@ -8,6 +8,9 @@ from bootimg import process
 from bootimg.appliance.interpreter import guestfs_python
 from bootimg.cache import Cache
 from bootimg.disk.layer_deploy import DeployWay, require_programs
+from bootimg.disk.native import NATIVE_PROGRAMS
+from bootimg.disk.native.grubcore import has_core
+from bootimg.disk.native.obstacle import native_obstacle
 from bootimg.layer.tar.squashfs import PACKAGES as SQUASHFS
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_path
 from bootimg.orchestrator.basedisks.making import base_disks
@@ -48,6 +51,11 @@ class BaseDisks(MakingStep):
         if request.source is not None:
             # The build's metal image may hold the disk.
             return
+        if request.deploy is DeployWay.NATIVE:
+            # The appliance is required only when it turns out that it is needed.
+            for program, package in NATIVE_PROGRAMS.items():
+                process.require(program, packages=package)
+            return
         guestfs_python()
         require_system()
         for program in ("mksquashfs", "sqfstar"):
@@ -65,7 +73,9 @@ class BaseDisks(MakingStep):
         if survey.layer is None:
             return Why(UNREAD)
         missing = self._missing(survey)
-        return Why(survey.why_no_base(missing[0])) if missing else needless("kept")
+        if not missing:
+            return needless("kept")
+        return Why(_with_way(survey, missing[0], survey.why_no_base(missing[0])))
 
     def need(self, survey: Survey) -> Need:
         """Space for the disks, and meanwhile for the commit and the tools as file system images."""
@@ -87,6 +97,9 @@ class BaseDisks(MakingStep):
             work.results.recipes = recipes
             with work.journal.step(self.name):
                 work.results.bases = base_disks(work, {size: recipes[size] for size in sizes}, commit)
+            if work.request.deploy is DeployWay.NATIVE:
+                native = {str(size): base.native for size, base in work.results.bases.items()}
+                work.journal.record(self.name, "native", disks=native)
         disks = {size: base.path for size, base in work.results.bases.items()}
         work.progress.base_disks.update(disks)
         work.progress.done(self.name, next(iter(disks.values()), None))
@@ -96,6 +109,20 @@ class BaseDisks(MakingStep):
 
     def _missing(self, survey: Survey) -> list[int]:
         return [size for size in self._sizes(survey) if survey.base(size) is None]
+
+
+def _with_way(survey: Survey, sector_size: int, why: str) -> str:
+    """The reason to make a disk and, where the native way was asked for, who will make it."""
+    if survey.request.deploy is not DeployWay.NATIVE or survey.tree is None:
+        return why
+    recipe = survey.recipes[sector_size]
+    obstacle = native_obstacle(recipe, survey.request.arch, survey.tree)
+    if obstacle is not None:
+        return f"{why}; by the appliance: {obstacle}"
+    bios = recipe.bootloader is not None and recipe.bootloader.bios is not None
+    if bios and not has_core(survey.tree, survey.cache):
+        return f"{why}; natively, the appliance makes GRUB's core image first"
+    return f"{why}; natively"
 
 
 def _sector_sizes(targets: Sequence[Target]) -> list[int]:

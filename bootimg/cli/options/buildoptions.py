@@ -125,9 +125,10 @@ _OPTIONS = (
     click.option("--builder", type=click.Choice(["guestfs", "osbuild"]), default=defaults.BUILDER,
                  show_default=True, envvar="BOOTIMG_BUILDER", show_envvar=True,
                  help="What makes the disks: a virtual machine, or the program osbuild (as root)."),
-    click.option("--deploy", type=click.Choice(["own", "layer"]), default=defaults.DEPLOY, show_default=True,
-                 envvar="BOOTIMG_DEPLOY", show_envvar=True,
-                 help="What deploys the system: bootimg (own), or the layer's programs (slow without KVM)."),
+    click.option("--deploy", type=click.Choice(["own", "native", "layer"]), default=defaults.DEPLOY,
+                 show_default=True, envvar="BOOTIMG_DEPLOY", show_envvar=True,
+                 help="What deploys the system: bootimg in the virtual machine (own) or without one (native, "
+                      "experimental), or the layer's programs (slow without KVM)."),
     accel_option,
     force_option,
     purity_options,

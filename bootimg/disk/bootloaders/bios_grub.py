@@ -28,7 +28,11 @@ from bootimg.sizes import align_up
 
 PARTITION = UUID("21686148-6449-6E6F-744E-656564454649")
 """The type of the BIOS boot partition."""
-_MODULES = "usr/lib/grub/i386-pc"
+MODULES = "usr/lib/grub/i386-pc"
+BOOT_IMAGE = f"{MODULES}/boot.img"
+EARLY_CONFIG, CORE_IMAGE = "/run/early.cfg", "/run/core.img"
+BOOT_FOLDER = "grub2/i386-pc"
+"""Where the modules are, from the root of the boot partition."""
 _SECTOR = 512
 _BPB = slice(0x03, 0x5A)
 _KERNEL_SECTOR = 0x5C
@@ -80,27 +84,46 @@ class BiosGrub:
 
 def _make_images(vm: Appliance, tree: Tree) -> BiosImages:
     """Make the core image in the appliance and copy GRUB's modules to /boot."""
+    images = make_core_image(vm, tree)
+    _copy_modules(vm, tree.listdir(MODULES))
+    return images
+
+
+def make_core_image(vm: Appliance, tree: Tree) -> BiosImages:
+    """Make the core image in the appliance, with the layer's program; nothing on a disk changes."""
+    vm.put(EARLY_CONFIG, early_config().encode())
+    vm.run([fspath(word) for word in core_argv(tree)], timeout=120)
+    return BiosImages(tree.read(BOOT_IMAGE), vm.get(CORE_IMAGE))
+
+
+def core_argv(tree: Tree) -> list[str | os.PathLike[str]]:
+    """The command that makes the core image in the appliance; `bootloader-missing` without its program."""
+    modules = {name.removesuffix(".mod") for name in tree.listdir(MODULES) if name.endswith(".mod")}
+    return mkimage_argv(mkimage_program(tree), f"/{MODULES}", EARLY_CONFIG, CORE_IMAGE, modules)
+
+
+def mkimage_program(tree: Tree) -> str:
+    """The name of the layer's grub-mkimage; `bootloader-missing` without it or GRUB's boot sector."""
     program = next((p for p in ("grub2-mkimage", "grub-mkimage") if tree.exists(f"usr/bin/{p}")), None)
-    if program is None or not tree.exists(f"{_MODULES}/boot.img"):
+    if program is None or not tree.exists(BOOT_IMAGE):
         raise BootimgError(
             "bootloader-missing",
             "the layer has no GRUB for the BIOS",
-            context=[f"looked for usr/bin/grub2-mkimage, usr/bin/grub-mkimage and {_MODULES}/boot.img"],
+            context=[f"looked for usr/bin/grub2-mkimage, usr/bin/grub-mkimage and {BOOT_IMAGE}"],
             hint="install grub2-pc and grub2-tools (Fedora), or grub-pc-bin and grub-common (Debian), there",
             exit_code=ExitCode.USAGE,
         )
-    names = tree.listdir(_MODULES)
-    modules = {name.removesuffix(".mod") for name in names if name.endswith(".mod")}
-    vm.put("/run/early.cfg", early_config().encode())
-    argv = mkimage_argv(program, f"/{_MODULES}", "/run/early.cfg", "/run/core.img", modules)
-    vm.run([fspath(word) for word in argv], timeout=120)
-    _copy_modules(vm, names)
-    return BiosImages(tree.read(f"{_MODULES}/boot.img"), vm.get("/run/core.img"))
+    return program
+
+
+def is_boot_file(name: str) -> bool:
+    """Whether a file of the modules' folder belongs in /boot/grub2/i386-pc."""
+    return name.endswith((".mod", ".lst"))
 
 
 def _copy_modules(vm: Appliance, names: list[str]) -> None:
-    target = f"{BOOT}/grub2/i386-pc"
-    wanted = [f"/{_MODULES}/{name}" for name in names if name.endswith((".mod", ".lst"))]
+    target = f"{BOOT}/{BOOT_FOLDER}"
+    wanted = [f"/{MODULES}/{name}" for name in names if is_boot_file(name)]
     vm.run(["mkdir", "-p", target], timeout=60)
     vm.run(["cp", *wanted, target], timeout=120)
 

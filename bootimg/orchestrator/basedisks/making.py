@@ -12,11 +12,14 @@ from bootimg.layer.fetching.archive import write_layout_image
 from bootimg.layer.importing.importer import ImportedCommit, write_repo_image
 from bootimg.manifest.recipe import Recipe
 from bootimg.orchestrator.basedisk import BaseDisk, base_key, find_base, make_bases, seal_digest
-from bootimg.orchestrator.basedisks.applianceimages import tool_tree_image
+from bootimg.orchestrator.basedisks.applianceimages import tool_tree_image, tool_tree_path
 from bootimg.orchestrator.basedisks.frommetal import base_from_metal
+from bootimg.orchestrator.basedisks.nativedisks import native_disks
 from bootimg.orchestrator.basedisks.scratch import base_scratch
 from bootimg.orchestrator.work import Work
 from bootimg.vm.probe import choose_accelerator
+
+_SOURCE = "source.squashfs"
 
 
 def base_disks(work: Work, recipes: Mapping[int, Recipe], commit: ImportedCommit) -> dict[int, BaseDisk]:
@@ -46,20 +49,38 @@ def _find(work: Work, sector_size: int, key: str) -> BaseDisk | None:
 
 
 def _make(work: Work, missing: Mapping[str, Recipe], commit: ImportedCommit) -> dict[str, BaseDisk]:
+    """The disks that can be made natively, if the request asks for that; the appliance makes the others."""
+    with base_scratch(work.cache, work.events, keep=work.request.keep) as scratch:
+        made: dict[str, BaseDisk] = {}
+        if work.request.deploy is DeployWay.NATIVE:
+            made = native_disks(
+                work,
+                {
+                    key: _inputs(
+                        work, recipe, commit, tool_tree_path(work.layer.tree, work.cache), scratch / _SOURCE
+                    )
+                    for key, recipe in missing.items()
+                },
+                scratch,
+            )
+        rest = {key: recipe for key, recipe in missing.items() if key not in made}
+        return made | (_by_appliance(work, rest, commit, scratch) if rest else {})
+
+
+def _by_appliance(
+    work: Work, missing: Mapping[str, Recipe], commit: ImportedCommit, scratch: Path
+) -> dict[str, BaseDisk]:
     request, cache, events = work.request, work.cache, work.events
     accelerator = choose_accelerator(request.accelerator, cache, events)
     events.message(f"accelerator: {accelerator.name} ({accelerator.reason})")
     tool_tree = tool_tree_image(work.layer.tree, cache, events)
-    with base_scratch(cache, events, keep=request.keep) as scratch:
-        source_image = scratch / "source.squashfs"
-        if request.deploy is DeployWay.LAYER or any(recipe.bootc for recipe in missing.values()):
-            write_layout_image(work.layer.image, cache, source_image)
-        else:
-            write_repo_image(cache.folder("repo"), commit, source_image)
-        inputs = {
-            key: _inputs(work, recipe, commit, tool_tree, source_image) for key, recipe in missing.items()
-        }
-        return make_bases(cache, inputs, scratch, accelerator, events, request.on_failure)
+    source_image = scratch / _SOURCE
+    if request.deploy is DeployWay.LAYER or any(recipe.bootc for recipe in missing.values()):
+        write_layout_image(work.layer.image, cache, source_image)
+    else:
+        write_repo_image(cache.folder("repo"), commit, source_image)
+    inputs = {key: _inputs(work, recipe, commit, tool_tree, source_image) for key, recipe in missing.items()}
+    return make_bases(cache, inputs, scratch, accelerator, events, request.on_failure)
 
 
 def _inputs(

@@ -300,6 +300,26 @@ def test_why_there_is_no_base_disk(request_: Request, read: Cache) -> None:
     assert base_key(recipe, layer.image.digest, tools, DeployWay.LAYER) != key
 
 
+def test_the_native_way_is_planned_or_the_reason_why_not(
+    request_: Request, tmp_path: Path, cache: Cache
+) -> None:
+    program = oci.file("usr/bin/grub2-mkimage")
+    grub = [oci.file(f"usr/lib/grub/i386-pc/{name}") for name in ("boot.img", "blscfg.mod")]
+    said = {
+        "natively, the appliance makes GRUB's core image first": [program, *grub],
+        "by the appliance: the layer's bootupd installs the bootloader": [oci.file("usr/bin/bootupctl")],
+    }
+    for number, (expected, files) in enumerate(said.items()):
+        layout = oci.Layout(tmp_path / str(number))
+        layout.add([oci.bootable(*files)])
+        image = fetch(str(layout.path), arch=request_.arch, cache=cache, events=Events())
+        open_tree(image, cache, Events())
+        native = replace(request_, reference=str(layout.path), deploy=DeployWay.NATIVE)
+        assert expected in step(make_plan(native, cache), "base").why
+        own = replace(native, deploy=DeployWay.OWN)
+        assert step(make_plan(own, cache), "base").why == "no base disk is kept"
+
+
 def run(*words: str) -> str:
     done = CliRunner().invoke(bootimg, ["plan", *words], catch_exceptions=False)
     assert done.exit_code == 0, done.output

@@ -1,0 +1,150 @@
+"""The whole base disk without a kernel: partition table, ESP, /boot, root file system.
+
+The entries are those of `bootimg.sysroot`; the file systems have the recipe's options.  The same inputs
+give the same bytes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootimg.cache import Cache
+from bootimg.disk.aleph import ALEPH, COREOS_ALEPH, aleph_json
+from bootimg.disk.base import BaseInputs, disk_gpt, refuse_unrealised
+from bootimg.disk.bootloaders.bios_grub import BiosImages
+from bootimg.disk.bootloaders.choice import choose_bootloaders
+from bootimg.disk.gpt import Gpt, write_gpt
+from bootimg.disk.native.bootloader import boot_files, esp_files
+from bootimg.disk.native.esp import make_esp
+from bootimg.disk.native.ext4 import make_ext4
+from bootimg.disk.native.ext4fill import fill_ext4
+from bootimg.disk.native.nodes import nodes
+from bootimg.disk.native.obstacle import native_obstacle
+from bootimg.disk.xfs.check import check_xfs
+from bootimg.disk.xfs.fill import fill_xfs
+from bootimg.disk.xfs.make import XfsOptions, make_xfs
+from bootimg.disk.xfs.sparse import copy_data
+from bootimg.errors import BootimgError
+from bootimg.events import Events
+from bootimg.layer.declared.facts import selinux_policy
+from bootimg.manifest.recipe import Ext4, Fat, Filesystem, Recipe, Sysroot, Xfs
+from bootimg.sysroot.entries import Entry, symlink, text
+from bootimg.sysroot.labels import LookUp, no_labels, policy_labels
+from bootimg.sysroot.system import System, lay_out, open_system
+from bootimg.sysroot.unsupported import NativeUnsupportedError
+
+_FOR_THE_APPLIANCE = ("xfs-feature-unsupported", "xfs-file-unsupported")
+"""The errors of the XFS writer for what a kernel can write."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Native:
+    """A base disk that is ready to be written: its entries, and the recipe of its file systems."""
+
+    recipe: Recipe
+    gpt: Gpt
+    system: System
+    esp: Sequence[Entry]
+
+    @property
+    def has_bios(self) -> bool:
+        """Whether the disk gets GRUB for the BIOS."""
+        return self.recipe.bootloader is not None and self.recipe.bootloader.bios is not None
+
+
+def prepare_native(inputs: BaseInputs, repo: Path, cache: Cache) -> Native:
+    """Read the commit and lay out the entries; nothing is written.
+
+    NativeUnsupportedError says why the appliance must make the disk.
+    """
+    recipe, arch = inputs.recipe, inputs.image.arch
+    if (reason := native_obstacle(recipe, arch, inputs.tools)) is not None:
+        raise NativeUnsupportedError(reason)
+    options = recipe.bootloader
+    refuse_unrealised(recipe, choose_bootloaders(arch, inputs.tools) if options else ())
+    wanted = open_system(recipe, repo, inputs.commit)
+    system = lay_out(
+        wanted,
+        _look_up(inputs, cache),
+        additions=_aleph(inputs, wanted.sysroot, wanted.now),
+        bootloader=boot_files(options, wanted.commit, wanted.now) if options else (),
+    )
+    has_esp = any(isinstance(each, Fat) for each in recipe.filesystems)
+    esp = esp_files(options, wanted.commit, inputs.tools, wanted.now) if options and has_esp else ()
+    return Native(recipe=recipe, gpt=disk_gpt(recipe.disk, inputs.image.digest), system=system, esp=esp)
+
+
+def _look_up(inputs: BaseInputs, cache: Cache) -> LookUp:
+    policy = selinux_policy(inputs.tree)
+    return policy_labels(inputs.tree, policy, cache) if policy and inputs.recipe.labels else no_labels
+
+
+def _aleph(inputs: BaseInputs, sysroot: Sysroot, now: int) -> Iterator[Entry]:
+    image = inputs.image
+    yield text(ALEPH, aleph_json(sysroot.deploy.target_imgref, image.config_digest, image.labels), now)
+    if sysroot.aleph.coreos_compat:
+        yield symlink(COREOS_ALEPH, ALEPH, now)
+
+
+def write_native(native: Native, output: Path, bios: BiosImages | None, events: Events) -> None:
+    """Write the disk to a new sparse file, and check each of its file systems."""
+    write_gpt(output, native.gpt)
+    with events.step("filesystems", "writing the file systems"):
+        for filesystem in native.recipe.filesystems:
+            _write(native, output, filesystem)
+    if bios is not None:
+        bios.place(output, native.gpt)
+
+
+def _write(native: Native, output: Path, filesystem: Filesystem) -> None:
+    epoch, sector_size = native.recipe.source_epoch, native.recipe.disk.sector_size
+    match filesystem:
+        case Xfs():
+            with _unsupported():
+                _write_root(native, output, filesystem)
+        case Ext4():
+            with _partition(native, output, filesystem) as image:
+                make_ext4(image, filesystem, sector_size=sector_size, epoch=epoch)
+                fill_ext4(image, native.system.boot, epoch=epoch)
+        case Fat():
+            start = native.gpt.partition(filesystem.partition).start
+            with _partition(native, output, filesystem) as image:
+                make_esp(image, filesystem, native.esp, start=start, sector_size=sector_size, epoch=epoch)
+
+
+@contextmanager
+def _unsupported() -> Iterator[None]:
+    """Turn errors of the XFS writer that a kernel would not make into the signal for the appliance."""
+    try:
+        yield
+    except BootimgError as error:
+        if error.id not in _FOR_THE_APPLIANCE:
+            raise
+        raise NativeUnsupportedError(error.message) from error
+
+
+def _write_root(native: Native, output: Path, xfs: Xfs) -> None:
+    offset, size = native.gpt.span(xfs.partition)
+    groups = {} if xfs.agcount is None else {"group_count": xfs.agcount}
+    options = XfsOptions(uuid=xfs.uuid, label=xfs.label, sector_size=native.recipe.disk.sector_size, **groups)
+    make_xfs(output, size=size, options=options, offset=offset)
+    now = native.recipe.source_epoch * 10**9
+    filled = fill_xfs(output, nodes(native.system.root), now=now, offset=offset)
+    check_xfs(output, size=size, offset=offset, metadata=filled.metadata)
+
+
+@contextmanager
+def _partition(native: Native, output: Path, filesystem: Filesystem) -> Iterator[Path]:
+    """A file of the partition's size; what the body wrote to it is then copied to the disk."""
+    offset, size = native.gpt.span(filesystem.partition)
+    with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
+        image = Path(folder, "partition")
+        with image.open("wb") as file:
+            file.truncate(size)
+        yield image
+        with image.open("rb") as source, output.open("r+b") as target:
+            copy_data(source.fileno(), target.fileno(), (0, size), offset)
