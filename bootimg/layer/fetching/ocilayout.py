@@ -19,7 +19,7 @@ from bootimg.arch import Arch
 from bootimg.atomic import require_space, temporary_folder
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
-from bootimg.layer.fetching.packedarchive import plain_archive
+from bootimg.layer.fetching.packedarchive import Scratch, plain_archive
 from bootimg.layer.fetching.skopeo import scratch
 from bootimg.layer.image.blobs import CHUNK, BlobStore, file_chunks, verified
 from bootimg.layer.image.fetched import Blob, Image, build_image, config_digest_of, hex_of
@@ -80,10 +80,10 @@ class ArchiveLayout:
 
 
 @contextmanager
-def open_layout(reference: Reference, scratch: Path) -> Iterator[OciLayout]:
+def open_layout(reference: Reference, scratch: Scratch) -> Iterator[OciLayout]:
     """The layout a reference names.  Errors: `layer-not-oci`, `layer-unreadable`.
 
-    A compressed archive is decompressed into the folder `scratch`.
+    A compressed archive is decompressed into a folder that `scratch` makes.
     """
     path = Path(reference.name)
     if not os.access(path, os.R_OK):
@@ -118,7 +118,7 @@ def _archive(plain: Path, path: Path) -> Iterator[OciLayout]:
 
 def inspect_layout(reference: Reference, text: str, arch: Arch) -> Image:
     """The image for `arch` by its manifest and config, both verified; nothing else is read."""
-    with temporary_folder("bootimg-inspect-") as folder, open_layout(reference, folder) as layout:
+    with open_layout(reference, partial(temporary_folder, "bootimg-inspect-")) as layout:
         return _describe(layout, reference, text, arch, partial(_document, layout))
 
 
@@ -126,7 +126,7 @@ def fetch_layout(
     reference: Reference, text: str, arch: Arch, store: BlobStore, step: Step, check: Check
 ) -> Image:
     """Copy the blobs the store lacks, each verified; returns the image for `arch`."""
-    with scratch(store.cache) as folder, open_layout(reference, folder) as layout:
+    with open_layout(reference, partial(scratch, store.cache)) as layout:
 
         def read(digest: str) -> bytes:
             if not store.has(digest):
@@ -145,7 +145,7 @@ def fetch_layout(
 
 def fetch_layout_blob(reference: Reference, blob: Blob, store: BlobStore) -> None:
     """Copy one blob from the layout into the store and verify it."""
-    with scratch(store.cache) as folder, open_layout(reference, folder) as layout:
+    with open_layout(reference, partial(scratch, store.cache)) as layout:
         store.add(blob.digest, layout.chunks(_present(layout, blob.digest)), blob.size)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from bootimg.atomic import enough_space, require_space
@@ -28,9 +28,13 @@ def is_packed_archive(path: Path) -> bool:
     return name is not None and name.partition("/")[0] in _FIRST
 
 
+Scratch = Callable[[], AbstractContextManager[Path]]
+"""Makes a temporary folder, and removes it at the end."""
+
+
 @contextmanager
-def plain_archive(path: Path, scratch: Path) -> Iterator[Path]:
-    """The archive itself, or a decompressed copy of it in the folder `scratch`.
+def plain_archive(path: Path, scratch: Scratch) -> Iterator[Path]:
+    """The archive itself, or a decompressed copy of it in a folder that `scratch` makes for it.
 
     Errors: `compressed-file-damaged`, `layer-too-large`, `no-space-left`.
     """
@@ -38,12 +42,9 @@ def plain_archive(path: Path, scratch: Path) -> Iterator[Path]:
         if compression is Compression.NONE:
             yield path
             return
-        plain = scratch / "archive"
-        _unpack(path, reader, plain)
-    try:
-        yield plain
-    finally:
-        plain.unlink()
+        with scratch() as folder:
+            _unpack(path, reader, folder / "archive")
+            yield folder / "archive"
 
 
 @contextmanager
