@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootimg import process
+from bootimg.disk.e2fsprogs import e2fsck_errors, fixed_time
 from bootimg.errors import BootimgError
 
 _SELINUX = "security.selinux"
@@ -121,20 +122,16 @@ class Ext4Image:
             commands += self._commands(number, edit)
         script = self._folder / "commands"
         script.write_text("".join(f"{command}\n" for command in commands))
-        # Newer e2fsprogs know both names, older ones only the first.
         (last_write,) = struct.unpack_from("<I", self._superblock(), 0x30)
-        env = {"E2FSPROGS_FAKE_TIME": str(last_write), "SOURCE_DATE_EPOCH": str(last_write)}
         words = ["debugfs", "-w", "-f", script.name, self.path.name]
-        done = process.run(words, env=env, cwd=self._folder, timeout=120)
+        done = process.run(words, env=fixed_time(last_write), cwd=self._folder, timeout=120)
         for edit in edits:
             self._read_back(edit, done.stderr)
 
     def check_clean(self) -> None:
         """Raise `boot-filesystem-damaged` if e2fsck reports a problem."""
-        words = ["e2fsck", "-fn", self.path.name]
-        done = process.run(words, cwd=self._folder, check=False, timeout=300)
-        if done.returncode:
-            raise _damaged("e2fsck reports errors", done.stdout.decode(errors="replace"))
+        if (output := e2fsck_errors(self.path)) is not None:
+            raise _damaged("e2fsck reports errors", output)
 
     def _commands(self, number: int, edit: FileEdit | DirectoryEdit) -> list[str]:
         folder, _, name = edit.path.rpartition("/")

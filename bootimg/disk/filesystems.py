@@ -45,18 +45,20 @@ def _mkfs_ext4(ext4: Ext4, device: str) -> list[str]:
     if ext4.lazy_init is not None:
         flag = int(ext4.lazy_init)
         extended += [f"lazy_itable_init={flag}", f"lazy_journal_init={flag}"]
-    features = [
-        name if enabled else f"^{name}"
-        for name, enabled in (
-            ("metadata_csum_seed", ext4.metadata_csum_seed),
-            ("orphan_file", ext4.orphan_file),
-            ("verity", ext4.verity),
-        )
-        if enabled is not None
-    ]
+    features = [name if enabled else f"^{name}" for name, enabled in optional_features(ext4).items()]
     if features:
         argv += ["-O", ",".join(features)]
     return [*argv, "-E", ",".join(extended), device]
+
+
+def optional_features(ext4: Ext4) -> dict[str, bool]:
+    """The features that the recipe switches on or off; the others are mke2fs's own choice."""
+    features = {
+        "metadata_csum_seed": ext4.metadata_csum_seed,
+        "orphan_file": ext4.orphan_file,
+        "verity": ext4.verity,
+    }
+    return {name: enabled for name, enabled in features.items() if enabled is not None}
 
 
 def _mkfs_xfs(xfs: Xfs, device: str) -> list[str]:

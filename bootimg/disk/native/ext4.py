@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from bootimg import process
+from bootimg.disk.e2fsprogs import PACKAGE, fixed_time
+from bootimg.disk.filesystems import optional_features
 from bootimg.manifest.recipe import Ext4
 
-PACKAGE = "e2fsprogs"
 _FEATURES = (
     "has_journal", "ext_attr", "resize_inode", "dir_index", "filetype", "extent", "64bit", "flex_bg",
     "sparse_super", "large_file", "huge_file", "dir_nlink", "extra_isize", "metadata_csum",
@@ -34,11 +34,6 @@ def make_ext4(image: Path, options: Ext4, *, sector_size: int, epoch: int) -> No
         process.run(argv, cwd=image.parent, env=env, timeout=120)
 
 
-def fixed_time(epoch: int) -> Mapping[str, str]:
-    """The environment that gives e2fsprogs a clock: older versions know the first name only."""
-    return {"E2FSPROGS_FAKE_TIME": str(epoch), "SOURCE_DATE_EPOCH": str(epoch)}
-
-
 def _switches(options: Ext4, block_size: int) -> list[str]:
     label = ["-L", options.label] if options.label else []
     extended = f"hash_seed={options.uuid},lazy_itable_init=0,lazy_journal_init=0,root_owner=0:0"
@@ -51,9 +46,5 @@ def _switches(options: Ext4, block_size: int) -> list[str]:
 
 def _features(options: Ext4) -> list[str]:
     """The pinned features, and those of newer versions that the recipe asks for."""
-    newer = {
-        "metadata_csum_seed": options.metadata_csum_seed,
-        "orphan_file": options.orphan_file,
-        "verity": options.verity,
-    }
+    newer = optional_features(options)
     return [*_FEATURES, *(name for name, enabled in newer.items() if enabled)]

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootimg import process
+from bootimg.disk.e2fsprogs import PACKAGE, e2fsck_errors, fixed_time
 from bootimg.disk.native.content import place_content
-from bootimg.disk.native.ext4 import PACKAGE, fixed_time
 from bootimg.disk.native.ext4read import TYPES, require_equal
 from bootimg.errors import BootimgError
 from bootimg.sysroot.entries import SELINUX, Entry, Kind
@@ -108,12 +108,10 @@ def _debugfs(folder: Path, lines: Sequence[bytes], epoch: int) -> bytes:
 
 
 def _check(folder: Path) -> None:
-    program = process.require("e2fsck", packages=PACKAGE)
-    done = process.run([program, "-fn", _IMAGE], cwd=folder, check=False, timeout=300)
-    if done.returncode:
+    if (output := e2fsck_errors(folder / _IMAGE)) is not None:
         raise BootimgError(
             "boot-filesystem-damaged",
             "the boot filesystem is damaged: e2fsck reports errors",
-            context=done.stdout.decode(errors="replace").strip().splitlines()[-12:],
+            context=output.strip().splitlines()[-12:],
             hint="please report it; `--deploy own` makes the disk another way",
         )
