@@ -66,7 +66,7 @@ def split(line: str) -> list[str]:
 
 
 def fault(text: str) -> str | None:
-    """What keeps an argument from reaching the kernel as it is written; None if nothing does."""
+    """Why the kernel would not get an argument unchanged; None if it would."""
     if not text.strip(_BLANKS):
         return "it is empty"
     if not (text.isascii() and text.isprintable()):

@@ -131,7 +131,7 @@ def padding(size: int) -> bytes:
 
 
 def _cut(text: str) -> str:
-    """What a header has of a name that is in a record too; a directory's keeps its slash."""
+    """The name for the header where a record has the whole name: cut, but a directory keeps its slash."""
     raw = text.encode("utf-8", "surrogateescape")
     if len(raw) <= _NAME:
         return text

@@ -89,7 +89,7 @@ make_venv() {
         say "venv: making .venv with $("$python" --version)"
         "$python" -m venv --clear .venv
     }
-    stamp=.venv/installed-$(printf '%s ' "$@" "$PWD" | cat - pyproject.toml | sha256sum | cut -c1-16)
+    stamp=.venv/installed-$(printf '%s ' "$@" "$PWD" | cat - pyproject.toml setup.py | sha256sum | cut -c1-16)
     if [ -e "$stamp" ]; then say "venv: .venv is current"; return; fi
     say "venv: installing $*"
     .venv/bin/python -m pip install -q --disable-pip-version-check -e "$@" >&2

@@ -40,7 +40,7 @@ LAYER = "layer.ociarchive"
 _LARGER = 15 << 20
 _EVENTS = {"step-started": StepStarted, "step-progress": StepProgress, "step-finished": StepFinished,
            "message": Message}  # fmt: skip
-# Fonts of other servers would be loaded by whoever looks at the picture.
+# A viewer of the picture would load fonts from other servers.
 _FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace(
     "font-family: Fira Code, monospace", "font-family: DejaVu Sans Mono, Menlo, Consolas, monospace"
 )

@@ -63,7 +63,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[int]:
-    """The port of 127.0.0.1 where whoever comes is told the word."""
+    """The port of a service on 127.0.0.1 that sends the word to every client."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=serve, args=(server,), daemon=True).start()
         yield server.getsockname()[1]

@@ -1,4 +1,4 @@
-"""/usr/share/coreos-assembler/image.json: what the layer says of the images to be made of it."""
+"""/usr/share/coreos-assembler/image.json: the layer's settings for its boot images."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def parse_image_json(data: bytes) -> ImageJson:
 
 
 def _check_other(key: str, value: object) -> None:
-    """Refuse a key that nobody knows, and a value of a known one that makes another disk than ours."""
+    """Refuse an unknown key, and a value of a known key that asks for another disk than bootimg makes."""
     if key in VALUES:
         allowed = VALUES[key]
         if not any(value == each and type(value) is type(each) for each in allowed):

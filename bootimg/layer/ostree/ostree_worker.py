@@ -31,7 +31,7 @@ _RESIDENT = 32 << 20
 
 
 class Tar:
-    """A tar that is read through a mapping.  It is mapped again before much of it is resident."""
+    """A tar that is read through a mapping.  The mapping is renewed before it uses much memory."""
 
     def __init__(self, path):
         self._path = path
