@@ -11,8 +11,8 @@ PLATFORMS = ("qemu",)
 STREAMS = Path("config.yaml")
 """The pipeline's file that describes the streams."""
 ACCELERATOR = "auto"
-BUILDER = "guestfs"
-DEPLOY = "own"
+BUILDER = "own"
+DEPLOY = "native"
 PURITY = "error"
 TLS_VERIFY = True
 

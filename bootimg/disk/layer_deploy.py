@@ -21,22 +21,29 @@ _LAYOUT = "/run/bootimg-layer"
 _ENTRIES = f"{SYSROOT}/boot/loader/entries/*.conf"
 _BYTES = "surrogateescape"
 _TIMEOUT = 1800.0
-_OWN = "leave out --deploy layer: bootimg deploys the layer without its programs"
+_WITHOUT = "leave out --deploy layer: bootimg deploys the layer without its programs"
+
+OLD_APPLIANCE = "own"
+"""The old name of DeployWay.APPLIANCE, still accepted."""
 
 
 class DeployWay(StrEnum):
     """How the deployment is made.
 
-    `own`: bootimg deploys the commit that it imported, in the appliance.  `native`: bootimg writes the whole
-    disk without the appliance, where it can.  `layer`: the layer deploys its archive, in the appliance.
+    `native`: bootimg writes the whole disk without the appliance, where it can.  `appliance`: bootimg deploys
+    the commit that it imported, in the appliance.  `layer`: the layer deploys its archive, in the appliance.
     """
 
-    OWN = "own"
     NATIVE = "native"
+    APPLIANCE = "appliance"
     LAYER = "layer"
 
+    @classmethod
+    def _missing_(cls, value: object) -> DeployWay | None:
+        return cls.APPLIANCE if value == OLD_APPLIANCE else None
 
-def require_programs(tools: Tree, hint: str = _OWN) -> None:
+
+def require_programs(tools: Tree, hint: str = _WITHOUT) -> None:
     """Refuse a layer that cannot deploy itself; `hint` tells the alternative."""
     missing = [f"/{program}" for program in PROGRAMS if not tools.exists(program)]
     if missing:

@@ -23,7 +23,7 @@ def unsupported(where: str, what: str) -> BootimgError:
 def _refuse(why: str) -> BootimgError:
     return BootimgError(
         "manifest-stage-unsupported",
-        "the guestfs builder does not do what the manifest asks for",
+        "bootimg's own builder does not do what the manifest asks for",
         context=[why],
         hint="remove it from the manifest, or build with osbuild itself",
         exit_code=ExitCode.USAGE,

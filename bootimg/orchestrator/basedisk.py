@@ -45,7 +45,7 @@ class BaseDisk:
     native: bool = False
 
 
-def base_key(recipe: Recipe, layer_digest: str, tools_digest: str, way: DeployWay = DeployWay.OWN) -> str:
+def base_key(recipe: Recipe, layer_digest: str, tools_digest: str, way: DeployWay = DeployWay.NATIVE) -> str:
     """The content key: all inputs of the base disk from the recipe, the layer and the tools."""
     return _digest(_key_inputs(recipe, layer_digest, tools_digest, way))[:32]
 
@@ -82,7 +82,7 @@ def why_no_base(
     recipe: Recipe,
     layer_digest: str,
     tools_digest: str,
-    way: DeployWay = DeployWay.OWN,
+    way: DeployWay = DeployWay.NATIVE,
 ) -> str:
     """Why `find_base` finds nothing for this key: the inputs that differ from the most similar kept disk."""
     bases = cache.root / "bases"

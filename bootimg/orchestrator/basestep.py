@@ -113,8 +113,10 @@ class BaseDisks(MakingStep):
 
 def _with_way(survey: Survey, sector_size: int, why: str) -> str:
     """The reason to make a disk and, where the native way was asked for, who will make it."""
-    if survey.request.deploy is not DeployWay.NATIVE or survey.tree is None:
+    if survey.tree is None:
         return why
+    if survey.request.deploy is not DeployWay.NATIVE:
+        return f"{why}; by the appliance: --deploy {survey.request.deploy}"
     recipe = survey.recipes[sector_size]
     obstacle = native_obstacle(recipe, survey.request.arch, survey.tree)
     if obstacle is not None:

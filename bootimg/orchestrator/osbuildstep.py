@@ -27,7 +27,7 @@ from bootimg.osbuild.program import inspect, require_osbuild
 from bootimg.osbuild.run import Job, run
 from bootimg.targets import LAYER_KEY
 
-_BY_BOOTIMG = "use --builder guestfs: bootimg deploys the layer without its programs"
+_BY_BOOTIMG = "use --builder own: bootimg deploys the layer without its programs"
 # The checkpoints that coreos-assembler keeps between runs; a manifest need not have all of them.
 _KEPT = ("deployed-tree", "tree", "raw-image", "metal", "metal4k")
 

@@ -22,10 +22,18 @@ from bootimg.platform import Platform
 
 
 class Builder(StrEnum):
-    """What makes the disks: bootimg itself in libguestfs' appliance, or the program osbuild."""
+    """What makes the disks: bootimg itself, or the program osbuild."""
 
-    GUESTFS = "guestfs"
+    OWN = "own"
     OSBUILD = "osbuild"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Builder | None:
+        return cls.OWN if value == OLD_OWN else None
+
+
+OLD_OWN = "guestfs"
+"""The old name of Builder.OWN, still accepted."""
 
 
 _BUILDER, _DEPLOY = Builder(defaults.BUILDER), DeployWay(defaults.DEPLOY)

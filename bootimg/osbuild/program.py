@@ -16,7 +16,7 @@ MINIMUM = (165,)
 PACKAGES = "osbuild osbuild-ostree"
 STAGE_PROGRAMS = {"podman": "podman (apt, dnf)", "skopeo": "skopeo (apt, dnf)"}
 """Programs that osbuild's stages run on this machine: podman mounts the layer as the build tree."""
-_HINT = "run it as root of a machine or of a privileged container, or use --builder guestfs"
+_HINT = "run it as root of a machine or of a privileged container, or use --builder own"
 
 
 def require_osbuild() -> Path:
@@ -30,7 +30,7 @@ def require_osbuild() -> Path:
             "osbuild-missing",
             "osbuild is not installed",
             note="Fedora, CentOS Stream and RHEL have it; Debian and Ubuntu do not",
-            hint=f"`dnf install {PACKAGES}`, or use --builder guestfs, which needs no root either",
+            hint=f"`dnf install {PACKAGES}`, or use --builder own, which needs no root either",
             exit_code=ExitCode.ENVIRONMENT,
         )
     _check_version(program)
@@ -43,7 +43,7 @@ def require_osbuild() -> Path:
             exit_code=ExitCode.ENVIRONMENT,
         )
     for name, packages in STAGE_PROGRAMS.items():
-        process.require(name, packages=f"{packages}, or use --builder guestfs")
+        process.require(name, packages=f"{packages}, or use --builder own")
     return program
 
 
@@ -60,7 +60,7 @@ def _check_version(program: Path) -> None:
             "program-too-old",
             f"osbuild {MINIMUM[0]} or newer is needed",
             context=[f"{program} says: {output[:100]}"],
-            hint=f"install a newer {PACKAGES}, or use --builder guestfs",
+            hint=f"install a newer {PACKAGES}, or use --builder own",
             exit_code=ExitCode.ENVIRONMENT,
         )
 
@@ -77,7 +77,7 @@ def inspect(program: Path, manifest: Path) -> None:
             "osbuild-manifest-refused",
             "osbuild does not accept the manifest",
             context=[*output[-8:], f"manifest: {manifest}"],
-            hint="an older osbuild lacks stages or options: install a newer one, or use --builder guestfs",
+            hint="an older osbuild lacks stages or options: install a newer one, or use --builder own",
         )
 
 

@@ -23,6 +23,6 @@ class NativeUnsupportedError(Exception):
             "deploy-native-unsupported",
             "the layer cannot be deployed without the appliance",
             context=[self.reason],
-            hint="let the appliance deploy it: --deploy own",
+            hint="let the appliance deploy it: --deploy appliance",
             exit_code=ExitCode.USAGE,
         )

@@ -13,6 +13,7 @@ import click
 from bootimg import defaults
 from bootimg.arch import Arch
 from bootimg.cli.options.common import (
+    RenamedChoice,
     accel_option,
     arch_option,
     builds_option,
@@ -122,13 +123,13 @@ _OPTIONS = (
     builds_option,
     size_option,
     target_imgref_option,
-    click.option("--builder", type=click.Choice(["guestfs", "osbuild"]), default=defaults.BUILDER,
-                 show_default=True, envvar="BOOTIMG_BUILDER", show_envvar=True,
-                 help="What makes the disks: a virtual machine, or the program osbuild (as root)."),
-    click.option("--deploy", type=click.Choice(["own", "native", "layer"]), default=defaults.DEPLOY,
-                 show_default=True, envvar="BOOTIMG_DEPLOY", show_envvar=True,
-                 help="What deploys the system: bootimg in the virtual machine (own) or without one (native, "
-                      "experimental), or the layer's programs (slow without KVM)."),
+    click.option("--builder", type=RenamedChoice(["own", "osbuild"], old={"guestfs": "own"}),
+                 default=defaults.BUILDER, show_default=True, envvar="BOOTIMG_BUILDER", show_envvar=True,
+                 help="What makes the disks: bootimg itself, or the program osbuild (as root)."),
+    click.option("--deploy", type=RenamedChoice(["native", "appliance", "layer"], old={"own": "appliance"}),
+                 default=defaults.DEPLOY, show_default=True, envvar="BOOTIMG_DEPLOY", show_envvar=True,
+                 help="What lays the system out: bootimg itself (native), ostree in a virtual machine "
+                      "(appliance), or the layer's own programs in one (layer)."),
     accel_option,
     force_option,
     purity_options,

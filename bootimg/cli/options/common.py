@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -51,6 +51,18 @@ class DurationType(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
         """Seconds of the text; raises `duration-malformed`."""
         return value if isinstance(value, int) else parse_duration(value)
+
+
+class RenamedChoice(click.Choice[str]):
+    """A choice that still takes old names of its values, without listing them."""
+
+    def __init__(self, choices: Sequence[str], *, old: Mapping[str, str]) -> None:
+        super().__init__(choices)
+        self._old = old
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401
+        """The value, by its present name."""
+        return super().convert(self._old.get(value, value), param, ctx)
 
 
 class ArchType(click.ParamType[Arch]):

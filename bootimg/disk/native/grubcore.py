@@ -80,8 +80,8 @@ def bios_images(tools: Tree, cache: Cache, events: Events, make: Callable[[], Bi
 
 
 def has_core(tools: Tree, cache: Cache) -> bool:
-    """Whether the cache has the core image for a layer."""
-    return (cache.root / FOLDER / f"{core_key(tools)}.img").exists()
+    """Whether the cache has the core image for a layer; False for one without GRUB."""
+    return tools.exists(BOOT_IMAGE) and (cache.root / FOLDER / f"{core_key(tools)}.img").exists()
 
 
 def images_by_appliance(

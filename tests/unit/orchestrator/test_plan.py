@@ -291,7 +291,9 @@ def test_why_there_is_no_base_disk(request_: Request, read: Cache) -> None:
     for name, other in (("one", "another layer"), ("two", layer.image.digest)):
         folder = read.folder("bases") / name
         folder.mkdir()
-        (folder / "inputs.json").write_text(json.dumps(_parts(_key_inputs(had, other, tools, DeployWay.OWN))))
+        (folder / "inputs.json").write_text(
+            json.dumps(_parts(_key_inputs(had, other, tools, DeployWay.APPLIANCE)))
+        )
     key = base_key(recipe, layer.image.digest, tools)
     assert why_no_base(read, key, recipe, layer.image.digest, tools) == "its key changed: other recipe.disk"
     assert why_no_base(read, "two", recipe, layer.image.digest, tools).startswith("the kept base disk was")
@@ -316,7 +318,7 @@ def test_the_native_way_is_planned_or_the_reason_why_not(
         open_tree(image, cache, Events())
         native = replace(request_, reference=str(layout.path), deploy=DeployWay.NATIVE)
         assert expected in step(make_plan(native, cache), "base").why
-        own = replace(native, deploy=DeployWay.OWN)
+        own = replace(native, deploy=DeployWay.APPLIANCE)
         assert step(make_plan(own, cache), "base").why == "no base disk is kept"
 
 

@@ -441,7 +441,7 @@ def test_programs_of_its_stages_are_required_in_the_first_second(
         error = refused(work)
         assert (error.id, error.exit_code) == ("program-missing", ExitCode.ENVIRONMENT)
         assert "podman" in error.message
-        assert "--builder guestfs" in str(error.hint)
+        assert "--builder own" in str(error.hint)
     assert not (cache.root / "blobs").exists()
 
 
@@ -454,7 +454,7 @@ def test_a_layer_that_cannot_deploy_itself_is_refused(
     bare = replace(request_, reference=str(layout.path))
     error = refused(lambda: run_build(bare, cache, Events()))
     assert (error.id, error.exit_code) == ("deploy-program-missing", ExitCode.USAGE)
-    assert "--builder guestfs" in str(error.hint)
+    assert "--builder own" in str(error.hint)
     assert refused(lambda: make_plan(bare, cache)).id == "deploy-program-missing"
     assert not bare.builds.exists()
 
