@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from bootimg.appliance import interpreter
 from bootimg.arch import Arch
 from bootimg.arches.row import Firmware
 from bootimg.cache import Cache
+from bootimg.disk.native.grubcore import has_bootloaders
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.hostpackages import Packages
@@ -38,13 +39,26 @@ class Status(StrEnum):
     FAULT = "fault"
 
 
+class Use(StrEnum):
+    """What uses a thing: every build, the appliance, or only some commands and options."""
+
+    BUILD = "build"
+    APPLIANCE = "appliance"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineFinding:
-    """One line of the report; `needed` is False if only some commands use the thing."""
+    """One line of the report.
+
+    `needed` is False if only some commands use the thing, or only the appliance, and the cache has what the
+    appliance makes.
+    """
 
     name: str
     status: Status
     purpose: str
+    use: Use = Use.BUILD
     needed: bool = True
     version: str | None = None
     minimum: str | None = None
@@ -62,6 +76,7 @@ class MachineFinding:
             "name": self.name,
             "status": str(self.status),
             "needed": self.needed,
+            "use": str(self.use),
             "purpose": self.purpose,
             "version": self.version,
             "minimum": self.minimum,
@@ -79,7 +94,7 @@ class Tool:
     packages: Packages | None = None
     version_words: tuple[str, ...] = ("--version",)
     minimum: tuple[int, ...] = ()
-    needed: bool = True
+    use: Use = Use.BUILD
     parse: Callable[[str], tuple[int, ...]] = qemu.parse_version
 
     def check(self) -> MachineFinding:
@@ -97,7 +112,8 @@ class Tool:
             name=self.name,
             status=status,
             purpose=self.purpose,
-            needed=self.needed,
+            use=self.use,
+            needed=self.use is not Use.OTHER,
             version=_dotted(version),
             minimum=_dotted(self.minimum),
             detail=detail,
@@ -109,51 +125,56 @@ _SQUASHFS = Packages(apt="squashfs-tools", dnf="squashfs-tools")
 _E2FSPROGS = Packages(apt="e2fsprogs", dnf="e2fsprogs")
 _XFSPROGS = Packages(apt="xfsprogs", dnf="xfsprogs")
 _DOSFSTOOLS = Packages(apt="dosfstools", dnf="dosfstools")
-_NATIVE = "build --deploy native"
+_MTOOLS = Packages(apt="mtools", dnf="mtools")
 _SSH = Packages(apt="openssh-client", dnf="openssh-clients")
 TOOLS = (
     Tool(name="skopeo", purpose="fetches layers", minimum=SKOPEO_MINIMUM,
          packages=Packages(apt="skopeo", dnf="skopeo")),
     Tool(name=qemu.system_name(Arch.of_machine()), purpose="runs virtual machines", minimum=qemu.MINIMUM,
-         packages=Arch.of_machine().row.hardware.packages),
+         packages=Arch.of_machine().row.hardware.packages, use=Use.APPLIANCE),
     Tool(name="qemu-img", purpose="protects read-only drives", minimum=qemu.MINIMUM,
-         packages=qemu.IMG_PACKAGES),
+         packages=qemu.IMG_PACKAGES, use=Use.APPLIANCE),
     # 4.5 is the first version with sqfstar.
     Tool(name="mksquashfs", purpose="images for the appliance", version_words=("-version",), minimum=(4, 5),
-         packages=_SQUASHFS),
+         packages=_SQUASHFS, use=Use.APPLIANCE),
     Tool(name="sqfstar", purpose="the tool tree's image", version_words=("-version",), minimum=(4, 5),
-         packages=_SQUASHFS),
-    Tool(name="debugfs", purpose="edits /boot", version_words=("-V",), packages=_E2FSPROGS),
+         packages=_SQUASHFS, use=Use.APPLIANCE),
+    Tool(name="debugfs", purpose="fills and edits /boot", version_words=("-V",), packages=_E2FSPROGS),
     Tool(name="e2fsck", purpose="checks /boot", version_words=("-V",), packages=_E2FSPROGS),
-    Tool(name="mkfs.xfs", purpose=_NATIVE, needed=False, version_words=("-V",), minimum=(5, 15),
-         packages=_XFSPROGS),
-    Tool(name="xfs_repair", purpose=_NATIVE, needed=False, version_words=("-V",), packages=_XFSPROGS),
-    Tool(name="mke2fs", purpose=_NATIVE, needed=False, version_words=("-V",), packages=_E2FSPROGS),
-    Tool(name="mkfs.fat", purpose=_NATIVE, needed=False, version_words=("--help",), packages=_DOSFSTOOLS),
-    Tool(name="mcopy", purpose=_NATIVE, needed=False, version_words=("-V",),
-         packages=Packages(apt="mtools", dnf="mtools")),
-    Tool(name="qemu-io", purpose="run --kargs", needed=False, minimum=qemu.MINIMUM,
+    Tool(name="mkfs.xfs", purpose="makes the root", version_words=("-V",), minimum=(5, 15), packages=_XFSPROGS),
+    Tool(name="xfs_repair", purpose="checks the root", version_words=("-V",), packages=_XFSPROGS),
+    Tool(name="mke2fs", purpose="makes /boot", version_words=("-V",), packages=_E2FSPROGS),
+    Tool(name="mkfs.fat", purpose="makes the ESP", version_words=("--help",), packages=_DOSFSTOOLS),
+    Tool(name="fsck.fat", purpose="checks the ESP", version_words=("--help",), packages=_DOSFSTOOLS),
+    Tool(name="mcopy", purpose="fills the ESP", version_words=("-V",), packages=_MTOOLS),
+    Tool(name="qemu-io", purpose="run --kargs", use=Use.OTHER, minimum=qemu.MINIMUM,
          packages=qemu.IMG_PACKAGES),
-    Tool(name="ssh", purpose="run --ssh", needed=False, version_words=("-V",), packages=_SSH),
-    Tool(name="ssh-keygen", purpose="run --ssh", needed=False, version_words=("-?",), packages=_SSH),
-    Tool(name="osbuild", purpose="build --builder osbuild; it needs root", needed=False,
+    Tool(name="ssh", purpose="run --ssh", use=Use.OTHER, version_words=("-V",), packages=_SSH),
+    Tool(name="ssh-keygen", purpose="run --ssh", use=Use.OTHER, version_words=("-?",), packages=_SSH),
+    Tool(name="osbuild", purpose="build --builder osbuild; it needs root", use=Use.OTHER,
          minimum=osbuild.MINIMUM, parse=osbuild.parse_version,
          packages=Packages(apt="", dnf=osbuild.PACKAGES)),
-    Tool(name="podman", purpose="build --builder osbuild: its stages mount the layer with it", needed=False,
+    Tool(name="podman", purpose="build --builder osbuild: its stages mount the layer with it", use=Use.OTHER,
          packages=Packages(apt="podman", dnf="podman")),
     # Fedora packages it as butane; Debian has no package.
-    Tool(name="butane", purpose="run -i FILE.bu; https://github.com/coreos/butane/releases", needed=False),
+    Tool(name="butane", purpose="run -i FILE.bu; https://github.com/coreos/butane/releases", use=Use.OTHER),
 )  # fmt: skip
 
 
 def examine(cache: Cache, events: Events, accel: str) -> Iterator[MachineFinding]:
     """Every finding, in the order of the report."""
+    kept = has_bootloaders(cache)
+    for finding in _examine(cache, events, accel):
+        yield replace(finding, needed=False) if kept and finding.use is Use.APPLIANCE else finding
+
+
+def _examine(cache: Cache, events: Events, accel: str) -> Iterator[MachineFinding]:
     for tool in TOOLS:
         yield _emulator(tool) if tool.name.startswith("qemu-system") else tool.check()
     yield binding(
-        "libguestfs", "makes disks", "guestfs", interpreter.PACKAGES, interpreter.guestfs_python,
+        "libguestfs", "makes bootloaders", "guestfs", interpreter.PACKAGES, interpreter.guestfs_python,
         "import guestfs; v = guestfs.GuestFS(python_return_dict=True).version();"
-        "print(f\"{v['major']}.{v['minor']}.{v['release']}\")",
+        "print(f\"{v['major']}.{v['minor']}.{v['release']}\")", use=Use.APPLIANCE,
     )  # fmt: skip
     yield binding(
         "libostree", "imports layers", "OSTree", Packages(apt="python3-gi gir1.2-ostree-1.0",
@@ -178,7 +199,14 @@ def _emulator(tool: Tool) -> MachineFinding:
 
 
 def binding(
-    name: str, purpose: str, module: str, packages: Packages, find: Callable[[], Path], script: str
+    name: str,
+    purpose: str,
+    module: str,
+    packages: Packages,
+    find: Callable[[], Path],
+    script: str,
+    *,
+    use: Use = Use.BUILD,
 ) -> MachineFinding:
     """A Python binding of the system's interpreter; `script` prints the library's version."""
     try:
@@ -186,14 +214,20 @@ def binding(
     except BootimgError as error:
         status = Status.TOO_OLD if error.id.endswith("-too-old") else Status.MISSING
         return MachineFinding(
-            name=name, status=status, purpose=purpose, packages=packages, detail=error.message
+            name=name, status=status, purpose=purpose, use=use, packages=packages, detail=error.message
         )
     version = (
         process.run([python, "-I", "-c", script], check=False, timeout=60).stdout.decode().strip() or None
     )
     detail = f"module {module} of {python}"
     return MachineFinding(
-        name=name, status=Status.OK, purpose=purpose, version=version, packages=packages, detail=detail
+        name=name,
+        status=Status.OK,
+        purpose=purpose,
+        use=use,
+        version=version,
+        packages=packages,
+        detail=detail,
     )
 
 
@@ -207,6 +241,7 @@ def kernel_findings() -> Iterator[MachineFinding]:
             name="kernel",
             status=Status.MISSING,
             purpose="boots the appliance",
+            use=Use.APPLIANCE,
             packages=kernel_packages(),
             detail=f"{detail}; {error.hint}",
         )
@@ -215,6 +250,7 @@ def kernel_findings() -> Iterator[MachineFinding]:
         name="kernel",
         status=Status.OK,
         purpose="boots the appliance",
+        use=Use.APPLIANCE,
         version=kernel.release,
         detail=str(kernel.path),
     )
@@ -223,6 +259,7 @@ def kernel_findings() -> Iterator[MachineFinding]:
         name="filesystems",
         status=Status.FAULT if lacking else Status.OK,
         purpose="the kernel mounts the filesystems of the disks",
+        use=Use.APPLIANCE,
         packages=kernel_packages() if lacking else None,
         detail=f"the kernel lacks {', '.join(lacking)}" if lacking else ", ".join(FILESYSTEMS),
     )
@@ -254,6 +291,7 @@ def uefi() -> MachineFinding:
         name="uefi-firmware",
         status=status,
         purpose="run --firmware uefi",
+        use=Use.OTHER,
         needed=arch.row.firmwares[0] is Firmware.UEFI,
         detail=detail,
         packages=firmware.packages if firmware else None,
@@ -278,13 +316,14 @@ def guest_network() -> MachineFinding:
     found, fault = process.find("passt"), network.passt_fault()
     if fault is None:
         return MachineFinding(
-            name="guest-network", status=Status.OK, purpose=purpose, needed=False, version="passt",
+            name="guest-network", status=Status.OK, purpose=purpose, use=Use.OTHER, needed=False, version="passt",
             detail=str(found),
         )  # fmt: skip
     return MachineFinding(
         name="guest-network",
         status=Status.FAULT if found else Status.MISSING,
         purpose=purpose,
+        use=Use.OTHER,
         needed=False,
         version="restricted" if found else None,
         detail=f"{fault}: guests of `run` reach no other machine, unless with --network host",

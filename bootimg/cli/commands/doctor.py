@@ -8,7 +8,7 @@ import click
 
 from bootimg.cli.options.common import accel_option, common, registry_options
 from bootimg.cli.output.session import App
-from bootimg.doctor.requirements import MachineFinding, Status, examine, lacking
+from bootimg.doctor.requirements import MachineFinding, Status, Use, examine, lacking
 from bootimg.errors import ExitCode
 from bootimg.hostpackages import Packages, distribution_family
 from bootimg.layer.fetching.fetch import RegistryOptions
@@ -53,10 +53,14 @@ def report(findings: Sequence[MachineFinding], family: str | None) -> Iterator[s
         mark = MARKS[finding.status] if finding.needed or finding.good else "-"
         yield f"{mark} {finding.name:<{width}}  {_state(finding)}"
     missing = lacking(findings)
-    others = [finding for finding in findings if not finding.good and not finding.needed]
+    spare = [finding for finding in findings if not finding.good and not finding.needed]
+    appliance = [finding for finding in spare if finding.use is Use.APPLIANCE]
+    others = [finding for finding in spare if finding.use is not Use.APPLIANCE]
     yield ""
     yield f"{len(missing)} of what builds need is missing" if missing else "all that builds need is there"
-    for title, wrong in (("to build", missing), ("for the rest", others)):
+    if appliance:
+        yield "builds work as long as the cache has the layer's bootloader; another one needs the appliance"
+    for title, wrong in (("to build", missing), ("for the appliance", appliance), ("for the rest", others)):
         packages = [finding.packages for finding in wrong if finding.packages]
         yield from (f"{title}: {line}" for line in _commands(packages, family))
 

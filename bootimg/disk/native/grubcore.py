@@ -84,6 +84,12 @@ def has_core(tools: Tree, cache: Cache) -> bool:
     return tools.exists(BOOT_IMAGE) and (cache.root / FOLDER / f"{core_key(tools)}.img").exists()
 
 
+def has_bootloaders(cache: Cache) -> bool:
+    """Whether the cache has any core image, whatever it was made from."""
+    folder = cache.root / FOLDER
+    return folder.is_dir() and any(folder.iterdir())
+
+
 def images_by_appliance(
     tools: Tree,
     tool_tree: Path,

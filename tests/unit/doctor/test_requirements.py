@@ -37,6 +37,7 @@ VERSIONS = {
     "sqfstar": "sqfstar version 4.5.1 (2022/03/17)",
     "debugfs": "debugfs 1.47.0 (5-Feb-2023)",
     "e2fsck": "e2fsck 1.47.0 (5-Feb-2023)",
+    "mkfs.xfs": "mkfs.xfs version 6.1.0",
 }
 
 
@@ -76,7 +77,7 @@ def test_versions_are_read(machine: Path, tmp_path: Path) -> None:
     found = findings(tmp_path)
     assert {name: found[name]["version"] for name in VERSIONS} == {
         "skopeo": "1.9.3", "qemu-system-x86_64": "7.2.22", "qemu-img": "7.2.22", "mksquashfs": "4.5.1",
-        "sqfstar": "4.5.1", "debugfs": "1.47.0", "e2fsck": "1.47.0",
+        "sqfstar": "4.5.1", "debugfs": "1.47.0", "e2fsck": "1.47.0", "mkfs.xfs": "6.1.0",
     }  # fmt: skip
     assert all(found[name]["status"] == "ok" for name in VERSIONS)
     assert found["skopeo"]["minimum"] == "1.6"
@@ -98,12 +99,35 @@ def test_missing_and_old_tools_are_told_with_their_packages(machine: Path, tmp_p
 def test_what_only_some_verbs_need_is_no_failure(machine: Path, tmp_path: Path) -> None:
     found = findings(tmp_path)
     assert found["ssh"] == {
-        "name": "ssh", "status": "missing", "needed": False, "purpose": "run --ssh", "version": None,
+        "name": "ssh", "status": "missing", "needed": False, "use": "other", "purpose": "run --ssh",
+        "version": None,
         "minimum": None, "detail": "", "install": {"apt": "openssh-client", "dnf": "openssh-clients"},
     }  # fmt: skip
     _, text = doctor(tmp_path)
     assert "- ssh                 missing  (run --ssh)\n" in text
     assert "- butane              missing" in text
+
+
+def test_the_appliance_is_needed_until_a_bootloader_is_kept(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("xfs_repair", "mke2fs", "mkfs.fat", "fsck.fat", "mcopy"):
+        install(machine, name, "version 4.2")
+    (machine / "qemu-img").unlink()
+    code, text = doctor(tmp_path)
+    assert code == 3
+    assert "✘ qemu-img" in text
+    Cache(tmp_path / "cache").folder("grubcores").joinpath("key.img").write_bytes(b"")
+    found = findings(tmp_path)
+    assert (found["qemu-img"]["needed"], found["qemu-img"]["use"]) == (False, "appliance")
+    assert found["mkfs.xfs"]["needed"] is True
+    _, text = doctor(tmp_path)
+    assert "- qemu-img" in text
+    assert "another one needs the appliance\n" in text
+    [line] = [line for line in text.splitlines() if line.startswith("for the appliance: ")]
+    assert "qemu-utils" in line
+    (machine / "mke2fs").unlink()
+    assert doctor(tmp_path)[0] == 3
 
 
 def test_json_and_the_exit_code_agree(machine: Path, tmp_path: Path) -> None:
