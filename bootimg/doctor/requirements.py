@@ -141,7 +141,8 @@ TOOLS = (
          packages=_SQUASHFS, use=Use.APPLIANCE),
     Tool(name="debugfs", purpose="fills and edits /boot", version_words=("-V",), packages=_E2FSPROGS),
     Tool(name="e2fsck", purpose="checks /boot", version_words=("-V",), packages=_E2FSPROGS),
-    Tool(name="mkfs.xfs", purpose="makes the root", version_words=("-V",), minimum=(5, 15), packages=_XFSPROGS),
+    Tool(name="mkfs.xfs", purpose="makes the root", version_words=("-V",), minimum=(5, 15),
+         packages=_XFSPROGS),
     Tool(name="xfs_repair", purpose="checks the root", version_words=("-V",), packages=_XFSPROGS),
     Tool(name="mke2fs", purpose="makes /boot", version_words=("-V",), packages=_E2FSPROGS),
     Tool(name="mkfs.fat", purpose="makes the ESP", version_words=("--help",), packages=_DOSFSTOOLS),
@@ -316,8 +317,8 @@ def guest_network() -> MachineFinding:
     found, fault = process.find("passt"), network.passt_fault()
     if fault is None:
         return MachineFinding(
-            name="guest-network", status=Status.OK, purpose=purpose, use=Use.OTHER, needed=False, version="passt",
-            detail=str(found),
+            name="guest-network", status=Status.OK, purpose=purpose, use=Use.OTHER, needed=False,
+            version="passt", detail=str(found),
         )  # fmt: skip
     return MachineFinding(
         name="guest-network",
