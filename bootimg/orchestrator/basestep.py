@@ -123,4 +123,4 @@ def _with_way(survey: Survey, sector_size: int, why: str) -> str:
 
 
 def _sector_sizes(targets: Sequence[Target]) -> list[int]:
-    return sorted({each.base_sector_size for each in targets if each.base_sector_size is not None})
+    return sorted({size for each in targets for size in each.base_sector_sizes})

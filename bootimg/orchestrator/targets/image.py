@@ -41,9 +41,9 @@ class PlatformImage(Target):
         return f"make the image for {self.platform.name}"
 
     @property
-    def base_sector_size(self) -> int:
+    def base_sector_sizes(self) -> tuple[int, ...]:
         """The sector size of the platform's disks."""
-        return self.platform.sector_size
+        return (self.platform.sector_size,)
 
     def require(self, request: Request) -> None:
         """Require a platform whose images can be made."""

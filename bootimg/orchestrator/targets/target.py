@@ -32,7 +32,7 @@ class PlannedArtifact:
 class Target(MakingStep):
     """A step that makes the files of one declared target.
 
-    `base_sector_size` is the sector size of the base disk that it is made from, None if it needs none.
+    `base_sector_sizes` are the sector sizes of the base disks that it is made from; none if it needs none.
     """
 
     __slots__ = ()
@@ -48,9 +48,9 @@ class Target(MakingStep):
         return self.declared.name
 
     @property
-    def base_sector_size(self) -> int | None:
-        """The sector size of the base disk that it needs, or None."""
-        return None
+    def base_sector_sizes(self) -> tuple[int, ...]:
+        """The sector sizes of the base disks that it needs, in bytes."""
+        return ()
 
     @abstractmethod
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
