@@ -31,6 +31,8 @@ BOOKKEEPING = {
 }  # fmt: skip
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts things on this machine: needs root")
 PYTHON_MODULES = Path("/usr/lib/python3/dist-packages")
+TCG = ("--accel", "tcg")
+APPLIANCE = (*TCG, "--deploy", "appliance")
 
 
 @dataclass(frozen=True)
@@ -394,12 +396,20 @@ def test_skopeo_too_old(place: Place) -> None:
     assert "1.2.0" in found.error
 
 
-@pytest.mark.parametrize("name", ["sqfstar", "qemu-img", "qemu-system-x86_64"])
-def test_program_missing(place: Place, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("sqfstar", APPLIANCE),
+        ("qemu-img", APPLIANCE),
+        ("qemu-system-x86_64", APPLIANCE),
+        ("mcopy", ()),
+    ],
+)
+def test_program_missing(place: Place, name: str, options: Sequence[str]) -> None:
     ids = {"qemu-img": "qemu-img-missing", "qemu-system-x86_64": "qemu-missing"}
     path = programs(place.root / "bin", name)
     image = place.image(oci.bootable())
-    found = place.fails(ids.get(name, "program-missing"), ENVIRONMENT, image, "--accel", "tcg", PATH=path)
+    found = place.fails(ids.get(name, "program-missing"), ENVIRONMENT, image, *options, PATH=path)
     assert name in found.error
     assert re.search(r"hint: .*(apt|install)", found.error)
 
@@ -409,7 +419,7 @@ def test_program_missing(place: Place, name: str) -> None:
 )
 def test_qemu_too_old(place: Place, id: str, name: str) -> None:
     path = programs(place.root / "bin", **{name: f"{name} version 4.2.0"})
-    found = place.fails(id, ENVIRONMENT, place.image(oci.bootable()), "--accel", "tcg", PATH=path)
+    found = place.fails(id, ENVIRONMENT, place.image(oci.bootable()), *APPLIANCE, PATH=path)
     assert "4.2.0" in found.error
 
 
@@ -426,7 +436,7 @@ def hidden(place: Place, module: Path, text: str = "raise ImportError('hidden by
 def test_libguestfs_missing(place: Place) -> None:
     before = hidden(place, PYTHON_MODULES / "guestfs.py")
     image = place.image(oci.bootable())
-    found = place.fails("libguestfs-missing", ENVIRONMENT, image, "--accel", "tcg", before=before)
+    found = place.fails("libguestfs-missing", ENVIRONMENT, image, *APPLIANCE, before=before)
     assert "python3-guestfs" in found.error
 
 
@@ -438,7 +448,7 @@ def test_libguestfs_too_old(place: Place) -> None:
 """
     before = hidden(place, PYTHON_MODULES / "guestfs.py", text)
     image = place.image(oci.bootable())
-    found = place.fails("libguestfs-too-old", ENVIRONMENT, image, "--accel", "tcg", before=before)
+    found = place.fails("libguestfs-too-old", ENVIRONMENT, image, *APPLIANCE, before=before)
     assert "1.36.2" in found.error
 
 
@@ -530,7 +540,7 @@ def noisy(place: Place) -> Path:
 def test_no_space_at_a_step(place: Place, mounted: Mount, folder: str) -> None:
     image = noisy(place)
     where = mounted(place.root / folder, 4 * MIB)
-    found = place.fails("no-space-left", FAILED, image, "--accel", "tcg")
+    found = place.fails("no-space-left", FAILED, image, *APPLIANCE)
     assert str(where) in found.error
     assert "free" in found.error
     assert "hint: " in found.error
@@ -543,7 +553,7 @@ def test_no_space_for_a_single_byte(place: Place, mounted: Mount) -> None:
     mounted(place.builds, 2 * MIB)
     place.build.mkdir(parents=True)
     fill(place.build)
-    place.fails("no-space-left", FAILED, image, "--accel", "tcg")
+    place.fails("no-space-left", FAILED, image, *TCG)
 
 
 def fill(folder: Path) -> None:
@@ -560,7 +570,7 @@ def fill(folder: Path) -> None:
 def test_no_space_is_told_before_the_work_begins(place: Place, mounted: Mount) -> None:
     image = noisy(place)
     mounted(place.cache, 64 * MIB)
-    found = place.fails("no-space-left", FAILED, image, "--accel", "tcg")
+    found = place.fails("no-space-left", FAILED, image, *TCG)
     assert "needed" in found.error
     assert not (place.cache / "repo").exists()
 
@@ -574,7 +584,7 @@ def test_no_space_for_the_qcow2(built: Built, layer: Path, mounted: Mount) -> No
     aside = qcow2.rename(place.root / qcow2.name)
     try:
         mounted(built.path / ".scratch", 96 * MIB)
-        place.fails("no-space-left", FAILED, layer, "--accel", "tcg")
+        place.fails("no-space-left", FAILED, layer, *TCG)
         assert not qcow2.exists()
     finally:
         aside.rename(qcow2)
@@ -582,12 +592,15 @@ def test_no_space_for_the_qcow2(built: Built, layer: Path, mounted: Mount) -> No
 
 @as_root
 @pytest.mark.matrix
-def test_no_space_for_the_base_disk(built: Built, layer: Path, tmp_path: Path, mounted: Mount) -> None:
+@pytest.mark.parametrize("options", [(), APPLIANCE], ids=["native", "appliance"])
+def test_no_space_for_the_base_disk(
+    built: Built, layer: Path, tmp_path: Path, mounted: Mount, options: Sequence[str]
+) -> None:
     """The virtual machine is not left hanging on a disk that cannot grow."""
     place = Place(tmp_path)
     subprocess.run(["cp", "-al", built.workspace.cache, place.cache], check=True)
     subprocess.run(["rm", "-rf", place.cache / "bases"], check=True)
     image_size = sum(path.stat().st_size for path in place.cache.glob("tooltrees/*"))
     mounted(place.cache / "bases", image_size + 260 * MIB)
-    found = place.fails("no-space-left", FAILED, layer, "--accel", "tcg")
+    found = place.fails("no-space-left", FAILED, layer, *options)
     assert str(place.cache / "bases") in found.error
