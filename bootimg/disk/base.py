@@ -171,9 +171,7 @@ def _deploy(vm: Appliance, inputs: BaseInputs, sysroot: Sysroot) -> Deployment:
     ostree_deploy.init_sysroot(vm, sysroot.osname)
     ostree_deploy.configure_repo(vm, sysroot.repo_config)
     for directory in sysroot.directories:
-        emptydisk.make_directory(
-            vm, directory.path, directory.mode, parents=directory.parents, exist_ok=True
-        )
+        emptydisk.make_directory(vm, directory.path, directory.mode, parents=directory.parents, exist_ok=True)
     if inputs.way is DeployWay.LAYER:
         deployment = deploy_by_layer(vm, vm.device(_SOURCE), sysroot.osname, sysroot.deploy)
     else:

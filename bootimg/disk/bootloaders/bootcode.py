@@ -41,7 +41,7 @@ class BootCode:
             for kept in (_BPB, _SIGNATURE_AND_TABLE):
                 sector[kept] = present[kept]
             write_fully(fd, self.partition.ljust(length, b"\0"), start)
-            write_fully(fd, sector, 0)
+            write_fully(fd, bytes(sector), 0)
             os.fsync(fd)
         finally:
             os.close(fd)

@@ -46,7 +46,7 @@ class Bootloader(Protocol):
         ...
 
     def require(self, recipe: Recipe, tools: Tree) -> None:
-        """Raise `bootloader-missing` if the tools lack what it is installed from, as far as a tree shows it."""
+        """Raise `bootloader-missing` if the tools lack what it is installed from."""
         ...
 
     def install(self, installation: Installation) -> Placement | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from bootimg.appliance import Appliance
 from bootimg.disk.bootloaders.bootloader import BOOT, Installation
+from bootimg.disk.bootloaders.efi_grub import efi_payload
 from bootimg.disk.ostree_deploy import SYSROOT
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tree.merged import Tree
@@ -37,18 +38,13 @@ class LayerBootupd:
         yield from ()
 
     def require(self, recipe: Recipe, tools: Tree) -> None:
-        """The update metadata of each component, without which bootupd leaves it out, and what it installs."""
+        """Each component's update metadata, without which bootupd leaves it out, and what it installs."""
         for name in sorted(_components(recipe)):
-            wanted = [f"{UPDATES}/{name}.json", *([GRUB_INSTALL] if name == "BIOS" else [])]
-            if missing := [path for path in wanted if not tools.exists(path)]:
-                raise BootimgError(
-                    "bootloader-missing",
-                    f"the layer's bootupd cannot install its component {name}",
-                    context=[f"missing: {', '.join(missing)}"],
-                    hint="install the bootloader's packages in the layer, then run "
-                    "`bootupctl backend generate-update-metadata` there",
-                    exit_code=ExitCode.USAGE,
-                )
+            _require_file(tools, name, f"{UPDATES}/{name}.json")
+            if name == "BIOS":
+                _require_file(tools, name, GRUB_INSTALL)
+            else:
+                efi_payload(tools)
 
     def install(self, installation: Installation) -> None:
         """Run it; what the recipe has a place for must be installed afterwards."""
@@ -66,6 +62,17 @@ def _components(recipe: Recipe) -> frozenset[str]:
     efi = any(mount.target == "/boot/efi" for mount in recipe.mounts)
     bios = recipe.bootloader is not None and recipe.bootloader.bios is not None
     return frozenset(name for name, present in {"EFI": efi, "BIOS": bios}.items() if present)
+
+
+def _require_file(tools: Tree, component: str, path: str) -> None:
+    if not tools.exists(path):
+        raise BootimgError(
+            "bootloader-missing",
+            f"the layer's bootupd cannot install its component {component}: /{path} is missing",
+            hint="install the bootloader's packages in the layer, then run "
+            "`bootupctl backend generate-update-metadata` there",
+            exit_code=ExitCode.USAGE,
+        )
 
 
 def install(vm: Appliance, *, device: str | None, static_configs: bool, components: frozenset[str]) -> None:

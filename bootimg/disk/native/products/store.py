@@ -1,0 +1,121 @@
+"""Products in the cache: a tar for each key, whose name has the digest of its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bootimg.atomic import write_whole
+from bootimg.cache import Cache
+from bootimg.disk.bootloaders.bootcode import BootCode
+from bootimg.disk.native.content import read_content
+from bootimg.disk.native.products.products import Maker, Products, StartAppliance
+from bootimg.events import Events
+from bootimg.sysroot.entries import Entry, HostFile, Kind
+
+FOLDER = "bootloaders"
+_BOOT, _ESP = "boot/", "esp/"
+_SECTOR, _PARTITION = "code/boot-sector", "code/bios-boot-partition"
+
+
+def kept_products(
+    maker: Maker, cache: Cache, events: Events, start: StartAppliance, scratch: Path
+) -> Products:
+    """The products; they are made if the cache lacks them or has them damaged."""
+    key = maker.key
+    with cache.locked(f"bootloader-{key}", events), events.step("bootloader", "the bootloader") as step:
+        found = find_products(cache, key)
+        if found is not None:
+            step.result("kept", cached=True)
+            return found
+        _keep(cache, key, maker.make(start, scratch))
+        kept = find_products(cache, key)
+        assert kept is not None
+        return kept
+
+
+def find_products(cache: Cache, key: str) -> Products | None:
+    """The kept products of a key; None if there are none, or if they were changed since."""
+    for path in (cache.root / FOLDER).glob(f"{key}.*.tar"):
+        with path.open("rb") as file:
+            if path.name == _name(key, hashlib.file_digest(file, "sha256").hexdigest()):
+                os.utime(path)
+                return _read(path)
+    return None
+
+
+def _name(key: str, digest: str) -> str:
+    return f"{key}.{digest}.tar"
+
+
+def _keep(cache: Cache, key: str, products: Products) -> None:
+    folder = cache.folder(FOLDER)
+    for damaged in folder.glob(f"{key}.*.tar"):
+        damaged.unlink()
+    data = _tar(products)
+    write_whole(folder / _name(key, hashlib.sha256(data).hexdigest()), data)
+
+
+def _tar(products: Products) -> bytes:
+    output = io.BytesIO()
+    with tarfile.open(fileobj=output, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, data in _code(products.code):
+            archive.addfile(_member(name, len(data)), io.BytesIO(data))
+        for prefix, entries in ((_BOOT, products.boot), (_ESP, products.esp)):
+            for entry in entries:
+                data = read_content(entry) if entry.kind is Kind.FILE else b""
+                info = _member(prefix + entry.path.decode(), len(data))
+                info.type = tarfile.REGTYPE if entry.kind is Kind.FILE else tarfile.DIRTYPE
+                info.mode, info.uid, info.gid = entry.mode, entry.uid, entry.gid
+                archive.addfile(info, io.BytesIO(data))
+    return output.getvalue()
+
+
+def _code(code: BootCode | None) -> Iterator[tuple[str, bytes]]:
+    if code is not None:
+        yield _SECTOR, code.sector
+        yield _PARTITION, code.partition
+
+
+def _member(name: str, size: int) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size = size
+    return info
+
+
+def _read(path: Path) -> Products:
+    with tarfile.open(path, "r:") as archive:
+        members = archive.getmembers()
+        code = {info.name: read_content(_entry(info, info.name, path)) for info in members if _is_code(info)}
+    return Products(
+        boot=_below(_BOOT, members, path),
+        esp=_below(_ESP, members, path),
+        code=BootCode(code[_SECTOR], code[_PARTITION]) if code else None,
+    )
+
+
+def _is_code(info: tarfile.TarInfo) -> bool:
+    return info.name in (_SECTOR, _PARTITION)
+
+
+def _below(prefix: str, members: Sequence[tarfile.TarInfo], path: Path) -> list[Entry]:
+    return [
+        _entry(info, info.name.removeprefix(prefix), path) for info in members if info.name.startswith(prefix)
+    ]
+
+
+def _entry(info: tarfile.TarInfo, name: str, path: Path) -> Entry:
+    """The entry of a member; its content stays in the tar."""
+    return Entry(
+        path=name.encode(),
+        kind=Kind.FILE if info.isreg() else Kind.DIRECTORY,
+        mode=info.mode,
+        uid=info.uid,
+        gid=info.gid,
+        size=info.size,
+        content=HostFile(str(path), info.offset_data) if info.size else b"",
+    )
