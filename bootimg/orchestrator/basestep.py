@@ -13,7 +13,7 @@ from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.disk.native import NATIVE_PROGRAMS
 from bootimg.disk.native.obstacle import native_obstacle
 from bootimg.disk.native.products.choice import maker_of
-from bootimg.disk.native.products.store import find_products
+from bootimg.disk.native.products.store import has_products
 from bootimg.layer.tar.squashfs import PACKAGES as SQUASHFS
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_path
 from bootimg.orchestrator.basedisks.making import base_disks
@@ -129,7 +129,7 @@ def _with_way(survey: Survey, sector_size: int, why: str) -> str:
     if obstacle is not None:
         return f"{why}; by the appliance: {obstacle}"
     maker = maker_of(recipe, survey.tree)
-    if maker is not None and find_products(survey.cache, maker.key) is None:
+    if maker is not None and not has_products(survey.cache, maker.key):
         return f"{why}; natively, the appliance makes the bootloader first"
     return f"{why}; natively"
 

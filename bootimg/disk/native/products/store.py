@@ -28,23 +28,25 @@ def kept_products(
     """The products; they are made if the cache lacks them or has them damaged."""
     key = maker.key
     with cache.locked(f"bootloader-{key}", events), events.step("bootloader", "the bootloader") as step:
-        found = find_products(cache, key)
-        if found is not None:
+        path = _find(cache, key)
+        if path is not None:
+            os.utime(path)
             step.result("kept", cached=True)
-            return found
-        _keep(cache, key, maker.make(start, scratch))
-        kept = find_products(cache, key)
-        assert kept is not None
-        return kept
+        else:
+            path = keep_products(cache, key, maker.make(start, scratch))
+        return _read(path)
 
 
-def find_products(cache: Cache, key: str) -> Products | None:
-    """The kept products of a key; None if there are none, or if they were changed since."""
+def has_products(cache: Cache, key: str) -> bool:
+    """Whether the cache has the products of a key undamaged."""
+    return _find(cache, key) is not None
+
+
+def _find(cache: Cache, key: str) -> Path | None:
     for path in (cache.root / FOLDER).glob(f"{key}.*.tar"):
         with path.open("rb") as file:
             if path.name == _name(key, hashlib.file_digest(file, "sha256").hexdigest()):
-                os.utime(path)
-                return _read(path)
+                return path
     return None
 
 
@@ -52,12 +54,15 @@ def _name(key: str, digest: str) -> str:
     return f"{key}.{digest}.tar"
 
 
-def _keep(cache: Cache, key: str, products: Products) -> None:
+def keep_products(cache: Cache, key: str, products: Products) -> Path:
+    """Put products in the cache, instead of damaged ones; the caller holds the lock `bootloader-<key>`."""
     folder = cache.folder(FOLDER)
     for damaged in folder.glob(f"{key}.*.tar"):
         damaged.unlink()
     data = _tar(products)
-    write_whole(folder / _name(key, hashlib.sha256(data).hexdigest()), data)
+    path = folder / _name(key, hashlib.sha256(data).hexdigest())
+    write_whole(path, data)
+    return path
 
 
 def _tar(products: Products) -> bytes:
