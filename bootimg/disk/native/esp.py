@@ -71,7 +71,7 @@ def _check(image: Path, folder: Path, entries: Sequence[Entry], epoch: int) -> N
             "boot-filesystem-damaged",
             "the EFI system partition differs from what was written",
             context=[*wrong[:8], *(errors or "").strip().splitlines()[-8:]],
-            hint="please report it; `--deploy own` makes the disk another way",
+            hint="please report it; `--deploy appliance` makes the disk another way",
         )
 
 

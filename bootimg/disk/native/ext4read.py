@@ -26,7 +26,7 @@ def require_equal(folder: Path, image: str, entries: Sequence[Entry], stderr: by
             "boot-edit-failed",
             f"/boot/{wrong[0]} differs from what was written, and {len(wrong) - 1} other files",
             context=stderr.decode(errors="replace").strip().splitlines()[-8:],
-            hint="the boot partition may be full; `--deploy own` makes the disk another way",
+            hint="the boot partition may be full; `--deploy appliance` makes the disk another way",
         )
 
 
