@@ -35,9 +35,11 @@ def choose_bootloaders(arch: Arch, tools: Tree) -> tuple[Bootloader, ...]:
 def require_bootloaders(recipe: Recipe, arch: Arch, tools: Tree) -> None:
     """Raise `bootloader-missing` if a bootloader of the recipe's disk cannot be installed from the tools.
 
-    Also `arch-build-unsupported` and `grub-blscfg-missing`.  bootc installs the bootloader by itself.
+    Also `grub-blscfg-missing`.  bootc installs the bootloader by itself; an architecture whose bootloaders
+    are not known is refused before its layer is read.
     """
-    if recipe.bootloader is not None:
+    known = brings_bootupd(tools) or _missing(arch) is None
+    if recipe.bootloader is not None and known:
         for bootloader in choose_bootloaders(arch, tools):
             bootloader.require(recipe, tools)
 
