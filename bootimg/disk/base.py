@@ -14,7 +14,7 @@ from uuid import UUID
 
 from bootimg.appliance import Appliance, Drive, FailureHook
 from bootimg.cache import Cache
-from bootimg.disk import bootc, filesystems, labels, ostree_deploy
+from bootimg.disk import bootc, emptydisk, filesystems, labels, ostree_deploy
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH, aleph_json
 from bootimg.disk.bootloaders.bootloader import Bootloader, Installation, Placement
 from bootimg.disk.bootloaders.choice import choose_bootloaders, install_bootloaders
@@ -26,7 +26,7 @@ from bootimg.events import Events
 from bootimg.layer.image.fetched import Image
 from bootimg.layer.importing.importer import ImportedCommit
 from bootimg.layer.tree.merged import Tree
-from bootimg.manifest.recipe import Disk, Mount, Recipe, Sysroot
+from bootimg.manifest.recipe import Disk, Recipe, Sysroot
 from bootimg.manifest.strict import unsupported
 from bootimg.vm.probe import Accelerator
 
@@ -86,7 +86,7 @@ def make_base_disks(
         write_gpt(output, disk_gpt(inputs.recipe.disk, inputs.image.digest))
     shared = disks[0][0]
     drives = [
-        *(_target(inputs.recipe, path) for inputs, path in disks),
+        *(target_drive(inputs.recipe, path) for inputs, path in disks),
         Drive(_TOOLS, shared.tool_tree, readonly=True),
         Drive(_SOURCE, shared.source_image, readonly=True),
     ]
@@ -105,7 +105,8 @@ def make_base_disks(
             placement.place(output, disk_gpt(inputs.recipe.disk, inputs.image.digest))
 
 
-def _target(recipe: Recipe, path: Path) -> Drive:
+def target_drive(recipe: Recipe, path: Path) -> Drive:
+    """The disk at `path` as the appliance gets it, to make the recipe's disk there."""
     return Drive(recipe.drive, path, sector_size=recipe.disk.sector_size)
 
 
@@ -143,9 +144,8 @@ def refuse_unrealised(recipe: Recipe, bootloaders: Sequence[Bootloader]) -> None
 def _populate(vm: Appliance, inputs: BaseInputs, events: Events) -> list[Placement]:
     recipe = inputs.recipe
     with events.step("filesystems", "making file systems"):
-        filesystems.limit_dirty_pages(vm)
-        filesystems.make_filesystems(vm, recipe, recipe.drive)
-        _prepare_empty(vm, recipe)
+        emptydisk.make_filesystems(vm, recipe)
+        emptydisk.label_filesystems(vm, recipe)
         filesystems.mount(vm, recipe, recipe.drive, recipe.mounts)
     if recipe.sysroot is None:
         _install(vm, recipe, events)
@@ -167,35 +167,11 @@ def _install(vm: Appliance, recipe: Recipe, events: Events) -> None:
         bootc.finish(vm, recipe, recipe.bootc, recipe.drive)
 
 
-def _prepare_empty(vm: Appliance, recipe: Recipe) -> None:
-    """Make the recipe's directories on the empty file systems and label them, each as it says."""
-    for directory in recipe.directories:
-        assert directory.partition is not None
-        alone = Mount(directory.partition, "/")
-        filesystems.mount(vm, recipe, recipe.drive, [alone])
-        _mkdir(vm, directory.path, directory.mode, parents=directory.parents, exist_ok=directory.exist_ok)
-        filesystems.unmount(vm, [alone], trim=False)
-    own = (recipe.sysroot.labels,) if recipe.sysroot and recipe.sysroot.labels else ()
-    for entry in (*own, *recipe.labels):
-        partitions = entry.mounted or (recipe.mounts[0].partition,)
-        mounts = [mount for mount in recipe.mounts if mount.partition in partitions]
-        filesystems.mount(vm, recipe, recipe.drive, mounts)
-        labels.label_empty(vm, entry)
-        filesystems.unmount(vm, mounts, trim=False)
-
-
-def _mkdir(vm: Appliance, path: str, mode: int, *, parents: bool, exist_ok: bool) -> None:
-    target = f"{SYSROOT}/{path.strip('/')}"
-    flags = ["-p"] if parents or exist_ok else []
-    vm.run(["mkdir", *flags, target], timeout=60)
-    vm.run(["chmod", f"{mode:04o}", target], timeout=60)
-
-
 def _deploy(vm: Appliance, inputs: BaseInputs, sysroot: Sysroot) -> Deployment:
     ostree_deploy.init_sysroot(vm, sysroot.osname)
     ostree_deploy.configure_repo(vm, sysroot.repo_config)
     for directory in sysroot.directories:
-        _mkdir(vm, directory.path, directory.mode, parents=directory.parents, exist_ok=True)
+        emptydisk.make_directory(vm, directory.path, directory.mode, parents=directory.parents, exist_ok=True)
     if inputs.way is DeployWay.LAYER:
         deployment = deploy_by_layer(vm, vm.device(_SOURCE), sysroot.osname, sysroot.deploy)
     else:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from bootimg import process
 from bootimg.appliance.interpreter import guestfs_python
 from bootimg.cache import Cache
+from bootimg.disk.bootloaders.choice import require_bootloaders
 from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.disk.native import NATIVE_PROGRAMS
-from bootimg.disk.native.grubcore import has_core
+from bootimg.disk.native.products.choice import maker_of
+from bootimg.disk.native.products.store import has_products
 from bootimg.layer.tar.squashfs import PACKAGES as SQUASHFS
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_path
 from bootimg.orchestrator.basedisks.deployway import record_ways
@@ -42,7 +45,11 @@ class BaseDisks(MakingStep):
         refuse_other_arches(request.arch, request.builder)
 
     def require_layer(self, request: Request, layer: Layer) -> None:
-        """Require a layer that can deploy itself, if the request says that it shall."""
+        """Require the bootloaders, and a layer that can deploy itself if the request says that it shall."""
+        # The archive's path and digest do not matter to a bootloader.
+        recipes = make_recipes(request, layer, Path("layer.ociarchive"), "0" * 64)
+        for size in _sector_sizes(self._targets):
+            require_bootloaders(recipes[size], request.arch, layer.tree)
         if request.deploy is DeployWay.LAYER:
             require_programs(layer.tree)
 
@@ -116,9 +123,9 @@ def _with_way(survey: Survey, sector_size: int, why: str) -> str:
     recipe, chosen = survey.recipes[sector_size], survey.way(sector_size)
     if chosen.way is not DeployWay.NATIVE:
         return f"{why}; by the appliance: {chosen.obstacle or f'--deploy {chosen.way}'}"
-    bios = recipe.bootloader is not None and recipe.bootloader.bios is not None
-    if bios and not has_core(survey.tree, survey.cache):
-        return f"{why}; natively, the appliance makes GRUB's core image first"
+    maker = maker_of(recipe, survey.tree)
+    if maker is not None and not has_products(survey.cache, maker.key):
+        return f"{why}; natively, the appliance makes the bootloader first"
     return f"{why}; natively"
 
 

@@ -95,8 +95,7 @@ class Survey:
 
     def way(self, sector_size: int) -> ChosenWay:
         """The way to make a base disk of the layer, which is read."""
-        assert self.layer
-        return choose_way(self.request, self.recipes[sector_size], self.layer.tree)
+        return choose_way(self.request, self.recipes[sector_size])
 
     def seconds(self, step: str) -> float | None:
         """The seconds that a step took last time on this machine."""

@@ -118,11 +118,11 @@ def test_the_boot_code_is_the_appliance_s(native: Built, built: Built) -> None:
 def test_a_second_cache_gives_the_same_disk_without_the_appliance(
     native: Built, tmp_path: Path, layer: Path
 ) -> None:
-    """Only GRUB's core image is kept: the disk is made again, by another clock and in another zone."""
+    """The bootloader's products are kept, the disk is made again, by another clock and in another zone."""
     workspace = Workspace(tmp_path / "cache", tmp_path / "builds")
     workspace.cache.mkdir()
-    cores = native.workspace.cache / "grubcores"
-    subprocess.run(["cp", "-r", cores, workspace.cache / "grubcores"], check=True)
+    cores = native.workspace.cache / "bootloaders"
+    subprocess.run(["cp", "-r", cores, workspace.cache / "bootloaders"], check=True)
     done = workspace.bootimg(
         "build", layer, "-p", "qemu", "--deploy", "native", "--json", TZ="Pacific/Auckland", LC_ALL="C"
     )

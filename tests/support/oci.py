@@ -25,6 +25,16 @@ LABELS = {
     "com.coreos.stream": "rhel-9.6",
 }
 KERNEL = "6.12.0-1.el9.x86_64"
+GRUB_MODULES = "usr/lib/grub/i386-pc"
+EFI_PAYLOAD = "usr/lib/efi/grub2/2.12/EFI"
+BOOTLOADER = {
+    "usr/bin/grub2-mkimage": b"program",
+    f"{GRUB_MODULES}/boot.img": bytes(510) + b"\x55\xaa",
+    f"{GRUB_MODULES}/blscfg.mod": b"module",
+    f"{EFI_PAYLOAD}/BOOT/BOOTX64.EFI": b"MZ1",
+    f"{EFI_PAYLOAD}/redhat/grubx64.efi": b"MZ2",
+}
+"""The files that a layer without bootupd must have for its bootloaders."""
 Member = tuple[tarfile.TarInfo, bytes]
 
 
@@ -64,7 +74,12 @@ def tar(*members: Member, format: int = tarfile.PAX_FORMAT) -> bytes:
     return output.getvalue()
 
 
-def bootable(*more: Member, image_json: bytes = b'{"size": 4}', kernels: Sequence[str] = (KERNEL,)) -> bytes:
+def bootable(
+    *more: Member,
+    image_json: bytes = b'{"size": 4}',
+    kernels: Sequence[str] = (KERNEL,),
+    bootloader: bool = True,
+) -> bytes:
     """A layer with all that a bootable image must have."""
     members = [
         folder("etc"),
@@ -75,6 +90,8 @@ def bootable(*more: Member, image_json: bytes = b'{"size": 4}', kernels: Sequenc
         folder("sysroot"),
         folder("var"),
     ]
+    if bootloader:
+        members += [file(path, data) for path, data in BOOTLOADER.items()]
     for kernel in kernels:
         members += [
             file(f"usr/lib/modules/{kernel}/vmlinuz", b"kernel"),

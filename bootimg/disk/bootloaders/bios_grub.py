@@ -17,34 +17,29 @@ from pathlib import Path
 from uuid import UUID
 
 from bootimg.appliance import Appliance
+from bootimg.disk.bootloaders.bootcode import PARTITION, SECTOR, BootCode, boot_partition
 from bootimg.disk.bootloaders.bootloader import BOOT, Installation
 from bootimg.disk.bootloaders.grub import early_config, mkimage_argv
-from bootimg.disk.extents import read_exactly, write_fully
 from bootimg.disk.gpt import Gpt
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tree.merged import Tree
-from bootimg.manifest.recipe import Bootupd, Disk
+from bootimg.manifest.recipe import Bootupd, Disk, Recipe
 from bootimg.sizes import align_up
 
-PARTITION = UUID("21686148-6449-6E6F-744E-656564454649")
-"""The type of the BIOS boot partition."""
 MODULES = "usr/lib/grub/i386-pc"
 BOOT_IMAGE = f"{MODULES}/boot.img"
 EARLY_CONFIG, CORE_IMAGE = "/run/early.cfg", "/run/core.img"
 BOOT_FOLDER = "grub2/i386-pc"
 """Where the modules are, from the root of the boot partition."""
-_SECTOR = 512
-_BPB = slice(0x03, 0x5A)
 _KERNEL_SECTOR = 0x5C
 _BOOT_DRIVE = 0x64
 _DRIVE_CHECK = slice(0x66, 0x68)
-_SIGNATURE_AND_TABLE = slice(0x1B8, 0x1FE)
 _NOPS = b"\x90\x90"
 _BOOT_MAGIC = b"\x55\xaa"
 _BLOCK = struct.Struct("<QHH")
-_FIRST_BLOCK = _SECTOR - _BLOCK.size
+_FIRST_BLOCK = SECTOR - _BLOCK.size
 # The core image is loaded from segment 0x800 on; its first sector is there already.
-_SEGMENT = 0x800 + (_SECTOR >> 4)
+_SEGMENT = 0x800 + (SECTOR >> 4)
 # Conventional memory from where it is loaded (0x8000) to where GRUB's own data begins (0x78000).
 _LARGEST = 0x78000 - 0x8000
 
@@ -58,8 +53,7 @@ class BiosImages:
 
     def place(self, disk: Path, gpt: Gpt) -> None:
         """Write them to the boot sector and the BIOS boot partition."""
-        number = next(part.number for part in gpt.partitions if part.type_guid == PARTITION)
-        start, length = gpt.span(number)
+        start, length = boot_partition(gpt)
         install_bios_grub(
             disk, boot_image=self.boot_image, core_image=self.core_image, start=start, length=length
         )
@@ -74,6 +68,11 @@ class BiosGrub:
             yield "bios without static-configs"
         if options.bios is not None and all(UUID(part.type) != PARTITION for part in disk.partitions):
             yield "bios without a BIOS boot partition"
+
+    def require(self, recipe: Recipe, tools: Tree) -> None:
+        """The boot sector, the modules and the program that makes a core image of them."""
+        if recipe.bootloader is not None and recipe.bootloader.bios is not None:
+            core_argv(tools)
 
     def install(self, installation: Installation) -> BiosImages | None:
         """Make the core image and copy the modules."""
@@ -131,44 +130,44 @@ def _copy_modules(vm: Appliance, names: list[str]) -> None:
 def install_bios_grub(disk: Path, *, boot_image: bytes, core_image: bytes, start: int, length: int) -> None:
     """Put `boot_image` (boot.img) in the boot sector and `core_image` in the BIOS boot partition.
 
-    `start` and `length` are the partition's, in bytes; the disk has sectors of 512 bytes.  Partition
-    table and disk signature stay.  The partition behind the core image is zeroed, so that the result
-    depends on nothing but the arguments.
+    `start` and `length` are the partition's, in bytes; the disk has sectors of 512 bytes.  What else is on
+    the disk stays, see `BootCode`.
     """
-    core = _core(core_image, start // _SECTOR)
-    if start % _SECTOR or len(core) > length:
-        raise _invalid(f"a core image of {len(core)} bytes does not fit a BIOS boot partition of {length}")
-    fd = os.open(disk, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        sector = _boot_sector(boot_image, read_exactly(fd, 0, _SECTOR), start // _SECTOR)
-        write_fully(fd, core.ljust(length, b"\0"), start)
-        write_fully(fd, sector, 0)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    code = boot_code(boot_image, core_image, start)
+    if len(code.partition) > length:
+        raise _invalid(
+            f"a core image of {len(code.partition)} bytes does not fit a BIOS boot partition of {length}"
+        )
+    code.write(disk, start, length)
 
 
-def _boot_sector(image: bytes, present: bytes, core_lba: int) -> bytes:
-    if len(image) != _SECTOR or image[-2:] != _BOOT_MAGIC:
+def boot_code(boot_image: bytes, core_image: bytes, start: int) -> BootCode:
+    """The two with the sectors filled in where they find each other; `start` is the partition's, in bytes."""
+    if start % SECTOR:
+        raise _invalid("the BIOS boot partition does not start with a sector of 512 bytes")
+    core = _core(core_image, start // SECTOR)
+    return BootCode(_boot_sector(boot_image, start // SECTOR), core)
+
+
+def _boot_sector(image: bytes, core_lba: int) -> bytes:
+    if len(image) != SECTOR or image[-2:] != _BOOT_MAGIC:
         raise _invalid("boot.img is no boot sector of 512 bytes")
     sector = bytearray(image)
-    sector[_BPB] = present[_BPB]
     struct.pack_into("<Q", sector, _KERNEL_SECTOR, core_lba)
     sector[_BOOT_DRIVE] = 0xFF
     # Firmware that gives a hard disk a floppy's number is not trusted.
     sector[_DRIVE_CHECK] = _NOPS
-    sector[_SIGNATURE_AND_TABLE] = present[_SIGNATURE_AND_TABLE]
     return bytes(sector)
 
 
 def _core(image: bytes, lba: int) -> bytes:
-    if not 2 * _SECTOR <= len(image) <= _LARGEST:
+    if not 2 * SECTOR <= len(image) <= _LARGEST:
         raise _invalid(f"a core image of {len(image)} bytes cannot be loaded")
-    core = bytearray(image.ljust(align_up(len(image), _SECTOR), b"\0"))
+    core = bytearray(image.ljust(align_up(len(image), SECTOR), b"\0"))
     _, _, segment = _BLOCK.unpack_from(core, _FIRST_BLOCK)
     if segment != _SEGMENT:
         raise _invalid("core.img does not begin with GRUB's diskboot.img")
-    _BLOCK.pack_into(core, _FIRST_BLOCK, lba + 1, len(core) // _SECTOR - 1, _SEGMENT)
+    _BLOCK.pack_into(core, _FIRST_BLOCK, lba + 1, len(core) // SECTOR - 1, _SEGMENT)
     # A block of length 0 in front of it ends the list, which is read backwards.
     _BLOCK.pack_into(core, _FIRST_BLOCK - _BLOCK.size, 0, 0, 0)
     return bytes(core)

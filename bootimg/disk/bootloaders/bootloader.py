@@ -45,6 +45,10 @@ class Bootloader(Protocol):
         """The options that it does not realise on such a disk, as the manifest calls them."""
         ...
 
+    def require(self, recipe: Recipe, tools: Tree) -> None:
+        """Raise `bootloader-missing` if the tools lack what it is installed from."""
+        ...
+
     def install(self, installation: Installation) -> Placement | None:
         """Write its files and run its programs; returns what is still to be placed on the disk."""
         ...

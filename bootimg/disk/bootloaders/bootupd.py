@@ -10,14 +10,18 @@ from collections.abc import Iterator
 
 from bootimg.appliance import Appliance
 from bootimg.disk.bootloaders.bootloader import BOOT, Installation
+from bootimg.disk.bootloaders.efi_grub import efi_payload
 from bootimg.disk.ostree_deploy import SYSROOT
-from bootimg.errors import BootimgError
+from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tree.merged import Tree
-from bootimg.manifest.recipe import Bootupd, Disk
+from bootimg.manifest.recipe import Bootupd, Disk, Recipe
 from bootimg.untrusted.jsonfile import parse_object
 from bootimg.untrusted.tree import Malformed
 
 PROGRAM = "usr/bin/bootupctl"
+FOLDER = "usr/lib/bootupd"
+UPDATES = f"{FOLDER}/updates"
+GRUB_INSTALL = "usr/sbin/grub2-install"
 STATE = f"{BOOT}/bootupd-state.json"
 
 
@@ -33,16 +37,41 @@ class LayerBootupd:
         """Nothing: the options are bootupd's own."""
         yield from ()
 
+    def require(self, recipe: Recipe, tools: Tree) -> None:
+        """Each component's update metadata, without which bootupd leaves it out, and what it installs."""
+        for name in sorted(_components(recipe)):
+            _require_file(tools, name, f"{UPDATES}/{name}.json")
+            if name == "BIOS":
+                _require_file(tools, name, GRUB_INSTALL)
+            else:
+                efi_payload(tools)
+
     def install(self, installation: Installation) -> None:
         """Run it; what the recipe has a place for must be installed afterwards."""
         vm, recipe, options = installation.vm, installation.recipe, installation.options
-        efi = any(mount.target == "/boot/efi" for mount in recipe.mounts)
-        expected = {"EFI": efi, "BIOS": options.bios is not None}
         install(
             vm,
             device=vm.device(recipe.drive) if options.bios else None,
             static_configs=options.static_configs,
-            components=frozenset(name for name, present in expected.items() if present),
+            components=_components(recipe),
+        )
+
+
+def _components(recipe: Recipe) -> frozenset[str]:
+    """What the recipe has a place for, by bootupd's names."""
+    efi = any(mount.target == "/boot/efi" for mount in recipe.mounts)
+    bios = recipe.bootloader is not None and recipe.bootloader.bios is not None
+    return frozenset(name for name, present in {"EFI": efi, "BIOS": bios}.items() if present)
+
+
+def _require_file(tools: Tree, component: str, path: str) -> None:
+    if not tools.exists(path):
+        raise BootimgError(
+            "bootloader-missing",
+            f"the layer's bootupd cannot install its component {component}: /{path} is missing",
+            hint="install the bootloader's packages in the layer, then run "
+            "`bootupctl backend generate-update-metadata` there",
+            exit_code=ExitCode.USAGE,
         )
 
 

@@ -13,6 +13,7 @@ from bootimg.disk.bootloaders.efi_grub import EfiGrub
 from bootimg.disk.bootloaders.grub import GrubConfig
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tree.merged import Tree
+from bootimg.manifest.recipe import Recipe
 
 BOOTLOADERS: Mapping[BootloaderKind, Bootloader] = {
     BootloaderKind.EFI_GRUB: EfiGrub(),
@@ -29,6 +30,18 @@ def choose_bootloaders(arch: Arch, tools: Tree) -> tuple[Bootloader, ...]:
         raise arch_unsupported(arch, reason)
     own = tuple(BOOTLOADERS[kind] for kind in arch.row.bootloaders)
     return (GrubConfig(), *own) if arch.row.has_grub else own
+
+
+def require_bootloaders(recipe: Recipe, arch: Arch, tools: Tree) -> None:
+    """Raise `bootloader-missing` if a bootloader of the recipe's disk cannot be installed from the tools.
+
+    Also `grub-blscfg-missing`.  bootc installs the bootloader by itself; an architecture whose bootloaders
+    are not known is refused before its layer is read.
+    """
+    known = brings_bootupd(tools) or _missing(arch) is None
+    if recipe.bootloader is not None and known:
+        for bootloader in choose_bootloaders(arch, tools):
+            bootloader.require(recipe, tools)
 
 
 def install_bootloaders(bootloaders: tuple[Bootloader, ...], installation: Installation) -> list[Placement]:

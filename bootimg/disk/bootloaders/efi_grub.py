@@ -8,7 +8,7 @@ from bootimg.disk.bootloaders.bootloader import BOOT, Installation
 from bootimg.disk.bootloaders.grub import esp_stub
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tree.merged import Tree
-from bootimg.manifest.recipe import Bootupd, Disk
+from bootimg.manifest.recipe import Bootupd, Disk, Recipe
 
 
 class EfiGrub:
@@ -17,6 +17,10 @@ class EfiGrub:
     def unrealised(self, options: Bootupd, disk: Disk) -> Iterator[str]:
         """Nothing."""
         yield from ()
+
+    def require(self, recipe: Recipe, tools: Tree) -> None:
+        """The EFI programs."""
+        efi_payload(tools)
 
     def install(self, installation: Installation) -> None:
         """Copy the programs and, with `static-configs`, write a stub for each vendor."""

@@ -11,7 +11,8 @@ from os import PathLike
 
 from bootimg.disk.bootloaders.bootloader import BOOT, Installation
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.manifest.recipe import Bootupd, Disk
+from bootimg.layer.tree.merged import Tree
+from bootimg.manifest.recipe import Bootupd, Disk, Recipe
 
 BOOT_LABEL = "boot"
 # Partition 3 of the disk GRUB was started from: where /boot is in every CoreOS image.
@@ -75,6 +76,9 @@ class GrubConfig:
     def unrealised(self, options: Bootupd, disk: Disk) -> Iterator[str]:
         """Nothing."""
         yield from ()
+
+    def require(self, recipe: Recipe, tools: Tree) -> None:
+        """Nothing: the configuration is our own."""
 
     def install(self, installation: Installation) -> None:
         """Write it, with `static-configs`."""

@@ -7,7 +7,7 @@ give the same bytes.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +15,15 @@ from pathlib import Path
 from bootimg.cache import Cache
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH, aleph_json
 from bootimg.disk.base import BaseInputs, disk_gpt, refuse_unrealised
-from bootimg.disk.bootloaders.bios_grub import BiosImages
 from bootimg.disk.bootloaders.choice import choose_bootloaders
 from bootimg.disk.gpt import Gpt, write_gpt
-from bootimg.disk.native.bootloader import boot_files, esp_files
+from bootimg.disk.native.bootloader import bootloader_of
 from bootimg.disk.native.esp import make_esp
 from bootimg.disk.native.ext4 import make_ext4
 from bootimg.disk.native.ext4fill import fill_ext4
 from bootimg.disk.native.nodes import nodes
 from bootimg.disk.native.obstacle import native_obstacle
+from bootimg.disk.native.products.products import Products
 from bootimg.disk.xfs.check import check_xfs
 from bootimg.disk.xfs.fill import fill_xfs
 from bootimg.disk.xfs.make import XfsOptions, make_xfs
@@ -36,6 +36,7 @@ from bootimg.sysroot.entries import Entry, symlink, text
 from bootimg.sysroot.labels import LookUp, no_labels, policy_labels
 from bootimg.sysroot.system import System, lay_out, open_system
 from bootimg.sysroot.unsupported import NativeUnsupportedError
+from bootimg.sysroot.wanted import Wanted
 
 _FOR_THE_APPLIANCE = ("xfs-feature-unsupported", "xfs-file-unsupported")
 """The errors of the XFS writer for what a kernel can write."""
@@ -48,34 +49,36 @@ class Native:
     recipe: Recipe
     gpt: Gpt
     system: System
-    esp: Sequence[Entry]
-
-    @property
-    def has_bios(self) -> bool:
-        """Whether the disk gets GRUB for the BIOS."""
-        return self.recipe.bootloader is not None and self.recipe.bootloader.bios is not None
+    bootloader: Products
 
 
-def prepare_native(inputs: BaseInputs, repo: Path, cache: Cache) -> Native:
-    """Read the commit and lay out the entries; nothing is written.
+def open_native(inputs: BaseInputs, repo: Path) -> Wanted:
+    """The system to lay out, as far as it is known without the bootloader.
 
     NativeUnsupportedError says why the appliance must make the disk.
     """
     recipe, arch = inputs.recipe, inputs.image.arch
-    if (reason := native_obstacle(recipe, arch, inputs.tools)) is not None:
+    if (reason := native_obstacle(recipe, arch)) is not None:
         raise NativeUnsupportedError(reason)
-    options = recipe.bootloader
-    refuse_unrealised(recipe, choose_bootloaders(arch, inputs.tools) if options else ())
-    wanted = open_system(recipe, repo, inputs.commit)
+    refuse_unrealised(recipe, choose_bootloaders(arch, inputs.tools) if recipe.bootloader else ())
+    return open_system(recipe, repo, inputs.commit)
+
+
+def prepare_native(inputs: BaseInputs, wanted: Wanted, made: Products | None, cache: Cache) -> Native:
+    """Lay out the entries; nothing is written.
+
+    `made` is what programs of the layer made for the bootloader, see `maker_of`.  NativeUnsupportedError as
+    in `open_native`.
+    """
+    bootloader = bootloader_of(inputs.recipe, inputs.tools, wanted.commit, made, wanted.now)
     system = lay_out(
         wanted,
         _look_up(inputs, cache),
         additions=_aleph(inputs, wanted.sysroot, wanted.now),
-        bootloader=boot_files(options, wanted.commit, wanted.now) if options else (),
+        bootloader=bootloader.boot,
     )
-    has_esp = any(isinstance(each, Fat) for each in recipe.filesystems)
-    esp = esp_files(options, wanted.commit, inputs.tools, wanted.now) if options and has_esp else ()
-    return Native(recipe=recipe, gpt=disk_gpt(recipe.disk, inputs.image.digest), system=system, esp=esp)
+    gpt = disk_gpt(inputs.recipe.disk, inputs.image.digest)
+    return Native(recipe=inputs.recipe, gpt=gpt, system=system, bootloader=bootloader)
 
 
 def _look_up(inputs: BaseInputs, cache: Cache) -> LookUp:
@@ -90,14 +93,14 @@ def _aleph(inputs: BaseInputs, sysroot: Sysroot, now: int) -> Iterator[Entry]:
         yield symlink(COREOS_ALEPH, ALEPH, now)
 
 
-def write_native(native: Native, output: Path, bios: BiosImages | None, events: Events) -> None:
+def write_native(native: Native, output: Path, events: Events) -> None:
     """Write the disk to a new sparse file, and check each of its file systems."""
     write_gpt(output, native.gpt)
     with events.step("filesystems", "writing the file systems"):
         for filesystem in native.recipe.filesystems:
             _write(native, output, filesystem)
-    if bios is not None:
-        bios.place(output, native.gpt)
+    if native.bootloader.code is not None:
+        native.bootloader.code.place(output, native.gpt)
 
 
 def _write(native: Native, output: Path, filesystem: Filesystem) -> None:
@@ -113,7 +116,14 @@ def _write(native: Native, output: Path, filesystem: Filesystem) -> None:
         case Fat():
             start = native.gpt.partition(filesystem.partition).start
             with _partition(native, output, filesystem) as image:
-                make_esp(image, filesystem, native.esp, start=start, sector_size=sector_size, epoch=epoch)
+                make_esp(
+                    image,
+                    filesystem,
+                    native.bootloader.esp,
+                    start=start,
+                    sector_size=sector_size,
+                    epoch=epoch,
+                )
 
 
 @contextmanager

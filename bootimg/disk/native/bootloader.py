@@ -1,22 +1,44 @@
-"""The bootloader's files as entries: what the bootloaders of our own rows put on /boot and the ESP.
-
-The core image of GRUB for the BIOS is not among them: the layer's program makes it (see `grubcore`).
-"""
+"""The bootloader's files as entries: what the layer's bootupd or our own rows put on /boot and the ESP."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from bootimg.disk.bootloaders.bios_grub import BOOT_FOLDER, MODULES, is_boot_file
+from bootimg.disk.bootloaders.bootupd import brings_bootupd
 from bootimg.disk.bootloaders.efi_grub import efi_payload, efi_vendors
 from bootimg.disk.bootloaders.grub import esp_stub, grub_cfg
+from bootimg.disk.native.products.products import Products
 from bootimg.layer.tree.merged import Tree
-from bootimg.manifest.recipe import Bootupd
+from bootimg.manifest.recipe import Bootupd, Fat, Recipe
 from bootimg.sysroot.commit import Commit
 from bootimg.sysroot.entries import Entry, directory, text
 from bootimg.sysroot.payload import payload
 
 _EFI = "EFI"
+
+
+def bootloader_of(recipe: Recipe, tools: Tree, commit: Commit, made: Products | None, now: int) -> Products:
+    """All that the bootloader has on the disk, `made` by programs of the layer included.
+
+    All times are `now`, in nanoseconds.
+    """
+    options = recipe.bootloader
+    if options is None:
+        return Products()
+    if made is not None and brings_bootupd(tools):
+        return replace(made, boot=_at(made.boot, now), esp=_at(made.esp, now))
+    has_esp = any(isinstance(each, Fat) for each in recipe.filesystems)
+    return Products(
+        boot=list(boot_files(options, commit, now)),
+        esp=esp_files(options, commit, tools, now) if has_esp else (),
+        code=made.code if made is not None else None,
+    )
+
+
+def _at(entries: Iterable[Entry], now: int) -> list[Entry]:
+    return [replace(entry, mtime=now) for entry in entries]
 
 
 def boot_files(options: Bootupd, commit: Commit, now: int) -> Iterator[Entry]:

@@ -11,11 +11,12 @@ from pathlib import Path
 from bootimg import process
 from bootimg.disk.filesystems import mkfs_argv
 from bootimg.disk.native.content import read_content
+from bootimg.disk.native.mtools import environment, run_mtools
 from bootimg.errors import BootimgError
 from bootimg.manifest.recipe import Fat
 from bootimg.sysroot.entries import Entry, Kind
 
-MTOOLS, DOSFSTOOLS = "mtools", "dosfstools"
+DOSFSTOOLS = "dosfstools"
 
 
 def make_esp(image: Path, options: Fat, entries: Sequence[Entry], *, start: int, sector_size: int,
@@ -28,34 +29,17 @@ def make_esp(image: Path, options: Fat, entries: Sequence[Entry], *, start: int,
     program = process.require("mkfs.fat", packages=DOSFSTOOLS)
     _, *switches = mkfs_argv(options, image.name)
     pinned = ["--invariant", "-h", str(start), "-S", str(sector_size)]
-    process.run([program, *pinned, *switches], cwd=image.parent, env=_environment(epoch), timeout=120)
+    process.run([program, *pinned, *switches], cwd=image.parent, env=environment(epoch), timeout=120)
     with tempfile.TemporaryDirectory(dir=image.parent, prefix=f".{image.name}.") as name:
         _copy(image, Path(name), entries, epoch)
         _check(image, Path(name), entries, epoch)
-
-
-def _environment(epoch: int) -> dict[str, str]:
-    """mtools without the user's configuration, in UTC and at one time."""
-    # mtools reads the file .mtoolsrc in HOME, whatever MTOOLSRC says.
-    return {
-        "SOURCE_DATE_EPOCH": str(epoch),
-        "TZ": "UTC",
-        "HOME": os.devnull,
-        "MTOOLSRC": os.devnull,
-        "MTOOLS_SKIP_CHECK": "1",
-    }
-
-
-def _mtools(argv: Sequence[process.Argument], folder: Path, epoch: int) -> None:
-    program = process.require(os.fspath(argv[0]), packages=MTOOLS)
-    process.run([program, *argv[1:]], cwd=folder, env=_environment(epoch), timeout=120)
 
 
 def _copy(image: Path, folder: Path, entries: Sequence[Entry], epoch: int) -> None:
     """Make the directories in their order, then copy the files of each at once."""
     made = [_inside(entry) for entry in entries if entry.kind is Kind.DIRECTORY and entry.path]
     if made:
-        _mtools(["mmd", "-i", image, *made], folder, epoch)
+        run_mtools(["mmd", "-i", image, *made], folder, epoch)
     files: dict[str, list[Path]] = defaultdict(list)
     for number, entry in enumerate(each for each in entries if each.kind is Kind.FILE):
         parent, _, name = entry.path.decode().rpartition("/")
@@ -66,7 +50,7 @@ def _copy(image: Path, folder: Path, entries: Sequence[Entry], epoch: int) -> No
         os.utime(source, (epoch, epoch))
         files[parent].append(source)
     for parent, sources in files.items():
-        _mtools(["mcopy", "-m", "-i", image, *sources, f"::/{parent}"], folder, epoch)
+        run_mtools(["mcopy", "-m", "-i", image, *sources, f"::/{parent}"], folder, epoch)
 
 
 def _inside(entry: Entry) -> str:
@@ -76,19 +60,26 @@ def _inside(entry: Entry) -> str:
 def _check(image: Path, folder: Path, entries: Sequence[Entry], epoch: int) -> None:
     target = folder / "out"
     target.mkdir()
-    _mtools(["mcopy", "-s", "-n", "-i", image, "::/*", target], folder, epoch)
+    run_mtools(["mcopy", "-s", "-n", "-i", image, "::/*", target], folder, epoch)
     found = {os.fspath(path.relative_to(target)): path for path in target.rglob("*")}
     wanted = {entry.path.decode(): entry for entry in entries if entry.path}
     wrong = sorted(found.keys() ^ wanted.keys())
     wrong += [path for path in found.keys() & wanted.keys() if not _same(found[path], wanted[path])]
-    done = process.run(["fsck.fat", "-n", image.name], cwd=image.parent, check=False, timeout=120)
-    if wrong or done.returncode:
+    errors = fsck_errors(image)
+    if wrong or errors is not None:
         raise BootimgError(
             "boot-filesystem-damaged",
             "the EFI system partition differs from what was written",
-            context=[*wrong[:8], *done.stdout.decode(errors="replace").strip().splitlines()[-8:]],
-            hint="please report it; `--deploy own` makes the disk another way",
+            context=[*wrong[:8], *(errors or "").strip().splitlines()[-8:]],
+            hint="please report it; `--deploy appliance` makes the disk another way",
         )
+
+
+def fsck_errors(image: Path) -> str | None:
+    """What fsck.fat prints about a file system that has faults; None if it has none.  Nothing is changed."""
+    program = process.require("fsck.fat", packages=DOSFSTOOLS)
+    done = process.run([program, "-n", image.name], cwd=image.parent, check=False, timeout=120)
+    return done.stdout.decode(errors="replace") if done.returncode else None
 
 
 def _same(path: Path, entry: Entry) -> bool:

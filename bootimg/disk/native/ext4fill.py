@@ -113,5 +113,5 @@ def _check(folder: Path) -> None:
             "boot-filesystem-damaged",
             "the boot filesystem is damaged: e2fsck reports errors",
             context=output.strip().splitlines()[-12:],
-            hint="please report it; `--deploy own` makes the disk another way",
+            hint="please report it; `--deploy appliance` makes the disk another way",
         )

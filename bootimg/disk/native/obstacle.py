@@ -1,25 +1,27 @@
-"""What the native way cannot do, as far as the recipe and the layer's tree show it."""
+"""What the native way cannot do, as far as the recipe shows it."""
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from bootimg.arch import Arch
-from bootimg.disk.bootloaders.bootupd import brings_bootupd
+from bootimg.disk.bootloaders.bootcode import PARTITION as BIOS_BOOT
 from bootimg.disk.bootloaders.choice import BOOTLOADERS
-from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import Ext4, Fat, Recipe, Xfs
 from bootimg.sysroot.wanted import BOOT_MOUNT, ESP_MOUNT, ROOT_MOUNT
 
 _KINDS = {ROOT_MOUNT: Xfs, BOOT_MOUNT: Ext4, ESP_MOUNT: Fat}
 
 
-def native_obstacle(recipe: Recipe, arch: Arch, tools: Tree) -> str | None:
+def native_obstacle(recipe: Recipe, arch: Arch) -> str | None:
     """Why the appliance must make the disk, as one line without a full stop; None if it need not."""
     if recipe.sysroot is None:
         return "bootc installs the layer by itself"
-    if recipe.bootloader is not None and brings_bootupd(tools):
-        return "the layer's bootupd installs the bootloader, and it needs devices and mounts"
     if any(kind not in BOOTLOADERS for kind in arch.row.bootloaders):
         return f"the bootloader of {arch} is not known here"
+    has_bios = recipe.bootloader is not None and recipe.bootloader.bios is not None
+    if has_bios and all(UUID(part.type) != BIOS_BOOT for part in recipe.disk.partitions):
+        return "the recipe has no BIOS boot partition for its bootloader"
     if not recipe.source_epoch:
         return "the recipe has no source epoch"
     return _unknown_filesystem(recipe)

@@ -12,7 +12,6 @@ from pathlib import Path
 from bootimg.builds.record import change_record, read_record
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.disk.native.obstacle import native_obstacle
-from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import Recipe
 from bootimg.orchestrator.request import Request
 
@@ -25,11 +24,11 @@ class ChosenWay:
     obstacle: str | None = None
 
 
-def choose_way(request: Request, recipe: Recipe, tools: Tree) -> ChosenWay:
-    """The way that the recipe and the layer's tree allow; reading the commit may still show an obstacle."""
+def choose_way(request: Request, recipe: Recipe) -> ChosenWay:
+    """The way that the recipe allows; reading the commit may still show an obstacle."""
     if request.deploy is not DeployWay.NATIVE:
         return ChosenWay(request.deploy)
-    obstacle = native_obstacle(recipe, request.arch, tools)
+    obstacle = native_obstacle(recipe, request.arch)
     return ChosenWay(DeployWay.NATIVE) if obstacle is None else ChosenWay(DeployWay.APPLIANCE, obstacle)
 
 

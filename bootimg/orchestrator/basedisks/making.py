@@ -27,7 +27,7 @@ def base_disks(work: Work, recipes: Mapping[int, Recipe], commit: ImportedCommit
     """The sealed base disk of each recipe, by sector size; disks that are not kept are made now."""
     # Natively the tool tree is the layer itself; a foreign layer will bring another one here.
     tools, digest = work.layer.tree, work.layer.image.digest
-    ways = {size: choose_way(work.request, recipe, tools) for size, recipe in recipes.items()}
+    ways = {size: choose_way(work.request, recipe) for size, recipe in recipes.items()}
     keys = {size: base_key(recipe, digest, tools.digest, ways[size].way) for size, recipe in recipes.items()}
     with ExitStack() as locks, work.events.step("base", "base disk") as step:
         for key in sorted(keys.values()):

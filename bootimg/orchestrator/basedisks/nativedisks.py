@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from bootimg.appliance import Appliance, Drive
 from bootimg.disk.base import BaseInputs
-from bootimg.disk.bootloaders.bios_grub import BiosImages
 from bootimg.disk.layer_deploy import DeployWay
-from bootimg.disk.native.base import prepare_native, write_native
-from bootimg.disk.native.grubcore import bios_images, images_by_appliance
+from bootimg.disk.native.base import open_native, prepare_native, write_native
+from bootimg.disk.native.products.choice import maker_of
+from bootimg.disk.native.products.products import Products
+from bootimg.disk.native.products.store import kept_products
 from bootimg.orchestrator.basedisk import BaseDisk, keep_base
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_image
 from bootimg.orchestrator.work import Work
 from bootimg.sysroot.unsupported import NativeUnsupportedError
 from bootimg.vm.probe import choose_accelerator
+
+_TOOLS = "tools"
 
 
 def native_disks(work: Work, wanted: Mapping[str, BaseInputs], scratch: Path) -> dict[str, BaseDisk]:
@@ -33,27 +38,34 @@ def native_disks(work: Work, wanted: Mapping[str, BaseInputs], scratch: Path) ->
 
 def _native_disk(work: Work, key: str, inputs: BaseInputs, scratch: Path) -> BaseDisk:
     cache, events = work.cache, work.events
+    wanted = open_native(inputs, cache.folder("repo"))
+    made = _products(work, inputs, scratch)
     with events.step("deploy", "laying out the system") as step:
-        native = prepare_native(inputs, cache.folder("repo"), cache)
+        native = prepare_native(inputs, wanted, made, cache)
         step.result(f"{len(native.system.root)} files")
-    bios = None
-    if native.has_bios:
-        bios = bios_images(inputs.tools, cache, events, lambda: _make_images(work, inputs))
     disk = scratch / key / "disk.raw"
     disk.parent.mkdir()
-    write_native(native, disk, bios, events)
+    write_native(native, disk, events)
     return keep_base(cache, key, inputs, disk, DeployWay.NATIVE)
 
 
-def _make_images(work: Work, inputs: BaseInputs) -> BiosImages:
-    """Have the appliance make GRUB's core image, which the cache lacks."""
+def _products(work: Work, inputs: BaseInputs, scratch: Path) -> Products | None:
+    """What programs of the layer make for the bootloader: kept, or made in the appliance."""
+    maker = maker_of(inputs.recipe, inputs.tools)
+    if maker is None:
+        return None
+    return kept_products(maker, work.cache, work.events, partial(_start, work, inputs, maker.key), scratch)
+
+
+def _start(work: Work, inputs: BaseInputs, key: str, drives: Sequence[Drive]) -> Appliance:
     cache, events = work.cache, work.events
     accelerator = choose_accelerator(work.request.accelerator, cache, events)
-    events.message(f"the appliance makes GRUB's core image once: {accelerator.name} ({accelerator.reason})")
-    return images_by_appliance(
-        inputs.tools,
-        tool_tree_image(inputs.tools, cache, events),
-        log=cache.folder("logs") / f"appliance-grubcore-{inputs.tools.digest[:16]}.log",
+    events.message(f"the appliance makes the bootloader once: {accelerator.name} ({accelerator.reason})")
+    tool_tree = Drive(_TOOLS, tool_tree_image(inputs.tools, cache, events), readonly=True)
+    return Appliance.start(
+        [*drives, tool_tree],
+        tool_tree=_TOOLS,
+        log=cache.folder("logs") / f"appliance-bootloader-{key[:16]}.log",
         accelerator=accelerator,
         cache=cache,
         events=events,

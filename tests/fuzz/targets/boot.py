@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,8 +15,10 @@ from bootimg.disk.bootloaders.bios_grub import install_bios_grub
 from bootimg.disk.bootpatch import append_options, read_boot_files, remove_options
 from bootimg.disk.extents import FileSource
 from bootimg.disk.inspection import bls_entry, console_commands
+from bootimg.disk.native.products.readback import boot_entries
 from bootimg.process import find
 from bootimg.sizes import MIB
+from bootimg.sysroot.unsupported import NativeUnsupportedError
 from tests.fuzz.target import refusals, target
 
 ENTRY = b"""title CoreOS 9.6
@@ -63,11 +66,8 @@ def _edits() -> Iterator[bytes]:
     yield struct.pack(">IB", 1024 + 0x38, 1) + b"\x53"
 
 
-@target(_edits, runs=12, longest=64)
-def boot_partition(data: bytes, folder: Path) -> None:
-    """A filesystem with some bytes changed; debugfs is what reads it."""
-    if not (find("mke2fs") and find("debugfs")):
-        return
+def _changed(data: bytes) -> bytes:
+    """The filesystem with the edits in `data`."""
     image, at = bytearray(_partition()), 0
     while at + 5 < len(data):
         offset, length = struct.unpack_from(">IB", data, at)
@@ -75,10 +75,30 @@ def boot_partition(data: bytes, folder: Path) -> None:
         start = offset % (len(image) - len(piece))
         image[start : start + len(piece)] = piece
         at += 5 + length
+    return bytes(image)
+
+
+@target(_edits, runs=12, longest=64)
+def boot_partition(data: bytes, folder: Path) -> None:
+    """A filesystem with some bytes changed; debugfs is what reads it."""
+    if not (find("mke2fs") and find("debugfs")):
+        return
     path = folder / "partition"
-    path.write_bytes(image)
+    path.write_bytes(_changed(data))
     with refusals(), FileSource(path) as source:
         read_boot_files(source, 0, source.size, scratch=folder)
+
+
+@target(_edits, runs=12, longest=64)
+def bootloader_partition(data: bytes, folder: Path) -> None:
+    """The same as what the layer's bootupd left: its files are read, or the appliance makes the disk."""
+    if not (find("mke2fs") and find("debugfs")):
+        return
+    path = folder / "disk"
+    path.write_bytes(_changed(data))
+    with refusals(), suppress(NativeUnsupportedError):
+        for entry in boot_entries(path, 0, MIB, scratch=folder):
+            assert len(entry.content) == entry.size if isinstance(entry.content, bytes) else False
 
 
 @target(lambda: [bytes(510) + b"\x55\xaa" + bytes(510) + b"\x20\x08" + b"core" * 256], runs=800)

@@ -24,6 +24,7 @@ from bootimg.disk.bootloaders.choice import (
     choose_bootloaders,
     disk_obstacle,
     install_bootloaders,
+    require_bootloaders,
 )
 from bootimg.disk.bootloaders.efi_grub import EfiGrub
 from bootimg.disk.bootloaders.grub import GrubConfig, grub_cfg
@@ -39,10 +40,13 @@ from tests.support import oci
 from tests.support.manifests import rendered
 from tests.unit.layer.test_declares import tree_of
 
-GRUB = "usr/lib/grub/i386-pc"
-EFI = "usr/lib/efi/grub2/2.12/EFI"
-BOOT_IMAGE = bytes(510) + b"\x55\xaa"
+GRUB, EFI = oci.GRUB_MODULES, oci.EFI_PAYLOAD
+BOOT_IMAGE = oci.BOOTLOADER[f"{GRUB}/boot.img"]
 CORE = b"\x52" * 500 + struct.pack("<QHH", 2, 0, 0x820) + os.urandom(1000)
+BOOTUPD = (
+    "usr/bin/bootupctl", "usr/sbin/grub2-install",
+    "usr/lib/bootupd/updates/BIOS.json", "usr/lib/bootupd/updates/EFI.json",
+)  # fmt: skip
 EVERY: tuple[Bootloader, ...] = (GrubConfig(), LayerBootupd(), *BOOTLOADERS.values())
 
 
@@ -75,7 +79,8 @@ def layer(folder: Path, *, without: str = "", bootupd: bool = False) -> Tree:
              f"{EFI}/BOOT/BOOTX64.EFI", f"{EFI}/redhat/grubx64.efi")  # fmt: skip
     files = [oci.file(name) for name in names if not name.startswith(without or "-")]
     boot = [] if without == GRUB else [oci.file(f"{GRUB}/boot.img", BOOT_IMAGE)]
-    return tree_of(folder, *files, *boot, *([oci.file("usr/bin/bootupctl")] if bootupd else []))
+    more = [oci.file(name) for name in BOOTUPD if not name.startswith(without or "-")] if bootupd else []
+    return tree_of(folder, *files, *boot, *more, bootloader=False)
 
 
 def recipe(arch: Arch = Arch.X86_64) -> Recipe:
@@ -173,6 +178,32 @@ def test_a_layer_without_it_is_refused(without: str, what: str, tmp_path: Path) 
     with pytest.raises(BootimgError, match=what) as caught:
         install_bootloaders(choose_bootloaders(Arch.X86_64, tools), wanted)
     assert caught.value.id == "bootloader-missing"
+
+
+@pytest.mark.parametrize(
+    ("without", "bootupd", "what"),
+    [
+        ("usr/lib/efi", False, "EFI"),
+        (GRUB, False, "BIOS"),
+        ("usr/bin", False, "BIOS"),
+        ("usr/lib/efi", True, "EFI"),
+        ("usr/sbin", True, "BIOS: /usr/sbin/grub2-install"),
+        ("usr/lib/bootupd/updates/EFI.json", True, "EFI: /usr/lib/bootupd/updates/EFI.json"),
+    ],
+)
+def test_what_a_layer_lacks_is_known_without_the_appliance(
+    without: str, bootupd: bool, what: str, tmp_path: Path
+) -> None:
+    tools = layer(tmp_path, without=without, bootupd=bootupd)
+    with pytest.raises(BootimgError, match=what) as caught:
+        require_bootloaders(recipe(), Arch.X86_64, tools)
+    assert (caught.value.id, caught.value.exit_code) == ("bootloader-missing", ExitCode.USAGE)
+    require_bootloaders(replace(recipe(), bootloader=None), Arch.X86_64, tools)
+
+
+@pytest.mark.parametrize("bootupd", [False, True])
+def test_a_whole_layer_lacks_nothing(bootupd: bool, tmp_path: Path) -> None:
+    require_bootloaders(recipe(), Arch.X86_64, layer(tmp_path, bootupd=bootupd))
 
 
 def test_bootupd_is_told_the_device_and_leaves_nothing_to_place(tmp_path: Path) -> None:

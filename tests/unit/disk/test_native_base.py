@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,13 +14,14 @@ from bootimg import process
 from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.disk.base import BaseInputs, disk_gpt
-from bootimg.disk.bootloaders.bios_grub import BiosImages
+from bootimg.disk.bootloaders.bootcode import BootCode
 from bootimg.disk.ext4edit import Ext4Image
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.disk.native import NATIVE_PROGRAMS
-from bootimg.disk.native.base import Native, prepare_native, write_native
+from bootimg.disk.native.base import Native, open_native, prepare_native, write_native
+from bootimg.disk.native.products.products import Products
 from bootimg.disk.xfs.sparse import copy_data
 from bootimg.errors import BootimgError
 from bootimg.events import Event, Events, Message
@@ -32,24 +34,19 @@ from bootimg.manifest.reader import read_recipes
 from bootimg.orchestrator.basedisk import seal_digest
 from bootimg.orchestrator.basedisks.nativedisks import native_disks
 from bootimg.orchestrator.work import Work
+from bootimg.sysroot.entries import directory, text
 from bootimg.sysroot.unsupported import NativeUnsupportedError
 from tests.support import oci
 from tests.support.manifests import packed
-from tests.unit.disk.test_bootloaders import BOOT_IMAGE, CORE, EFI, GRUB
 
 OSTREE = b"\x7fELF\0002025.2\0libcurl gpgme systemd\0"
 FILES = {
     "usr/bin/ostree": OSTREE,
-    "usr/bin/grub2-mkimage": b"program",
-    f"{GRUB}/boot.img": BOOT_IMAGE,
-    f"{GRUB}/blscfg.mod": b"module",
-    f"{GRUB}/kernel.img": b"kernel",
-    f"{EFI}/BOOT/BOOTX64.EFI": b"MZ1",
-    f"{EFI}/redhat/grubx64.efi": b"MZ2",
+    f"{oci.GRUB_MODULES}/kernel.img": b"kernel",
     "etc/hostname": b"stand-in\n",
     "usr/lib/os-release": b"ID=e\nVERSION_ID=1\n",
 }
-BIOS = BiosImages(BOOT_IMAGE, CORE)
+CODE = BootCode(bytes(510) + b"\x55\xaa", b"\x52" * 1000)
 Make = Callable[..., BaseInputs]
 
 
@@ -86,13 +83,15 @@ def make(tmp_path: Path, cache: Cache) -> Make:
     return inputs
 
 
-def prepared(inputs: BaseInputs, cache: Cache) -> Native:
-    return prepare_native(inputs, cache.folder("repo"), cache)
+def prepared(inputs: BaseInputs, cache: Cache, made: Products | None = None) -> Native:
+    bios = inputs.recipe.bootloader is not None and inputs.recipe.bootloader.bios is not None
+    made = made or (Products(code=CODE) if bios else None)
+    return prepare_native(inputs, open_native(inputs, cache.folder("repo")), made, cache)
 
 
 def written(native: Native, path: Path) -> Path:
     path.parent.mkdir()
-    write_native(native, path, BIOS if native.has_bios else None, Events())
+    write_native(native, path, Events())
     assert [each.name for each in path.parent.iterdir()] == [path.name]
     return path
 
@@ -114,8 +113,7 @@ def test_a_disk_has_every_file_system(sector_size: int, make: Make, cache: Cache
     if sector_size == 512:
         with disk.open("rb") as file:
             file.seek(gpt.span(1)[0])
-            # Before the list of blocks, which placing fills in.
-            assert file.read(400) == CORE[:400]
+            assert file.read(1000) == CODE.partition
 
 
 def cut(disk: Path, span: tuple[int, int], path: Path) -> Path:
@@ -131,9 +129,39 @@ def test_the_same_inputs_give_the_same_disk(make: Make, cache: Cache, tmp_path: 
     assert seal_digest(first) == seal_digest(other)
 
 
+def test_what_bootupd_left_is_on_the_disk(make: Make, cache: Cache, tmp_path: Path) -> None:
+    made = Products(
+        boot=[directory("grub2", 0o700, 0), text("grub2/grub.cfg", b"blscfg", 0, 0o600),
+              text("bootupd-state.json", b"{}", 0)],
+        esp=[directory("EFI", 0o755, 0), text("EFI/own.efi", b"MZ3", 0)],
+        code=CODE,
+    )  # fmt: skip
+    native = prepared(make(oci.file("usr/bin/bootupctl")), cache, made)
+    now = native.recipe.source_epoch * 10**9
+    assert {each.mtime for each in (*native.bootloader.boot, *native.bootloader.esp)} == {now}
+    disk = written(native, tmp_path / "out/disk")
+    boot = Ext4Image(cut(disk, native.gpt.span(3), tmp_path / "boot"))
+    assert boot.content("/bootupd-state.json") == b"{}"
+    # Of our own rows of bootloaders nothing is there.
+    assert set(boot.listing("/grub2")) == {"grub.cfg"}
+    config = boot.inode("/grub2/grub.cfg")
+    assert config is not None
+    assert config.mode == 0o100600
+    assert boot.label("/grub2/grub.cfg") == boot.label("/bootupd-state.json")
+    esp = cut(disk, native.gpt.span(2), tmp_path / "esp")
+    assert process.run(["mdir", "-b", "-/", "-i", esp, "::/"]).stdout.split() == [
+        b"::/EFI/",
+        b"::/EFI/own.efi",
+    ]
+
+
+def unsupported(inputs: BaseInputs) -> BaseInputs:
+    return replace(inputs, recipe=replace(inputs.recipe, sysroot=None))
+
+
 def test_what_the_native_way_cannot_do_is_said_before_anything_is_written(make: Make, cache: Cache) -> None:
-    with pytest.raises(NativeUnsupportedError, match="bootupd"):
-        prepared(make(oci.file("usr/bin/bootupctl")), cache)
+    with pytest.raises(NativeUnsupportedError, match="bootc"):
+        prepared(unsupported(make()), cache)
 
 
 def test_the_appliance_gets_those_disks_and_a_message_says_why(
@@ -145,10 +173,6 @@ def test_the_appliance_gets_those_disks_and_a_message_says_why(
         said.append(event)
 
     work: Any = SimpleNamespace(cache=cache, events=Events([note]))
-    inputs = make(oci.file("usr/bin/bootupctl"))
-    assert native_disks(cast(Work, work), {"key": inputs}, tmp_path) == {}
+    assert native_disks(cast(Work, work), {"key": unsupported(make())}, tmp_path) == {}
     messages = [each.text for each in said if isinstance(each, Message)]
-    assert messages == [
-        "the appliance makes the base disk: "
-        "the layer's bootupd installs the bootloader, and it needs devices and mounts"
-    ]
+    assert messages == ["the appliance makes the base disk: bootc installs the layer by itself"]

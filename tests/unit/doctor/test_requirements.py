@@ -117,7 +117,7 @@ def test_the_appliance_is_needed_until_a_bootloader_is_kept(
     code, text = doctor(tmp_path)
     assert code == 3
     assert "✘ qemu-img" in text
-    Cache(tmp_path / "cache").folder("grubcores").joinpath("key.img").write_bytes(b"")
+    Cache(tmp_path / "cache").folder("bootloaders").joinpath("key.digest.tar").write_bytes(b"")
     found = findings(tmp_path)
     assert (found["qemu-img"]["needed"], found["qemu-img"]["use"]) == (False, "appliance")
     assert found["mkfs.xfs"]["needed"] is True

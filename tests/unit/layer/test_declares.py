@@ -90,9 +90,9 @@ def recipe() -> Recipe:
     return read_recipes(Manifest.from_json(rendered()))[512]
 
 
-def tree_of(tmp_path: Path, *files: oci.Member) -> Tree:
+def tree_of(tmp_path: Path, *files: oci.Member, bootloader: bool = True) -> Tree:
     layout = oci.Layout(tmp_path / "image")
-    layout.add([oci.bootable(*files)])
+    layout.add([oci.bootable(*files, bootloader=bootloader)])
     cache = Cache(tmp_path / "cache")
     return open_tree(fetch(str(layout.path), arch=Arch.X86_64, cache=cache, events=Events()), cache, Events())
 

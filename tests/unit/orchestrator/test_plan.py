@@ -14,6 +14,9 @@ from bootimg.builds.folder import open_build
 from bootimg.cache import Cache
 from bootimg.cli.main import bootimg
 from bootimg.disk.layer_deploy import DeployWay
+from bootimg.disk.native.products.choice import maker_of
+from bootimg.disk.native.products.products import Products
+from bootimg.disk.native.products.store import keep_products
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.layer.fetching.fetch import fetch, inspect
@@ -22,6 +25,8 @@ from bootimg.orchestrator import space
 from bootimg.orchestrator.basedisk import base_key, find_base, why_no_base
 from bootimg.orchestrator.mainjob import run_build
 from bootimg.orchestrator.plan import Plan, PlannedStep, make_plan
+from bootimg.orchestrator.recipes.prepare import open_layer
+from bootimg.orchestrator.recipes.recipes import make_recipes
 from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.space import Space, require_room
 from bootimg.orchestrator.summary import duration, summary
@@ -281,8 +286,6 @@ def test_build_refuses_before_it_fetches(
 
 def test_why_there_is_no_base_disk(request_: Request, read: Cache) -> None:
     from bootimg.orchestrator.basedisk import _key_inputs, _parts
-    from bootimg.orchestrator.recipes.prepare import open_layer
-    from bootimg.orchestrator.recipes.recipes import make_recipes
 
     layer = open_layer(request_, read, Events())
     recipe = make_recipes(request_, layer, Path("layer.ociarchive"), "0" * 64)[512]
@@ -305,23 +308,38 @@ def test_why_there_is_no_base_disk(request_: Request, read: Cache) -> None:
 def test_the_native_way_is_planned_or_the_reason_why_not(
     request_: Request, tmp_path: Path, cache: Cache
 ) -> None:
-    program = oci.file("usr/bin/grub2-mkimage")
-    grub = [oci.file(f"usr/lib/grub/i386-pc/{name}") for name in ("boot.img", "blscfg.mod")]
-    said = {
-        "natively, the appliance makes GRUB's core image first": [program, *grub],
-        "by the appliance: the layer's bootupd installs the bootloader": [oci.file("usr/bin/bootupctl")],
-    }
-    for number, (expected, files) in enumerate(said.items()):
+    bootupd = [oci.file("usr/bin/bootupctl"), oci.file("usr/sbin/grub2-install")]
+    bootupd += [oci.file(f"usr/lib/bootupd/updates/{name}.json") for name in ("BIOS", "EFI")]
+    for number, files in enumerate(([], bootupd)):
         layout = oci.Layout(tmp_path / str(number))
         layout.add([oci.bootable(*files)])
         image = fetch(str(layout.path), arch=request_.arch, cache=cache, events=Events())
-        open_tree(image, cache, Events())
+        tree = open_tree(image, cache, Events())
         native = replace(request_, reference=str(layout.path), deploy=DeployWay.NATIVE)
-        assert expected in step(make_plan(native, cache), "base").why
-        asked = replace(native, deploy=DeployWay.APPLIANCE)
-        assert step(make_plan(asked, cache), "base").why == (
-            "no base disk is kept; by the appliance: --deploy appliance"
-        )
+        expected = "natively, the appliance makes the bootloader first"
+        assert step(make_plan(native, cache), "base").why.endswith(expected)
+        recipes = make_recipes(native, open_layer(native, cache, Events()), Path("layer"), "0" * 64)
+        maker = maker_of(recipes[512], tree)
+        assert maker is not None
+        keep_products(cache, maker.key, Products())
+        assert step(make_plan(native, cache), "base").why.endswith("; natively")
+        own = replace(native, deploy=DeployWay.APPLIANCE)
+        assert step(make_plan(own, cache), "base").why.endswith("by the appliance: --deploy appliance")
+
+
+def test_a_layer_without_its_bootloader_is_refused_before_it_is_imported(
+    request_: Request, tmp_path: Path, cache: Cache
+) -> None:
+    layout = oci.Layout(tmp_path / "without")
+    layout.add([oci.bootable(bootloader=False)])
+    bare = replace(request_, reference=str(layout.path))
+    image = fetch(bare.reference, arch=bare.arch, cache=cache, events=Events())
+    open_tree(image, cache, Events())
+    for refused in (lambda: make_plan(bare, cache), lambda: run_build(bare, cache, Events())):
+        with pytest.raises(BootimgError) as error:
+            refused()
+        assert error.value.id == "bootloader-missing"
+    assert not (cache.root / "repo").exists()
 
 
 def run(*words: str) -> str:
