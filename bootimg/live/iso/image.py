@@ -38,7 +38,7 @@ class Record:
 
 
 class IsoImage:
-    """An ISO in a source; raises `iso-unreadable` where it is damaged, `iso-compressed` if it is compressed."""
+    """An ISO in a source; raises `iso-unreadable` where it is damaged, and `iso-compressed`."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -153,6 +153,8 @@ class IsoImage:
         offset, length = _place(data, at)
         is_folder = bool(data[at + 25] & _FOLDER_FLAG)
         text = _text(name.removesuffix(b";1").removesuffix(b"."))
+        if "/" in text or not text.isprintable() or text in ("", ".", ".."):
+            raise damaged(f"the folder /{folder.path:.200} has the name {text!r:.80}")
         path = f"{folder.path}/{text}" if folder.path else text
         return self._checked(Record(path, offset, length, is_folder))
 
