@@ -166,7 +166,9 @@ def _json(image: IsoImage, path: str) -> Fields | None:
     file = image.find(path)
     if file is None or file.folder:
         return None
-    data = image.content(file, _LARGEST_JSON)
+    if file.length > _LARGEST_JSON:
+        raise invalid_area(f"/{path} has {file.length} bytes")
+    data = image.read(file.offset, file.length)
     return parse_object(data, lambda why: invalid_area(f"/{path}: {why}"), limit=_LARGEST_JSON)
 
 

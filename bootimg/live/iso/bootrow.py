@@ -20,8 +20,8 @@ class BootRow:
     `catalogue` is the path of the boot catalogue and `images` what is in it.  `syslinux` are the files for
     isolinux, by name.  `hybrid` says whether the ISO is a disk too.  `grub_config` is the path of GRUB's
     configuration where it is not that of the template, EFI/<vendor>/grub.cfg.  `dropped` are files and
-    folders of the layer's template that the ISO does not get.  `ignition_area` is the file of zeros that takes
-    the Ignition config; None where it is inside the boot image.  `obstacle` says why no ISO is made for the
+    folders of the layer's template that the ISO does not get.  `ignition_area` is the file of zeros for the
+    Ignition config; None where the area is inside the boot image.  `obstacle` says why no ISO is made for the
     architecture; None if one is.
     """
 

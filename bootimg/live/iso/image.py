@@ -105,12 +105,6 @@ class IsoImage:
             yield from found
             waiting += [(each, depth + 1) for each in reversed(found) if each.folder]
 
-    def content(self, record: Record, limit: int) -> bytes:
-        """A file's content; a larger file than `limit` bytes is refused."""
-        if record.length > limit:
-            raise damaged(f"/{record.path:.200} has {record.length} bytes, more than {limit}")
-        return self.read(record.offset, record.length)
-
     def read(self, offset: int, length: int) -> bytes:
         """Bytes of the image."""
         if offset + length > self.source.size:
