@@ -51,6 +51,11 @@ class CatalogueEntry:
     blocks: int
     sector: int
 
+    @property
+    def offset(self) -> int:
+        """The image's offset in bytes."""
+        return self.sector * SECTOR
+
 
 def catalogue(images: Sequence[BootImage], places: Mapping[str, tuple[int, int]]) -> bytes:
     """The sector of the catalogue; `places` has first sector and size in bytes by path."""

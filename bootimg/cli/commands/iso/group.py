@@ -63,7 +63,7 @@ def _document(iso: CoreosIso) -> dict[str, Any]:
         "volume-id": iso.image.volume_id,
         "size": iso.image.source.size,
         "boot": [
-            {"platform": each.platform, "offset": each.sector * 2048, "blocks": each.blocks}
+            {"platform": each.platform, "offset": each.offset, "blocks": each.blocks}
             for each in iso.image.boot_entries()
         ],
         "ignition-area": {"offset": iso.initrd_area.offset, "length": iso.initrd_area.length},
