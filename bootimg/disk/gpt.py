@@ -62,8 +62,8 @@ class Gpt:
     """The partition table of a disk of `sectors` sectors; an impossible layout raises `gpt-layout-invalid`.
 
     `first_usable` is the first usable sector that the header declares.  None means the sector at 1 MiB, as
-    sfdisk writes it, or the first partition's start if that is lower.  In a `hybrid` table, that of an ISO that
-    is a disk too, partitions may overlap each other and the table itself.
+    sfdisk writes it, or the first partition's start if that is lower.  In a `hybrid` table (of an ISO that is
+    a disk too) partitions may overlap each other and the table itself.
     """
 
     disk_guid: UUID
