@@ -9,8 +9,8 @@ from functools import cached_property
 from bootimg.disk.extents import Source, is_zero
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.live.embed import areas
-from bootimg.live.embed.areas import KargsPlaces
 from bootimg.live.embed.initrd import decode, encode
+from bootimg.live.embed.places import KargsPlaces, area_text, invalid_area, require_apart
 from bootimg.live.iso.image import IsoImage
 
 
@@ -33,7 +33,7 @@ class CoreosIso:
         self.initrd_area = areas.initrd_area(self.image)
         self.kargs_places = areas.kargs_places(self.image)
         places = self.kargs_places.places if self.kargs_places else ()
-        areas.require_apart([self.initrd_area, *(place.area for place in places)])
+        require_apart([self.initrd_area, *(place.area for place in places)])
 
     @cached_property
     def files(self) -> dict[str, bytes]:
@@ -49,9 +49,9 @@ class CoreosIso:
     @cached_property
     def kargs(self) -> str:
         """The kernel arguments, which every area must have alike."""
-        texts = {areas.area_text(self.image, place) for place in self._places.places}
+        texts = {area_text(self.image, place) for place in self._places.places}
         if len(texts) > 1:
-            raise areas.invalid_area("the areas have different kernel arguments")
+            raise invalid_area("the areas have different kernel arguments")
         return texts.pop()
 
     @property

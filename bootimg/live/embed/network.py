@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.live.embed.areas import invalid_area
 from bootimg.live.embed.coreosiso import Change, CoreosIso
 from bootimg.live.embed.edit import output_exists
 from bootimg.live.embed.filled import already_filled, nothing_there
 from bootimg.live.embed.initrd import NETWORK
+from bootimg.live.embed.places import invalid_area
 
 
 def read_keyfiles(paths: Iterable[Path]) -> dict[str, bytes]:

@@ -11,19 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bootimg.disk.extents import Source
-from bootimg.errors import BootimgError, ExitCode
-from bootimg.formats.compression.decompress import compressor_of_data
-from bootimg.formats.compression.writer import Compressor
-from bootimg.live.iso import descriptors
 from bootimg.live.iso.eltorito import CatalogueEntry, parse_catalogue
-from bootimg.live.iso.sectors import SECTOR, SYSTEM_AREA
+from bootimg.live.iso.sectors import SECTOR
+from bootimg.live.iso.volume import damaged, read_volume
 from bootimg.sizes import MIB
 
-_MOST_DESCRIPTORS = 64
 _LARGEST_FOLDER = MIB
 _DEEPEST = 16
-_MOST_FOLDERS = 4096
-_ROOT_RECORD = 156
+_MOST_RECORDS = 100_000
 _FOLDER_FLAG = 2
 
 
@@ -42,22 +37,15 @@ class IsoImage:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self._catalogue_sector: int | None = None
-        self._primary = b""
-        self.has_joliet = False
-        self._read_descriptors()
-        self.volume_id = _text(self._primary[40:72])
-        self.volume_size = int.from_bytes(self._primary[80:84], "little") * SECTOR
-        if self.volume_size > source.size:
-            raise damaged(f"it says that it has {self.volume_size} bytes, and the file has {source.size}")
-        extent, length = _place(self._primary, _ROOT_RECORD)
-        self._root = self._checked(Record("", extent, length, folder=True))
+        self.volume = read_volume(source)
+        offset, length = _place(self.volume.root, 0)
+        self._root = self._checked(Record("", offset, length, folder=True))
 
     def boot_entries(self) -> tuple[CatalogueEntry, ...]:
         """The entries of the boot catalogue; none if it has no catalogue."""
-        if self._catalogue_sector is None:
+        if self.volume.catalogue is None:
             return ()
-        entries = parse_catalogue(self.read(self._catalogue_sector * SECTOR, SECTOR))
+        entries = parse_catalogue(self.read(self.volume.catalogue * SECTOR, SECTOR))
         if entries is None:
             raise damaged("its boot catalogue is no catalogue")
         return entries
@@ -98,10 +86,11 @@ class IsoImage:
         waiting, seen = [(self._root, 0)], 0
         while waiting:
             folder, depth = waiting.pop()
-            seen += 1
-            if depth > _DEEPEST or seen > _MOST_FOLDERS:
-                raise damaged("its folders are nested too deeply, or in a circle")
             found = list(self.children(folder))
+            # A folder without anything in it takes time too.
+            seen += 1 + len(found)
+            if depth > _DEEPEST or seen > _MOST_RECORDS:
+                raise damaged("its folders are nested too deeply or in a circle, or it has too many files")
             yield from found
             waiting += [(each, depth + 1) for each in reversed(found) if each.folder]
 
@@ -110,38 +99,6 @@ class IsoImage:
         if offset + length > self.source.size:
             raise damaged(f"{length} bytes at {offset} are after its end")
         return self.source.read(offset, length)
-
-    def _read_descriptors(self) -> None:
-        for number in range(_MOST_DESCRIPTORS):
-            data = self._descriptor(SYSTEM_AREA + number * SECTOR)
-            kind = data[0]
-            if kind == descriptors.TERMINATOR:
-                break
-            if kind == descriptors.PRIMARY and not self._primary:
-                self._primary = data
-            elif kind == descriptors.BOOT and data[7:].startswith(descriptors.EL_TORITO):
-                (self._catalogue_sector,) = struct.unpack_from("<I", data, 71)
-            elif kind == descriptors.SUPPLEMENTARY:
-                self.has_joliet |= data[88:91] in descriptors.JOLIET_LEVELS
-        if not self._primary:
-            raise damaged("it has no primary volume descriptor")
-
-    def _descriptor(self, offset: int) -> bytes:
-        data = self.source.read(offset, SECTOR) if offset + SECTOR <= self.source.size else b""
-        if data[1:7] != descriptors.SIGNATURE + b"\1":
-            self._refuse_compressed()
-            raise damaged("it has no volume descriptors")
-        return data
-
-    def _refuse_compressed(self) -> None:
-        start = self.source.read(0, min(8, self.source.size))
-        if (compressor := compressor_of_data(start)) is not Compressor.NONE:
-            raise BootimgError(
-                "iso-compressed",
-                f"the ISO is compressed ({compressor}): its areas cannot be read or changed",
-                hint="uncompress it first: xz -d, gzip -d or zstd -d",
-                exit_code=ExitCode.USAGE,
-            )
 
     def _record(self, folder: Record, name: bytes, data: bytes, at: int) -> Record:
         offset, length = _place(data, at)
@@ -170,13 +127,3 @@ def _place(data: bytes, at: int) -> tuple[int, int]:
 def _text(data: bytes) -> str:
     """A text of the primary volume, without the spaces at its end."""
     return data.decode("latin-1").rstrip(" \0")
-
-
-def damaged(why: str) -> BootimgError:
-    """The error for an ISO whose structures are wrong."""
-    return BootimgError(
-        "iso-unreadable",
-        f"the file is not an ISO 9660 image, or is damaged: {why}",
-        hint="check its digest, and get it again",
-        exit_code=ExitCode.USAGE,
-    )

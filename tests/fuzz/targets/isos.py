@@ -15,12 +15,12 @@ import zstandard
 
 from bootimg.disk.extents import FileSource
 from bootimg.live.embed import areas
-from bootimg.live.embed.areas import KargsPlaces
 from bootimg.live.embed.coreosiso import CoreosIso
 from bootimg.live.embed.edit import stream_changed
 from bootimg.live.embed.initrd import decode, encode
 from bootimg.live.embed.network import keyfiles
 from bootimg.live.embed.newc import write_archive
+from bootimg.live.embed.places import KargsPlaces
 from bootimg.live.iso.descriptors import Volume
 from bootimg.live.iso.image import IsoImage
 from bootimg.live.iso.layout import IsoLayout, lay_out

@@ -14,9 +14,9 @@ import pytest
 
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError
-from bootimg.live.embed.areas import Area
 from bootimg.live.embed.coreosiso import CoreosIso
 from bootimg.live.embed.edit import edit_in_place, opened_iso
+from bootimg.live.embed.places import Area
 from bootimg.live.iso.descriptors import Volume
 from bootimg.live.iso.layout import lay_out
 from bootimg.live.iso.tree import IsoFile

@@ -37,7 +37,7 @@ def test_every_file_is_found_by_its_name_in_any_case(tmp_path: Path) -> None:
     iso = write(layout, tmp_path / "x.iso").path
     with FileSource(iso) as source:
         image = IsoImage(source)
-        assert (image.volume_id, image.has_joliet) == (VOLUME.id, True)
+        assert (image.volume.id, image.volume.has_joliet) == (VOLUME.id, True)
         for path in ("images/pxeboot/rootfs.img", "EFI/redhat/grub.cfg", "isolinux/isolinux.bin"):
             record = image.find(path)
             assert record is not None

@@ -60,7 +60,7 @@ for each in (ignition, kargs, network, extract):
 def _document(iso: CoreosIso) -> dict[str, Any]:
     kargs = iso.kargs_places
     return {
-        "volume-id": iso.image.volume_id,
+        "volume-id": iso.image.volume.id,
         "size": iso.image.source.size,
         "boot": [
             {"platform": each.platform, "offset": each.offset, "blocks": each.blocks}
