@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from bootimg.live.iso.eltorito import BootImage, BootPlatform
 EFI_IMAGE = "images/efiboot.img"
 ISOLINUX = "isolinux/isolinux.bin"
 IGNITION_IMAGE = "images/ignition.img"
+_GRUB_CONFIG = re.compile(r"EFI/[^/]+/grub\.cfg")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +36,12 @@ class BootRow:
     ignition_area: str | None = IGNITION_IMAGE
     obstacle: str | None = None
 
-    def takes(self, path: str) -> bool:
-        """Whether the ISO gets a file of the template."""
-        return not any(path == each or path.startswith(f"{each}/") for each in self.dropped)
+    def place(self, path: str) -> str | None:
+        """Where the ISO has a file of the template; None if it does not have it."""
+        if self.grub_config is not None and _GRUB_CONFIG.fullmatch(path):
+            return self.grub_config
+        dropped = any(path == each or path.startswith(f"{each}/") for each in self.dropped)
+        return None if dropped else path
 
     @property
     def has_efi_image(self) -> bool:

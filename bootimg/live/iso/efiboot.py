@@ -45,7 +45,7 @@ def make_efi_image(entries: Sequence[Entry], volume_id: str, set_id: str, epoch:
 
 def efi_vendor(entries: Sequence[Entry]) -> str:
     """The one folder beside EFI/BOOT; `efi-files-missing` if there is none, or more than one."""
-    found = {path[1] for path in map(_names, entries) if len(path) > 1 and path[1].upper() != "BOOT"}
+    found = {_names(entry)[1] for entry in entries if b"/" in entry.path and _is_vendors(entry)}
     if len(found) != 1:
         raise _missing(f"one vendor's folder is needed beside EFI/BOOT, and there are: {sorted(found)}")
     return found.pop()
@@ -55,21 +55,28 @@ def efi_tree(entries: Sequence[Entry], volume_id: str, epoch: int) -> list[Entry
     """The image's files: the wanted ones of the entries, and the stub that finds the ISO."""
     vendor, now = efi_vendor(entries), epoch * 10**9
     files: dict[str, Entry] = {}
-    # A vendor's own file wins over one of the same name in EFI/BOOT.
-    for own_folder in (True, False):
-        for entry in entries:
-            names = _names(entry)
-            if entry.kind is Kind.FILE and len(names) > 2 and (names[1].upper() == "BOOT") is own_folder:
-                unwanted = _UNWANTED_BOOT if own_folder else _UNWANTED_VENDOR
-                if not any(fnmatchcase(names[-1].upper(), each) for each in unwanted):
-                    inside = "/".join(names[2:])
-                    files[inside.upper()] = replace(entry, path=f"{_BOOT}/{inside}".encode(), mtime=now)
+    # A vendor's own file comes later, and so wins over one of the same name in EFI/BOOT.
+    for entry in sorted(filter(_is_wanted, entries), key=_is_vendors):
+        inside = "/".join(_names(entry)[2:])
+        files[inside.upper()] = replace(entry, path=f"{_BOOT}/{inside}".encode(), mtime=now)
     if not any(fnmatchcase(name, "BOOT*.EFI") for name in files):
         raise _missing("EFI/BOOT has no BOOT*.EFI")
     files["GRUB.CFG"] = text(f"{_BOOT}/grub.cfg", _stub(volume_id, vendor), now)
     folders = {parent for each in files.values() for parent in Path(each.path.decode()).parents}
     made = [directory(str(each), 0o755, now) for each in sorted(folders) if each != Path()]
     return [*made, *(files[name] for name in sorted(files))]
+
+
+def _is_vendors(entry: Entry) -> bool:
+    return _names(entry)[1].upper() != "BOOT"
+
+
+def _is_wanted(entry: Entry) -> bool:
+    names = _names(entry)
+    if entry.kind is not Kind.FILE or len(names) < 3:
+        return False
+    unwanted = _UNWANTED_VENDOR if _is_vendors(entry) else _UNWANTED_BOOT
+    return not any(fnmatchcase(names[-1].upper(), each) for each in unwanted)
 
 
 def _stub(volume_id: str, vendor: str) -> bytes:

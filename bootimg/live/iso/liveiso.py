@@ -71,7 +71,11 @@ class LiveIso:
         ]
         if row.has_efi_image:
             files.append(IsoFile.of(EFI_IMAGE, self.efi_image))
-        files += [IsoFile.of(path, self.template[path]) for path in sorted(self.template) if row.takes(path)]
+        files += [
+            IsoFile.of(place, data)
+            for path, data in sorted(self.template.items())
+            if (place := row.place(path)) is not None
+        ]
         check_kargs_info(self.kargs_info)
         files += [IsoFile.of(FEATURES, self.features), IsoFile.of(KARGS, self.kargs_info)]
         if (area := row.ignition_area) is not None:

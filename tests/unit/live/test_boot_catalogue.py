@@ -105,6 +105,20 @@ def test_the_rows_of_all_architectures_say_what_they_need() -> None:
     assert [arch for arch in Arch if boot_row(arch).has_efi_image] == [Arch.X86_64, Arch.AARCH64]
 
 
+@pytest.mark.parametrize(
+    ("arch", "wanted"),
+    [
+        (Arch.X86_64, ["EFI/redhat/grub.cfg", "isolinux/isolinux.cfg", None, "KEY"]),
+        (Arch.AARCH64, ["EFI/redhat/grub.cfg", None, None, "KEY"]),
+        (Arch.PPC64LE, ["boot/grub/grub.cfg", None, None, "KEY"]),
+        (Arch.S390X, [None, None, None, "KEY"]),
+    ],
+)
+def test_each_architecture_takes_its_files_of_the_template(arch: Arch, wanted: list[str | None]) -> None:
+    template = ["EFI/redhat/grub.cfg", "isolinux/isolinux.cfg", "zipl.prm", "KEY"]
+    assert [boot_row(arch).place(path) for path in template] == wanted
+
+
 def test_an_iso_for_uefi_alone_has_one_entry() -> None:
     image = BootImage(path=EFI, platform=BootPlatform.EFI)
     entries = parse_catalogue(catalogue([image], {EFI: (50, 5000)}))
