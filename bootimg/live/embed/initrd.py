@@ -7,12 +7,13 @@ reads any initramfs: archives one after another, each compressed or not, with ze
 from __future__ import annotations
 
 import lzma
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.formats.compression.decompress import compressor_of_data, decompress_stream
 from bootimg.formats.compression.writer import Compressor
-from bootimg.live.embed.newc import Member, read_archive, write_archive
+from bootimg.formats.compression.xzwrite import xz_stream
+from bootimg.live.embed.newc import Member, read_archive, write_members
 from bootimg.sizes import MIB
 
 IGNITION = "config.ign"
@@ -25,7 +26,18 @@ def encode(files: Mapping[str, bytes]) -> bytes:
     """The files as an initramfs; no files are no bytes."""
     if not files:
         return b""
-    return lzma.compress(write_archive(files), check=lzma.CHECK_CRC32, preset=_PRESET)
+    return xz_stream(_blocks(files), check=lzma.CHECK_CRC32, preset=_PRESET)
+
+
+def _blocks(files: Mapping[str, bytes]) -> Iterator[bytes]:
+    """The archive in the pieces of coreos-installer, which flushes its compressor after it pads a file."""
+    block = b""
+    for member, size in write_members(files):
+        block += member
+        if size % 4:
+            yield block
+            block = b""
+    yield block
 
 
 def decode(data: bytes) -> dict[str, bytes]:

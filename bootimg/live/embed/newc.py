@@ -29,20 +29,27 @@ class Member:
 
 
 def write_archive(files: Mapping[str, bytes]) -> bytes:
-    """An archive of files, in the order of their paths, with the folders above them.
+    """An archive of files."""
+    return b"".join(member for member, _ in write_members(files))
 
-    Byte for byte what coreos-installer writes: root's, without times, inodes counted from 0.
+
+def write_members(files: Mapping[str, bytes]) -> Iterator[tuple[bytes, int]]:
+    """The members of an archive, each with the size of its content, and its end.
+
+    They are in the order of their paths, with the folders above them, as coreos-installer writes them:
+    root's, without times, inodes counted from 0.
     """
-    done, folders, number = b"", set[str](), 0
+    folders = set[str]()
+    number = 0
     for path in sorted(files, key=str.encode):
         for parent in _parents(path):
             if parent not in folders:
                 folders.add(parent)
-                done += _member(parent.encode(), number, _FOLDER_MODE, b"")
+                yield _member(parent.encode(), number, _FOLDER_MODE, b""), 0
                 number += 1
-        done += _member(path.encode(), number, _FILE_MODE, files[path])
+        yield _member(path.encode(), number, _FILE_MODE, files[path]), len(files[path])
         number += 1
-    return done + _member(_TRAILER, 0, 0, b"")
+    yield _member(_TRAILER, 0, 0, b""), 0
 
 
 def read_archive(data: bytes) -> tuple[list[Member], bytes] | None:
