@@ -10,7 +10,7 @@ import lzma
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from types import TracebackType
 from typing import Self
@@ -25,7 +25,6 @@ MEMORY = 94 * MIB + 3 * BLOCK
 _ENCODERS = threading.BoundedSemaphore(processors())
 """Artifacts made in parallel share these encoders, because more encoders than processors gain nothing."""
 _EDGE = 12
-_FLAGS = b"\0\x04"
 _MAGIC = b"\xfd7zXZ\0"
 
 Block = tuple[bytes, int, int]
@@ -42,7 +41,7 @@ class XzCodec:
         self._room = BLOCK
         self._records = bytearray()
         self._count = 0
-        put(_MAGIC + _FLAGS + struct.pack("<I", zlib.crc32(_FLAGS)))
+        put(_head(lzma.CHECK_CRC64))
 
     def __enter__(self) -> Self:
         return self
@@ -77,11 +76,7 @@ class XzCodec:
         if self._pending:
             self._submit()
         self._blocks.drain()
-        index = b"\0" + _number(self._count) + self._records
-        index += bytes(-len(index) % 4)
-        index += struct.pack("<I", zlib.crc32(index))
-        tail = struct.pack("<I", len(index) // 4 - 1) + _FLAGS
-        self._put(index + struct.pack("<I", zlib.crc32(tail)) + tail + b"YZ")
+        self._put(_tail(self._count, bytes(self._records), lzma.CHECK_CRC64))
 
     def _submit(self) -> None:
         self._blocks.submit(compress, self._pending)
@@ -90,14 +85,21 @@ class XzCodec:
     def _take(self, block: Block) -> None:
         data, unpadded, length = block
         self._put(data)
-        self._records += _number(unpadded) + _number(length)
+        self._records += _record(unpadded, length)
         self._count += 1
 
 
-def compress(parts: Sequence[bytes]) -> Block:
+def xz_stream(parts: Iterable[bytes], *, check: int, preset: int) -> bytes:
+    """A stream that has a block for each of the parts, none of which may be empty."""
+    blocks = [compress([part], check, preset) for part in parts]
+    records = b"".join(_record(unpadded, length) for _, unpadded, length in blocks)
+    return _head(check) + b"".join(data for data, _, _ in blocks) + _tail(len(blocks), records, check)
+
+
+def compress(parts: Sequence[bytes], check: int = lzma.CHECK_CRC64, preset: int = PRESET) -> Block:
     """One block of all parts, which must not be empty."""
     with _ENCODERS:
-        packer = lzma.LZMACompressor(lzma.FORMAT_XZ, lzma.CHECK_CRC64, PRESET)
+        packer = lzma.LZMACompressor(lzma.FORMAT_XZ, check, preset)
         stream = b"".join([*map(packer.compress, parts), packer.flush()])
     index = (int.from_bytes(stream[-8:-4], "little") + 1) * 4
     records = stream[-_EDGE - index : -_EDGE]
@@ -107,6 +109,24 @@ def compress(parts: Sequence[bytes]) -> Block:
 @cache
 def _zero_block() -> Block:
     return compress([bytes(BLOCK)])
+
+
+def _head(check: int) -> bytes:
+    flags = bytes((0, check))
+    return _MAGIC + flags + struct.pack("<I", zlib.crc32(flags))
+
+
+def _record(unpadded: int, length: int) -> bytes:
+    return _number(unpadded) + _number(length)
+
+
+def _tail(count: int, records: bytes, check: int) -> bytes:
+    """The index and the footer."""
+    index = b"\0" + _number(count) + records
+    index += bytes(-len(index) % 4)
+    index += struct.pack("<I", zlib.crc32(index))
+    footer = struct.pack("<I", len(index) // 4 - 1) + bytes((0, check))
+    return index + struct.pack("<I", zlib.crc32(footer)) + footer + b"YZ"
 
 
 def _number(value: int) -> bytes:

@@ -1,0 +1,129 @@
+"""The reader of ISO 9660: the primary volume and its 8.3 names, as coreos-installer sees them.
+
+An ISO is untrusted input: each place and length is checked against the file's size, and what a folder may
+hold is bounded.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bootimg.disk.extents import Source
+from bootimg.live.iso.eltorito import CatalogueEntry, parse_catalogue
+from bootimg.live.iso.sectors import SECTOR
+from bootimg.live.iso.volume import damaged, read_volume
+from bootimg.sizes import MIB
+
+_LARGEST_FOLDER = MIB
+_DEEPEST = 16
+_MOST_RECORDS = 100_000
+_FOLDER_FLAG = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A file or a folder: its path in 8.3 names, its offset and its length in bytes."""
+
+    path: str
+    offset: int
+    length: int
+    folder: bool
+
+
+class IsoImage:
+    """An ISO in a source; raises `iso-unreadable` where it is damaged, and `iso-compressed`."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.volume = read_volume(source)
+        offset, length = _place(self.volume.root, 0)
+        self._root = self._checked(Record("", offset, length, folder=True))
+
+    def boot_entries(self) -> tuple[CatalogueEntry, ...]:
+        """The entries of the boot catalogue; none if it has no catalogue."""
+        if self.volume.catalogue is None:
+            return ()
+        entries = parse_catalogue(self.read(self.volume.catalogue * SECTOR, SECTOR))
+        if entries is None:
+            raise damaged("its boot catalogue is no catalogue")
+        return entries
+
+    def find(self, path: str) -> Record | None:
+        """The file or folder of a path, which is compared in upper case; None if it does not exist."""
+        found = self._root
+        for name in path.upper().split("/"):
+            if not found.folder:
+                return None
+            below = f"{found.path}/{name}" if found.path else name
+            match = next((each for each in self.children(found) if each.path == below), None)
+            if match is None:
+                return None
+            found = match
+        return found
+
+    def children(self, folder: Record) -> Iterator[Record]:
+        """The files and folders directly in a folder."""
+        data = self.read(folder.offset, folder.length)
+        at = 0
+        while at < len(data):
+            length = data[at]
+            if length == 0:
+                at = (at // SECTOR + 1) * SECTOR
+                continue
+            name = (
+                data[at + 33 : at + 33 + data[at + 32]] if length > 33 and at + length <= len(data) else b""
+            )
+            if not name or 33 + len(name) > length:
+                raise damaged(f"a record of the folder /{folder.path:.200} is cut off")
+            if name not in (b"\0", b"\1"):
+                yield self._record(folder, name, data, at)
+            at += length
+
+    def walk(self) -> Iterator[Record]:
+        """All files and folders, each folder before what is in it."""
+        waiting, seen = [(self._root, 0)], 0
+        while waiting:
+            folder, depth = waiting.pop()
+            found = list(self.children(folder))
+            # A folder without anything in it takes time too.
+            seen += 1 + len(found)
+            if depth > _DEEPEST or seen > _MOST_RECORDS:
+                raise damaged("its folders are nested too deeply or in a circle, or it has too many files")
+            yield from found
+            waiting += [(each, depth + 1) for each in reversed(found) if each.folder]
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the image."""
+        if offset + length > self.source.size:
+            raise damaged(f"{length} bytes at {offset} are after its end")
+        return self.source.read(offset, length)
+
+    def _record(self, folder: Record, name: bytes, data: bytes, at: int) -> Record:
+        offset, length = _place(data, at)
+        is_folder = bool(data[at + 25] & _FOLDER_FLAG)
+        text = _text(name.removesuffix(b";1").removesuffix(b"."))
+        if "/" in text or not text.isprintable() or text in ("", ".", ".."):
+            raise damaged(f"the folder /{folder.path:.200} has the name {text!r:.80}")
+        path = f"{folder.path}/{text}" if folder.path else text
+        return self._checked(Record(path, offset, length, is_folder))
+
+    def _checked(self, record: Record) -> Record:
+        if record.offset + record.length > self.source.size:
+            raise damaged(f"/{record.path:.200} is after its end")
+        if record.folder and record.length > _LARGEST_FOLDER:
+            raise damaged(f"the folder /{record.path:.200} has {record.length} bytes")
+        return record
+
+
+def _place(data: bytes, at: int) -> tuple[int, int]:
+    """Offset and length in bytes of what the record at `at` describes."""
+    (sector,) = struct.unpack_from("<I", data, at + 2)
+    (length,) = struct.unpack_from("<I", data, at + 10)
+    return sector * SECTOR, length
+
+
+def _text(data: bytes) -> str:
+    """A text of the primary volume, without the spaces at its end."""
+    return data.decode("latin-1").rstrip(" \0")
