@@ -55,13 +55,10 @@ def header(name: str, size: int, number: int, *, directory: bool = False) -> byt
     return found + padding(len(found))
 
 
-def members(files: Iterable[Member], first: int = 1) -> Iterator[bytes]:
-    """The members with the directories that they need, in the order given, and the end of the archive.
-
-    `first` is the number of the first inode.
-    """
+def members(files: Iterable[Member]) -> Iterator[bytes]:
+    """The members with the directories that they need, in the order given, and the end of the archive."""
     made: set[PurePosixPath] = set()
-    number = first
+    number = 1
     for file in files:
         for parent in reversed(PurePosixPath(file.name).parents[:-1]):
             if parent not in made:

@@ -57,8 +57,8 @@ _SQUASHFS: Mapping[str, str | None] = {
 }
 # What mksquashfs decides by these, its sister that reads a tar archive has to do always, see `rootfs`.
 _SQUASHFS_SKIPPED = ("-no-fragments", "-no-tailends", "-tailends", "-always-use-fragments", "-no-duplicates")
-_COMPRESSION = r"[a-z0-9]{1,20}(,(level|dictsize)=[0-9]{1,8}){0,2}"
-_FEATURE = r"(all-fragments|fragments(=[0-9]{1,8})?|dedupe|fragdedupe=(full|inode|off)|ztailpacking"
+_COMPRESSION = r"[a-z0-9]{1,20}(,(level=|dictsize=)?[0-9]{1,8}){0,2}"
+_FEATURE = r"(all-fragments|fragments(=[0-9]{1,8})?|fragdedupe=(full|inode|off)|ztailpacking"
 _FEATURE += r"|noinline_data|force-inode-extended|legacy-compress|xattr-name-filter)"
 # Each short option of mkfs.erofs with the form of its value, which may be a word of its own.
 _EROFS: Mapping[str, str] = {

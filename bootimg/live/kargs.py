@@ -23,4 +23,5 @@ def live_arguments(options: Iterable[str], volume_id: str) -> tuple[KernelArgume
     words = [word for word in kernelarg.split(" ".join(options)) if word != FIRSTBOOT]
     kept = [word for word in words if word.partition("=")[0] not in _LEFT_OUT]
     where = "the kernel arguments of the live system"
-    return kernelarg.parse_arguments([*kept, f"coreos.liveiso={volume_id}"], where)
+    iso = KernelArgument.parse(f"coreos.liveiso={volume_id}", where)
+    return (*kernelarg.parse_arguments(kept, where), iso)

@@ -27,8 +27,8 @@ MAKERS: Mapping[FsType, Maker] = {
     # Older ones give the root directory the clock's time and no label, swap the ends of files now and then,
     # and refuse the options of a compressor.
     FsType.SQUASHFS: Maker("sqfstar", "-version", (4, 6), Packages("squashfs-tools", "squashfs-tools")),
-    # The first that compresses what it reads from a tar archive and begins at an offset.
-    FsType.EROFS: Maker("mkfs.erofs", "-V", (1, 8), Packages("erofs-utils", "erofs-utils")),
+    # With -Eall-fragments, which CoreOS's layers set, 1.8.6 gives some files the content of others.
+    FsType.EROFS: Maker("mkfs.erofs", "-V", (1, 9), Packages("erofs-utils", "erofs-utils")),
 }
 
 

@@ -1,7 +1,7 @@
-"""The root file system of a live system, written to its place in a rootfs image.
+"""The root file system of a live system: squashfs or erofs, streamed from the entries of the tree.
 
-Source: the live stage of osbuild.  An ISO's live system mounts the file system from the middle of the image:
-it is the data of the archive's first member and begins at byte 124.
+The programs could write it to its place in the rootfs image; mkfs.erofs then puts some files' data elsewhere
+than it says (seen with 1.8.6).
 """
 
 from __future__ import annotations
@@ -22,25 +22,18 @@ from bootimg.live.programs import require_maker
 from bootimg.live.treetar import tree_tar
 from bootimg.sysroot.entries import Entry
 
-DATA_OFFSET = 124
-"""Where a live initramfs looks for the file system."""
 _NAMESPACE = uuid5(NAMESPACE_URL, "urn:bootimg:live-root")
 # Squashfs has no others; sqfstar passes over them.
 _PREFIXES = (b"user.", b"trusted.", b"security.")
 
 
-def member_name(fstype: FsType) -> str:
-    """The name of the first member of a rootfs image, by which the initramfs finds it."""
-    return f"root.{fstype}"
-
-
 def write_filesystem(
     entries: Sequence[Entry], image: Path, options: RootfsOptions, *, identity: str, epoch: int
 ) -> None:
-    """Write the file system of the entries to a new file, from byte `DATA_OFFSET` on.
+    """Write the file system of the entries to a scratch file.
 
     The same arguments give the same bytes; `identity` (the layer's digest) makes the UUID, `epoch` is the
-    time in seconds at which the file system is said to be made.  `rootfsimage` completes the file.  Raises
+    time in seconds at which the file system is said to be made.  Raises
     `live-program-too-old`, `live-attribute-unsupported`, `live-rootfs-damaged`, `no-space-left`,
     `program-failed`.
     """
@@ -62,7 +55,7 @@ def write_filesystem(
 def _squashfs_words(
     options: RootfsOptions, root: Entry, folder: Path, epoch: int
 ) -> Iterator[process.Argument]:
-    yield from ("-quiet", "-no-progress", "-exit-on-error", "-offset", str(DATA_OFFSET))
+    yield from ("-quiet", "-no-progress", "-exit-on-error")
     yield from options.words
     # sqfstar passes over the archive's root directory.
     seconds = str(root.mtime // 10**9)
@@ -80,7 +73,7 @@ def _pseudo(name: bytes, value: bytes) -> str:
 
 
 def _erofs_words(options: RootfsOptions, uuid: UUID, epoch: int) -> Iterator[str]:
-    yield from ("--quiet", "--tar=f", f"--offset={DATA_OFFSET}", "-U", str(uuid))
+    yield from ("--quiet", "--tar=f", "-U", str(uuid))
     yield from (f"-T{epoch}", "--mkfs-time")
     yield from options.words
 
@@ -101,7 +94,7 @@ def _require_attributes(entries: Iterable[Entry]) -> None:
 def _check(image: Path, fstype: FsType, entries: Iterable[Entry]) -> None:
     """Refuse what is not the file system asked for, or has another number of inodes than the tree."""
     with image.open("rb") as file:
-        found = read_header(file, DATA_OFFSET)
+        found = read_header(file, 0)
     inodes = len({entry.link or entry.path for entry in entries})
     if found.fstype is not fstype or found.inodes not in (inodes, inodes + found.extra_inodes):
         raise BootimgError(

@@ -1,24 +1,24 @@
 """The rootfs image: the file system, then the files that an installation and a network boot need.
 
 Source: the live stage of osbuild.  The image is an initramfs archive: a boot from the network gets it
-appended to the initramfs, or the initramfs downloads and checks it.
+appended to the initramfs, or the initramfs downloads and checks it.  A live system on an ISO mounts the file
+system from the middle of the image: it is the data of the first member and begins at byte 124.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootimg.disk.extents import read_exactly, write_fully
-from bootimg.formats.output import Digest, Written
+from bootimg.formats.output import DigestingFile, Written
 from bootimg.live import cpio
 from bootimg.live.cpio import Member
 from bootimg.live.fsoptions import FsType
-from bootimg.live.rootfs import DATA_OFFSET, member_name
-from bootimg.live.streamhash import CHUNK, StreamHash
+from bootimg.live.streamhash import StreamHash
 
+DATA_OFFSET = 124
+"""Where a live initramfs looks for the file system."""
 VERSION = "etc/coreos-live-rootfs"
 """The member with the build's id, which a live initramfs compares with its own."""
 
@@ -31,35 +31,23 @@ class RootfsImage:
     want_rootfs: bytes
 
 
-def finish_image(path: Path, fstype: FsType, build_id: str, extra: Iterable[Member] = ()) -> RootfsImage:
-    """Make an image of a file that has the file system from `DATA_OFFSET` on.
+def member_name(fstype: FsType) -> str:
+    """The name of the first member, by which the initramfs finds the file system."""
+    return f"root.{fstype}"
 
-    `extra` members, such as osmet files, follow the build's id.  The file is then read once, for its digests.
-    Raises `live-file-too-large`.
+
+def write_image(
+    path: Path, filesystem: Path, fstype: FsType, build_id: str, extra: Iterable[Member] = ()
+) -> RootfsImage:
+    """Write the image to a scratch file, and compute its digests meanwhile; all is read once.
+
+    `extra` members, such as osmet files, follow the build's id.  Raises `live-file-too-large`.
     """
-    with path.open("r+b") as file:
-        fd = file.fileno()
-        size = os.fstat(fd).st_size - DATA_OFFSET
-        start = cpio.header(member_name(fstype), size, 1)
-        assert len(start) == DATA_OFFSET
-        write_fully(fd, start, 0)
-        at = DATA_OFFSET + size
-        for piece in _rest(size, build_id, extra):
-            write_fully(fd, piece, at)
-            at += len(piece)
-        return _digested(path, fd, at)
-
-
-def _rest(size: int, build_id: str, extra: Iterable[Member]) -> Iterator[bytes]:
-    yield cpio.padding(size)
-    yield from cpio.members([Member(VERSION, f"{build_id}\n".encode()), *extra], first=2)
-
-
-def _digested(path: Path, fd: int, size: int) -> RootfsImage:
+    assert len(cpio.header(member_name(fstype), 0, 0)) == DATA_OFFSET
+    root, version = Member(member_name(fstype), filesystem), Member(VERSION, f"{build_id}\n".encode())
     chunks = StreamHash()
-    with Digest() as digest:
-        for at in range(0, size, CHUNK):
-            data = read_exactly(fd, at, min(CHUNK, size - at))
-            digest.update(data)
-            chunks.update(data)
-        return RootfsImage(Written(path, size, digest.hexdigest()), chunks.text())
+    with path.open("wb") as handle, DigestingFile(handle) as out:
+        for piece in cpio.members([root, version, *extra]):
+            out.write(piece)
+            chunks.update(piece)
+        return RootfsImage(out.finish(path), chunks.text())
