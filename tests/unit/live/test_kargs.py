@@ -10,8 +10,9 @@ from bootimg.live.kargs import live_arguments
 
 def test_what_a_live_system_finds_out_itself_is_left_out() -> None:
     """Console, platform and deployment go; order and repetitions of the others stay."""
-    options = ["rw", "$ignition_firstboot", "mitigations=auto", "console=tty0", "console=ttyS0,115200n8", "a=1",
-               "a=1", "ignition.platform.id=qemu", "ostree=/ostree/boot.1/x/0", "consoleblank=0"]  # fmt: skip
+    options = ["rw", "$ignition_firstboot", "mitigations=auto", "console=tty0", "console=ttyS0,115200n8",
+               "a=1", "a=1", "ignition.platform.id=qemu", "ostree=/ostree/boot.1/x/0",
+               "consoleblank=0"]  # fmt: skip
     assert live_arguments(options, "rhcos-9.6") == (
         "rw", "mitigations=auto", "a=1", "a=1", "consoleblank=0", "coreos.liveiso=rhcos-9.6",
     )  # fmt: skip

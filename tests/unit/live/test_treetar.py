@@ -19,8 +19,19 @@ def read(entries: list[Entry]) -> dict[str, tarfile.TarInfo]:
 
 
 def file(path: bytes, content: bytes, link: str | None = None) -> Entry:
-    return Entry(path=path, kind=Kind.FILE, mode=0o4755, uid=1 << 22, gid=7, mtime=5 * NANO + 1,
-                 size=len(content), content=content, xattrs=((b"security.capability", b"\0\1\n=\xff"),), link=link)  # fmt: skip
+    xattrs = ((b"security.capability", b"\0\1\n=\xff"),)
+    return Entry(
+        path=path,
+        kind=Kind.FILE,
+        mode=0o4755,
+        uid=1 << 22,
+        gid=7,
+        mtime=5 * NANO + 1,
+        size=len(content),
+        content=content,
+        xattrs=xattrs,
+        link=link,
+    )
 
 
 def test_every_kind_has_its_attributes() -> None:
