@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from bootimg.arch import Arch
+from bootimg.errors import BootimgError
 from bootimg.live import cpio
 from bootimg.live.cpio import Member
 from bootimg.live.features import features_json
-from bootimg.live.fsoptions import RootfsOptions
+from bootimg.live.fsoptions import FsType, RootfsOptions
 from bootimg.live.initramfs import overlay, write_initramfs
+from bootimg.live.programs import require_maker
 from bootimg.live.rootfs import write_filesystem
 from bootimg.live.rootfsimage import RootfsImage, write_image
 from bootimg.live.roottree import live_root
+from bootimg.sysroot.commit import Commit
 from bootimg.sysroot.kernel import find_kernel
 from bootimg.sysroot.objects import FileObject
 from bootimg.sysroot.system import System
@@ -32,6 +35,11 @@ from bootimg.vm.qemu import find_system
 # What a boot in the tests prints when it has reached its end; the config has another text.
 REACHED = re.compile(r"live system: root (\w+) user core:(\d+)")
 _DEADLINE = 1800
+_LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu"
+_LIBRARIES = (
+    "ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6", "liblz4.so.1", "liblzma.so.5", "liblzo2.so.2",
+    "libz.so.1", "libzstd.so.1",
+)  # fmt: skip
 _REPORT = """[Unit]
 After=multi-user.target
 [Service]
@@ -74,6 +82,36 @@ def make_live(wanted: Wanted, system: System, folder: Path, options: RootfsOptio
     write_initramfs(folder / "initramfs.img", wanted.commit.objects.read(initramfs), files)
     (folder / "kernel").write_bytes(b"".join(wanted.commit.objects.read(kernel)))
     return Live(folder / "kernel", folder / "initramfs.img", image)
+
+
+def newer_programs(commit: Commit, folder: Path) -> Path | None:
+    """A folder with the layer's sqfstar where this machine's is too old; None where it will do.
+
+    It runs on the layer's libc.
+    """
+    try:
+        require_maker(FsType.SQUASHFS)
+    except BootimgError:
+        for library in _LIBRARIES:
+            (folder / library).write_bytes(_followed(commit, f"{_LIBRARY_FOLDER}/{library}"))
+            (folder / library).chmod(0o755)
+        # sqfstar is another name of mksquashfs, by which it knows what it is to do.
+        (folder / "programs").mkdir()
+        (folder / "programs/sqfstar").write_bytes(_followed(commit, "usr/bin/sqfstar"))
+        loader = f"{folder}/{_LIBRARIES[0]} --library-path {folder}"
+        (folder / "sqfstar").write_text(f'#!/bin/sh\nexec {loader} {folder}/programs/sqfstar "$@"\n')
+        (folder / "sqfstar").chmod(0o755)
+        return folder
+    return None
+
+
+def _followed(commit: Commit, path: str) -> bytes:
+    """The content of a file of the layer, or of one beside it that a symlink names."""
+    found = commit.find(path)
+    assert isinstance(found, FileObject), path
+    if found.target is None:
+        return commit.read(path)
+    return _followed(commit, f"{path.rpartition('/')[0]}/{found.target.decode()}")
 
 
 def ignition_archive() -> bytes:
