@@ -111,26 +111,28 @@ def run(
 
 
 def feed(
-    argv: Sequence[Argument], pieces: Iterable[bytes], *, env: Mapping[str, str] | None = None
+    argv: Sequence[Argument],
+    pieces: Iterable[bytes],
+    *,
+    env: Mapping[str, str] | None = None,
+    umask: int = -1,
 ) -> Completed:
     """Run a program that reads `pieces` from its standard input; its output is dropped.
 
-    A program that ends before it has read all says by its exit code whether it failed.
+    A program that ends before it has read all says by its exit code whether it failed.  Its umask is this
+    process's if none is given.
     """
     words = tuple(os.fspath(word) for word in argv)
     # A file takes messages of any length while this process writes.
-    with (
-        tempfile.TemporaryFile() as stderr,
-        spawn(
-            words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr, env=env, tied=True
-        ) as child,
-    ):
-        assert child.stdin
-        with suppress(BrokenPipeError):
-            for piece in pieces:
-                child.stdin.write(piece)
-            child.stdin.close()
-        child.wait()
+    with tempfile.TemporaryFile() as stderr:
+        with spawn(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr, env=env,
+                   tied=True, umask=umask) as child:  # fmt: skip
+            assert child.stdin
+            with suppress(BrokenPipeError):
+                for piece in pieces:
+                    child.stdin.write(piece)
+                child.stdin.close()
+            child.wait()
         stderr.seek(0)
         return Completed(words, child.returncode, b"", stderr.read(_MESSAGES))
 
@@ -156,6 +158,7 @@ def spawn(
     cwd: Path | None = None,
     pass_fds: Sequence[int] = (),
     tied: bool = False,
+    umask: int = -1,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A running program in its own process group; it is killed if the body ends before it does.
 
@@ -174,6 +177,7 @@ def spawn(
             cwd=cwd,
             pass_fds=pass_fds,
             start_new_session=True,
+            umask=umask,
         )
 
     try:

@@ -46,7 +46,8 @@ def write_filesystem(
             words = [*_squashfs_words(options, entries[0], Path(folder), epoch), image]
         else:
             words = [*_erofs_words(options, uuid5(_NAMESPACE, identity), epoch), image]
-        done = process.feed([program, *words], tree_tar(entries), env={"TMPDIR": folder})
+        # The mode of an inode without a name depends on the umask (mkfs.erofs 1.9.4).
+        done = process.feed([program, *words], tree_tar(entries), env={"TMPDIR": folder}, umask=0o022)
     if done.returncode:
         raise no_space(image) if b"No space left" in done.stderr else process.failure(done)
     _check(image, options.fstype, entries)
