@@ -117,14 +117,7 @@ def options_of(name: str) -> RootfsOptions:
 def test_a_hostile_tree_reads_back(name: str, hostile: list[Entry], tmp_path: Path) -> None:
     """Names, types, modes, owners, attributes, content, hard links and whiteouts."""
     write_filesystem(hostile, tmp_path / "image", options_of(name), identity="x", epoch=1)
-    if name == "erofs-lzma":
-        # The host's kernel may not have lzma; fsck reads all of it.
-        target = tmp_path / "extracted"
-        subprocess.run(["fsck.erofs", f"--extract={target}", "--preserve", tmp_path / "image"], check=True)
-        names = {path.relative_to(target).as_posix() for path in target.rglob("*")}
-        assert names | {""} == {entry.path.decode() for entry in hostile}
-    else:
-        require_tree(tmp_path / "image", hostile, tmp_path / "mounted")
+    require_tree(tmp_path / "image", hostile, tmp_path / "mounted")
 
 
 def test_the_layers_tree_reads_back(live: Live, stand_in_system: Layer, tmp_path: Path) -> None:
