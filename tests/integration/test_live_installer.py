@@ -45,7 +45,7 @@ def initramfs(tmp_path: Path, image: RootfsImage) -> Path:
 def program(name: str) -> Path:
     if reason := tools.why_not("coreos-installer"):
         pytest.skip(reason)
-    return tools.program("coreos-installer", name)
+    return tools.program(name, of="coreos-installer")
 
 
 def run(name: str, *arguments: str | Path, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -82,8 +82,9 @@ def test_coreos_installer_customizes_the_initramfs(initramfs: Path, tmp_path: Pa
     """It finds the features that it needs, and appends its own archive."""
     (tmp_path / "config.ign").write_text('{"ignition": {"version": "3.0.0"}}')
     out = tmp_path / "customized.img"
-    done = run("coreos-installer", "pxe", "customize", "--dest-ignition", tmp_path / "config.ign", "--dest-console",
-               "ttyS0", "--network-keyfile", keyfile(tmp_path), "-o", out, initramfs)  # fmt: skip
+    changes = ["--dest-ignition", tmp_path / "config.ign", "--dest-console", "ttyS0",
+               "--network-keyfile", keyfile(tmp_path)]  # fmt: skip
+    done = run("coreos-installer", "pxe", "customize", *changes, "-o", out, initramfs)
     assert not done.returncode, done.stderr
     assert out.read_bytes().startswith(initramfs.read_bytes())
     shown = run("coreos-installer", "dev", "show", "initrd", out).stdout.decode().split()
