@@ -35,7 +35,7 @@ class RootfsOptions:
     words: tuple[str, ...]
 
     def fast(self) -> RootfsOptions:
-        """The same file system, made quickly and larger."""
+        """The same file system, made quickly and larger: for a draft."""
         return RootfsOptions(self.fstype, _FAST[self.fstype])
 
 

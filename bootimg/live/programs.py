@@ -44,7 +44,7 @@ def require_maker(fstype: FsType) -> Path:
             "live-program-too-old",
             f"{maker.name} cannot make the {fstype} of a live system: {wanted} or newer is needed",
             context=[f"{program} is {'.'.join(map(str, version)) or 'of an unknown version'}"],
-            hint="install a newer one, or run bootimg from its container image, which has it",
+            hint="install a newer one; `bootimg doctor` names the packages",
             exit_code=ExitCode.ENVIRONMENT,
         )
     return program

@@ -33,9 +33,8 @@ def write_filesystem(
     """Write the file system of the entries to a scratch file.
 
     The same arguments give the same bytes; `identity` (the layer's digest) makes the UUID, `epoch` is the
-    time in seconds at which the file system is said to be made.  Raises
-    `live-program-too-old`, `live-attribute-unsupported`, `live-rootfs-damaged`, `no-space-left`,
-    `program-failed`.
+    time in seconds at which the file system is said to be made.  Raises `live-program-too-old`,
+    `live-attribute-unsupported`, `live-rootfs-damaged`, `no-space-left`, `program-failed`.
     """
     program = require_maker(options.fstype)
     image.unlink(missing_ok=True)
@@ -74,9 +73,7 @@ def _pseudo(name: bytes, value: bytes) -> str:
 
 
 def _erofs_words(options: RootfsOptions, uuid: UUID, epoch: int) -> Iterator[str]:
-    yield from ("--quiet", "--tar=f", "-U", str(uuid))
-    yield from (f"-T{epoch}", "--mkfs-time")
-    yield from options.words
+    yield from ("--quiet", "--tar=f", "-U", str(uuid), f"-T{epoch}", "--mkfs-time", *options.words)
 
 
 def _require_attributes(entries: Iterable[Entry]) -> None:

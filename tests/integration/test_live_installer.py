@@ -82,7 +82,7 @@ def test_coreos_installer_customizes_the_initramfs(initramfs: Path, tmp_path: Pa
     """It finds the features that it needs, and appends its own archive."""
     (tmp_path / "config.ign").write_text('{"ignition": {"version": "3.0.0"}}')
     out = tmp_path / "customized.img"
-    changes = ["--dest-ignition", tmp_path / "config.ign", "--dest-console", "ttyS0",
+    changes: list[str | Path] = ["--dest-ignition", tmp_path / "config.ign", "--dest-console", "ttyS0",
                "--network-keyfile", keyfile(tmp_path)]  # fmt: skip
     done = run("coreos-installer", "pxe", "customize", *changes, "-o", out, initramfs)
     assert not done.returncode, done.stderr
