@@ -12,8 +12,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ Argument = str | os.PathLike[str]
 _KEPT = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME",
          "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
          "SSL_CERT_FILE", "SSL_CERT_DIR", "REGISTRY_AUTH_FILE")  # fmt: skip
+_MESSAGES = 1 << 20
 _SYSTEM_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
@@ -108,6 +110,33 @@ def run(
     return done
 
 
+def feed(
+    argv: Sequence[Argument],
+    pieces: Iterable[bytes],
+    *,
+    env: Mapping[str, str] | None = None,
+    umask: int = -1,
+) -> Completed:
+    """Run a program that reads `pieces` from its standard input; its output is dropped.
+
+    A program that ends before it has read all says by its exit code whether it failed.  Its umask is this
+    process's if none is given.
+    """
+    words = tuple(os.fspath(word) for word in argv)
+    # A file takes messages of any length while this process writes.
+    with tempfile.TemporaryFile() as stderr:
+        with spawn(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=stderr, env=env,
+                   tied=True, umask=umask) as child:  # fmt: skip
+            assert child.stdin
+            with suppress(BrokenPipeError):
+                for piece in pieces:
+                    child.stdin.write(piece)
+                child.stdin.close()
+            child.wait()
+        stderr.seek(0)
+        return Completed(words, child.returncode, b"", stderr.read(_MESSAGES))
+
+
 def failure(done: Completed) -> BootimgError:
     """The error that describes how a program failed."""
     tail = done.stderr.decode(errors="replace").strip().splitlines()[-8:]
@@ -129,6 +158,7 @@ def spawn(
     cwd: Path | None = None,
     pass_fds: Sequence[int] = (),
     tied: bool = False,
+    umask: int = -1,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A running program in its own process group; it is killed if the body ends before it does.
 
@@ -147,6 +177,7 @@ def spawn(
             cwd=cwd,
             pass_fds=pass_fds,
             start_new_session=True,
+            umask=umask,
         )
 
     try:

@@ -19,6 +19,8 @@ from bootimg.events import Events
 from bootimg.hostpackages import Packages
 from bootimg.layer.fetching.skopeo import MINIMUM as SKOPEO_MINIMUM
 from bootimg.layer.ostree import libostree
+from bootimg.live.fsoptions import FsType
+from bootimg.live.programs import MAKERS
 from bootimg.osbuild import program as osbuild
 from bootimg.sizes import GIB, format_size
 from bootimg.vm import network, qemu
@@ -126,6 +128,8 @@ _E2FSPROGS = Packages(apt="e2fsprogs", dnf="e2fsprogs")
 _XFSPROGS = Packages(apt="xfsprogs", dnf="xfsprogs")
 _DOSFSTOOLS = Packages(apt="dosfstools", dnf="dosfstools")
 _MTOOLS = Packages(apt="mtools", dnf="mtools")
+_EROFS = MAKERS[FsType.EROFS]
+_LIVE_SQUASHFS = ".".join(map(str, MAKERS[FsType.SQUASHFS].minimum))
 _SSH = Packages(apt="openssh-client", dnf="openssh-clients")
 TOOLS = (
     Tool(name="skopeo", purpose="fetches layers", minimum=SKOPEO_MINIMUM,
@@ -137,8 +141,10 @@ TOOLS = (
     # 4.5 is the first version with sqfstar.
     Tool(name="mksquashfs", purpose="images for the appliance", version_words=("-version",), minimum=(4, 5),
          packages=_SQUASHFS, use=Use.APPLIANCE),
-    Tool(name="sqfstar", purpose="the tool tree's image", version_words=("-version",), minimum=(4, 5),
-         packages=_SQUASHFS, use=Use.APPLIANCE),
+    Tool(name="sqfstar", purpose=f"the tool tree's image; live media need {_LIVE_SQUASHFS}",
+         version_words=("-version",), minimum=(4, 5), packages=_SQUASHFS, use=Use.APPLIANCE),
+    Tool(name="mkfs.erofs", purpose="live media of layers that ask for erofs", use=Use.OTHER,
+         version_words=(_EROFS.version_option,), minimum=_EROFS.minimum, packages=_EROFS.packages),
     Tool(name="debugfs", purpose="fills and edits /boot", version_words=("-V",), packages=_E2FSPROGS),
     Tool(name="e2fsck", purpose="checks /boot", version_words=("-V",), packages=_E2FSPROGS),
     Tool(name="mkfs.xfs", purpose="makes the root", version_words=("-V",), minimum=(5, 15),

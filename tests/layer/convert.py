@@ -51,6 +51,7 @@ def convert(root: Path, recipe: Recipe, tools: Mapping[str, Path]) -> None:
     move_selinux_store(root)
     place_efi(root, recipe)
     name_grub_programs(root)
+    place_isolinux(root, recipe)
     if tools:
         coreos.add(root, tools)
     make_initramfs(root, kernel)
@@ -110,6 +111,17 @@ def name_grub_programs(root: Path) -> None:
     for folder in ("usr/bin", "usr/sbin"):
         for program in sorted((root / folder).glob("grub-*")):
             (program.parent / f"grub2-{program.name.removeprefix('grub-')}").symlink_to(program.name)
+
+
+def place_isolinux(root: Path, recipe: Recipe) -> None:
+    """The programs that start an ISO by BIOS, where Fedora's package has them; the others go."""
+    target = root / "usr/share/syslinux"
+    target.mkdir()
+    for folder, names in recipe.isolinux.items():
+        for name in names:
+            shutil.copy(root / folder / name, target / name)
+    for folder in ("usr/lib/ISOLINUX", "usr/lib/syslinux"):
+        shutil.rmtree(root / folder)
 
 
 def make_initramfs(root: Path, kernel: str) -> None:

@@ -112,6 +112,7 @@ class Recipe:
     masked_generators: tuple[str, ...]
     vendor: str
     efi_modules: tuple[str, ...]
+    isolinux: Mapping[str, Sequence[str]]
     rpms: Mapping[str, str]
     tools: tuple[str, ...] = ()
     tool_rpms: Mapping[str, str] = field(default_factory=dict)
@@ -144,6 +145,7 @@ def _debian() -> Recipe:
         masked_generators=tuple(table["mask"]["generators"]),
         vendor=table["grub"]["vendor"],
         efi_modules=tuple(table["grub"]["efi_modules"]),
+        isolinux=table["isolinux"],
         rpms=table["rpms"],
     )
 

@@ -166,8 +166,11 @@ def removable(sysroot: Path) -> None:
         run("chattr", "-i", path)
 
 
-def facts_of_folder(top: Path) -> dict[str, Facts]:
-    """Every name below a folder: type, mode, owner, time, attributes, content, flag and its hard links."""
+def facts_of_folder(top: Path, *, flags: bool = True) -> dict[str, Facts]:
+    """Every name below a folder: type, mode, owner, time, attributes, content, flag and its hard links.
+
+    Without `flags`, for a file system that has none, no file is immutable.
+    """
     found: dict[str, Facts] = {}
     links: dict[int, list[str]] = defaultdict(list)
     digests: dict[int, str] = {}
@@ -180,7 +183,7 @@ def facts_of_folder(top: Path) -> dict[str, Facts]:
             "xattrs": {key: os.getxattr(path, key, follow_symlinks=False)
                        for key in os.listxattr(path, follow_symlinks=False)},
             "flag": stat.S_ISDIR(status.st_mode) and "i" in run("lsattr", "-d", path).split()[0]
-            if name.endswith(".0") else False,
+            if flags and name.endswith(".0") else False,
         }  # fmt: skip
         if facts["kind"] is Kind.SYMLINK:
             facts["mode"], facts["target"] = 0o777, str(path.readlink())

@@ -97,3 +97,25 @@ def test_a_failure_tells_the_program_itself() -> None:
         process.run(["sh", "-c", "echo why >&2; exit 3"])
     assert (caught.value.id, caught.value.message) == ("program-failed", "sh exited with 3")
     assert caught.value.context == ("sh -c echo why >&2; exit 3", "why")
+
+
+def test_a_program_is_fed_while_it_complains() -> None:
+    """It gets every piece, and its messages may be longer than a pipe holds."""
+    script = (
+        "sum = 0\nfor line in sys.stdin: sum += 1; sys.stderr.write('x' * 100)\nsys.stderr.write(str(sum))"
+    )
+    done = process.feed([sys.executable, "-c", f"import sys\n{script}"], [b"a\n" * 500] * 4)
+    assert done.returncode == 0
+    assert done.stderr == b"x" * 200_000 + b"2000"
+
+
+def test_a_program_that_stops_reading_says_how_it_ended() -> None:
+    """The pieces that it did not read are dropped."""
+    done = process.feed(["sh", "-c", "head -c 1 >&2; exit 3"], [b"y" * (1 << 20)] * 3)
+    assert (done.returncode, done.stderr) == (3, b"y")
+
+
+def test_a_fed_program_has_the_umask_that_is_given() -> None:
+    """Files that it makes depend on it."""
+    done = process.feed(["sh", "-c", "umask >&2"], [], umask=0o027)
+    assert done.stderr.strip() == b"0027"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,20 +31,9 @@ def write_squashfs(tar: Iterable[bytes], output: Path) -> None:
     argv: list[process.Argument] = [program, "-quiet", "-no-progress", "-noI", "-noD", "-noF", "-noX",
                                     *WHOLE_FILES, "-mkfs-time", "0", "-root-mode", "755", "-root-uid", "0",
                                     "-root-gid", "0", "-root-time", "0", partial]  # fmt: skip
-    with process.spawn(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, tied=True
-    ) as child:
-        assert child.stdin
-        assert child.stderr
-        try:
-            for piece in tar:
-                child.stdin.write(piece)
-            child.stdin.close()
-        except BrokenPipeError:
-            pass
-        stderr = child.stderr.read()
-        if child.wait():
-            raise _failure(process.Completed(tuple(map(str, argv)), child.returncode, b"", stderr), partial)
+    done = process.feed(argv, tar)
+    if done.returncode:
+        raise _failure(done, partial)
     partial.chmod(0o444)
     sync(partial)
     partial.replace(output)

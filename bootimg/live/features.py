@@ -1,0 +1,59 @@
+"""features.json: what `coreos-installer iso customize` and `pxe customize` may ask of a live system.
+
+Source: OsFeatures of coreos-installer (src/live/customize.rs) and the live stage of osbuild.  The file is on
+the ISO and in the initramfs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.sysroot.commit import Commit
+from bootimg.untrusted.yamlfile import parse_yaml
+
+INSTALLER = "usr/bin/coreos-installer"
+EXAMPLE = "usr/share/coreos-installer/example-config.yaml"
+"""The configuration file of coreos-installer with each directive that it knows."""
+_DIRECTIVE = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_MOST = 200
+
+
+def features_json(commit: Commit) -> bytes:
+    """The file for a layer.
+
+    Without coreos-installer in it, a live system reads no configuration of an installation and has no
+    directives.  Raises `live-features-malformed` where the example configuration is not readable.
+    """
+    directives = _directives(commit) if has_installer(commit) else ()
+    features = {
+        "installer-config": bool(directives),
+        "installer-config-directives": dict.fromkeys(directives, True),
+        "live-initrd-network": True,
+    }
+    return json.dumps(features, indent=2, sort_keys=True).encode() + b"\n"
+
+
+def has_installer(commit: Commit) -> bool:
+    """Whether the layer has coreos-installer."""
+    return commit.file(INSTALLER) is not None
+
+
+def _directives(commit: Commit) -> tuple[str, ...]:
+    if commit.file(EXAMPLE) is None:
+        raise _malformed("it is missing, although the layer has coreos-installer")
+    names = tuple(parse_yaml(commit.read(EXAMPLE), _malformed).values)
+    if not names or len(names) > _MOST or not all(map(_DIRECTIVE.fullmatch, names)):
+        raise _malformed("its keys are not the names of directives")
+    return names
+
+
+def _malformed(what: str) -> BootimgError:
+    return BootimgError(
+        "live-features-malformed",
+        "the layer does not say which directives its coreos-installer knows",
+        context=[f"/{EXAMPLE}: {what}"],
+        hint="write there what `coreos-installer pack example-config` of the layer prints",
+        exit_code=ExitCode.USAGE,
+    )
