@@ -1,0 +1,1 @@
+"""Live media: ISO and PXE files."""
