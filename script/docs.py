@@ -6,6 +6,7 @@ Run in the project's root after a change of a verb's options, a platform or an e
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -62,15 +63,15 @@ def verb_help(name: str) -> str:
     if command is None:
         raise click.UsageError(f"there is no command {name}")
     parent = click.Context(bootimg, info_name="bootimg", terminal_width=100)
+    return "\n\n\n".join(_helps(command, name, parent))
+
+
+def _helps(command: click.Command, name: str, parent: click.Context) -> Iterator[str]:
     context = click.Context(command, info_name=name, parent=parent, terminal_width=100)
-    texts = [command.get_help(context)]
+    yield command.get_help(context)
     if isinstance(command, click.Group):
         for word in command.list_commands(context):
-            inner = command.commands[word]
-            texts.append(
-                inner.get_help(click.Context(inner, info_name=word, parent=context, terminal_width=100))
-            )
-    return "\n\n\n".join(texts)
+            yield from _helps(command.commands[word], word, context)
 
 
 def errors_index(folder: Path) -> str:

@@ -28,6 +28,8 @@ VERBS: Mapping[str, Verb] = {
     "compress": Verb("compress", IMAGES, "Compress the images of a build."),
     "uncompress": Verb("uncompress", IMAGES, "Uncompress the images of a build."),
     "run": Verb("run", IMAGES, "Boot an image in QEMU."),
+    "iso": Verb("iso.group", IMAGES, "Show and change what is embedded in a live ISO."),
+    "pxe": Verb("pxe", IMAGES, "Make files for booting live media from the network."),
     "inspect": Verb("inspect", IMAGES, "Show what a layer, a disk image or a build contains."),
     "verify": Verb("verify", IMAGES, "Check whether a layer, a disk or a build may ship."),
     "manifest": Verb("manifest", IMAGES, "Print the osbuild manifest of an image."),

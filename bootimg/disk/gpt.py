@@ -62,7 +62,8 @@ class Gpt:
     """The partition table of a disk of `sectors` sectors; an impossible layout raises `gpt-layout-invalid`.
 
     `first_usable` is the first usable sector that the header declares.  None means the sector at 1 MiB, as
-    sfdisk writes it, or the first partition's start if that is lower.
+    sfdisk writes it, or the first partition's start if that is lower.  In a `hybrid` table, that of an ISO that
+    is a disk too, partitions may overlap each other and the table itself.
     """
 
     disk_guid: UUID
@@ -70,6 +71,7 @@ class Gpt:
     partitions: tuple[Partition, ...]
     sector_size: int = 512
     first_usable: int | None = field(default=None, compare=False)
+    hybrid: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         problem = _problem(self)
@@ -130,17 +132,25 @@ def write_gpt(disk: Path, gpt: Gpt) -> None:
     try:
         if os.fstat(fd).st_size != gpt.size:
             os.ftruncate(fd, gpt.size)
-        sector = gpt.sector_size
-        backup_table = gpt.sectors - 1 - gpt.table_sectors
-        table = _table(gpt)
         write_fully(fd, _protective_mbr(gpt), _MBR_PARTITIONS)
-        write_fully(fd, _header(gpt, table, here=1, other=gpt.sectors - 1, table_at=2), sector)
-        write_fully(fd, table, 2 * sector)
-        write_fully(fd, table, backup_table * sector)
-        backup = _header(gpt, table, here=gpt.sectors - 1, other=1, table_at=backup_table)
-        write_fully(fd, backup, (gpt.sectors - 1) * sector)
+        write_fully(fd, primary_copy(gpt), gpt.sector_size)
+        backup = backup_copy(gpt)
+        write_fully(fd, backup, gpt.size - len(backup))
     finally:
         os.close(fd)
+
+
+def primary_copy(gpt: Gpt) -> bytes:
+    """The header and the table that begin in the disk's second sector."""
+    table = _table(gpt)
+    return _header(gpt, table, here=1, other=gpt.sectors - 1, table_at=2) + table
+
+
+def backup_copy(gpt: Gpt) -> bytes:
+    """The table and the header that end the disk."""
+    table = _table(gpt)
+    last = gpt.sectors - 1
+    return table + _header(gpt, table, here=last, other=1, table_at=last - gpt.table_sectors)
 
 
 def read_gpt(source: Source, sector_size: int | None = None, *, backup: bool = True) -> Gpt:
@@ -229,6 +239,8 @@ def _problem(gpt: Gpt) -> str | None:
     numbers = [partition.number for partition in gpt.partitions]
     if len(set(numbers)) != len(numbers) or any(not 1 <= number <= _ENTRIES for number in numbers):
         return f"partition numbers {str(numbers)[:200]}"
+    if gpt.hybrid:
+        return None
     end = 2 + gpt.table_sectors
     for partition in sorted(gpt.partitions, key=lambda each: each.start):
         label = f"partition {partition.number} ({partition.name})"

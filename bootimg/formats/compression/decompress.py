@@ -51,8 +51,32 @@ class Stream(Protocol):
 def compressor_of(path: Path) -> Compressor:
     """The compressor of a file, detected from its first bytes."""
     with path.open("rb") as file:
-        start = file.read(max(map(len, _MAGICS)))
-    return next((kind for magic, kind in _MAGICS.items() if start.startswith(magic)), Compressor.NONE)
+        return compressor_of_data(file.read(max(map(len, _MAGICS))))
+
+
+def compressor_of_data(data: bytes) -> Compressor:
+    """The compressor of data, detected from its first bytes."""
+    return next((kind for magic, kind in _MAGICS.items() if data.startswith(magic)), Compressor.NONE)
+
+
+def decompress_stream(data: bytes, limit: int) -> tuple[bytes, bytes] | None:
+    """The content of the compressed stream that `data` begins with, and the data after the stream.
+
+    None if the stream is damaged or incomplete, or has more than `limit` bytes of content.
+    """
+    compressor = compressor_of_data(data)
+    stream, plain = _stream(compressor), bytearray()
+    length = _SLICES[compressor]
+    for at in range(0, len(data), length):
+        try:
+            plain += stream.decompress(data[at : at + length])
+        except _ERRORS:  # type: ignore[misc]
+            return None
+        if len(plain) > limit:
+            return None
+        if stream.eof:
+            return bytes(plain), stream.unused_data + data[at + length :]
+    return None
 
 
 def is_compressed(path: Path) -> bool:

@@ -1,0 +1,51 @@
+"""The files for PXE that an ISO has, and an initramfs with an Ignition config for PXE."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bootimg.atomic import whole_file
+from bootimg.errors import BootimgError, ExitCode
+from bootimg.live.embed.edit import output_exists
+from bootimg.live.embed.initrd import IGNITION, encode
+from bootimg.live.iso.image import IsoImage, Record
+from bootimg.sizes import MIB
+
+_FOLDER = "IMAGES/PXEBOOT"
+
+
+def wrap_ignition(config: bytes) -> bytes:
+    """An initramfs with the config, which is given to the boot loader after the live initramfs."""
+    return encode({IGNITION: config})
+
+
+def extract_pxe(image: IsoImage, folder: Path, prefix: str) -> list[Path]:
+    """Write kernel, initramfs and rootfs to `<folder>/<prefix>-<name>`.
+
+    Raises `iso-not-coreos`, and `output-exists` before anything is written.
+    """
+    found = image.find(_FOLDER)
+    if found is None or not found.folder:
+        raise BootimgError(
+            "iso-not-coreos",
+            "the ISO is not a live ISO of CoreOS: it has no folder images/pxeboot",
+            hint="give a live ISO of Fedora CoreOS, RHEL CoreOS or bootimg",
+            exit_code=ExitCode.USAGE,
+        )
+    files = {folder / f"{prefix}-{_name(each)}": each for each in image.children(found) if not each.folder}
+    for path in files:
+        if path.exists() or path.is_symlink():
+            raise output_exists(path)
+    for path, record in files.items():
+        _copy(image, record, path)
+    return list(files)
+
+
+def _name(record: Record) -> str:
+    return record.path.rpartition("/")[2].lower()
+
+
+def _copy(image: IsoImage, record: Record, path: Path) -> None:
+    with whole_file(path, need=record.length) as file:
+        for done in range(0, record.length, MIB):
+            file.write(image.read(record.offset + done, min(MIB, record.length - done)))
