@@ -31,6 +31,15 @@ class XzReader:
             length -= len(data)
             yield data
 
+    def rest(self, most: int) -> Iterator[bytes]:
+        """All that is left, up to `most` bytes."""
+        while data := self._read(_MOST):
+            most -= len(data)
+            if most < 0:
+                raise MalformedError("the compressed data is too long")
+            yield data
+        self.finish()
+
     def finish(self) -> None:
         """Refuse more content, and data after the stream."""
         if self._read(1) or not self._stream.eof or self._stream.unused_data or self._file.read(1):
