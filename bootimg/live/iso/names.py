@@ -43,6 +43,12 @@ def short_name(name: str, used: Collection[str], *, folder: bool = False) -> str
     return found
 
 
+def short_path(path: str) -> str:
+    """A file's path in 8.3 names, if none of its names was used already."""
+    *folders, name = path.split("/")
+    return "/".join([*(short_name(each, (), folder=True) for each in folders), short_name(name, ())])
+
+
 def _joined(stem: str, extension: str) -> str:
     return f"{stem}.{extension}" if extension else stem
 

@@ -1,0 +1,83 @@
+"""How the live ISO of an architecture is started: the table of what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bootimg.arch import Arch
+from bootimg.live.iso.eltorito import BootImage, BootPlatform
+
+EFI_IMAGE = "images/efiboot.img"
+ISOLINUX = "isolinux/isolinux.bin"
+IGNITION_IMAGE = "images/ignition.img"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootRow:
+    """An architecture's row.
+
+    `catalogue` is the path of the boot catalogue and `images` what is in it.  `syslinux` are the files for
+    isolinux, by name.  `hybrid` says whether the ISO is a disk too.  `grub_config` is the path of GRUB's
+    configuration where it is not that of the template, EFI/<vendor>/grub.cfg.  `dropped` are files and
+    folders of the layer's template that the ISO does not get.  `ignition_area` is the file of zeros that takes
+    the Ignition config; None where it is inside the boot image.  `obstacle` says why no ISO is made for the
+    architecture; None if one is.
+    """
+
+    catalogue: str
+    images: tuple[BootImage, ...]
+    syslinux: tuple[str, ...] = ()
+    hybrid: bool = False
+    grub_config: str | None = None
+    dropped: tuple[str, ...] = ()
+    ignition_area: str | None = IGNITION_IMAGE
+    obstacle: str | None = None
+
+    def takes(self, path: str) -> bool:
+        """Whether the ISO gets a file of the template."""
+        return not any(path == each or path.startswith(f"{each}/") for each in self.dropped)
+
+    @property
+    def has_efi_image(self) -> bool:
+        """Whether the ISO has an EFI boot image."""
+        return any(image.path == EFI_IMAGE for image in self.images)
+
+
+_UNTESTED = "no live ISO that bootimg made for {} has been booted"
+_EFI = BootImage(path=EFI_IMAGE, platform=BootPlatform.EFI)
+
+_ROWS: Mapping[Arch, BootRow] = {
+    Arch.X86_64: BootRow(
+        catalogue="isolinux/boot.cat",
+        images=(BootImage(path=ISOLINUX, platform=BootPlatform.BIOS, blocks=4, info_table=True), _EFI),
+        syslinux=("isolinux.bin", "ldlinux.c32", "libcom32.c32", "libutil.c32", "vesamenu.c32"),
+        hybrid=True,
+        dropped=("zipl.prm",),
+    ),
+    Arch.AARCH64: BootRow(
+        catalogue="boot.catalog",
+        images=(_EFI,),
+        dropped=("zipl.prm", "isolinux"),
+        obstacle=_UNTESTED.format("aarch64"),
+    ),
+    Arch.PPC64LE: BootRow(
+        catalogue="boot.catalog",
+        images=(),
+        grub_config="boot/grub/grub.cfg",
+        dropped=("zipl.prm", "isolinux", "EFI"),
+        obstacle=_UNTESTED.format("ppc64le"),
+    ),
+    Arch.S390X: BootRow(
+        catalogue="boot.catalog",
+        images=(BootImage(path="images/cdboot.img", platform=BootPlatform.BIOS),),
+        dropped=("zipl.prm", "isolinux", "EFI"),
+        ignition_area=None,
+        obstacle=_UNTESTED.format("s390x"),
+    ),
+}
+
+
+def boot_row(arch: Arch) -> BootRow:
+    """The row of an architecture."""
+    return _ROWS[arch]
