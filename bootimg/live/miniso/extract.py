@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import BinaryIO
 
+from bootimg.atomic import whole_file
 from bootimg.disk.bootpatch import Patch
 from bootimg.disk.composite import Composite
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.kernelarg import KernelArgument, split
 from bootimg.live.embed.areas import KARGS, invalid_area
 from bootimg.live.embed.coreosiso import Change, CoreosIso
+from bootimg.live.embed.edit import output_exists
+from bootimg.live.embed.pxe import copy_file
+from bootimg.live.iso.liveiso import ROOTFS
 from bootimg.live.miniso.find import find_miniso
 from bootimg.live.miniso.source import MinimalIso
 from bootimg.sizes import MIB
@@ -38,6 +43,26 @@ def minimal_iso(iso: CoreosIso, rootfs_url: str | None = None) -> Composite:
     minimal.verify()
     changes = _changes(CoreosIso(minimal), rootfs_url)
     return Composite(minimal, Patch(tuple((each.offset, each.data) for each in changes)))
+
+
+def extract_minimal(
+    iso: CoreosIso, output: Path, rootfs_url: str | None = None, rootfs: Path | None = None
+) -> None:
+    """Write the minimal ISO, and the rootfs if it has a path, to new files.
+
+    The errors are those of `minimal_iso`, and `output-exists` before anything is written.
+    """
+    for path in (output, *([rootfs] if rootfs else [])):
+        if path.exists() or path.is_symlink():
+            raise output_exists(path)
+    minimal = minimal_iso(iso, rootfs_url)
+    if rootfs is not None:
+        record = iso.image.find(ROOTFS)
+        if record is None or record.folder:
+            raise invalid_area(f"there is no /{ROOTFS}")
+        copy_file(iso.image, record, rootfs)
+    with whole_file(output, need=minimal.size) as file:
+        write_minimal(minimal, file)
 
 
 def write_minimal(minimal: Composite, file: BinaryIO) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from bootimg.disk.extents import is_zero
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.live.iso.image import IsoImage
+from bootimg.live.iso.infofiles import MINISO
 from bootimg.live.miniso.fileformat import LARGEST, Miniso, decode_miniso
-
-MINISO = "COREOS/MINISO.DAT"
 
 
 def find_miniso(image: IsoImage) -> Miniso:

@@ -10,10 +10,10 @@ from importlib.metadata import version
 from bootimg.errors import BootimgError
 from bootimg.live.embed.coreosiso import Change
 from bootimg.live.iso.image import IsoImage, Record
+from bootimg.live.iso.infofiles import MINISO
 from bootimg.live.iso.layout import IsoLayout
 from bootimg.live.iso.sectors import SECTOR
 from bootimg.live.miniso.fileformat import LARGEST, Miniso, Shared
-from bootimg.live.miniso.find import MINISO
 from bootimg.live.miniso.layoutsource import LayoutSource
 from bootimg.sizes import MIB
 
@@ -42,13 +42,13 @@ def pack_miniso(full: IsoImage, minimal: IsoImage) -> Change:
     return Change(area.offset, data.ljust(area.length, b"\0"))
 
 
-def with_miniso(full: IsoLayout, minimal: IsoLayout, path: str) -> IsoLayout:
-    """The full ISO, not written yet, with the data for the minimal one in its file `path` (coreos/miniso.dat).
+def with_miniso(full: IsoLayout, minimal: IsoLayout) -> IsoLayout:
+    """The full ISO, before it is written, with the data for the minimal one in coreos/miniso.dat.
 
     The errors are those of `pack_miniso`.
     """
     change = pack_miniso(IsoImage(LayoutSource(full)), IsoImage(LayoutSource(minimal)))
-    return full.with_content(path, change.data)
+    return full.with_content(MINISO, change.data)
 
 
 def _packed(full: IsoImage, minimal: IsoImage) -> Miniso:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +21,7 @@ from bootimg.events import Step
 from bootimg.formats.compression.parallel import processors
 from bootimg.formats.compression.xzwrite import XzCodec
 from bootimg.formats.output import Digest, DigestingFile, ReadingProgress, Written, data_length
-from bootimg.live.osmet.fileformat import Mapping, Osmet, encoded
+from bootimg.live.osmet.fileformat import DIGEST, Mapping, Osmet, encoded
 from bootimg.live.osmet.mapping import Gaps, mapped_partitions
 from bootimg.sizes import MIB
 
@@ -46,26 +47,45 @@ def pack_osmet(
     Errors: `gpt-damaged`, `root-filesystem-unreadable`, `no-space-left`.
     """
     gpt = read_gpt(disk)
-    partitions = mapped_partitions(disk, gpt)
+    osmet = Osmet(
+        app_version=f"bootimg {version('bootimg')}",
+        sector_size=gpt.sector_size,
+        description=description,
+        architecture=architecture,
+        partitions=mapped_partitions(disk, gpt),
+        checksum=bytes(DIGEST),
+        size=disk.size,
+    )
+    return write_osmet(disk, osmet, out, checksum=checksum, threads=threads, step=step)
+
+
+def write_osmet(
+    disk: Source,
+    osmet: Osmet,
+    out: Path,
+    *,
+    checksum: Checksum | None = None,
+    threads: int | None = None,
+    step: Step | None = None,
+) -> Written:
+    """Pack an image with known mappings; the parameters are those of `pack_osmet`.
+
+    The checksum in `osmet` does not matter.
+    """
     progress = ReadingProgress(step, data_length(disk))
     with ExitStack() as stack:
         stack.enter_context(enough_space(out.parent))
         packed = stack.enter_context(tempfile.TemporaryFile(dir=out.parent))
-        digest = stack.enter_context(Digest()) if checksum is None else None
-        mappings = [each for partition in partitions for each in partition.absolute()]
-        for done in _pack(disk, mappings, packed, threads or processors(), digest):
+        digest = Digest() if checksum is None else None
+        if digest is not None:
+            stack.enter_context(digest)
+            checksum = digest.hexdigest
+        for done in _pack(disk, list(osmet.absolute()), packed, threads or processors(), digest):
             progress.advance(done)
         progress.finish()
-        osmet = Osmet(
-            app_version=f"bootimg {version('bootimg')}",
-            sector_size=gpt.sector_size,
-            description=description,
-            architecture=architecture,
-            partitions=partitions,
-            checksum=bytes.fromhex(checksum() if checksum else digest.hexdigest() if digest else ""),
-            size=disk.size,
-        )
-        return _write(out, encoded(osmet), packed)
+        assert checksum is not None
+        finished = replace(osmet, checksum=bytes.fromhex(checksum()))
+        return _write(out, encoded(finished), packed)
 
 
 def _pack(
