@@ -23,6 +23,7 @@ from bootimg.formats.compression.xzwrite import XzCodec
 from bootimg.formats.output import Digest, DigestingFile, ReadingProgress, Written, data_length
 from bootimg.live.osmet.fileformat import DIGEST, Mapping, Osmet, encoded
 from bootimg.live.osmet.mapping import Gaps, mapped_partitions
+from bootimg.live.osmet.zerosapart import ZerosApart
 from bootimg.sizes import MIB
 
 Checksum = Callable[[], str]
@@ -98,19 +99,20 @@ def _pack(
 
     gaps = Gaps(mappings)
     with XzCodec(put, threads) as codec:
+        stream = ZerosApart(codec)
         for extent in disk.extents():
             if not extent.data:
                 if digest is not None:
                     digest.zeros(extent.length)
                 for start, end in gaps.within(extent.offset, extent.end):
-                    codec.skip(end - start)
+                    stream.skip(end - start)
                 continue
             for offset in range(extent.offset, extent.end, MIB):
                 piece = range(offset, min(offset + MIB, extent.end))
                 for data in _unmapped(disk, piece, gaps, digest):
-                    codec.write(data)
+                    stream.write(data)
                 yield len(piece)
-        codec.finish()
+        stream.finish()
 
 
 def _unmapped(disk: Source, piece: range, gaps: Gaps, digest: Digest | None) -> Iterator[bytes]:

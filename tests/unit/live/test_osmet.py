@@ -35,7 +35,7 @@ from tests.support.xfstrees import file, sparse
 RANDOM = random.Random(7)
 KERNEL = RANDOM.randbytes(100 * KIB) + bytes(20 * KIB) + RANDOM.randbytes(90 * KIB + 77)
 OBJECTS = [KERNEL, b"", b"x", b"y" * 4096, RANDOM.randbytes(4097), RANDOM.randbytes(130 * KIB)]
-WORDS = {"description": "Stand-in 9.6", "architecture": "x86_64"}
+DESCRIPTION, ARCHITECTURE = "Stand-in 9.6", "x86_64"
 
 
 def make_disk(path: Path, sector: int) -> Path:
@@ -63,7 +63,7 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def packed(disk: Path) -> Path:
     out = disk.with_suffix(".osmet")
     with FileSource(disk) as source:
-        written = pack_osmet(source, out, **WORDS)
+        written = pack_osmet(source, out, description=DESCRIPTION, architecture=ARCHITECTURE)
     assert (written.size, written.sha256) == (out.stat().st_size, sha256(out.read_bytes()).hexdigest())
     return out
 
@@ -114,7 +114,7 @@ def test_a_known_checksum_gives_the_same_file(simple: Path, tmp_path: Path) -> N
 def test_its_description_says_what_it_is(disk: Path, packed: Path) -> None:
     found = describe_osmet(packed).as_dict()
     assert found["sector-size"] == 512
-    assert (found["description"], found["architecture"]) == tuple(WORDS.values())
+    assert (found["description"], found["architecture"]) == (DESCRIPTION, ARCHITECTURE)
     assert (found["size"], found["sha256"]) == (disk.stat().st_size, digest_of(disk))
 
 
@@ -230,7 +230,7 @@ def test_another_version_is_refused() -> None:
 def test_a_disk_without_a_repository_is_refused(tmp_path: Path) -> None:
     disk = metal_disk(tmp_path / "disk", [next(iter(repository([])))])
     with FileSource(disk) as source, pytest.raises(BootimgError, match="it has no /ostree") as caught:
-        pack_osmet(source, tmp_path / "osmet", **WORDS)
+        pack_osmet(source, tmp_path / "osmet", description=DESCRIPTION, architecture=ARCHITECTURE)
     assert caught.value.id == "root-filesystem-unreadable"
     assert not (tmp_path / "osmet").exists()
 
@@ -255,7 +255,8 @@ def images(draw: st.DrawFn) -> tuple[bytes, list[MappedPartition], dict[str, byt
     cuts = sorted(draw(st.lists(st.integers(0, len(data)), min_size=4, max_size=24)))
     middle = draw(st.integers(0, len(cuts) - 1))
     halves = [(cuts[0], cuts[middle]), (cuts[middle], cuts[-1])]
-    partitions, objects = [], {}
+    partitions: list[MappedPartition] = []
+    objects: dict[str, bytes] = {}
     for start, end in halves:
         mappings = []
         inside = [cut for cut in cuts if start <= cut <= end]
