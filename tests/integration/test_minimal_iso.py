@@ -59,7 +59,8 @@ def test_both_extract_the_same(
 
 def test_we_read_what_it_packs(installer: Path, layouts: tuple[IsoLayout, IsoLayout], tmp_path: Path) -> None:
     """Its table of shared files is ours, too."""
-    full, minimal = (write(each, tmp_path / f"{each.size}.iso").path for each in layouts)
+    full = write(layouts[0], tmp_path / "full.iso").path
+    minimal = write(layouts[1], tmp_path / "minimal.iso").path
     run(installer, "pack", "minimal-iso", full, minimal)
     with FileSource(full) as source:
         found = find_miniso(IsoImage(source))
