@@ -82,6 +82,8 @@ class MinimalIso:
 
     def _lay_out(self, miniso: Miniso) -> int:
         """Put the pieces in order; returns where the last one ends."""
+        if sum(each.length for each in miniso.shared) > self._full.size:
+            raise MalformedError("it shares more than the ISO has")
         position = used = 0
         for each in miniso.shared:
             if each.full * SECTOR + each.length > self._full.size:

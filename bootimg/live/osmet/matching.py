@@ -61,8 +61,8 @@ class ContentIndex:
                     self._add(part.object, part.offset + same)
 
     def _add(self, stored: StoredObject, offset: int) -> None:
-        """Add what follows the first 512 bytes from `offset` on that are not zeros."""
-        for start in range(offset, stored.size - _SHORTEST + 1, _STEP):
+        """Add what begins with the first 512 bytes from `offset` on that are not zeros, within a MiB."""
+        for start in range(offset, min(stored.size - _SHORTEST + 1, offset + MIB), _STEP):
             head = stored_content(self._volume, stored, start, _STEP)
             if not is_zero(head):
                 self._parts.setdefault(hash(head), []).append(_Part(stored, start))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from bootimg.disk.extents import read_exactly
 from bootimg.disk.xfs.read.volume import XfsVolume
 from bootimg.errors import BootimgError
 from bootimg.live.osmet.objects import StoredObject, stored_content, stored_objects
+
+# An object that is a symbolic link or a FIFO has no content.
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class Objects(Protocol):
@@ -27,11 +33,17 @@ class RepositoryFolder:
     def read(self, checksum: str, offset: int, length: int) -> bytes:
         """Bytes of the object's file."""
         try:
-            with (self._objects / checksum[:2] / f"{checksum[2:]}.file").open("rb") as file:
-                file.seek(offset)
-                return file.read(length)
-        except FileNotFoundError:
+            fd = os.open(self._objects / checksum[:2] / f"{checksum[2:]}.file", _FLAGS)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ELOOP):
+                raise
             raise _missing(checksum) from None
+        try:
+            # A system call refuses offsets that no file can have.
+            available = max(0, os.fstat(fd).st_size - offset)
+            return read_exactly(fd, offset, min(length, available)) if available else b""
+        finally:
+            os.close(fd)
 
 
 class DiskObjects:

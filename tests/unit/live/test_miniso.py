@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -195,6 +196,17 @@ def test_other_versions_are_refused() -> None:
 def test_shared_files_that_overlap_are_refused(shared: list[Shared]) -> None:
     with pytest.raises(BootimgError) as caught:
         decode_miniso(Miniso("x", shared, bytes(32), b"").encoded())
+    assert caught.value.id == "miniso-damaged"
+
+
+def test_more_than_the_iso_has_is_refused(full: Path) -> None:
+    with FileSource(full) as source, pytest.raises(BootimgError, match="shares more") as caught:
+        MinimalIso(
+            source,
+            Miniso(
+                "x", [Shared(0, 0, source.size), Shared(source.size, 0, 1)], bytes(32), lzma.compress(b"")
+            ),
+        )
     assert caught.value.id == "miniso-damaged"
 
 

@@ -188,6 +188,26 @@ def test_a_repository_folder_has_the_objects(simple: Path, tmp_path: Path) -> No
     assert sha256(image).digest() == describe_osmet(simple).checksum
 
 
+def test_bytes_after_an_objects_end_are_zeros(tmp_path: Path) -> None:
+    """Also at places that no file can have."""
+    name = bytes.fromhex(checksum(b"x"))
+    mappings = [Mapping(0, 3, 0, name), Mapping(3, 3, 9, name), Mapping(6, 3, (1 << 64) - 1, name)]
+    osmet = described([MappedPartition(0, 9, mappings)], 9)
+    write_osmet(Bytes(b"x" + bytes(8)), osmet, tmp_path / "osmet")
+    assert b"".join(unpack_osmet(tmp_path / "osmet", repository_folder(tmp_path, [b"x"]))) == b"x" + bytes(8)
+
+
+def test_an_object_that_is_a_link_is_not_followed(simple: Path, tmp_path: Path) -> None:
+    objects = repository_folder(tmp_path, OBJECTS)
+    name = checksum(KERNEL)
+    path = tmp_path / "objects" / name[:2] / f"{name[2:]}.file"
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BootimgError) as caught:
+        list(unpack_osmet(simple, objects))
+    assert caught.value.id == "osmet-object-missing"
+
+
 def test_an_object_that_is_missing_is_named(simple: Path, tmp_path: Path) -> None:
     objects = repository_folder(tmp_path, OBJECTS[1:])
     with pytest.raises(BootimgError, match=checksum(KERNEL)) as caught:

@@ -64,6 +64,8 @@ def _block(block: bytes, folder: Inode) -> Iterator[tuple[bytes, int]]:
         raise unreadable(f"directory {folder.number} is damaged")
     # A directory of one block ends with its index: 8 bytes an entry, then their count.
     end = BLOCK - 8 - 8 * struct.unpack_from(">I", block, BLOCK - 8)[0] if magic == b"XDB3" else BLOCK
+    if end < HEADER:
+        raise unreadable(f"directory {folder.number} is damaged")
     at = HEADER
     while at < end:
         tag, free = struct.unpack_from(">HH", block, at)
