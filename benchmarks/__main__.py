@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import formats, peers, platforms, verifying
+from benchmarks import formats, livepacking, peers, platforms, verifying
 from benchmarks.figures import Bench, Figure, machine
 from bootimg.sizes import parse_size
 from tests.layer import stand_in
@@ -22,7 +22,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of the table")
     parser.add_argument("--folder", type=Path, help="folder for the temporary cache (needs 5 GiB)")
     parser.add_argument("what", nargs="?", choices=list(_MEASURED), default="build")
-    parser.add_argument("--disk", type=Path, help="formats, verify: a raw disk (default: /usr in an ext4)")
+    parser.add_argument(
+        "--disk",
+        type=Path,
+        help="formats, verify: a raw disk (default: /usr in an ext4); live: a metal image",
+    )
     parser.add_argument("--size", type=parse_size, help="size of the disks, such as 16G")
     parser.add_argument(
         "--only",
@@ -90,8 +94,16 @@ def _verify(arguments: argparse.Namespace) -> Iterator[Figure]:
         yield from verifying.figures(verifying.build_of(disk, Path(temporary)))
 
 
+def _live(arguments: argparse.Namespace) -> Iterator[Figure]:
+    if arguments.disk is None:
+        sys.exit("live: name a metal image with --disk")
+    with tempfile.TemporaryDirectory(prefix="bootimg-benchmarks-", dir=arguments.folder) as temporary:
+        yield from livepacking.figures(arguments.disk, Path(temporary))
+
+
 _MEASURED = {
     "build": _build, "formats": _formats, "platforms": _platforms, "peers": _peers, "verify": _verify,
+    "live": _live,
 }  # fmt: skip
 
 

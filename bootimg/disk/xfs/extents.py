@@ -12,9 +12,9 @@ from bootimg.disk.xfs.volume import Volume
 RECORD = 16
 LONGEST = (1 << 21) - 1
 """Blocks that one extent can have."""
-_HEADER = 72
-_LEAF_ROOM = (BLOCK - _HEADER) // RECORD
-_NODE_ROOM = _LEAF_ROOM
+HEADER = 72
+_LEAF_ROOM = (BLOCK - HEADER) // RECORD
+NODE_ROOM = _LEAF_ROOM
 """Keys and pointers have 8 bytes each."""
 
 
@@ -82,7 +82,7 @@ def _level(
     volume: Volume, items: Sequence[tuple[bytes, bytes]], owner: int, level: int, group: int
 ) -> list[tuple[bytes, bytes]]:
     """Write one level's blocks; returns the first key and the pointer of each."""
-    parts = even_parts(len(items), _NODE_ROOM)
+    parts = even_parts(len(items), NODE_ROOM)
     places = [volume.take_block(group) for _ in parts]
     for index, part in enumerate(parts):
         left = places[index - 1] if index else NULL64
@@ -97,9 +97,9 @@ def _level(
 def _put_items(block: bytearray, items: Sequence[tuple[bytes, bytes]], level: int) -> None:
     if level == 0:
         records = b"".join(record for _, record in items)
-        block[_HEADER : _HEADER + len(records)] = records
+        block[HEADER : HEADER + len(records)] = records
         return
-    _put_keys(block, items, _HEADER, _NODE_ROOM)
+    _put_keys(block, items, HEADER, NODE_ROOM)
 
 
 def _put_keys(block: bytearray, items: Sequence[tuple[bytes, bytes]], at: int, room: int) -> None:

@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from bootimg.crc32c import crc32c
+from bootimg.disk.xfs.addressing import Addressing
 from bootimg.disk.xfs.errors import not_fresh, unsupported_feature
 from bootimg.disk.xfs.layout import BASIC, BLOCK, INODE
 from bootimg.disk.xfs.partition import Partition
@@ -24,8 +25,8 @@ _HAS_ATTRIBUTES = 0x10
 _CHECKSUM = 224
 
 
-@dataclass(frozen=True, slots=True)
-class Geometry:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Geometry(Addressing):
     """What the superblock says; numbers of blocks unless stated otherwise.
 
     `log` has the log's file system block number and its length.
@@ -35,20 +36,13 @@ class Geometry:
     sector: int
     blocks: int
     uuid: bytes
-    group_blocks: int
     group_count: int
-    group_bits: int
     log: tuple[int, int]
     inode_alignment: int
     inode_percent: int
     root: int
     bitmap_inode: int
     summary_inode: int
-
-    @property
-    def inode_bits(self) -> int:
-        """Bits of an inode number within its allocation group."""
-        return self.group_bits + (BLOCK // INODE).bit_length() - 1
 
     @property
     def reserve_pool(self) -> int:
@@ -59,16 +53,6 @@ class Geometry:
     def realtime_inodes(self) -> tuple[int, int]:
         """The two inodes beside the root that mkfs.xfs makes."""
         return self.bitmap_inode, self.summary_inode
-
-    def address(self, block: int) -> int:
-        """The byte address of a file system block number, which has a group's number in its high bits."""
-        group, within = block >> self.group_bits, block & (1 << self.group_bits) - 1
-        return (group * self.group_blocks + within) * BLOCK
-
-    def inode_address(self, number: int) -> int:
-        """The byte address of an inode."""
-        group, within = number >> self.inode_bits, number & (1 << self.inode_bits) - 1
-        return group * self.group_blocks * BLOCK + within * INODE
 
     def finished_superblock(self, inodes: int, free_inodes: int, free_blocks: int) -> bytes:
         """The superblock with the counters of a filled file system."""

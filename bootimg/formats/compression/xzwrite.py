@@ -19,6 +19,7 @@ from bootimg.formats.compression.parallel import InOrder, processors
 from bootimg.sizes import MIB
 
 BLOCK = 16 * MIB
+SMALL_BLOCK = MIB
 PRESET = 6
 MEMORY = 94 * MIB + 3 * BLOCK
 """The memory of each thread in bytes, for the memory budget."""
@@ -68,8 +69,20 @@ class XzCodec:
         self.write(bytes(head))
         whole, rest = divmod(length - head, BLOCK)
         for _ in range(whole):
-            self._blocks.put(_zero_block())
+            self._blocks.put(_zero_block(BLOCK))
         self.write(bytes(rest))
+
+    def zero_blocks(self, length: int) -> None:
+        """Compress zeros apart from all data, as blocks of BLOCK and of SMALL_BLOCK bytes.
+
+        `length` must be a multiple of SMALL_BLOCK.  Unlike `skip`, this never compresses zeros together with
+        data, which takes long; the output differs from that of written zeros.
+        """
+        if self._pending:
+            self._submit()
+        whole, rest = divmod(length, BLOCK)
+        for size in (*[BLOCK] * whole, *[SMALL_BLOCK] * (rest // SMALL_BLOCK)):
+            self._blocks.put(_zero_block(size))
 
     def finish(self) -> None:
         """Write the last block, the index and the footer."""
@@ -107,8 +120,8 @@ def compress(parts: Sequence[bytes], check: int = lzma.CHECK_CRC64, preset: int 
 
 
 @cache
-def _zero_block() -> Block:
-    return compress([bytes(BLOCK)])
+def _zero_block(size: int) -> Block:
+    return compress([bytes(size)])
 
 
 def _head(check: int) -> bytes:

@@ -37,7 +37,7 @@ def extract_pxe(image: IsoImage, folder: Path, prefix: str) -> list[Path]:
         if path.exists() or path.is_symlink():
             raise output_exists(path)
     for path, record in files.items():
-        _copy(image, record, path)
+        copy_file(image, record, path)
     return list(files)
 
 
@@ -45,7 +45,8 @@ def _name(record: Record) -> str:
     return record.path.rpartition("/")[2].lower()
 
 
-def _copy(image: IsoImage, record: Record, path: Path) -> None:
+def copy_file(image: IsoImage, record: Record, path: Path) -> None:
+    """Write a file of the ISO to a file, which appears whole or not at all."""
     with whole_file(path, need=record.length) as file:
         for done in range(0, record.length, MIB):
             file.write(image.read(record.offset + done, min(MIB, record.length - done)))

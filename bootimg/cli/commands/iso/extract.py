@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bootimg.cli.commands.iso.arguments import iso_argument
+from bootimg.cli.commands.iso.minimal import minimal
 from bootimg.cli.options.common import common, folder_type
 from bootimg.cli.output.session import App
 from bootimg.printable import printable
@@ -34,3 +35,6 @@ def pxe(app: App, iso: Path, directory: Path) -> None:
     with FileSource(iso) as source:
         paths = [str(path) for path in extract_pxe(IsoImage(source), directory, iso.stem)]
     app.result({"files": paths}, "\n".join(map(printable, paths)))
+
+
+extract.add_command(minimal)

@@ -1,0 +1,1 @@
+"""Reads an XFS without a kernel: folders, files and where their content is on the disk."""
