@@ -11,9 +11,10 @@ from bootimg.disk.bootpatch import Patch
 from bootimg.disk.composite import Composite
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.kernelarg import KernelArgument, split
-from bootimg.live.embed.areas import KARGS, invalid_area
+from bootimg.live.embed.areas import KARGS
 from bootimg.live.embed.coreosiso import Change, CoreosIso
 from bootimg.live.embed.edit import output_exists
+from bootimg.live.embed.places import invalid_area
 from bootimg.live.embed.pxe import copy_file
 from bootimg.live.iso.liveiso import ROOTFS
 from bootimg.live.miniso.find import find_miniso

@@ -122,7 +122,7 @@ def test_it_boots_with_other_arguments(full: Path, tmp_path: Path) -> None:
         assert iso.image.find(ROOTFS) is None
         record = iso.image.find(KARGS)
         assert record is not None
-        assert json.loads(iso.image.content(record, 4096))["default"] == kept
+        assert json.loads(iso.image.read(record.offset, record.length))["default"] == kept
     assert (tmp_path / "rootfs").read_bytes() == b"the rootfs" * 5000
 
 
