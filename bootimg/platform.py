@@ -128,7 +128,7 @@ class Platform:
 
     @property
     def buildable(self) -> bool:
-        """Whether bootimg makes the input of its images; it does not make live media yet."""
+        """Whether bootimg makes the input of its images; it makes no live media for aarch64 yet."""
         return self.packaging is not Packaging.BFB
 
     def disk_mib(self, *, metal: int, layer: int) -> int:

@@ -5,8 +5,8 @@ This module declares only names.  `bootimg.orchestrator` makes those targets tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from bootimg.arch import Arch
 from bootimg.platform import Platform, platforms
@@ -64,7 +64,8 @@ class DeclaredTarget:
     `name` is the name of its step and of its record in the journal.  `artifacts` are its names in the
     pipeline's config.yaml.  `platform` is the platform whose image it is, or None.  With `on_request`, `-p`
     accepts its name.  A `disk_image` is not made if disk images are skipped.  `obstacle` says why this
-    version of bootimg cannot make it; None if it can.
+    version of bootimg cannot make it, `obstacles` why not for some architectures.  `made_from` are the
+    platforms whose disks it is made from.
     """
 
     name: str
@@ -74,7 +75,13 @@ class DeclaredTarget:
     on_request: bool = False
     disk_image: bool = True
     obstacle: str | None = None
+    obstacles: Mapping[Arch, str] = field(default_factory=dict)
     arches: frozenset[Arch] = frozenset(Arch)
+    made_from: tuple[str, ...] = ()
+
+    def obstacle_on(self, arch: Arch) -> str | None:
+        """Why this version of bootimg cannot make it for an architecture; None if it can."""
+        return self.obstacle or self.obstacles.get(arch)
 
     @property
     def meta_keys(self) -> tuple[str, ...]:
@@ -97,7 +104,8 @@ def _of_metal(format: str, role: str = "disk") -> Place:
     return Place(platform="metal", format=format, role=role)
 
 
-_NO_LIVE = "live media cannot be made yet"
+_NO_LIVE = "live media for {} cannot be made yet"
+_NO_BOOT_STREAM = "it is made from live media for aarch64, which cannot be made yet"
 _NOT_OURS = "bootimg does not make it"
 
 ARCHIVE = DeclaredTarget(
@@ -129,7 +137,8 @@ LIVE = DeclaredTarget(
     ),
     artifacts=("live",),
     on_request=True,
-    obstacle=_NO_LIVE,
+    obstacles={arch: _NO_LIVE.format(arch) for arch in Arch if arch is not Arch.X86_64},
+    made_from=("metal", "metal4k"),
 )
 SECEX = DeclaredTarget(
     name="qemu-secex",
@@ -193,7 +202,7 @@ def image_of(platform: Platform) -> DeclaredTarget:
         artifacts=(platform.name,),
         platform=platform,
         on_request=True,
-        obstacle=None if platform.buildable else _NO_LIVE,
+        obstacle=None if platform.buildable else _NO_BOOT_STREAM,
         arches=platform.arches,
     )
 

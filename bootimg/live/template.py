@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.kernelarg import KernelArgument
+from bootimg.layer.tree.merged import Tree
 from bootimg.printable import shown
 from bootimg.sizes import MIB
 from bootimg.sysroot.commit import Commit, Folder
@@ -82,17 +83,27 @@ def iso_tree(commit: Commit, arguments: Sequence[KernelArgument], vendor: str | 
     return IsoTree(files, _kargs(areas))
 
 
+def require_template(tree: Tree) -> None:
+    """Raise `live-template-missing` for a layer without the template."""
+    if not tree.exists(PATH):
+        raise _missing()
+
+
+def _missing() -> BootimgError:
+    return BootimgError(
+        "live-template-missing",
+        "the layer has no template for an ISO",
+        context=[f"there is no directory /{PATH}"],
+        hint="put the boot menus there where the layer is made, as CoreOS's layers do, or leave `live` out",
+        exit_code=ExitCode.USAGE,
+    )
+
+
 def _read(commit: Commit) -> Mapping[str, bytes]:
     """The files of the template by path; their number and sum have limits."""
     folder = commit.folder(PATH)
     if folder is None:
-        raise BootimgError(
-            "live-template-missing",
-            "the layer has no template for an ISO",
-            context=[f"there is no directory /{PATH}"],
-            hint="put the boot menus of the ISO there where the layer is made, as CoreOS's layers do",
-            exit_code=ExitCode.USAGE,
-        )
+        raise _missing()
     found: dict[str, bytes] = {}
     left = _LARGEST
     for path, each in commit.walk(folder):

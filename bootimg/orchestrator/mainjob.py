@@ -76,7 +76,7 @@ def _require_to_make(survey: Survey, events: Events) -> None:
     """Refuse what the layer's files or the free space rule out, and print the plan."""
     require_layer(survey)
     request, layer = survey.request, survey.layer
-    if request.platforms and layer is not None:
+    if request.disk_platforms and layer is not None:
         warn_of_no_updates(target_imgref(request, survey.image, layer.facts), events)
     if request.retry_failed:
         names = ", ".join(target.name for target in targets_of_disks(request))

@@ -33,20 +33,20 @@ def _refuse_foreign(arch: Arch) -> None:
         )
 
 
-def refuse_unmade(target: DeclaredTarget) -> None:
+def refuse_unmade(target: DeclaredTarget, arch: Arch) -> None:
     """Refuse a target that bootimg does not make yet, or an image with an unknown packaging."""
-    if target.obstacle is not None:
-        raise unmade(target)
+    if (obstacle := target.obstacle_on(arch)) is not None:
+        raise unmade(target, obstacle)
     if target.platform is not None:
         packager_of(target.platform)
 
 
-def unmade(target: DeclaredTarget) -> BootimgError:
+def unmade(target: DeclaredTarget, reason: str | None) -> BootimgError:
     """The error of a request for a target that bootimg does not make yet."""
     return BootimgError(
         "platform-not-buildable",
         f"{target.name} images cannot be built yet",
-        context=[target.obstacle or "this version has no step that makes them"],
+        context=[reason or "this version has no step that makes them"],
         hint=f"leave {target.name} out, or build it with coreos-assembler",
         exit_code=ExitCode.USAGE,
     )

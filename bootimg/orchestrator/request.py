@@ -18,7 +18,7 @@ from bootimg.errors import BootimgError
 from bootimg.formats import Compressor, Written
 from bootimg.layer.fetching.fetch import RegistryOptions
 from bootimg.orchestrator.selection import NOTHING, Selection
-from bootimg.platform import Platform
+from bootimg.platform import Platform, platforms
 
 
 class Builder(StrEnum):
@@ -78,6 +78,14 @@ class Request:
     selection: Selection = NOTHING
     purity: Purity = _PURITY
     allow: tuple[str, ...] = ()
+
+    @property
+    def disk_platforms(self) -> tuple[Platform, ...]:
+        """The platforms whose disks are needed: for images, and for targets that are made from them."""
+        named = {each.name: each for each in self.platforms}
+        others = (name for target in self.selection.targets for name in target.made_from)
+        known = platforms()
+        return tuple((named | {name: known[name] for name in others if name not in named}).values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,7 @@ def named(names: Iterable[str], arch: Arch) -> Requested:
 
 
 def _all(arch: Arch) -> list[DeclaredTarget]:
-    known = (each for each in every_target() if each.on_request and each.obstacle is None)
+    known = (each for each in every_target() if each.on_request and each.obstacle_on(arch) is None)
     return [each for each in known if arch in each.arches]
 
 
@@ -186,8 +186,8 @@ def _sorted_out(
         if found is EXTENSIONS:
             if not extensions:
                 left_out[name] = _UNNAMED
-        elif found.obstacle is not None:
-            left_out[name] = found.obstacle
+        elif (obstacle := found.obstacle_on(arch)) is not None:
+            left_out[name] = obstacle
         else:
             made.append(found)
     return tuple(made), left_out

@@ -52,15 +52,20 @@ def boot_files(options: Bootupd, commit: Commit, now: int) -> Iterator[Entry]:
         yield from payload(commit, MODULES, BOOT_FOLDER, now, wanted=is_boot_file)
 
 
-def esp_files(options: Bootupd, commit: Commit, tools: Tree, now: int) -> list[Entry]:
-    """The layer's EFI programs and the stubs of their vendors, from the root of the ESP."""
-    folders = efi_payload(tools)
+def efi_programs(commit: Commit, tools: Tree, now: int) -> list[Entry]:
+    """The layer's EFI programs, from the root of the ESP; `bootloader-missing` if it has none."""
     found: dict[bytes, Entry] = {}
-    for folder in folders:
+    for folder in efi_payload(tools):
         # Several folders may have the directory of one vendor.
         found |= {entry.path: entry for entry in payload(commit, folder, _EFI, now)}
+    return list(found.values())
+
+
+def esp_files(options: Bootupd, commit: Commit, tools: Tree, now: int) -> list[Entry]:
+    """The layer's EFI programs and the stubs of their vendors, from the root of the ESP."""
+    found = {entry.path: entry for entry in efi_programs(commit, tools, now)}
     if options.static_configs:
-        for vendor in efi_vendors(tools, folders):
+        for vendor in efi_vendors(tools, efi_payload(tools)):
             stub = text(f"{_EFI}/{vendor}/grub.cfg", esp_stub().encode(), now)
             found[stub.path] = stub
     return list(found.values())

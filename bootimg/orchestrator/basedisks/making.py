@@ -54,9 +54,8 @@ def _make(
 ) -> dict[str, BaseDisk]:
     """The disks, natively as far as that is possible; the appliance makes the others."""
     with base_scratch(work.cache, work.events, keep=work.request.keep) as scratch:
-        tool_tree = tool_tree_path(work.layer.tree, work.cache)
         wanted = {
-            key: _inputs(work, recipe, chosen.way, commit, tool_tree, scratch / _SOURCE)
+            key: base_inputs(work, recipe, chosen.way, commit, scratch)
             for key, (recipe, chosen) in missing.items()
         }
         for obstacle in sorted({chosen.obstacle for _, chosen in missing.values() if chosen.obstacle}):
@@ -80,16 +79,17 @@ def _by_appliance(work: Work, missing: Mapping[str, BaseInputs], scratch: Path) 
     return make_bases(cache, missing, scratch, accelerator, events, request.on_failure)
 
 
-def _inputs(
-    work: Work, recipe: Recipe, way: DeployWay, commit: ImportedCommit, tool_tree: Path, source_image: Path
+def base_inputs(
+    work: Work, recipe: Recipe, way: DeployWay, commit: ImportedCommit, scratch: Path
 ) -> BaseInputs:
+    """What a base disk is made from; the appliance's image of the layer will be in `scratch`."""
     return BaseInputs(
         recipe=recipe,
         image=work.layer.image,
         tree=work.layer.tree,
         commit=commit,
         tools=work.layer.tree,
-        tool_tree=tool_tree,
-        source_image=source_image,
+        tool_tree=tool_tree_path(work.layer.tree, work.cache),
+        source_image=scratch / _SOURCE,
         way=way,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from bootimg.appliance import Appliance, Drive
 from bootimg.disk.base import BaseInputs
 from bootimg.disk.layer_deploy import DeployWay
-from bootimg.disk.native.base import open_native, prepare_native, write_native
+from bootimg.disk.native.base import Native, open_native, prepare_native, write_native
 from bootimg.disk.native.products.choice import maker_of
 from bootimg.disk.native.products.products import Products
 from bootimg.disk.native.products.store import kept_products
@@ -17,6 +17,7 @@ from bootimg.orchestrator.basedisk import BaseDisk, keep_base
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_image
 from bootimg.orchestrator.work import Work
 from bootimg.sysroot.unsupported import NativeUnsupportedError
+from bootimg.sysroot.wanted import Wanted
 from bootimg.vm.probe import choose_accelerator
 
 _TOOLS = "tools"
@@ -37,16 +38,21 @@ def native_disks(work: Work, wanted: Mapping[str, BaseInputs], scratch: Path) ->
 
 
 def _native_disk(work: Work, key: str, inputs: BaseInputs, scratch: Path) -> BaseDisk:
-    cache, events = work.cache, work.events
-    wanted = open_native(inputs, cache.folder("repo"))
-    made = _products(work, inputs, scratch)
-    with events.step("deploy", "laying out the system") as step:
-        native = prepare_native(inputs, wanted, made, cache)
-        step.result(f"{len(native.system.root)} files")
+    _, native = lay_out_natively(work, inputs, scratch)
     disk = scratch / key / "disk.raw"
     disk.parent.mkdir()
-    write_native(native, disk, events)
-    return keep_base(cache, key, inputs, disk, DeployWay.NATIVE)
+    write_native(native, disk, work.events)
+    return keep_base(work.cache, key, inputs, disk, DeployWay.NATIVE)
+
+
+def lay_out_natively(work: Work, inputs: BaseInputs, scratch: Path) -> tuple[Wanted, Native]:
+    """The system that is deployed, and the disk that it makes, as data; NativeUnsupportedError."""
+    wanted = open_native(inputs, work.cache.folder("repo"))
+    made = _products(work, inputs, scratch)
+    with work.events.step("deploy", "laying out the system") as step:
+        native = prepare_native(inputs, wanted, made, work.cache)
+        step.result(f"{len(native.system.root)} files")
+    return wanted, native
 
 
 def _products(work: Work, inputs: BaseInputs, scratch: Path) -> Products | None:

@@ -96,7 +96,7 @@ def disk_sizes_mib(request: Request, tree: Tree, facts: LayerFacts) -> tuple[int
         cloud = facts.image_json.size * GIB // MIB
     else:
         cloud = metal
-    for platform in request.platforms:
+    for platform in request.disk_platforms:
         size = platform.disk_mib(metal=metal, layer=cloud)
         if size < metal:
             raise _too_small(platform, size, metal)
@@ -145,5 +145,5 @@ def make_variables(
         ociarchive=ociarchive,
         ociarchive_sha256=sha256,
         container=container,
-        platforms=request.platforms,
+        platforms=request.disk_platforms,
     )

@@ -47,7 +47,7 @@ class PlatformImage(Target):
 
     def require(self, request: Request) -> None:
         """Require a platform whose images can be made."""
-        refuse_unmade(self.declared)
+        refuse_unmade(self.declared, request.arch)
 
     def require_layer(self, request: Request, layer: Layer) -> None:
         """Require a known compressor."""

@@ -11,12 +11,13 @@ from bootimg.orchestrator.targets.archive import Archive
 from bootimg.orchestrator.targets.extensions import Extensions
 from bootimg.orchestrator.targets.image import PlatformImage
 from bootimg.orchestrator.targets.layersbom import LayerSbom
+from bootimg.orchestrator.targets.live import Live
 from bootimg.orchestrator.targets.target import Target
 from bootimg.orchestrator.work import Work
-from bootimg.targets import DeclaredTarget
+from bootimg.targets import LIVE, DeclaredTarget
 
-MAKERS: Mapping[str, Callable[[], Target]] = {}
-"""The makers of targets that are requested by name and are not platform images: live media, in the future."""
+MAKERS: Mapping[str, Callable[[], Target]] = {LIVE.name: Live}
+"""The makers of targets that are requested by name and are not platform images."""
 
 
 class Unmade(Target):
@@ -34,11 +35,11 @@ class Unmade(Target):
 
     def require(self, request: Request) -> None:
         """Refuse it."""
-        raise unmade(self.declared)
+        raise unmade(self.declared, self.declared.obstacle_on(request.arch))
 
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
         """Refuse it as `require` does."""
-        raise unmade(self.declared)
+        raise unmade(self.declared, self.declared.obstacle_on(work.request.arch))
 
 
 def targets_of_layer(request: Request) -> tuple[Target, ...]:

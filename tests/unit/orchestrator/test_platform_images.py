@@ -165,7 +165,7 @@ def test_vmware_s_hardware_is_the_layer_s_choice() -> None:
 ])  # fmt: skip
 def test_an_ova_that_nobody_can_describe_is_refused_before_work_starts(change: dict[str, Any]) -> None:
     with pytest.raises(BootimgError) as error:
-        refuse_unmade(image_of(replace(platform("vmware", X86), **change)))
+        refuse_unmade(image_of(replace(platform("vmware", X86), **change)), Arch.X86_64)
     assert (error.value.id, error.value.exit_code) == ("ovf-unknown", ExitCode.USAGE)
 
 
