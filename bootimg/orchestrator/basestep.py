@@ -14,6 +14,7 @@ from bootimg.disk.native.obstacle import native_obstacle
 from bootimg.layer.tar.squashfs import PACKAGES as SQUASHFS
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_path
 from bootimg.orchestrator.basedisks.making import base_disks
+from bootimg.orchestrator.basedisks.ways import chosen_way, timed_way
 from bootimg.orchestrator.recipes.prepare import Layer
 from bootimg.orchestrator.recipes.recipes import make_recipes
 from bootimg.orchestrator.refusals import refuse_other_arches
@@ -76,6 +77,15 @@ class BaseDisks(MakingStep):
         if not missing:
             return needless("kept")
         return Why(_with_way(survey, missing[0], survey.why_no_base(missing[0])))
+
+    def way(self, survey: Survey) -> str:
+        """By the appliance, natively, or natively with the appliance for GRUB's core image."""
+        request, tree = survey.request, survey.tree
+        if tree is None:
+            return request.deploy
+        recipes = [survey.recipes[size] for size in self._missing(survey)]
+        ways = [(each, chosen_way(request.deploy, each, request.arch, tree)) for each in recipes]
+        return timed_way(ways, tree, survey.cache)
 
     def need(self, survey: Survey) -> Need:
         """Space for the disks, and meanwhile for the commit and the tools as file system images."""

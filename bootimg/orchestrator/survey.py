@@ -20,7 +20,7 @@ from bootimg.orchestrator.recipes.prepare import Layer
 from bootimg.orchestrator.recipes.recipes import make_recipes
 from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.space import base_bytes
-from bootimg.orchestrator.timings import Timings, timed_as
+from bootimg.orchestrator.timings import Timings, timed_as, timed_step
 from bootimg.targets import DeclaredTarget
 
 UNREAD = "the layer is not read yet"
@@ -91,10 +91,10 @@ class Survey:
         key, recipe, way = self._base_key(sector_size), self.recipes[sector_size], self.request.deploy
         return why_no_base(self.cache, key, recipe, self.image.digest, self.layer.tree.digest, way)
 
-    def seconds(self, step: str) -> float | None:
-        """The seconds that a step took last time on this machine."""
-        request = self.request
-        return Timings(self.cache, timed_as(request.accelerator, self.cache)).seconds(step)
+    def seconds(self, step: str, way: str = "") -> float | None:
+        """The seconds that a step took last time on this machine when it was done in this way."""
+        timings = Timings(self.cache, timed_as(self.request.accelerator, self.cache))
+        return timings.seconds(timed_step(step, way))
 
     def _base_key(self, sector_size: int) -> str:
         assert self.layer

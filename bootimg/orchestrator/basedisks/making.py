@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from bootimg.orchestrator.basedisks.applianceimages import tool_tree_image, tool
 from bootimg.orchestrator.basedisks.frommetal import base_from_metal
 from bootimg.orchestrator.basedisks.nativedisks import native_disks
 from bootimg.orchestrator.basedisks.scratch import base_scratch
+from bootimg.orchestrator.basedisks.ways import chosen_way, timed_way
 from bootimg.orchestrator.work import Work
 from bootimg.vm.probe import choose_accelerator
 
@@ -33,10 +34,21 @@ def base_disks(work: Work, recipes: Mapping[int, Recipe], commit: ImportedCommit
             locks.enter_context(work.cache.locked(f"base-{key}", work.events))
         found = {size: _find(work, size, key) for size, key in keys.items()}
         missing = {keys[size]: recipes[size] for size, base in found.items() if base is None}
+        if missing:
+            step.way = _timed_way(work, missing.values())
         made = _make(work, missing, commit) if missing else {}
+        if not all(disk.native for disk in made.values()) and work.request.deploy is DeployWay.NATIVE:
+            # The commit has what only the appliance can write.
+            step.way = DeployWay.APPLIANCE
         if not missing:
             step.result("kept", cached=True)
         return {size: base or made[keys[size]] for size, base in found.items()}
+
+
+def _timed_way(work: Work, recipes: Iterable[Recipe]) -> str:
+    request, tools = work.request, work.layer.tree
+    ways = [(each, chosen_way(request.deploy, each, work.layer.image.arch, tools)) for each in recipes]
+    return timed_way(ways, tools, work.cache)
 
 
 def _find(work: Work, sector_size: int, key: str) -> BaseDisk | None:

@@ -21,7 +21,7 @@ from bootimg.disk.native import NATIVE_PROGRAMS
 from bootimg.disk.native.base import Native, prepare_native, write_native
 from bootimg.disk.xfs.sparse import copy_data
 from bootimg.errors import BootimgError
-from bootimg.events import Event, Events, Message
+from bootimg.events import Event, Events, Message, StepProgress, StepStarted
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.importing.importer import import_layer
 from bootimg.layer.ostree.libostree import interpreter
@@ -128,6 +128,20 @@ def test_the_same_inputs_give_the_same_disk(make: Make, cache: Cache, tmp_path: 
     native = prepared(make(), cache)
     first, other = (written(native, tmp_path / name / "disk") for name in ("one", "two"))
     assert seal_digest(first) == seal_digest(other)
+
+
+def test_progress_is_in_bytes_and_comes_to_the_total(make: Make, cache: Cache, tmp_path: Path) -> None:
+    seen: list[Event] = []
+    # Large enough for several calls of the kernel, and twice in the tree but once on the disk.
+    large = oci.file("usr/share/large", bytes(40 << 20))
+    native = prepared(make(large, oci.file("usr/share/same", bytes(40 << 20))), cache)
+    write_native(native, tmp_path / "disk", BIOS, Events([seen.append]))
+    [total] = [each.total for each in seen if isinstance(each, StepStarted) and each.step == "filesystems"]
+    assert total is not None
+    assert 40 << 20 < total < 41 << 20
+    done = [each.done for each in seen if isinstance(each, StepProgress) and each.step == "filesystems"]
+    assert done == sorted(done)
+    assert done[-1] == total
 
 
 def test_what_the_native_way_cannot_do_is_said_before_anything_is_written(make: Make, cache: Cache) -> None:
