@@ -24,6 +24,7 @@ from bootimg.disk.native.ext4 import make_ext4
 from bootimg.disk.native.ext4fill import fill_ext4
 from bootimg.disk.native.nodes import nodes
 from bootimg.disk.native.obstacle import native_obstacle
+from bootimg.disk.native.space import enough_space_for_programs
 from bootimg.disk.xfs.check import check_xfs
 from bootimg.disk.xfs.fill import fill_xfs
 from bootimg.disk.xfs.make import XfsOptions, make_xfs
@@ -94,7 +95,8 @@ def write_native(native: Native, output: Path, bios: BiosImages | None, events: 
     """Write the disk to a new sparse file, and check each of its file systems."""
     write_gpt(output, native.gpt)
     total = sum(map(content_bytes, (native.esp, native.system.boot, native.system.root)))
-    with events.step("filesystems", "writing the file systems", total=total) as step:
+    title = "writing the file systems"
+    with enough_space_for_programs(output.parent), events.step("filesystems", title, total=total) as step:
         for filesystem in native.recipe.filesystems:
             _write(native, output, filesystem, step)
     if bios is not None:

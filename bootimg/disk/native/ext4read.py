@@ -21,20 +21,30 @@ Facts = tuple[int, int, int]
 
 
 def require_equal(folder: Path, image: str, entries: Sequence[Entry], stderr: bytes) -> None:
-    """Raise `boot-edit-failed` where the file system is not the entries; `folder` is for scratch files."""
-    facts = _read(folder, image, entries)
+    """Raise `boot-edit-failed` where the file system is not the entries; `folder` is for scratch files.
+
+    `stderr` is what debugfs said when it wrote them.
+    """
+    facts, said = _read(folder, image, entries)
     wrong = sorted({*_names(entries, facts), *_differing(folder, entries, facts)})
     if wrong:
         raise BootimgError(
             "boot-edit-failed",
             f"/boot/{wrong[0]} differs from what was written, and {len(wrong) - 1} other files",
-            context=stderr.decode(errors="replace").strip().splitlines()[-8:],
+            context=[
+                line
+                for text in (stderr, said)
+                for line in text.decode(errors="replace").strip().splitlines()[-8:]
+            ],
             hint="the boot partition may be full; `--deploy own` makes the disk another way",
         )
 
 
-def _read(folder: Path, image: str, entries: Sequence[Entry]) -> Mapping[bytes, Facts]:
-    """Owners and modes; content and symlinks go to the folder `tree`, labels to files `read-N`."""
+def _read(folder: Path, image: str, entries: Sequence[Entry]) -> tuple[Mapping[bytes, Facts], bytes]:
+    """Owners and modes, and debugfs's messages.
+
+    Content and symlinks go to the folder `tree`, labels to files `read-N`.
+    """
     (folder / "tree").mkdir()
     commands = [b"rdump / tree"]
     for number, entry in enumerate(entries):
@@ -44,7 +54,7 @@ def _read(folder: Path, image: str, entries: Sequence[Entry]) -> Mapping[bytes, 
         commands.append(b'ea_get -f read-%d "%s" %s' % (number, path, SELINUX))
     (folder / "reading").write_bytes(b"".join(command + b"\n" for command in commands))
     done = process.run(["debugfs", "-f", "reading", image], cwd=folder, timeout=600)
-    return dict(_listed(done.stdout))
+    return dict(_listed(done.stdout)), done.stderr
 
 
 def _listed(output: bytes) -> Iterator[tuple[bytes, Facts]]:
