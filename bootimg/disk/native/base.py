@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootimg.atomic import enough_space
 from bootimg.cache import Cache
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH, aleph_json
 from bootimg.disk.base import BaseInputs, disk_gpt, refuse_unrealised
@@ -24,7 +25,7 @@ from bootimg.disk.native.ext4 import make_ext4
 from bootimg.disk.native.ext4fill import fill_ext4
 from bootimg.disk.native.nodes import nodes
 from bootimg.disk.native.obstacle import native_obstacle
-from bootimg.disk.native.space import enough_space_for_programs
+from bootimg.disk.native.space import space_for_programs
 from bootimg.disk.xfs.check import check_xfs
 from bootimg.disk.xfs.fill import fill_xfs
 from bootimg.disk.xfs.make import XfsOptions, make_xfs
@@ -96,7 +97,7 @@ def write_native(native: Native, output: Path, bios: BiosImages | None, events: 
     write_gpt(output, native.gpt)
     total = sum(map(content_bytes, (native.esp, native.system.boot, native.system.root)))
     title = "writing the file systems"
-    with enough_space_for_programs(output.parent), events.step("filesystems", title, total=total) as step:
+    with enough_space(output.parent), events.step("filesystems", title, total=total) as step:
         for filesystem in native.recipe.filesystems:
             _write(native, output, filesystem, step)
     if bios is not None:
@@ -107,7 +108,7 @@ def _write(native: Native, output: Path, filesystem: Filesystem, step: Step) -> 
     epoch, sector_size = native.recipe.source_epoch, native.recipe.disk.sector_size
     match filesystem:
         case Xfs():
-            with _unsupported():
+            with _unsupported(), space_for_programs(output.parent):
                 _write_root(native, output, filesystem, step)
         case Ext4():
             with _partition(native, output, filesystem) as image:
@@ -150,6 +151,7 @@ def _partition(native: Native, output: Path, filesystem: Filesystem) -> Iterator
         image = Path(folder, "partition")
         with image.open("wb") as file:
             file.truncate(size)
-        yield image
+        with space_for_programs(image.parent):
+            yield image
         with image.open("rb") as source, output.open("r+b") as target:
             copy_data(source.fileno(), target.fileno(), (0, size), offset)

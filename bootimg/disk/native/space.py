@@ -6,23 +6,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bootimg.atomic import enough_space, no_space
+from bootimg.atomic import free_space, no_space
 from bootimg.errors import BootimgError
+from bootimg.sizes import MIB
 
 _SAID = "No space left on device"
+_LITTLE = MIB
 
 
 @contextmanager
-def enough_space_for_programs(folder: Path) -> Iterator[None]:
-    """Like `enough_space`, also where a program's messages in the error's context say it.
+def space_for_programs(folder: Path) -> Iterator[None]:
+    """Turn a program's failure in the body into `no-space-left` if the disk with `folder` is full.
 
-    mkfs, mtools and debugfs write to files of this machine.  A full file system inside such a file has other
-    messages.
+    mkfs.xfs, mtools and debugfs say so, mkfs.fat does not.  The space is looked at before the files that the
+    program wrote are removed.
     """
-    with enough_space(folder):
-        try:
-            yield
-        except BootimgError as error:
-            if not any(_SAID in line for line in error.context):
-                raise
-            raise no_space(folder) from error
+    try:
+        yield
+    except BootimgError as error:
+        if not any(_SAID in line for line in error.context) and free_space(folder) >= _LITTLE:
+            raise
+        raise no_space(folder, context=error.context) from error
