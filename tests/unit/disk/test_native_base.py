@@ -135,7 +135,11 @@ def test_progress_is_in_bytes_and_comes_to_the_total(make: Make, cache: Cache, t
     # Large enough for several calls of the kernel, and twice in the tree but once on the disk.
     large = oci.file("usr/share/large", bytes(40 << 20))
     native = prepared(make(large, oci.file("usr/share/same", bytes(40 << 20))), cache)
-    write_native(native, tmp_path / "disk", BIOS, Events([seen.append]))
+
+    def note(event: Event) -> None:
+        seen.append(event)
+
+    write_native(native, tmp_path / "disk", BIOS, Events([note]))
     [total] = [each.total for each in seen if isinstance(each, StepStarted) and each.step == "filesystems"]
     assert total is not None
     assert 40 << 20 < total < 41 << 20
