@@ -35,13 +35,17 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished:
-    """A step ended; `cached` if there was nothing to do, `failed` if it ended with an error."""
+    """A step ended; `cached` if there was nothing to do, `failed` if it ended with an error.
+
+    `way` is how it was done, for a step whose ways take very different times.
+    """
 
     step: str
     seconds: float
     text: str = ""
     cached: bool = False
     failed: bool = False
+    way: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ class Step:
     done: int = 0
     text: str = ""
     cached: bool = False
+    way: str = ""
     _last: float = 0.0
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
@@ -125,5 +130,6 @@ class Events:
                     text=step.text,
                     cached=step.cached,
                     failed=failed,
+                    way=step.way,
                 )
             )

@@ -10,6 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -165,10 +166,14 @@ def keep_base(cache: Cache, key: str, inputs: BaseInputs, disk: Path, way: Deplo
 
 def _seal(folder: Path, disk: Path, commit: str, way: DeployWay) -> None:
     disk.chmod(0o444)
-    sync(disk)
+    with ThreadPoolExecutor(1) as pool:
+        # The disk is hashed from the page cache while the kernel writes it.
+        durable = pool.submit(sync, disk)
+        digest = seal_digest(disk)
+        durable.result()
     status = disk.stat()
     seal = {
-        "digest": seal_digest(disk),
+        "digest": digest,
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
         "commit": commit,

@@ -15,7 +15,7 @@ from bootimg.disk.native.products.choice import maker_of
 from bootimg.disk.native.products.store import has_products
 from bootimg.layer.tar.squashfs import PACKAGES as SQUASHFS
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_path
-from bootimg.orchestrator.basedisks.deployway import record_ways
+from bootimg.orchestrator.basedisks.deployway import record_ways, timed_way
 from bootimg.orchestrator.basedisks.making import base_disks
 from bootimg.orchestrator.recipes.prepare import Layer
 from bootimg.orchestrator.recipes.recipes import make_recipes
@@ -83,6 +83,13 @@ class BaseDisks(MakingStep):
         if not missing:
             return needless("kept")
         return Why(_with_way(survey, missing[0], survey.why_no_base(missing[0])))
+
+    def way(self, survey: Survey) -> str:
+        """By the appliance, natively, or natively with the appliance for the bootloader."""
+        if survey.tree is None:
+            return survey.request.deploy
+        ways = [(survey.recipes[size], survey.way(size).way) for size in self._missing(survey)]
+        return timed_way(ways, survey.tree, survey.cache)
 
     def need(self, survey: Survey) -> Need:
         """Space for the disks, and meanwhile for the commit and the tools as file system images."""

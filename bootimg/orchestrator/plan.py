@@ -139,7 +139,7 @@ def plan_of(survey: Survey) -> Plan:
 
 def _planned(step: Step, survey: Survey) -> PlannedStep:
     why = step.why(survey)
-    seconds = 0.0 if why.cached else survey.seconds(step.name)
+    seconds = 0.0 if why.cached else survey.seconds(step.name, step.way(survey))
     return PlannedStep(step.name, why.cached, why.text, seconds)
 
 

@@ -84,6 +84,10 @@ class Step(ABC):
     def why(self, survey: Survey) -> Why:
         """Why the step has work to do, or why not."""
 
+    def way(self, survey: Survey) -> str:
+        """The way in which the step will probably be done; empty for a step that has only one."""
+        return ""
+
     def need(self, survey: Survey) -> Need:
         """The disk space that the step needs."""
         return Need()

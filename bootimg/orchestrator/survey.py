@@ -21,7 +21,7 @@ from bootimg.orchestrator.recipes.prepare import Layer
 from bootimg.orchestrator.recipes.recipes import make_recipes
 from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.space import base_bytes
-from bootimg.orchestrator.timings import Timings, timed_as
+from bootimg.orchestrator.timings import Timings, timed_as, timed_step
 from bootimg.targets import DeclaredTarget
 
 UNREAD = "the layer is not read yet"
@@ -97,10 +97,10 @@ class Survey:
         """The way to make a base disk of the layer, which is read."""
         return choose_way(self.request, self.recipes[sector_size])
 
-    def seconds(self, step: str) -> float | None:
-        """The seconds that a step took last time on this machine."""
-        request = self.request
-        return Timings(self.cache, timed_as(request.accelerator, self.cache)).seconds(step)
+    def seconds(self, step: str, way: str = "") -> float | None:
+        """The seconds that a step took last time on this machine when it was done in this way."""
+        timings = Timings(self.cache, timed_as(self.request.accelerator, self.cache))
+        return timings.seconds(timed_step(step, way))
 
     def _base_key(self, sector_size: int) -> str:
         assert self.layer

@@ -60,7 +60,12 @@ class StepTimes:
     def __call__(self, event: Event) -> None:
         """Receive one event."""
         if isinstance(event, StepFinished) and not (event.cached or event.failed):
-            self.seconds[event.step] = event.seconds
+            self.seconds[timed_step(event.step, event.way)] = event.seconds
+
+
+def timed_step(step: str, way: str) -> str:
+    """The name under which a step's time is kept: separately for each way in which it can be done."""
+    return f"{step}-{way}" if way else step
 
 
 @contextmanager

@@ -5,6 +5,7 @@ A tree is a sequence of entries, each directory before what it holds.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -60,6 +61,18 @@ class Entry:
     link: str | None = None
     reflink: bytes | None = None
     immutable: bool = False
+
+
+def content_bytes(entries: Iterable[Entry]) -> int:
+    """The bytes of content that these entries have, shared content counted once."""
+    seen: set[str] = set()
+    total = 0
+    for entry in entries:
+        if entry.reflink is None and entry.link not in seen:
+            total += entry.size
+        if entry.link is not None:
+            seen.add(entry.link)
+    return total
 
 
 def directory(path: str, mode: int, mtime: int) -> Entry:

@@ -13,7 +13,7 @@ from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
 from tests.integration.conftest import Built, Workspace
 from tests.integration.test_appliance import read_until
-from tests.integration.test_resume import copy, forget, left_running, wait_for
+from tests.integration.test_resume import BY_APPLIANCE, copy, forget, left_running, wait_for
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 __all__ = ["copy"]
@@ -32,7 +32,8 @@ sys.exit(main())
 
 def test_a_shell_in_the_build_and_the_disk_as_it_was(copy: Workspace, layer: Path, built: Built) -> None:
     forget(copy, "bases")
-    argv = [sys.executable, "-c", BROKEN, "build", str(layer), "--accel", "tcg", "--debug-shell", "--keep"]
+    argv = [sys.executable, "-c", BROKEN, "build", str(layer), "--accel", "tcg", *BY_APPLIANCE]
+    argv += ["--debug-shell", "--keep"]
     argv += ["--cache", str(copy.cache), "-o", str(copy.builds)]
     temporary = copy.temporary
     env = {**os.environ, "TMPDIR": str(temporary), "TERM": "xterm", "NO_COLOR": "1"}
@@ -66,5 +67,5 @@ def test_a_shell_in_the_build_and_the_disk_as_it_was(copy: Workspace, layer: Pat
         assert [part.number for part in read_gpt(source).partitions] == [1, 2, 3, 4]
     assert (kept / "source.squashfs").stat().st_size > 1 << 20
     # Neither is mistaken for a base disk, and the next build is made as if nothing had been.
-    planned = copy.bootimg("plan", layer, "--json").stdout
+    planned = copy.bootimg("plan", layer, "--json", *BY_APPLIANCE).stdout
     assert b"no base disk is kept" in planned

@@ -6,13 +6,21 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.integration.conftest import Built, Workspace
 from tests.integration.test_bad_input import Mount, diagnostic, mounted
-from tests.integration.test_resume import again, assert_clean, assert_same, copy, forget
+from tests.integration.test_resume import (
+    BY_APPLIANCE,
+    again,
+    assert_clean,
+    assert_same,
+    copy,
+    forget,
+)
 
 pytestmark = [
     pytest.mark.real,
@@ -61,8 +69,10 @@ def free(folder: Path) -> None:
     (folder / FILLER).unlink()
 
 
-def build(workspace: Workspace, layer: Path, *before: str) -> subprocess.CompletedProcess[str]:
-    argv = [sys.executable, *(before or ("-m", "bootimg")), "build", str(layer), "-p", "qemu"]
+def build(
+    workspace: Workspace, layer: Path, *before: str, options: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, *(before or ("-m", "bootimg")), "build", str(layer), "-p", "qemu", *options]
     argv += ["--accel", "tcg", "--json", "--cache", str(workspace.cache), "-o", str(workspace.builds)]
     env = {**os.environ, "TMPDIR": str(workspace.temporary)}
     return subprocess.run(argv, env=env, capture_output=True, text=True, timeout=1800)
@@ -128,17 +138,46 @@ def test_the_builds_get_full(copy: Workspace, layer: Path, built: Built, mounted
     assert_clean(copy, where)
 
 
-def test_the_base_disk_s_place_gets_full(copy: Workspace, layer: Path, built: Built, mounted: Mount) -> None:
+NATIVELY = {
+    "the first file system": ("bootimg.disk.native.base", "", "make_esp", 64 << 10),
+    "/boot": ("bootimg.disk.native.base", "", "fill_ext4", 4 * MIB),
+    "the root": ("bootimg.disk.xfs.fill", "", "Writer", 160 * MIB),
+    "the check of the root": ("bootimg.disk.native.base", "", "check_xfs", 64 << 10),
+    "the seal": ("bootimg.orchestrator.basedisk", "", "write_whole", 0),
+}
+
+
+@pytest.mark.parametrize("case", NATIVELY)
+def test_the_native_disk_s_place_gets_full(
+    copy: Workspace, layer: Path, built: Built, mounted: Mount, case: str
+) -> None:
+    """The disk is written in the folder of base disks; nothing of it stays, and with room it is the same."""
+    module, owner, name, leave = NATIVELY[case]
+    forget(copy, "bases")
+    where = mounted(copy.cache / "bases", 4 * GIB)
+    done = build(copy, layer, "-c", FILLING, module, owner, name, str(where), str(leave))
+    assert_no_space(copy, done, where)
+    assert [each.name for each in where.iterdir() if each.is_dir()] == []
+    free(where)
+    found = again(copy, layer, interrupted=None)
+    assert_same(found, built)
+    assert_clean(copy, where)
+    assert subprocess.run(["cmp", found.base, built.base]).returncode == 0
+
+
+def test_the_appliance_s_disk_s_place_gets_full(
+    copy: Workspace, layer: Path, built: Built, mounted: Mount
+) -> None:
     """At the tool tree, at the commit's image and in the virtual machine; then there is room."""
     tools = sum(path.stat().st_size for path in copy.cache.glob("tooltrees/*"))
     forget(copy, "bases", "tooltrees")
     places = [mounted(copy.cache / name, 6 * GIB) for name in ("tooltrees", "bases")]
     for where, leave in ((places[0], 4 * MIB), (places[1], 4 * MIB), (places[1], tools + 260 * MIB)):
         fill(where, leave)
-        assert_no_space(copy, build(copy, layer), where, *places)
+        assert_no_space(copy, build(copy, layer, options=BY_APPLIANCE), where, *places)
         assert not list(copy.cache.glob("bases/[!.]*"))
         free(where)
-    found = again(copy, layer, interrupted=None)
+    found = again(copy, layer, *BY_APPLIANCE, interrupted=None)
     assert_clean(copy, *places)
     assert found.meta["ostree-commit"] == built.meta["ostree-commit"]
     assert found.meta["images"]["ostree"] == built.meta["images"]["ostree"]

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,25 @@ Journal.record = record
 sys.exit(main())
 """
 
+# A signal in the middle of the root file system: before the inode of that number is written.
+FILLING = """
+import os, sys
+from itertools import count
+from bootimg.__main__ import main
+from bootimg.disk.xfs.writer import Writer
+number, middle = map(int, sys.argv[1:3])
+del sys.argv[1:3]
+write, inodes = Writer.write, count()
+def counted(self, inode):
+    if next(inodes) == middle:
+        os.kill(os.getpid(), number)
+    write(self, inode)
+Writer.write = counted
+sys.exit(main())
+"""
+MIDDLE = 9000
+BY_APPLIANCE = ("--deploy", "appliance")
+
 
 @pytest.fixture
 def copy(built: Built, tmp_path: Path) -> Iterator[Workspace]:
@@ -67,9 +86,9 @@ def forget(workspace: Workspace, *folders: str) -> None:
 class Run:
     """A build in the background, of which the events are read."""
 
-    def __init__(self, workspace: Workspace, layer: Path) -> None:
+    def __init__(self, workspace: Workspace, layer: Path, *options: str) -> None:
         argv = [sys.executable, "-m", "bootimg", "build", str(layer), "-p", "qemu", "--accel", "tcg"]
-        argv += ["--events", "ndjson", "--cache", str(workspace.cache), "-o", str(workspace.builds)]
+        argv += [*options, "--events", "ndjson", "--cache", str(workspace.cache), "-o", str(workspace.builds)]
         self.temporary = workspace.temporary
         env = {**os.environ, "TMPDIR": str(self.temporary)}
         self.child = subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -95,8 +114,8 @@ class Run:
 
 
 @contextmanager
-def running(workspace: Workspace, layer: Path) -> Iterator[Run]:
-    run = Run(workspace, layer)
+def running(workspace: Workspace, layer: Path, *options: str) -> Iterator[Run]:
+    run = Run(workspace, layer, *options)
     try:
         yield run
     finally:
@@ -146,19 +165,26 @@ def assert_clean(workspace: Workspace, *mounts: Path) -> None:
     assert not list(workspace.cache.glob("repo/tmp/staging-*/*"))
 
 
-def killed_after(workspace: Workspace, layer: Path, record: Record) -> None:
-    """A build that kill -9 ends as soon as it has written this record to its journal."""
-    argv = [sys.executable, "-c", KILLED, *record, "build", str(layer), "-p", "qemu", "--accel", "tcg"]
-    argv += ["--cache", str(workspace.cache), "-o", str(workspace.builds)]
+def scripted(
+    workspace: Workspace, layer: Path, script: str, *words: str, options: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """A build by a script that changes the program first, with the script's own words."""
+    argv = [sys.executable, "-c", script, *words, "build", str(layer), "-p", "qemu", "--accel", "tcg"]
+    argv += [*options, "--cache", str(workspace.cache), "-o", str(workspace.builds)]
     env = {**os.environ, "TMPDIR": str(workspace.temporary)}
-    done = subprocess.run(argv, env=env, capture_output=True, text=True)
+    return subprocess.run(argv, env=env, capture_output=True, text=True)
+
+
+def killed_after(workspace: Workspace, layer: Path, record: Record, *options: str) -> None:
+    """A build that kill -9 ends as soon as it has written this record to its journal."""
+    done = scripted(workspace, layer, KILLED, *record, options=options)
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-def again(workspace: Workspace, layer: Path, *, interrupted: bool | None = True) -> Built:
+def again(workspace: Workspace, layer: Path, *options: str, interrupted: bool | None = True) -> Built:
     """The build goes on, and says whether one was cut off; None where that depends on the room for a line."""
     done = workspace.bootimg(
-        "build", layer, "-p", "qemu", "--accel", "tcg", "--json", TMPDIR=str(workspace.temporary)
+        "build", layer, "-p", "qemu", "--accel", "tcg", "--json", *options, TMPDIR=str(workspace.temporary)
     )
     told = b"an earlier run was cut off in the step" in done.stderr
     assert interrupted is None or told == interrupted
@@ -216,40 +242,83 @@ def test_killed_while_the_qcow2_is_written(copy: Workspace, layer: Path, built: 
     assert_clean(copy)
 
 
+def test_progress_of_the_base_disk_is_in_bytes(copy: Workspace, layer: Path) -> None:
+    forget(copy, "bases")
+    with running(copy, layer) as run:
+        found = [each for each in run.events() if each.get("step") == "filesystems"]
+        assert run.child.wait(timeout=20) == 0
+    [total] = [each["total"] for each in found if each["event"] == "step-started"]
+    done = [each["done"] for each in found if each["event"] == "step-progress"]
+    assert total > 300 << 20
+    assert done == sorted(done)
+    assert len(done) > 3
+    assert done[-1] == total
+
+
+def test_interrupted_while_the_root_is_filled(copy: Workspace, layer: Path) -> None:
+    forget(copy, "bases")
+    done = scripted(copy, layer, FILLING, str(int(signal.SIGINT)), str(MIDDLE))
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+    assert_clean(copy)
+    assert not any((copy.cache / "bases").iterdir())
+
+
+def test_killed_while_the_root_is_filled(copy: Workspace, layer: Path, built: Built) -> None:
+    """The next run removes the unfinished disk and makes the same disk, to the byte."""
+    forget(copy, "bases")
+    done = scripted(copy, layer, FILLING, str(int(signal.SIGKILL)), str(MIDDLE))
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    wait_for(left_running(copy), 20)
+    [unfinished] = (copy.cache / "bases").iterdir()
+    assert any(unfinished.rglob("disk.raw"))
+    assert not any(unfinished.rglob("seal.json"))
+    found = again(copy, layer)
+    assert_same(found, built)
+    assert_clean(copy)
+    assert subprocess.run(["cmp", found.base, built.base]).returncode == 0
+
+
 @pytest.mark.matrix
 def test_killed_in_the_appliance(copy: Workspace, layer: Path, built: Built, tmp_path: Path) -> None:
     """First ^C while the appliance makes file systems, then kill -9 while it deploys, then at the seal."""
     forget(copy, "bases", "tooltrees")
-    with running(copy, layer) as run:
+    with running(copy, layer, *BY_APPLIANCE) as run:
         run.until("step-started", "filesystems")
         started = time.monotonic()
         assert run.stop(signal.SIGINT) == 130
         assert time.monotonic() - started < 5
     assert_clean(copy)
-    with running(copy, layer) as run:
+    with running(copy, layer, *BY_APPLIANCE) as run:
         run.until("step-started", "deploy")
         time.sleep(5)
         assert any("qemu-system" in words for words in processes(copy))
         run.stop(signal.SIGKILL)
     wait_for(left_running(copy), 20)
     assert not list(copy.cache.glob("bases/*/seal.json"))
-    killed_after(copy, layer, ("base", "done"))
+    killed_after(copy, layer, ("base", "done"), *BY_APPLIANCE)
     assert_clean(copy)
     [seal] = copy.cache.glob("bases/*/seal.json")
     sealed = seal.read_bytes()
-    found = again(copy, layer, interrupted=False)
+    found = again(copy, layer, *BY_APPLIANCE, interrupted=False)
     assert_clean(copy)
     assert seal.read_bytes() == sealed
     assert json.loads(sealed)["digest"] == seal_digest(found.base)
     assert found.meta["ostree-commit"] == built.meta["ostree-commit"]
     if os.geteuid() == 0:
         for name in ("EFI-SYSTEM", "boot", "root"):
-            assert listing(found.base, name, tmp_path) == listing(built.base, name, tmp_path), name
+            theirs, ours = (listing(disk, name, tmp_path) for disk in (found.base, built.base))
+            assert without_content(theirs) == without_content(ours), name
     # Once more from the sealed base disk: the same bytes.
     digest = found.meta["images"]["qemu"]["sha256"]
     shutil.rmtree(copy.builds)
-    done = copy.bootimg("build", layer, "-p", "qemu", "--accel", "tcg", "--json")
+    done = copy.bootimg("build", layer, "-p", "qemu", "--accel", "tcg", "--json", *BY_APPLIANCE)
     assert Built(copy, json.loads(done.stdout)).meta["images"]["qemu"]["sha256"] == digest
+
+
+def without_content(lines: Sequence[str]) -> list[str]:
+    """Lines of `listing` without size, content and label, in which the appliance's disk differs from ours."""
+    return [line.rsplit(" ", 3)[0] for line in lines]
 
 
 def listing(disk: Path, partition: str, folder: Path) -> list[str]:

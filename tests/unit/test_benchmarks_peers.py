@@ -7,9 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from benchmarks import mkosi, ostree_ext
+from benchmarks import loopdeploy, mkosi, ostree_ext
+from benchmarks.basedisks import split
 from benchmarks.figures import Figure
-from benchmarks.peers import PeerBench, split
+from benchmarks.peers import PeerBench
 from bootimg.disk.gpt import Gpt, Partition
 from bootimg.sizes import MIB
 
@@ -69,8 +70,10 @@ def test_kernel_and_bootloader_are_copied_where_ours_go(gpt: Gpt, tmp_path: Path
 
 
 def test_the_time_is_split_by_the_steps_within_the_base_disk() -> None:
-    timings = {"tcg/import": 20.0, "tcg/base": 100.0, "tcg/deploy": 50.0, "tcg/appliance": 12.0}
-    assert split(timings) == "step base, tcg: appliance 12.0, deploy 50.0, rest 38.0"
+    timings = {"tcg/import": 20.0, "tcg/base-appliance": 100.0, "tcg/deploy": 50.0, "tcg/appliance": 12.0}
+    assert split(timings) == "step base-appliance: appliance 12.0, deploy 50.0, rest 38.0"
+    timings = {"kvm/base-native": 5.0, "kvm/deploy": 1.0, "kvm/filesystems": 3.0, "kvm/bootloader": 0.0}
+    assert split(timings) == "step base-native: filesystems 3.0, deploy 1.0, bootloader 0.0, rest 1.0"
 
 
 def test_what_has_no_peer_is_left_out_with_the_reason(
@@ -79,8 +82,11 @@ def test_what_has_no_peer_is_left_out_with_the_reason(
     figure = Figure("import", 1.0, "ratio", 1.0, "")
     monkeypatch.setattr(ostree_ext, "why_not", lambda: None)
     monkeypatch.setattr(mkosi, "why_not", lambda: "mmdebstrap not installed")
+    monkeypatch.setattr(loopdeploy, "why_not", lambda: "losetup not installed")
     monkeypatch.setattr(PeerBench, "importing", lambda bench: figure)
-    assert list(PeerBench(tmp_path, None).figures()) == [figure]
-    assert (
-        capsys.readouterr().err == "disk: left out, because its peer cannot run: mmdebstrap not installed\n"
-    )
+    monkeypatch.setattr(PeerBench, "copy", lambda bench: figure)
+    assert list(PeerBench(tmp_path, None).figures()) == [figure, figure]
+    assert capsys.readouterr().err.splitlines() == [
+        "disk: left out, because its peer cannot run: mmdebstrap not installed",
+        "loop: left out, because its peer cannot run: losetup not installed",
+    ]

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootimg.atomic import enough_space
 from bootimg.cache import Cache
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH, aleph_json
 from bootimg.disk.base import BaseInputs, disk_gpt, refuse_unrealised
@@ -24,15 +25,16 @@ from bootimg.disk.native.ext4fill import fill_ext4
 from bootimg.disk.native.nodes import nodes
 from bootimg.disk.native.obstacle import native_obstacle
 from bootimg.disk.native.products.products import Products
+from bootimg.disk.native.space import space_for_programs
 from bootimg.disk.xfs.check import check_xfs
 from bootimg.disk.xfs.fill import fill_xfs
 from bootimg.disk.xfs.make import XfsOptions, make_xfs
 from bootimg.disk.xfs.sparse import copy_data
 from bootimg.errors import BootimgError
-from bootimg.events import Events
+from bootimg.events import Events, Step
 from bootimg.layer.declared.facts import selinux_policy
 from bootimg.manifest.recipe import Ext4, Fat, Filesystem, Recipe, Sysroot, Xfs
-from bootimg.sysroot.entries import Entry, symlink, text
+from bootimg.sysroot.entries import Entry, content_bytes, symlink, text
 from bootimg.sysroot.labels import LookUp, no_labels, policy_labels
 from bootimg.sysroot.system import System, lay_out, open_system
 from bootimg.sysroot.unsupported import NativeUnsupportedError
@@ -96,23 +98,26 @@ def _aleph(inputs: BaseInputs, sysroot: Sysroot, now: int) -> Iterator[Entry]:
 def write_native(native: Native, output: Path, events: Events) -> None:
     """Write the disk to a new sparse file, and check each of its file systems."""
     write_gpt(output, native.gpt)
-    with events.step("filesystems", "writing the file systems"):
+    total = sum(map(content_bytes, (native.bootloader.esp, native.system.boot, native.system.root)))
+    title = "writing the file systems"
+    with enough_space(output.parent), events.step("filesystems", title, total=total) as step:
         for filesystem in native.recipe.filesystems:
-            _write(native, output, filesystem)
-    if native.bootloader.code is not None:
-        native.bootloader.code.place(output, native.gpt)
+            _write(native, output, filesystem, step)
+        if native.bootloader.code is not None:
+            native.bootloader.code.place(output, native.gpt)
 
 
-def _write(native: Native, output: Path, filesystem: Filesystem) -> None:
+def _write(native: Native, output: Path, filesystem: Filesystem, step: Step) -> None:
     epoch, sector_size = native.recipe.source_epoch, native.recipe.disk.sector_size
     match filesystem:
         case Xfs():
-            with _unsupported():
-                _write_root(native, output, filesystem)
+            with _unsupported(), space_for_programs(output.parent):
+                _write_root(native, output, filesystem, step)
         case Ext4():
             with _partition(native, output, filesystem) as image:
                 make_ext4(image, filesystem, sector_size=sector_size, epoch=epoch)
                 fill_ext4(image, native.system.boot, epoch=epoch)
+            step.advance(content_bytes(native.system.boot))
         case Fat():
             start = native.gpt.partition(filesystem.partition).start
             with _partition(native, output, filesystem) as image:
@@ -124,6 +129,7 @@ def _write(native: Native, output: Path, filesystem: Filesystem) -> None:
                     sector_size=sector_size,
                     epoch=epoch,
                 )
+            step.advance(content_bytes(native.bootloader.esp))
 
 
 @contextmanager
@@ -137,13 +143,13 @@ def _unsupported() -> Iterator[None]:
         raise NativeUnsupportedError(error.message) from error
 
 
-def _write_root(native: Native, output: Path, xfs: Xfs) -> None:
+def _write_root(native: Native, output: Path, xfs: Xfs, step: Step) -> None:
     offset, size = native.gpt.span(xfs.partition)
     groups = {} if xfs.agcount is None else {"group_count": xfs.agcount}
     options = XfsOptions(uuid=xfs.uuid, label=xfs.label, sector_size=native.recipe.disk.sector_size, **groups)
     make_xfs(output, size=size, options=options, offset=offset)
     now = native.recipe.source_epoch * 10**9
-    filled = fill_xfs(output, nodes(native.system.root), now=now, offset=offset)
+    filled = fill_xfs(output, nodes(native.system.root), now=now, offset=offset, advance=step.advance)
     check_xfs(output, size=size, offset=offset, metadata=filled.metadata)
 
 
@@ -155,6 +161,7 @@ def _partition(native: Native, output: Path, filesystem: Filesystem) -> Iterator
         image = Path(folder, "partition")
         with image.open("wb") as file:
             file.truncate(size)
-        yield image
+        with space_for_programs(image.parent):
+            yield image
         with image.open("rb") as source, output.open("r+b") as target:
             copy_data(source.fileno(), target.fileno(), (0, size), offset)

@@ -39,7 +39,7 @@ def fill_ext4(image: Path, entries: Sequence[Entry], *, epoch: int) -> None:
         for entry in entries:
             script.add(entry, epoch)
         stderr = _debugfs(folder, script.lines, epoch)
-        _check(folder)
+        _check(folder, stderr)
         require_equal(folder, _IMAGE, entries, stderr)
 
 
@@ -107,11 +107,14 @@ def _debugfs(folder: Path, lines: Sequence[bytes], epoch: int) -> bytes:
     return process.run(argv, cwd=folder, env=fixed_time(epoch), timeout=600).stderr
 
 
-def _check(folder: Path) -> None:
+def _check(folder: Path, stderr: bytes) -> None:
     if (output := e2fsck_errors(folder / _IMAGE)) is not None:
         raise BootimgError(
             "boot-filesystem-damaged",
             "the boot filesystem is damaged: e2fsck reports errors",
-            context=output.strip().splitlines()[-12:],
+            context=[
+                *stderr.decode(errors="replace").strip().splitlines()[-8:],
+                *output.strip().splitlines()[-12:],
+            ],
             hint="please report it; `--deploy appliance` makes the disk another way",
         )

@@ -18,20 +18,30 @@ TYPES = {Kind.FILE: stat.S_IFREG, Kind.DIRECTORY: stat.S_IFDIR, Kind.SYMLINK: st
 
 
 def require_equal(folder: Path, image: str, entries: Sequence[Entry], stderr: bytes) -> None:
-    """Raise `boot-edit-failed` where the file system is not the entries; `folder` is for scratch files."""
-    facts = _read(folder, image, entries)
+    """Raise `boot-edit-failed` where the file system is not the entries; `folder` is for scratch files.
+
+    `stderr` is what debugfs said when it wrote them.
+    """
+    facts, said = _read(folder, image, entries)
     wrong = sorted({*_names(entries, facts), *_differing(folder, entries, facts)})
     if wrong:
         raise BootimgError(
             "boot-edit-failed",
             f"/boot/{wrong[0]} differs from what was written, and {len(wrong) - 1} other files",
-            context=stderr.decode(errors="replace").strip().splitlines()[-8:],
+            context=[
+                line
+                for text in (stderr, said)
+                for line in text.decode(errors="replace").strip().splitlines()[-8:]
+            ],
             hint="the boot partition may be full; `--deploy appliance` makes the disk another way",
         )
 
 
-def _read(folder: Path, image: str, entries: Sequence[Entry]) -> Mapping[bytes, Listed]:
-    """Owners and modes; content and symlinks go to the folder `tree`, labels to files `read-N`."""
+def _read(folder: Path, image: str, entries: Sequence[Entry]) -> tuple[Mapping[bytes, Listed], bytes]:
+    """Owners and modes, and debugfs's messages.
+
+    Content and symlinks go to the folder `tree`, labels to files `read-N`.
+    """
     (folder / "tree").mkdir()
     commands = [b"rdump / tree"]
     for number, entry in enumerate(entries):
@@ -41,7 +51,7 @@ def _read(folder: Path, image: str, entries: Sequence[Entry]) -> Mapping[bytes, 
         commands.append(b'ea_get -f read-%d "%s" %s' % (number, path, SELINUX))
     (folder / "reading").write_bytes(b"".join(command + b"\n" for command in commands))
     done = process.run(["debugfs", "-f", "reading", image], cwd=folder, timeout=600)
-    return dict(listed(done.stdout))
+    return dict(listed(done.stdout)), done.stderr
 
 
 def _names(entries: Sequence[Entry], facts: Mapping[bytes, Listed]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from bootimg.disk.filetree import HostRange, Node
@@ -13,14 +14,20 @@ from bootimg.disk.xfs.partition import Partition
 
 _SMALL = 128 << 10
 _GATHERED = 2 << 20
+_AT_ONCE = 16 << 20
+"""Bytes that the kernel copies in one call: a signal is handled between two calls."""
 _COPY_UNSUPPORTED = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class ContentWriter:
-    """Writes contents to byte addresses that begin a block; the rest of the last block becomes zeros."""
+    """Writes contents to byte addresses that begin a block; the rest of the last block becomes zeros.
 
-    def __init__(self, partition: Partition) -> None:
+    `advance` is called with the bytes of content that were taken.
+    """
+
+    def __init__(self, partition: Partition, advance: Callable[[int], None]) -> None:
         self._partition = partition
+        self._advance = advance
         self._start = 0
         self._buffer = bytearray()
         self._source: tuple[str | Path, int] | None = None
@@ -30,6 +37,7 @@ class ContentWriter:
         """Write `length` bytes of the node's content from `offset` on to `address`."""
         if isinstance(node.content, bytes):
             self._gather(address, node.content[offset : offset + length])
+            self._advance(length)
         elif node.content is not None:
             self._copy(node, node.content, offset, address, length)
 
@@ -62,6 +70,7 @@ class ContentWriter:
         if len(data) < length:
             raise content_too_short(node.path)
         self._gather(address, data)
+        self._advance(length)
 
     def _open(self, path: str | Path) -> int:
         """The open file; the last one stays open because neighbours often lie in the same one."""
@@ -75,9 +84,10 @@ class ContentWriter:
     def _copy_large(self, node: Node, fd: int, offset: int, address: int, length: int) -> None:
         end = address + length
         while address < end:
-            done = self._copy_some(fd, offset, address, end - address)
+            done = self._copy_some(fd, offset, address, min(end - address, _AT_ONCE))
             if not done:
                 raise content_too_short(node.path)
+            self._advance(done)
             offset += done
             address += done
 

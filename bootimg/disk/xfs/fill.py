@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,25 +32,39 @@ class Filled:
     """Where all metadata lies in the file system, for `check_xfs`: start and length in bytes."""
 
 
-def fill_xfs(image: Path, nodes: Iterable[Node], *, now: int, offset: int = 0) -> Filled:
+def _no_progress(_: int) -> None:
+    return
+
+
+def fill_xfs(
+    image: Path,
+    nodes: Iterable[Node],
+    *,
+    now: int,
+    offset: int = 0,
+    advance: Callable[[int], None] = _no_progress,
+) -> Filled:
     """Fill the XFS that lies `offset` bytes into an image, fresh from `make_xfs`.
 
     The tree follows the rules of `Node`.  `now` (nanoseconds since 1970) becomes the time at which all
-    inodes were made and changed.  The caller syncs the image.
+    inodes were made and changed.  `advance` is called with the bytes of files' content as they are written.
+    The caller syncs the image.
 
     Nothing is written before these errors: `xfs-feature-unsupported`, `xfs-not-fresh`,
     `xfs-file-unsupported`, `disk-too-small`.  After `xfs-content-short` the image is unusable.
     """
     with image.open("r+b", buffering=0) as file:
-        return fill_volume(Volume(Partition(file.fileno(), offset)), nodes, now)
+        return fill_volume(Volume(Partition(file.fileno(), offset)), nodes, now, advance)
 
 
-def fill_volume(volume: Volume, nodes: Iterable[Node], now: int) -> Filled:
+def fill_volume(
+    volume: Volume, nodes: Iterable[Node], now: int, advance: Callable[[int], None] = _no_progress
+) -> Filled:
     """Fill a volume; see `fill_xfs`."""
     inodes = read_tree(nodes)
     make_plan(volume, inodes)
     realtime = _realtime_inodes(volume, now)
-    writer = Writer(volume, now)
+    writer = Writer(volume, now, advance)
     with closing(writer.contents):
         _write_inodes(volume, writer, inodes, realtime)
     return _finish(volume, inodes)

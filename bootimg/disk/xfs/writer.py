@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bootimg.disk.filetree import Kind
 from bootimg.disk.xfs import attributeleaves, directory
@@ -20,12 +20,15 @@ from bootimg.disk.xfs.volume import Volume
 
 
 class Writer:
-    """Writes the inodes of a volume; `now` is the time of their making in nanoseconds."""
+    """Writes the inodes of a volume; `now` is the time of their making in nanoseconds.
 
-    def __init__(self, volume: Volume, now: int) -> None:
+    `advance` is called with the bytes of files' content as they are written.
+    """
+
+    def __init__(self, volume: Volume, now: int, advance: Callable[[int], None]) -> None:
         self._volume = volume
         self._now = now
-        self.contents = ContentWriter(volume.partition)
+        self.contents = ContentWriter(volume.partition, advance)
         self.inodes = InodeWriter(volume.partition)
 
     def write(self, inode: Inode) -> None:

@@ -58,10 +58,10 @@ def layer_trees(tree: Tree) -> list[OstreeTree]:
 
 
 def _labelled(tree: OstreeTree, found: Mapping[Key, str]) -> OstreeTree:
-    entries = {
-        path: replace(entry, xattrs=tuple(labelled(entry.xattrs, found.get(label_key(path, entry)))))
-        for path, entry in tree.entries.items()
-    }
+    entries = {}
+    for path, entry in tree.entries.items():
+        xattrs = tuple(labelled(entry.xattrs, found.get(label_key(path, entry))))
+        entries[path] = entry if xattrs == entry.xattrs else replace(entry, xattrs=xattrs)
     return replace(tree, entries=entries)
 
 

@@ -46,7 +46,8 @@ class ObjectWriter:
     def __init__(
         self, repo: Path, mode: str, worker: Libostree, tree: Tree, checksums: Mapping[int, LayerChecksums]
     ) -> None:
-        self._objects = repo / "objects"
+        # A string: a Path for each of the many thousand objects would take longer than to look for it.
+        self._objects = os.fspath(repo / "objects")
         self._suffix = ".filez" if mode == "archive" else ".file"
         self._worker = worker
         self._tree = tree
@@ -121,7 +122,7 @@ class ObjectWriter:
         if name in self.files:
             return False
         self.files[name] = size
-        if (self._objects / name).exists():
+        if os.path.exists(f"{self._objects}/{name}"):  # noqa: PTH110
             return False
         self.new += 1
         self.new_bytes += size

@@ -82,12 +82,12 @@ class Merged:
         path = join(folder, entry.name) if entry.path else ""
         if entry.kind is Kind.HARDLINK:
             entry = self._linked(entry, path)
+        entry = entry if entry.path == path else replace(entry, path=path)
         if not is_emptied(path):
-            refuse_special(replace(entry, path=path))
+            refuse_special(entry)
         old = self.entries.get(path)
         if old and not (old.kind is entry.kind is Kind.DIRECTORY):
             self._remove(path)
-        entry = entry if entry.path == path else replace(entry, path=path)
         self._set(entry)
         return entry
 

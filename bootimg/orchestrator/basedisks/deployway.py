@@ -5,15 +5,22 @@ A build records how its base disks were made.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bootimg.builds.record import change_record, read_record
+from bootimg.cache import Cache
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.disk.native.obstacle import native_obstacle
+from bootimg.disk.native.products.choice import maker_of
+from bootimg.disk.native.products.store import has_products
+from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import Recipe
 from bootimg.orchestrator.request import Request
+
+WITH_BOOTLOADER = f"{DeployWay.NATIVE}-with-bootloader"
+"""Natively, after the appliance made the bootloader, which the cache lacks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,16 @@ def choose_way(request: Request, recipe: Recipe) -> ChosenWay:
         return ChosenWay(request.deploy)
     obstacle = native_obstacle(recipe, request.arch)
     return ChosenWay(DeployWay.NATIVE) if obstacle is None else ChosenWay(DeployWay.APPLIANCE, obstacle)
+
+
+def timed_way(ways: Iterable[tuple[Recipe, DeployWay]], tools: Tree, cache: Cache) -> str:
+    """The way that takes the most time among those of several disks; each way is timed apart."""
+    found = list(ways)
+    slow = [way for _, way in found if way is not DeployWay.NATIVE]
+    if slow:
+        return slow[0]
+    makers = [maker for recipe, _ in found if (maker := maker_of(recipe, tools)) is not None]
+    return DeployWay.NATIVE if all(has_products(cache, each.key) for each in makers) else WITH_BOOTLOADER
 
 
 def record_ways(folder: Path, ways: Mapping[int, DeployWay]) -> None:

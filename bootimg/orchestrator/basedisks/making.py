@@ -13,7 +13,7 @@ from bootimg.layer.importing.importer import ImportedCommit, write_repo_image
 from bootimg.manifest.recipe import Recipe
 from bootimg.orchestrator.basedisk import BaseDisk, base_key, find_base, make_bases, seal_digest
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_image, tool_tree_path
-from bootimg.orchestrator.basedisks.deployway import ChosenWay, choose_way
+from bootimg.orchestrator.basedisks.deployway import ChosenWay, choose_way, timed_way
 from bootimg.orchestrator.basedisks.frommetal import base_from_metal
 from bootimg.orchestrator.basedisks.nativedisks import native_disks
 from bootimg.orchestrator.basedisks.scratch import base_scratch
@@ -34,7 +34,13 @@ def base_disks(work: Work, recipes: Mapping[int, Recipe], commit: ImportedCommit
             locks.enter_context(work.cache.locked(f"base-{key}", work.events))
         found = {size: _find(work, size, key) for size, key in keys.items()}
         missing = {keys[size]: (recipes[size], ways[size]) for size, base in found.items() if base is None}
+        if missing:
+            step.way = timed_way([(each, chosen.way) for each, chosen in missing.values()], tools, work.cache)
         made = _make(work, missing, commit) if missing else {}
+        slow = any(disk.way is not DeployWay.NATIVE for disk in made.values())
+        if slow and work.request.deploy is DeployWay.NATIVE:
+            # The commit has what only the appliance can write.
+            step.way = DeployWay.APPLIANCE
         if not missing:
             step.result("kept", cached=True)
         return {size: base or made[keys[size]] for size, base in found.items()}

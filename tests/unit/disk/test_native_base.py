@@ -24,7 +24,7 @@ from bootimg.disk.native.base import Native, open_native, prepare_native, write_
 from bootimg.disk.native.products.products import Products
 from bootimg.disk.xfs.sparse import copy_data
 from bootimg.errors import BootimgError
-from bootimg.events import Event, Events, Message
+from bootimg.events import Event, Events, Message, StepProgress, StepStarted
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.importing.importer import import_layer
 from bootimg.layer.ostree.libostree import interpreter
@@ -157,6 +157,24 @@ def test_what_bootupd_left_is_on_the_disk(make: Make, cache: Cache, tmp_path: Pa
 
 def unsupported(inputs: BaseInputs) -> BaseInputs:
     return replace(inputs, recipe=replace(inputs.recipe, sysroot=None))
+
+
+def test_progress_is_in_bytes_and_comes_to_the_total(make: Make, cache: Cache, tmp_path: Path) -> None:
+    seen: list[Event] = []
+    # Large enough for several calls of the kernel, and twice in the tree but once on the disk.
+    large = oci.file("usr/share/large", bytes(40 << 20))
+    native = prepared(make(large, oci.file("usr/share/same", bytes(40 << 20))), cache)
+
+    def note(event: Event) -> None:
+        seen.append(event)
+
+    write_native(native, tmp_path / "disk", Events([note]))
+    [total] = [each.total for each in seen if isinstance(each, StepStarted) and each.step == "filesystems"]
+    assert total is not None
+    assert 40 << 20 < total < 41 << 20
+    done = [each.done for each in seen if isinstance(each, StepProgress) and each.step == "filesystems"]
+    assert done == sorted(done)
+    assert done[-1] == total
 
 
 def test_what_the_native_way_cannot_do_is_said_before_anything_is_written(make: Make, cache: Cache) -> None:

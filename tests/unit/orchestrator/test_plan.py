@@ -29,7 +29,9 @@ from bootimg.orchestrator.recipes.prepare import open_layer
 from bootimg.orchestrator.recipes.recipes import make_recipes
 from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.space import Space, require_room
+from bootimg.orchestrator.steps import steps_of
 from bootimg.orchestrator.summary import duration, summary
+from bootimg.orchestrator.survey import Survey
 from bootimg.orchestrator.timings import Timings
 from bootimg.platform import platform
 from tests.support import oci
@@ -207,16 +209,35 @@ def put(request: Request, name: str, data: bytes, *, size: int) -> None:
 
 
 def test_times_are_those_of_the_last_build(request_: Request, read: Cache) -> None:
-    Timings(read, "tcg").remember({"fetch": 50.0, "import": 20.0, "archive": 1.0, "base": 80.0, "qemu": 4.0})
-    Timings(read, "kvm").remember({"base": 5.0})
+    others = {"fetch": 50.0, "import": 20.0, "archive": 1.0, "qemu": 4.0}
+    Timings(read, "tcg").remember({**others, "base-native-with-bootloader": 80.0})
+    Timings(read, "kvm").remember({"base-native-with-bootloader": 5.0})
     plan = make_plan(request_, read)
     # What is in the cache takes no time.
     assert (plan.seconds, plan.unknown) == (105.0, ())
     assert duration(plan) == "about 2 min"
 
 
+@pytest.mark.parametrize("way", [DeployWay.APPLIANCE, DeployWay.LAYER, DeployWay.NATIVE])
+def test_each_way_to_the_base_disk_has_its_own_time(way: DeployWay, request_: Request, read: Cache) -> None:
+    times = {
+        "base-native-with-bootloader": 40.0,
+        "base-native": 5.0,
+        "base-appliance": 90.0,
+        "base-layer": 200.0,
+    }
+    Timings(read, "tcg").remember(times)
+    wanted = {DeployWay.APPLIANCE: 90.0, DeployWay.LAYER: 200.0, DeployWay.NATIVE: 40.0}
+    survey = Survey(replace(request_, deploy=way), inspect(request_.reference, request_.arch), None, read)
+    base = next(each for each in steps_of(survey.request).making if each.name == "base")
+    # The layer is not read: what it needs beside the way asked for is not known.
+    assert survey.seconds("base", base.way(survey)) == (5.0 if way is DeployWay.NATIVE else wanted[way])
+    if way is not DeployWay.LAYER:
+        assert step(make_plan(survey.request, read), "base").seconds == wanted[way]
+
+
 def test_what_never_ran_is_said(request_: Request, read: Cache) -> None:
-    Timings(read, "tcg").remember({"import": 20.0, "archive": 1.0, "base": 70.0})
+    Timings(read, "tcg").remember({"import": 20.0, "archive": 1.0, "base-native-with-bootloader": 70.0})
     plan = make_plan(request_, read)
     assert duration(plan) == "more than 91 s (first run of qemu)"
     assert summary(plan).startswith("2 artifacts, more than 91 s (first run of qemu), ")

@@ -9,7 +9,7 @@ import pytest
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.events import Event, Events, StepFinished
-from bootimg.orchestrator.timings import StepTimes, Timings, timed_as, timing
+from bootimg.orchestrator.timings import StepTimes, Timings, timed_as, timed_step, timing
 
 
 @pytest.fixture
@@ -49,6 +49,21 @@ def test_builds_at_the_same_time_lose_nothing(cache: Cache) -> None:
     for thread in threads:
         thread.join()
     assert [timings.seconds(f"s{n}") for n in range(8)] == [float(n) for n in range(8)]
+
+
+def test_the_ways_of_a_step_are_timed_apart(cache: Cache) -> None:
+    with timing(cache, "tcg", Events()) as events:
+        for way in ("native", "appliance"):
+            with events.step("base", "base disk") as step:
+                step.way = way
+    times = StepTimes()
+    times(StepFinished(step="base", seconds=4.0, way="native"))
+    times(StepFinished(step="base", seconds=90.0, way="appliance"))
+    assert times.seconds == {timed_step("base", "native"): 4.0, timed_step("base", "appliance"): 90.0}
+    known = Timings(cache, "tcg")
+    assert [known.seconds(timed_step("base", way)) is None for way in ("native", "appliance", "")] == [
+        False, False, True,
+    ]  # fmt: skip
 
 
 def test_cached_and_failed_steps_do_not_count() -> None:
