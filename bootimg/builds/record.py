@@ -30,13 +30,15 @@ class Record:
 
     `skip_reason` says why it has no disk images but QEMU's; None where it was not to skip any.  `expected`
     are the keys in meta.json's `images` that the stream's builds have, `left_out` the stream's artifacts
-    that this bootimg does not make, with the reason.
+    that this bootimg does not make, with the reason.  `deployed` says how the base disks were made (native,
+    appliance or layer), by sector size in bytes.
     """
 
     stream: str | None = None
     skip_reason: str | None = None
     expected: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
+    deployed: Mapping[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Its keys in the file; None where there is nothing to say."""
@@ -45,6 +47,7 @@ class Record:
             SKIP_KEY: self.skip_reason,
             "expected": list(self.expected) or None,
             "left-out": dict(self.left_out) or None,
+            "deployed": dict(self.deployed) or None,
         }
 
 
@@ -104,4 +107,5 @@ def _record(tree: Mapping[str, Any], name: str) -> Record:
         skip_reason=skip if isinstance(skip, str) and skip else _NO_REASON if skip else None,
         expected=fields.each("expected", str),
         left_out={key: each.of(str) for key, each in fields.members("left-out").items()},
+        deployed={key: each.of(str) for key, each in fields.members("deployed").items()},
     )

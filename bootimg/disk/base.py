@@ -49,7 +49,7 @@ class BaseInputs:
     tools: Tree
     tool_tree: Path
     source_image: Path
-    way: DeployWay = DeployWay.NATIVE
+    way: DeployWay
 
 
 def disk_gpt(disk: Disk, layer_digest: str) -> Gpt:

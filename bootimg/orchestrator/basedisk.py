@@ -35,17 +35,17 @@ class BaseDisk:
 
     `platform` is None for a disk from the cache.  Else the disk is that platform's image, used instead of a
     base disk: it has the platform's edits already, and `digest` is the image's SHA-256.
-    `native` says that bootimg wrote it without the appliance.
+    `way` is how it was made; None for a platform's image.
     """
 
     path: Path
     digest: str
     commit: str
     platform: Platform | None = None
-    native: bool = False
+    way: DeployWay | None = None
 
 
-def base_key(recipe: Recipe, layer_digest: str, tools_digest: str, way: DeployWay = DeployWay.NATIVE) -> str:
+def base_key(recipe: Recipe, layer_digest: str, tools_digest: str, way: DeployWay) -> str:
     """The content key: all inputs of the base disk from the recipe, the layer and the tools."""
     return _digest(_key_inputs(recipe, layer_digest, tools_digest, way))[:32]
 
@@ -82,7 +82,7 @@ def why_no_base(
     recipe: Recipe,
     layer_digest: str,
     tools_digest: str,
-    way: DeployWay = DeployWay.NATIVE,
+    way: DeployWay,
 ) -> str:
     """Why `find_base` finds nothing for this key: the inputs that differ from the most similar kept disk."""
     bases = cache.root / "bases"
@@ -109,7 +109,7 @@ def find_base(cache: Cache, key: str) -> BaseDisk | None:
         return None
     if seal["mtime_ns"] != status.st_mtime_ns or seal["size"] != status.st_size:
         return None
-    return BaseDisk(folder / "disk.raw", seal["digest"], seal["commit"], native=seal.get("native", False))
+    return BaseDisk(folder / "disk.raw", seal["digest"], seal["commit"], way=DeployWay(seal["way"]))
 
 
 def make_bases(
@@ -139,15 +139,22 @@ def make_bases(
         events=events,
         on_failure=on_failure,
     )
-    return {key: keep_base(cache, key, inputs, disks[key]) for key, inputs in wanted.items()}
+    return {key: keep_base(cache, key, inputs, disks[key], _made(inputs)) for key, inputs in wanted.items()}
 
 
-def keep_base(cache: Cache, key: str, inputs: BaseInputs, disk: Path, *, native: bool = False) -> BaseDisk:
-    """Seal a finished disk, and move the folder that it is in to its place in the cache."""
+def _made(inputs: BaseInputs) -> DeployWay:
+    return DeployWay.LAYER if inputs.way is DeployWay.LAYER else DeployWay.APPLIANCE
+
+
+def keep_base(cache: Cache, key: str, inputs: BaseInputs, disk: Path, way: DeployWay) -> BaseDisk:
+    """Seal a finished disk, and move the folder that it is in to its place in the cache.
+
+    `way` is how it was made: the appliance takes over where the native way meets an obstacle.
+    """
     bases = cache.folder("bases")
     parts = _parts(_key_inputs(inputs.recipe, inputs.image.digest, inputs.tools.digest, inputs.way))
     write_whole(disk.with_name("inputs.json"), json.dumps(parts, indent=1).encode())
-    _seal(disk.parent, disk, inputs.commit.checksum, native=native)
+    _seal(disk.parent, disk, inputs.commit.checksum, way)
     shutil.rmtree(bases / key, ignore_errors=True)
     disk.parent.rename(bases / key)
     sync(bases)
@@ -156,7 +163,7 @@ def keep_base(cache: Cache, key: str, inputs: BaseInputs, disk: Path, *, native:
     return base
 
 
-def _seal(folder: Path, disk: Path, commit: str, *, native: bool) -> None:
+def _seal(folder: Path, disk: Path, commit: str, way: DeployWay) -> None:
     disk.chmod(0o444)
     sync(disk)
     status = disk.stat()
@@ -165,7 +172,7 @@ def _seal(folder: Path, disk: Path, commit: str, *, native: bool) -> None:
         "size": status.st_size,
         "mtime_ns": status.st_mtime_ns,
         "commit": commit,
-        "native": native,
+        "way": way,
     }
     write_whole(folder / "seal.json", json.dumps(seal, indent=1).encode())
 

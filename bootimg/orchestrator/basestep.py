@@ -10,9 +10,9 @@ from bootimg.cache import Cache
 from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.disk.native import NATIVE_PROGRAMS
 from bootimg.disk.native.grubcore import has_core
-from bootimg.disk.native.obstacle import native_obstacle
 from bootimg.layer.tar.squashfs import PACKAGES as SQUASHFS
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_path
+from bootimg.orchestrator.basedisks.deployway import record_ways
 from bootimg.orchestrator.basedisks.making import base_disks
 from bootimg.orchestrator.recipes.prepare import Layer
 from bootimg.orchestrator.recipes.recipes import make_recipes
@@ -47,7 +47,7 @@ class BaseDisks(MakingStep):
             require_programs(layer.tree)
 
     def require_tools(self, request: Request, cache: Cache) -> None:
-        """Require the appliance, the programs for the images that it reads, and KVM if demanded."""
+        """Require the programs of the native way or of the appliance, and KVM if demanded."""
         if request.source is not None:
             # The build's metal image may hold the disk.
             return
@@ -55,13 +55,13 @@ class BaseDisks(MakingStep):
             # The appliance is required only when it turns out that it is needed.
             for program, package in NATIVE_PROGRAMS.items():
                 process.require(program, packages=package)
-            return
-        guestfs_python()
-        require_system()
-        for program in ("mksquashfs", "sqfstar"):
-            process.require(program, packages=SQUASHFS)
-        known = known_accelerator(request.accelerator, cache)
-        if known is not None and known.name != "kvm" and request.accelerator == "kvm":
+        else:
+            guestfs_python()
+            require_system()
+            for program in ("mksquashfs", "sqfstar"):
+                process.require(program, packages=SQUASHFS)
+        known = known_accelerator("kvm", cache) if request.accelerator == "kvm" else None
+        if known is not None and known.name != "kvm":
             # It knows why.
             choose_accelerator(request.accelerator, cache)
 
@@ -97,9 +97,8 @@ class BaseDisks(MakingStep):
             work.results.recipes = recipes
             with work.journal.step(self.name):
                 work.results.bases = base_disks(work, {size: recipes[size] for size in sizes}, commit)
-            if work.request.deploy is DeployWay.NATIVE:
-                native = {str(size): base.native for size, base in work.results.bases.items()}
-                work.journal.record(self.name, "native", disks=native)
+            ways = {size: base.way for size, base in work.results.bases.items() if base.way}
+            record_ways(work.build.path, ways)
         disks = {size: base.path for size, base in work.results.bases.items()}
         work.progress.base_disks.update(disks)
         work.progress.done(self.name, next(iter(disks.values()), None))
@@ -112,15 +111,11 @@ class BaseDisks(MakingStep):
 
 
 def _with_way(survey: Survey, sector_size: int, why: str) -> str:
-    """The reason to make a disk and, where the native way was asked for, who will make it."""
-    if survey.tree is None:
-        return why
-    if survey.request.deploy is not DeployWay.NATIVE:
-        return f"{why}; by the appliance: --deploy {survey.request.deploy}"
-    recipe = survey.recipes[sector_size]
-    obstacle = native_obstacle(recipe, survey.request.arch, survey.tree)
-    if obstacle is not None:
-        return f"{why}; by the appliance: {obstacle}"
+    """The reason to make a disk, and who will make it."""
+    assert survey.tree
+    recipe, chosen = survey.recipes[sector_size], survey.way(sector_size)
+    if chosen.way is not DeployWay.NATIVE:
+        return f"{why}; by the appliance: {chosen.obstacle or f'--deploy {chosen.way}'}"
     bios = recipe.bootloader is not None and recipe.bootloader.bios is not None
     if bios and not has_core(survey.tree, survey.cache):
         return f"{why}; natively, the appliance makes GRUB's core image first"

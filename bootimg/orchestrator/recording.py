@@ -36,6 +36,7 @@ def record_selection(request: Request, build: BuildDir, events: Events) -> None:
             skip_reason=selection.skip_reason,
             expected=selection.expected,
             left_out=selection.left_out,
+            deployed=before.deployed,
         )
     change_record(build.path, record)
     if selection.stream is None:

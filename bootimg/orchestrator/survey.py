@@ -14,6 +14,7 @@ from bootimg.layer.image.fetched import Image
 from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import Recipe
 from bootimg.orchestrator.basedisk import BaseDisk, base_key, find_base, why_no_base
+from bootimg.orchestrator.basedisks.deployway import ChosenWay, choose_way
 from bootimg.orchestrator.opening import Opened
 from bootimg.orchestrator.recipes.installation import labelled_by_bootc
 from bootimg.orchestrator.recipes.prepare import Layer
@@ -88,8 +89,14 @@ class Survey:
         """Why `base` finds none."""
         if self.layer is None:
             return UNREAD
-        key, recipe, way = self._base_key(sector_size), self.recipes[sector_size], self.request.deploy
+        key, recipe = self._base_key(sector_size), self.recipes[sector_size]
+        way = self.way(sector_size).way
         return why_no_base(self.cache, key, recipe, self.image.digest, self.layer.tree.digest, way)
+
+    def way(self, sector_size: int) -> ChosenWay:
+        """The way to make a base disk of the layer, which is read."""
+        assert self.layer
+        return choose_way(self.request, self.recipes[sector_size], self.layer.tree)
 
     def seconds(self, step: str) -> float | None:
         """The seconds that a step took last time on this machine."""
@@ -98,7 +105,7 @@ class Survey:
 
     def _base_key(self, sector_size: int) -> str:
         assert self.layer
-        digest, way = self.layer.tree.digest, self.request.deploy
+        digest, way = self.layer.tree.digest, self.way(sector_size).way
         return base_key(self.recipes[sector_size], self.image.digest, digest, way)
 
 

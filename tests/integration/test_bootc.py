@@ -24,6 +24,7 @@ from bootimg.checks.disksystem import aleph
 from bootimg.disk import bootc
 from bootimg.disk.base import BaseInputs, disk_gpt, make_base_disks
 from bootimg.disk.gpt import Gpt
+from bootimg.disk.layer_deploy import DeployWay
 from bootimg.disk.xfsread import XfsImage
 from bootimg.errors import BootimgError
 from bootimg.events import Events
@@ -139,6 +140,7 @@ def make(folder: Path, cache: Cache, *, kargs: str) -> tuple[Path, Gpt, str]:
     layer_image, disk = folder / "layer.squashfs", folder / "disk.raw"
     write_layout_image(image, own, layer_image)
     inputs = BaseInputs(
+        way=DeployWay.APPLIANCE,
         recipe=read_recipes(Manifest.from_json(document))[512],
         image=image,
         tree=tree,

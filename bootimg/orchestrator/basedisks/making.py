@@ -13,6 +13,7 @@ from bootimg.layer.importing.importer import ImportedCommit, write_repo_image
 from bootimg.manifest.recipe import Recipe
 from bootimg.orchestrator.basedisk import BaseDisk, base_key, find_base, make_bases, seal_digest
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_image, tool_tree_path
+from bootimg.orchestrator.basedisks.deployway import ChosenWay, choose_way
 from bootimg.orchestrator.basedisks.frommetal import base_from_metal
 from bootimg.orchestrator.basedisks.nativedisks import native_disks
 from bootimg.orchestrator.basedisks.scratch import base_scratch
@@ -26,13 +27,13 @@ def base_disks(work: Work, recipes: Mapping[int, Recipe], commit: ImportedCommit
     """The sealed base disk of each recipe, by sector size; disks that are not kept are made now."""
     # Natively the tool tree is the layer itself; a foreign layer will bring another one here.
     tools, digest = work.layer.tree, work.layer.image.digest
-    way = work.request.deploy
-    keys = {size: base_key(recipe, digest, tools.digest, way) for size, recipe in recipes.items()}
+    ways = {size: choose_way(work.request, recipe, tools) for size, recipe in recipes.items()}
+    keys = {size: base_key(recipe, digest, tools.digest, ways[size].way) for size, recipe in recipes.items()}
     with ExitStack() as locks, work.events.step("base", "base disk") as step:
         for key in sorted(keys.values()):
             locks.enter_context(work.cache.locked(f"base-{key}", work.events))
         found = {size: _find(work, size, key) for size, key in keys.items()}
-        missing = {keys[size]: recipes[size] for size, base in found.items() if base is None}
+        missing = {keys[size]: (recipes[size], ways[size]) for size, base in found.items() if base is None}
         made = _make(work, missing, commit) if missing else {}
         if not missing:
             step.result("kept", cached=True)
@@ -48,43 +49,39 @@ def _find(work: Work, sector_size: int, key: str) -> BaseDisk | None:
     return kept or base_from_metal(work, sector_size)
 
 
-def _make(work: Work, missing: Mapping[str, Recipe], commit: ImportedCommit) -> dict[str, BaseDisk]:
-    """The disks that can be made natively, if the request asks for that; the appliance makes the others."""
-    with base_scratch(work.cache, work.events, keep=work.request.keep) as scratch:
-        made: dict[str, BaseDisk] = {}
-        if work.request.deploy is DeployWay.NATIVE:
-            made = native_disks(
-                work,
-                {
-                    key: _inputs(
-                        work, recipe, commit, tool_tree_path(work.layer.tree, work.cache), scratch / _SOURCE
-                    )
-                    for key, recipe in missing.items()
-                },
-                scratch,
-            )
-        rest = {key: recipe for key, recipe in missing.items() if key not in made}
-        return made | (_by_appliance(work, rest, commit, scratch) if rest else {})
-
-
-def _by_appliance(
-    work: Work, missing: Mapping[str, Recipe], commit: ImportedCommit, scratch: Path
+def _make(
+    work: Work, missing: Mapping[str, tuple[Recipe, ChosenWay]], commit: ImportedCommit
 ) -> dict[str, BaseDisk]:
+    """The disks, natively as far as that is possible; the appliance makes the others."""
+    with base_scratch(work.cache, work.events, keep=work.request.keep) as scratch:
+        tool_tree = tool_tree_path(work.layer.tree, work.cache)
+        wanted = {
+            key: _inputs(work, recipe, chosen.way, commit, tool_tree, scratch / _SOURCE)
+            for key, (recipe, chosen) in missing.items()
+        }
+        for obstacle in sorted({chosen.obstacle for _, chosen in missing.values() if chosen.obstacle}):
+            work.events.message(f"the appliance makes the base disk: {obstacle}")
+        native = {key: inputs for key, inputs in wanted.items() if inputs.way is DeployWay.NATIVE}
+        made = native_disks(work, native, scratch)
+        rest = {key: inputs for key, inputs in wanted.items() if key not in made}
+        return made | (_by_appliance(work, rest, scratch) if rest else {})
+
+
+def _by_appliance(work: Work, missing: Mapping[str, BaseInputs], scratch: Path) -> dict[str, BaseDisk]:
     request, cache, events = work.request, work.cache, work.events
     accelerator = choose_accelerator(request.accelerator, cache, events)
     events.message(f"accelerator: {accelerator.name} ({accelerator.reason})")
-    tool_tree = tool_tree_image(work.layer.tree, cache, events)
-    source_image = scratch / _SOURCE
-    if request.deploy is DeployWay.LAYER or any(recipe.bootc for recipe in missing.values()):
-        write_layout_image(work.layer.image, cache, source_image)
+    tool_tree_image(work.layer.tree, cache, events)
+    shared = next(iter(missing.values()))
+    if request.deploy is DeployWay.LAYER or any(each.recipe.bootc for each in missing.values()):
+        write_layout_image(work.layer.image, cache, shared.source_image)
     else:
-        write_repo_image(cache.folder("repo"), commit, source_image)
-    inputs = {key: _inputs(work, recipe, commit, tool_tree, source_image) for key, recipe in missing.items()}
-    return make_bases(cache, inputs, scratch, accelerator, events, request.on_failure)
+        write_repo_image(cache.folder("repo"), shared.commit, shared.source_image)
+    return make_bases(cache, missing, scratch, accelerator, events, request.on_failure)
 
 
 def _inputs(
-    work: Work, recipe: Recipe, commit: ImportedCommit, tool_tree: Path, source_image: Path
+    work: Work, recipe: Recipe, way: DeployWay, commit: ImportedCommit, tool_tree: Path, source_image: Path
 ) -> BaseInputs:
     return BaseInputs(
         recipe=recipe,
@@ -94,5 +91,5 @@ def _inputs(
         tools=work.layer.tree,
         tool_tree=tool_tree,
         source_image=source_image,
-        way=work.request.deploy,
+        way=way,
     )

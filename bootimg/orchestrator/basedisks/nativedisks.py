@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bootimg.disk.base import BaseInputs
 from bootimg.disk.bootloaders.bios_grub import BiosImages
+from bootimg.disk.layer_deploy import DeployWay
 from bootimg.disk.native.base import prepare_native, write_native
 from bootimg.disk.native.grubcore import bios_images, images_by_appliance
 from bootimg.orchestrator.basedisk import BaseDisk, keep_base
@@ -41,7 +42,7 @@ def _native_disk(work: Work, key: str, inputs: BaseInputs, scratch: Path) -> Bas
     disk = scratch / key / "disk.raw"
     disk.parent.mkdir()
     write_native(native, disk, bios, events)
-    return keep_base(cache, key, inputs, disk, native=True)
+    return keep_base(cache, key, inputs, disk, DeployWay.NATIVE)
 
 
 def _make_images(work: Work, inputs: BaseInputs) -> BiosImages:

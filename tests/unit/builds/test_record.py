@@ -18,6 +18,7 @@ FULL = Record(
     skip_reason="OpenShift's content",
     expected=("ostree", "qemu"),
     left_out={"live": "not made yet"},
+    deployed={"512": "native"},
 )
 
 
@@ -35,6 +36,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         "skip-disk-images": "OpenShift's content",
         "expected": ["ostree", "qemu"],
         "left-out": {"live": "not made yet"},
+        "deployed": {"512": "native"},
     }
     assert [path.name for path in tmp_path.iterdir()] == [RECORD]
 
@@ -53,9 +55,10 @@ def test_keys_of_others_stay_and_ours_go_when_they_say_nothing(tmp_path: Path) -
     "text",
     [
         *("", "[]", "{", "[" * 100_000, '{"stream": 1}', '{"skip-disk-images": 1}', '{"expected": {}}'),
-        *('{"expected": [1]}', '{"left-out": []}', '{"left-out": {"a": 1}}', " " * (LIMIT + 1)),
+        *('{"expected": [1]}', '{"left-out": []}', '{"left-out": {"a": 1}}', '{"deployed": {"512": true}}'),
+        " " * (LIMIT + 1),
     ],
-    ids=range(11),
+    ids=range(12),
 )
 def test_another_shape_is_refused_and_stays(text: str, tmp_path: Path) -> None:
     (tmp_path / RECORD).write_text(text)

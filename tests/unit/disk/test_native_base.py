@@ -17,6 +17,7 @@ from bootimg.disk.bootloaders.bios_grub import BiosImages
 from bootimg.disk.ext4edit import Ext4Image
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
+from bootimg.disk.layer_deploy import DeployWay
 from bootimg.disk.native import NATIVE_PROGRAMS
 from bootimg.disk.native.base import Native, prepare_native, write_native
 from bootimg.disk.xfs.sparse import copy_data
@@ -80,7 +81,7 @@ def make(tmp_path: Path, cache: Cache) -> Make:
         recipe = read_recipes(Manifest.from_json(packed()))[sector_size]
         absent = tmp_path / "absent"
         return BaseInputs(recipe=recipe, image=image, tree=tree, commit=commit, tools=tree,
-                          tool_tree=absent, source_image=absent)  # fmt: skip
+                          tool_tree=absent, source_image=absent, way=DeployWay.NATIVE)  # fmt: skip
 
     return inputs
 

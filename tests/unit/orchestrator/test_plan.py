@@ -139,7 +139,7 @@ def test_a_plan_of_a_layer_in_the_cache_is_exact(request_: Request, read: Cache)
     assert [each.name for each in plan.steps if each.cached] == ["fetch", "layers", "sbom"]
     assert step(plan, "sbom").why == "the layer has no package database that can be read"
     assert step(plan, "import").why == "not imported yet"
-    assert step(plan, "base").why == "no base disk is kept"
+    assert step(plan, "base").why.startswith("no base disk is kept; natively")
     assert plan.artifacts[1].virtual_size == 4 << 30
     assert plan.accelerator == "tcg"
 
@@ -291,12 +291,12 @@ def test_why_there_is_no_base_disk(request_: Request, read: Cache) -> None:
     for name, other in (("one", "another layer"), ("two", layer.image.digest)):
         folder = read.folder("bases") / name
         folder.mkdir()
-        (folder / "inputs.json").write_text(
-            json.dumps(_parts(_key_inputs(had, other, tools, DeployWay.APPLIANCE)))
-        )
-    key = base_key(recipe, layer.image.digest, tools)
-    assert why_no_base(read, key, recipe, layer.image.digest, tools) == "its key changed: other recipe.disk"
-    assert why_no_base(read, "two", recipe, layer.image.digest, tools).startswith("the kept base disk was")
+        parts = _parts(_key_inputs(had, other, tools, DeployWay.NATIVE))
+        (folder / "inputs.json").write_text(json.dumps(parts))
+    inputs = (recipe, layer.image.digest, tools, DeployWay.NATIVE)
+    key = base_key(*inputs)
+    assert why_no_base(read, key, *inputs) == "its key changed: other recipe.disk"
+    assert why_no_base(read, "two", *inputs).startswith("the kept base disk was")
     assert find_base(read, key) is None
     # Who deploys decides what the disk holds.
     assert base_key(recipe, layer.image.digest, tools, DeployWay.LAYER) != key
@@ -318,8 +318,10 @@ def test_the_native_way_is_planned_or_the_reason_why_not(
         open_tree(image, cache, Events())
         native = replace(request_, reference=str(layout.path), deploy=DeployWay.NATIVE)
         assert expected in step(make_plan(native, cache), "base").why
-        own = replace(native, deploy=DeployWay.APPLIANCE)
-        assert step(make_plan(own, cache), "base").why == "no base disk is kept"
+        asked = replace(native, deploy=DeployWay.APPLIANCE)
+        assert step(make_plan(asked, cache), "base").why == (
+            "no base disk is kept; by the appliance: --deploy appliance"
+        )
 
 
 def run(*words: str) -> str:

@@ -228,7 +228,7 @@ def making_cheaply(folder: Path) -> Iterator[None]:
         return ImportedCommit("ab" * 32, "ref", {}, 1, 1, 1, 1, 0.0, {})
 
     def base_disks(work: Work, recipes: Mapping[int, Any], commit: ImportedCommit) -> dict[int, BaseDisk]:
-        return {size: BaseDisk(disk, "digest", commit.checksum) for size in recipes}
+        return {size: BaseDisk(disk, "digest", commit.checksum, way=work.request.deploy) for size in recipes}
 
     def write(self: Packer, platform: Platform, disk: object, source: object, out: Path) -> Written:
         out.write_bytes(platform.name.encode())
@@ -405,21 +405,22 @@ def test_room_for_the_blobs_is_asked_for_before_they_are_fetched(
 
 
 @pytest.mark.parametrize(
-    ("place", "id"),
+    ("place", "id", "way"),
     [
-        ("bootimg.orchestrator.basestep.guestfs_python", "libguestfs-missing"),
-        ("bootimg.layer.ostree.libostree.interpreter", "libostree-missing"),
-        ("bootimg.orchestrator.basestep.require_system", "qemu-missing"),
-        ("bootimg.orchestrator.basestep.process.require", "program-missing"),
+        ("bootimg.orchestrator.basestep.guestfs_python", "libguestfs-missing", DeployWay.APPLIANCE),
+        ("bootimg.layer.ostree.libostree.interpreter", "libostree-missing", DeployWay.NATIVE),
+        ("bootimg.orchestrator.basestep.require_system", "qemu-missing", DeployWay.APPLIANCE),
+        ("bootimg.orchestrator.basestep.process.require", "program-missing", DeployWay.APPLIANCE),
+        ("bootimg.orchestrator.basestep.process.require", "program-missing", DeployWay.NATIVE),
     ],
 )
 def test_what_the_machine_lacks_is_told_before_a_layer_is_fetched(
-    place: str, id: str, tmp_path: Path, layers: Mapping[tuple[str, Arch], Path]
+    place: str, id: str, way: DeployWay, tmp_path: Path, layers: Mapping[tuple[str, Arch], Path]
 ) -> None:
     def missing(*words: object, **more: object) -> None:
         raise BootimgError(id, "it is not there")
 
-    request, cache = request_for(tmp_path, layers["good", X86]), Cache(tmp_path / "cache")
+    request, cache = request_for(tmp_path, layers["good", X86], deploy=way), Cache(tmp_path / "cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(place, missing)
         assert planned(request, cache) == built(request, cache) == id

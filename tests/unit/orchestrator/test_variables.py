@@ -151,7 +151,7 @@ def test_the_same_layer_has_the_same_recipe_wherever_it_lies(tmp_path: Path) -> 
         found = open_layer(wanted, Cache(tmp_path / "cache"), Events())
         recipe = make_recipes(wanted, found, Path("/layer.ociarchive"), "0" * 64)[512]
         assert str(tmp_path) not in str(recipe)
-        keys.add(base_key(recipe, found.image.digest, found.tree.digest))
+        keys.add(base_key(recipe, found.image.digest, found.tree.digest, wanted.deploy))
     assert len(keys) == 1
 
 
