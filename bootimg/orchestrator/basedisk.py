@@ -25,7 +25,7 @@ from bootimg.platform import Platform
 from bootimg.vm.probe import Accelerator
 
 # Raise this number when the same inputs give another disk than before.
-BUILDER = 5
+BUILDER = 6
 _BLOCK = 64 << 10
 
 
