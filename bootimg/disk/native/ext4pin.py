@@ -57,10 +57,8 @@ def pinning(image: Path) -> Iterator[bytes]:
     """
     yield b"set_super_value kbytes_written 0"
     for group in _geometry(image).backups():
-        # Group 1 has inode tables of group 0: its bitmap is written by all versions.
-        if group > 1:
-            yield b"set_block_group %d flags %d" % (group, _FLAGS)
-            yield b"set_block_group %d checksum calc" % group
+        yield b"set_block_group %d flags %d" % (group, _FLAGS)
+        yield b"set_block_group %d checksum calc" % group
 
 
 def renew_backups(image: Path) -> None:
