@@ -30,11 +30,11 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Workspace]:
     return archive, workspace
 
 
-def digests(archive: Path, workspace: Workspace, **environment: str) -> dict[str, str]:
+def digests(archive: Path, workspace: Workspace, search_path: str) -> dict[str, str]:
     """The SHA-256 of the images for several platforms, from a base disk that is made now."""
     for path in (workspace.cache / "bases", workspace.builds):
         shutil.rmtree(path, ignore_errors=True)
-    done = workspace.bootimg("build", archive, "-p", "metal,metal4k,qemu,vmware", "--json", **environment)
+    done = workspace.bootimg("build", archive, "-p", "metal,metal4k,qemu,vmware", "--json", PATH=search_path)
     paths = {each["key"]: Path(each["path"]) for each in json.loads(done.stdout)["artifacts"]}
     del paths["ostree"]
     return {key: hashlib.sha256(path.read_bytes()).hexdigest() for key, path in paths.items()}
@@ -43,7 +43,7 @@ def digests(archive: Path, workspace: Workspace, **environment: str) -> dict[str
 @pytest.fixture(scope="module")
 def ours(small: tuple[Path, Workspace]) -> Iterator[dict[str, str]]:
     """The images by the programs of this machine."""
-    yield digests(*small)
+    yield digests(*small, os.environ["PATH"])
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -57,4 +57,4 @@ def test_other_versions_write_the_same_bytes(
     versions = [process.run([folder / name, "-V"], check=False) for name in ("mkfs.xfs", "mke2fs", "mcopy")]
     said = [(each.stdout + each.stderr).decode().splitlines()[0] for each in versions]
     print(*said, sep="\n")
-    assert digests(*small, PATH=f"{folder}{os.pathsep}{os.environ['PATH']}") == ours
+    assert digests(*small, f"{folder}{os.pathsep}{os.environ['PATH']}") == ours

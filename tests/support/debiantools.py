@@ -18,8 +18,8 @@ _LIBRARIES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")
 def programs_of(suite: str) -> Path:
     """A folder for PATH with the native way's programs of a suite, each with the libraries of the suite.
 
-    It is kept in the tests' cache.  Raises `program-missing` without mmdebstrap, `program-failed` if the mirror
-    cannot be reached.
+    It is kept in the tests' cache.  Raises `program-missing` without mmdebstrap, `program-failed` without
+    a mirror.
     """
     folder = test_cache() / "file-system-tools"
     folder.mkdir(parents=True, exist_ok=True)

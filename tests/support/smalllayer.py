@@ -1,4 +1,4 @@
-"""A small layer whose disks are made natively within seconds: its GRUB's core image is in the cache already."""
+"""A small layer whose disks are made natively within seconds: its GRUB's core image is in the cache."""
 
 from __future__ import annotations
 

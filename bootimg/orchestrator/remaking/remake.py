@@ -8,34 +8,28 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 
 from bootimg import defaults
 from bootimg.atomic import scratch_folder
 from bootimg.builds.find import Build
-from bootimg.builds.layout import META
-from bootimg.builds.made import Made
-from bootimg.builds.record import RECORD, read_record
+from bootimg.builds.made import FROM_METAL, Made
+from bootimg.builds.record import read_record
 from bootimg.cache import BASES, Cache
-from bootimg.checks.findings import Finding, finding
+from bootimg.checks.findings import Finding, errors
 from bootimg.checks.purity import Purity
-from bootimg.checks.rules import Rule, Severity
+from bootimg.checks.rebuildrules import build_obstacle, difference_finding, record_findings
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.errors import BootimgError
 from bootimg.events import Events
+from bootimg.orchestrator.basedisks.frommetal import of_metal
 from bootimg.orchestrator.mainjob import run_build
 from bootimg.orchestrator.remaking.compare import Remade, compare
 from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.selection import Selection
-from bootimg.targets import LAYER_KEY, target_of_key
-
-_NEEDED = frozenset(
-    {Rule.META_SCHEMA, Rule.BUILD_ID, Rule.ARTIFACT_PATH, Rule.RECORD_UNREADABLE, Rule.ARCHIVE_IMAGE}
-)
-"""The rules that a build must keep to be made again."""
+from bootimg.targets import LAYER_KEY, platform_of_key, target_of_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +55,14 @@ def remake(build: Build, before: list[Finding], means: Means) -> Remaking:
 
     Raises the errors of a build.  Nothing is left behind.
     """
-    if (reason := _obstacle(build, before)) is not None:
-        return Remaking(findings=(finding(Rule.REBUILD_IMPOSSIBLE, RECORD, build.id, reason),))
-    made, found = read_record(build.path).made, []
+    if (obstacle := build_obstacle(build, before)) is not None:
+        return Remaking(findings=(obstacle,))
+    made, found = read_record(build.path).made, list[Finding]()
     groups: dict[tuple[str, int | None], list[str]] = defaultdict(list)
     for key in _keys(build):
-        wrong = [*_unsuited(key, made)]
+        wrong = record_findings(key, made, _origin(key, made))
         found += wrong
-        if not any(each.severity is Severity.ERROR for each in wrong):
+        if not errors(wrong):
             groups[made[key].target_imgref, made[key].size].append(key)
     artifacts = []
     for (imgref, size), keys in groups.items():
@@ -76,21 +70,11 @@ def remake(build: Build, before: list[Finding], means: Means) -> Remaking:
         artifacts += again
         found += failed
     found += (
-        finding(Rule.REBUILD_DIFFERS, f"artifact {each.key}", each.compared, each.difference)
+        difference_finding(each.key, each.compared, each.difference)
         for each in artifacts
         if each.difference is not None
     )
     return Remaking(tuple(artifacts), tuple(found))
-
-
-def _obstacle(build: Build, before: list[Finding]) -> str | None:
-    archive = f"artifact {LAYER_KEY}"
-    for each in before:
-        if each.severity is Severity.ERROR and (each.rule in _NEEDED or each.where == archive):
-            return f"it breaks the rule {each.rule.value}"
-    if LAYER_KEY not in build.images or not build.artifact(LAYER_KEY).is_file():
-        return "the build's folder has no archive of the layer"
-    return None
 
 
 def _keys(build: Build) -> list[str]:
@@ -99,18 +83,12 @@ def _keys(build: Build) -> list[str]:
     return [key for key, target in targets.items() if target is not None and target.on_request]
 
 
-def _unsuited(key: str, made: Mapping[str, Made]) -> Iterator[Finding]:
-    where = f"{RECORD}, made, {key}"
-    if key not in made:
-        yield finding(Rule.REBUILD_IMPOSSIBLE, where, "no record", "it is not known how it was made")
-        return
-    how = made[key]
-    if how.deploy != DeployWay.NATIVE:
-        message = "only what bootimg laid out itself, without a virtual machine, has the same bytes again"
-        yield finding(Rule.REBUILD_IMPOSSIBLE, where, f"deploy: {how.deploy}", message)
-    elif how.bootimg != version("bootimg"):
-        message = f"this is bootimg {version('bootimg')}: its bytes may differ, and the aleph's always do"
-        yield finding(Rule.REBUILD_VERSION, where, f"bootimg: {how.bootimg}", message)
+def _origin(key: str, made: Mapping[str, Made]) -> Made | None:
+    """How the disk in an artifact was made: as the build's metal image, if it was made from that one."""
+    how, platform = made.get(key), platform_of_key(key)
+    if how is None or platform is None or how.deploy != FROM_METAL:
+        return how
+    return next((made[p.image_key] for p in of_metal(platform.sector_size) if p.image_key in made), None)
 
 
 def _group(
@@ -149,4 +127,4 @@ def _request(build: Build, keys: list[str], builds: Path, means: Means) -> Reque
 def _failed(key: str, failures: Mapping[str, BootimgError]) -> Finding:
     target = target_of_key(key)
     error = failures.get(target.name) if target else None
-    return finding(Rule.REBUILD_DIFFERS, f"artifact {key}", error or META, "it could not be made again")
+    return difference_finding(key, str(error or "no file"), "it could not be made again")
