@@ -14,19 +14,16 @@ from pathlib import Path
 import pytest
 
 from bootimg import process
-from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.disk.native import NATIVE_PROGRAMS
-from bootimg.vm.qemu import system_name
+from bootimg.doctor.requirements import TOOLS
 from tests.integration.conftest import Workspace
 from tests.support.smalllayer import keep_core_image, small_layer
 from tests.unit.disk.test_native_base import require_native
 
 _STARTED = re.compile(r'^execve(?:at)?\((?:AT_FDCWD, |\d+, )?"((?:[^"\\]|\\.)*)".*\) = 0$')
 OWN = {"/usr/bin/python3", "sh", "setpriv"}
-"""What starts programs: Python's workers, and the tie of each program to bootimg."""
-LOOKED_AT = {"skopeo", system_name(Arch.X86_64), "qemu-img"}
-"""Programs of which a build asks only the version, or that fetch the layer."""
+"""Those that docs/native.md names beside what doctor lists: a worker, and what ties programs to bootimg."""
 
 
 @pytest.fixture
@@ -75,12 +72,12 @@ def test_a_build_starts_only_the_programs_that_the_documentation_names(
     require_strace()
     archive = small_layer(tmp_path / "layer")
     keep_core_image(archive, Cache(workspace.cache))
-    # The layer has programs of these names too.
     words: list[str | Path] = ["build", archive, "-p", "metal,metal4k,qemu,vmware,azure,gcp", "--json"]
     programs = started(workspace, tmp_path / "traces", words)
     print(shown(programs))
     assert layers_own(programs, workspace) == []
-    known = resolved({*NATIVE_PROGRAMS, *OWN, *LOOKED_AT}) | {Path(sys.executable).resolve()}
+    listed = {tool.name for tool in TOOLS}
+    known = resolved({*NATIVE_PROGRAMS, *OWN, *listed}) | {Path(sys.executable).resolve()}
     assert set(programs) - known == set()
     assert resolved(NATIVE_PROGRAMS) <= set(programs)
 
