@@ -19,6 +19,7 @@ from bootimg.atomic import Opening, make_folder, open_own
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
+BASES = "bases"
 _ELSEWHERE = "give another folder with --cache or BOOTIMG_CACHE"
 _GROUP, _OTHERS = 0o020, 0o002
 
@@ -68,13 +69,21 @@ def require_trusted(folder: Path) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The folders of the cache; each is made at its first use."""
+    """The folders of the cache; each is made at its first use.
+
+    `bases`, if it is set, is a folder for base disks outside of the cache.
+    """
 
     root: Path
+    bases: Path | None = None
+
+    def place(self, name: str) -> Path:
+        """The path of a kind of content, which need not exist yet."""
+        return self.bases if name == BASES and self.bases is not None else self.root / name
 
     def folder(self, name: str) -> Path:
         """The folder for one kind of content: `blobs`, `tars`, `index`, `repo`, `bases`, `probe` …"""
-        path = self.root / name
+        path = self.place(name)
         for each in dict.fromkeys((self.root, path)):
             make_folder(each, _ELSEWHERE)
             require_trusted(each)

@@ -24,7 +24,7 @@ packages() {
         apt:layer) echo "mmdebstrap debian-archive-keyring arch-test rpm zstd" ;;
         apt:test) echo "umoci docker-registry erofs-utils gdisk ostree policycoreutils shellcheck" \
                        "bsdutils genisoimage git grub-pc-bin bubblewrap openssl xz-utils zstd buildah podman" \
-                       "chromium busybox-static xorriso isolinux syslinux-common cpio" ;;
+                       "chromium busybox-static xorriso isolinux syslinux-common cpio strace" ;;
         apt:tools) echo "gcc pkg-config libssl-dev libzstd-dev liblzma-dev libostree-dev libblkid-dev" ;;
         dnf:run)
             echo "qemu-system-x86-core qemu-img edk2-ovmf python3-libguestfs libguestfs-xfs kernel-core" \
@@ -33,7 +33,7 @@ packages() {
         dnf:layer) echo "mmdebstrap debian-keyring arch-test rpm zstd" ;;
         dnf:test) echo "umoci docker-distribution erofs-utils gdisk ostree policycoreutils ShellCheck" \
                        "util-linux-script genisoimage git grub2-pc-modules grub2-tools-minimal openssl osbuild xz zstd" \
-                       "buildah podman chromium busybox xorriso syslinux syslinux-nonlinux cpio" ;;
+                       "buildah podman chromium busybox xorriso syslinux syslinux-nonlinux cpio strace" ;;
         dnf:tools)
             echo "gcc pkgconf-pkg-config openssl-devel libzstd-devel xz-devel ostree-devel libblkid-devel" ;;
         esac

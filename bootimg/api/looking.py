@@ -20,10 +20,13 @@ from bootimg.checks.purity import Purity
 from bootimg.checks.signaturerules import Signatures
 from bootimg.checks.verifier import Verifier
 from bootimg.disk.inspection import inspect_disk
+from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.formats.plainimage import plain_image
 from bootimg.layer.fetching.fetch import RegistryOptions, fetch
 from bootimg.orchestrator.inspection import inspect_build, inspect_image
+from bootimg.orchestrator.remaking.compare import Remade
+from bootimg.orchestrator.remaking.remake import Means, remake
 from bootimg.vm.image import image_format
 
 Json = dict[str, Any]
@@ -34,13 +37,14 @@ class Verification:
     """What `verify` found.
 
     `not_opened` are the keys of the build's artifacts whose disks are in archives; it is None where nobody
-    asked to open any.
+    asked to open any.  `rebuilt` are the artifacts that were made again; it is None if none were to be.
     """
 
     kind: Literal["build", "disk", "image"]
     subject: str
     findings: tuple[Finding, ...]
     not_opened: tuple[str, ...] | None = None
+    rebuilt: tuple[Remade, ...] | None = None
 
     @property
     def good(self) -> bool:
@@ -55,6 +59,7 @@ class Verification:
             "good": self.good,
             "findings": [each.as_dict() for each in self.findings],
             **({} if self.not_opened is None else {"not-opened": list(self.not_opened)}),
+            **({} if self.rebuilt is None else {"rebuilt": [each.as_dict() for each in self.rebuilt]}),
         }
 
 
@@ -66,6 +71,8 @@ def verify(
     purity: Purity | str = defaults.PURITY,
     allow: Sequence[str] = (),
     deep: bool = False,
+    rebuild: bool = False,
+    accelerator: str = defaults.ACCELERATOR,
     signed: bool = False,
     keys: Sequence[StrPath] = (),
     jobs: int | None = None,
@@ -75,8 +82,10 @@ def verify(
 ) -> Verification:
     """Say what is wrong with an image, a disk or a build, as `bootimg verify` does.
 
-    `deep` opens the layer and the disk images of a build; `signed` requires signatures, by the public keys in
-    the files `keys`.  Raises `BootimgError` for what cannot be looked at.
+    `deep` opens the layer and the disk images of a build.  `rebuild` makes these images again and compares
+    them; it is `command-line-invalid` for anything but a build.  `accelerator` is for the virtual machine
+    that this may need once.  `signed` requires signatures, by the public keys in the files `keys`.  Raises
+    `BootimgError` for what cannot be looked at.
     """
     name, found_arch = str(what), arch_of(arch)
     with cache_in_use(cache) as used:
@@ -85,7 +94,11 @@ def verify(
         )
         if build := named_build(name, Path(builds), found_arch):
             signatures = Signatures(signed, tuple(map(Path, keys)))
-            return _verify_build(name, build, verifier, signatures, jobs or defaults.jobs(), deep)
+            means = Means(cache=used, events=verifier.events, accelerator=accelerator,
+                          jobs=jobs or defaults.jobs())  # fmt: skip
+            return _verify_build(name, build, verifier, signatures, means, deep=deep, rebuild=rebuild)
+        if rebuild:
+            raise _no_build(name)
         if is_disk(Path(name)):
             return Verification(kind="disk", subject=name, findings=tuple(verifier.disk(Path(name))),
                                 not_opened=() if deep else None)  # fmt: skip
@@ -93,17 +106,38 @@ def verify(
         return Verification(kind="image", subject=name, findings=found, not_opened=() if deep else None)
 
 
+def _no_build(name: str) -> BootimgError:
+    return BootimgError(
+        "command-line-invalid",
+        f"{name} is not a build: only a build can be made again",
+        hint="name `latest`, a build's id or its folder, or leave out --rebuild",
+        exit_code=ExitCode.USAGE,
+    )
+
+
 def _verify_build(
-    name: str, build: Build, verifier: Verifier, signatures: Signatures, jobs: int, deep: bool
+    name: str,
+    build: Build,
+    verifier: Verifier,
+    signatures: Signatures,
+    means: Means,
+    *,
+    deep: bool,
+    rebuild: bool,
 ) -> Verification:
-    found = build_findings(build, verifier.events, verifier.mode, verifier.allow, signatures, jobs)
+    found = build_findings(build, verifier.events, verifier.mode, verifier.allow, signatures, means.jobs)
+    remaking = remake(build, found, means) if rebuild else None
     closed: list[str] = []
     # A damaged file may not even open.
     for key, inside in verifier.opened(build) if deep and not errors(found) else ():
         found += inside or ()
         closed += [key] if inside is None else []
     return Verification(
-        kind="build", subject=name, findings=tuple(found), not_opened=tuple(closed) if deep else None
+        kind="build",
+        subject=name,
+        findings=(*found, *(remaking.findings if remaking else ())),
+        not_opened=tuple(closed) if deep else None,
+        rebuilt=remaking.artifacts if remaking else None,
     )
 
 

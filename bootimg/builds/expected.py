@@ -13,7 +13,7 @@ from typing import Any
 from bootimg.builds.meta import write_json
 from bootimg.builds.record import RECORD, read_record, read_tree, record_fields
 
-_REQUESTED = "asked"
+_REQUESTED, _MADE = "asked", "made"
 Json = dict[str, Any]
 
 
@@ -38,11 +38,20 @@ def join_record(folder: Path, other: Mapping[str, Any]) -> None:
 
 
 def joined(record: Mapping[str, Any], other: Mapping[str, Any], name: str) -> Json:
-    """Two records combined: values of `record` win, requests of both are kept; `name` is for errors."""
+    """Two records combined: values of `record` win, requests of both are kept; `name` is for errors.
+
+    How artifacts were made is combined artifact by artifact.
+    """
     both = {**other, **record}
+    if made := {**_made(other, name), **_made(record, name)}:
+        both[_MADE] = made
     requested = sorted({*_requested(record, name), *_requested(other, name)})
     return {**both, _REQUESTED: requested} if requested else both
 
 
 def _requested(record: Mapping[str, Any], name: str) -> tuple[str, ...]:
     return record_fields(record, name).each(_REQUESTED, str)
+
+
+def _made(record: Mapping[str, Any], name: str) -> Json:
+    return {key: each.value for key, each in record_fields(record, name).members(_MADE).items()}

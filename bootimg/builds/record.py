@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bootimg.builds.made import Made, read_made
 from bootimg.builds.malformed import malformed_record
 from bootimg.builds.meta import write_json
 from bootimg.sizes import MIB
@@ -31,7 +32,7 @@ class Record:
     `skip_reason` says why it has no disk images but QEMU's; None where it was not to skip any.  `expected`
     are the keys in meta.json's `images` that the stream's builds have, `left_out` the stream's artifacts
     that this bootimg does not make, with the reason.  `deployed` says how the base disks were made (native,
-    appliance or layer), by sector size in bytes.
+    appliance or layer), by sector size in bytes, `made` how each artifact was made, by its key in meta.json.
     """
 
     stream: str | None = None
@@ -39,6 +40,7 @@ class Record:
     expected: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
     deployed: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, Made] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Its keys in the file; None where there is nothing to say."""
@@ -48,6 +50,7 @@ class Record:
             "expected": list(self.expected) or None,
             "left-out": dict(self.left_out) or None,
             "deployed": dict(self.deployed) or None,
+            "made": {key: each.as_dict() for key, each in self.made.items()} or None,
         }
 
 
@@ -108,4 +111,5 @@ def _record(tree: Mapping[str, Any], name: str) -> Record:
         expected=fields.each("expected", str),
         left_out={key: each.of(str) for key, each in fields.members("left-out").items()},
         deployed={key: each.of(str) for key, each in fields.members("deployed").items()},
+        made={key: read_made(each.fields()) for key, each in fields.members("made").items()},
     )

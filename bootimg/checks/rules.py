@@ -162,4 +162,12 @@ class Rule(StrEnum):
         "each signature matches the file beside it and is made with a known key")
     BUILD_UNLISTED = ("build-unlisted", "build", Severity.ERROR,
         "builds.json lists the build with its architecture")
+    # With --rebuild.
+    REBUILD_IMPOSSIBLE = ("rebuild-impossible", "build", Severity.ERROR,
+        "with `--rebuild`: the build has its archive and a record of how its images were made, and `--deploy"
+        " native` made them")
+    REBUILD_VERSION = ("rebuild-version", "build", Severity.WARNING,
+        "with `--rebuild`: the image was made by this version of bootimg")
+    REBUILD_DIFFERS = ("rebuild-differs", "build", Severity.ERROR,
+        "with `--rebuild`: the image that is made again from the archive has the same bytes")
     # fmt: on

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bootimg.appliance import FailureHook
 from bootimg.atomic import sync, write_whole
-from bootimg.cache import Cache
+from bootimg.cache import BASES, Cache
 from bootimg.disk.base import BaseInputs, make_base_disks
 from bootimg.disk.extents import FileSource, Source, is_zero
 from bootimg.disk.layer_deploy import DeployWay
@@ -26,7 +26,7 @@ from bootimg.platform import Platform
 from bootimg.vm.probe import Accelerator
 
 # Raise this number when the same inputs give another disk than before.
-BUILDER = 5
+BUILDER = 6
 _BLOCK = 64 << 10
 
 
@@ -86,7 +86,7 @@ def why_no_base(
     way: DeployWay,
 ) -> str:
     """Why `find_base` finds nothing for this key: the inputs that differ from the most similar kept disk."""
-    bases = cache.root / "bases"
+    bases = cache.place(BASES)
     if (bases / key).exists():
         return "the kept base disk was changed after it was sealed"
     wanted = _parts(_key_inputs(recipe, layer_digest, tools_digest, way))
@@ -102,7 +102,7 @@ def why_no_base(
 
 def find_base(cache: Cache, key: str) -> BaseDisk | None:
     """The sealed base disk of this key, if it exists and was not changed since it was sealed."""
-    folder = cache.root / "bases" / key
+    folder = cache.place(BASES) / key
     try:
         seal = json.loads((folder / "seal.json").read_bytes())
         status = (folder / "disk.raw").stat()
@@ -152,7 +152,7 @@ def keep_base(cache: Cache, key: str, inputs: BaseInputs, disk: Path, way: Deplo
 
     `way` is how it was made: the appliance takes over where the native way meets an obstacle.
     """
-    bases = cache.folder("bases")
+    bases = cache.folder(BASES)
     parts = _parts(_key_inputs(inputs.recipe, inputs.image.digest, inputs.tools.digest, inputs.way))
     write_whole(disk.with_name("inputs.json"), json.dumps(parts, indent=1).encode())
     _seal(disk.parent, disk, inputs.commit.checksum, way)

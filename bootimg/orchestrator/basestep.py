@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bootimg import process
 from bootimg.appliance.interpreter import guestfs_python
+from bootimg.builds.made import FROM_METAL
 from bootimg.cache import Cache
 from bootimg.disk.bootloaders.choice import require_bootloaders
 from bootimg.disk.layer_deploy import DeployWay, require_programs
@@ -14,6 +15,7 @@ from bootimg.disk.native import NATIVE_PROGRAMS
 from bootimg.disk.native.products.choice import maker_of
 from bootimg.disk.native.products.store import has_products
 from bootimg.layer.tar.squashfs import PACKAGES as SQUASHFS
+from bootimg.orchestrator.basedisk import BaseDisk
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_path
 from bootimg.orchestrator.basedisks.deployway import record_ways, timed_way
 from bootimg.orchestrator.basedisks.making import base_disks
@@ -24,6 +26,7 @@ from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.space import appliance_bytes, tree_bytes
 from bootimg.orchestrator.step import MakingStep, Need, Why, needless
 from bootimg.orchestrator.survey import UNREAD, Survey
+from bootimg.orchestrator.targets.madewith import record_made
 from bootimg.orchestrator.targets.target import Target
 from bootimg.orchestrator.work import Work
 from bootimg.targets import LAYER_KEY
@@ -113,6 +116,7 @@ class BaseDisks(MakingStep):
                 work.results.bases = base_disks(work, {size: recipes[size] for size in sizes}, commit)
             ways = {size: base.way for size, base in work.results.bases.items() if base.way}
             record_ways(work.build.path, ways)
+            record_made(work, [*_with_deploy(wanted, work.results.bases)])
         disks = {size: base.path for size, base in work.results.bases.items()}
         work.progress.base_disks.update(disks)
         work.progress.done(self.name, next(iter(disks.values()), None))
@@ -134,6 +138,12 @@ def _with_way(survey: Survey, sector_size: int, why: str) -> str:
     if maker is not None and not has_products(survey.cache, maker.key):
         return f"{why}; natively, the appliance makes the bootloader first"
     return f"{why}; natively"
+
+
+def _with_deploy(targets: Sequence[Target], bases: Mapping[int, BaseDisk]) -> Iterator[tuple[Target, str]]:
+    for target in targets:
+        for size in target.base_sector_sizes[:1]:
+            yield target, bases[size].way or FROM_METAL
 
 
 def _sector_sizes(targets: Sequence[Target]) -> list[int]:

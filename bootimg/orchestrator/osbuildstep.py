@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Sequence
 
 from bootimg.atomic import write_whole
+from bootimg.builds.made import BY_OSBUILD
 from bootimg.cache import Cache
 from bootimg.disk.layer_deploy import require_programs
 from bootimg.manifest.model import Json
@@ -21,6 +22,7 @@ from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.space import tree_bytes
 from bootimg.orchestrator.step import MakingStep, Need, Why, needless
 from bootimg.orchestrator.survey import Survey
+from bootimg.orchestrator.targets.madewith import record_made
 from bootimg.orchestrator.targets.target import Target
 from bootimg.orchestrator.work import Work
 from bootimg.osbuild.program import inspect, require_osbuild
@@ -70,13 +72,14 @@ class Osbuild(MakingStep):
 
     def run(self, work: Work) -> None:
         """Export the images that the build lacks into its scratch folder."""
-        wanted = [each.name for each in self._targets if each.existing(work) is None]
+        wanted = [each for each in self._targets if each.existing(work) is None]
         if wanted:
             archive = work.progress.artifact(LAYER_KEY)
             document = render_manifest(work.request, work.layer, archive.path, archive.sha256)
             work.results.manifest = document
             with work.journal.step(self.name):
-                _run(document, wanted, work)
+                _run(document, [each.name for each in wanted], work)
+            record_made(work, [(each, BY_OSBUILD) for each in wanted])
         work.progress.done(self.name, work.cache.root / "osbuild" if wanted else None)
 
     def _missing(self, survey: Survey) -> list[Target]:

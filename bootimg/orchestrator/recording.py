@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bootimg.builds.expected import expect
 from bootimg.builds.folder import BuildDir
-from bootimg.builds.record import Record, change_record, read_record
+from bootimg.builds.record import change_record, read_record
 from bootimg.events import Events
 from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.selection import TESTS
@@ -31,9 +31,9 @@ def record_selection(request: Request, build: BuildDir, events: Events) -> None:
         _tell_of_images(build, events)
     record = replace(before, skip_reason=selection.skip_reason)
     if selection.stream is not None:
-        record = Record(
+        record = replace(
+            record,
             stream=selection.stream,
-            skip_reason=selection.skip_reason,
             expected=selection.expected,
             left_out=selection.left_out,
             deployed=before.deployed,

@@ -11,7 +11,14 @@ import click
 
 from bootimg import defaults
 from bootimg.arch import Arch
-from bootimg.cli.options.common import arch_option, builds_option, common, jobs_option, registry_options
+from bootimg.cli.options.common import (
+    accel_option,
+    arch_option,
+    builds_option,
+    common,
+    jobs_option,
+    registry_options,
+)
 from bootimg.cli.options.purity import purity_options
 from bootimg.cli.output.session import App
 from bootimg.cli.output.table import table
@@ -21,6 +28,7 @@ from bootimg.printable import printable
 if TYPE_CHECKING:
     from bootimg.checks.findings import Finding
     from bootimg.layer.fetching.fetch import RegistryOptions
+    from bootimg.orchestrator.remaking.compare import Remade
 
 
 @click.command(
@@ -29,12 +37,15 @@ if TYPE_CHECKING:
 Examples:
   bootimg verify quay.io/fedora/fedora-coreos:stable
   bootimg verify disk.qcow2.gz
-  bootimg verify latest --json"""
+  bootimg verify latest --rebuild --json"""
 )
 @common
 @click.argument("what", metavar="IMAGE|FILE|BUILD")
 @purity_options
 @click.option("--deep", is_flag=True, help="Open and check the layer and the disk images of a BUILD too.")
+@click.option(
+    "--rebuild", is_flag=True, help="Make the images of a BUILD again from its archive, and compare them."
+)
 @click.option("--signed", is_flag=True, help="Every artifact of a BUILD must be signed.")
 @click.option(
     "--key",
@@ -45,6 +56,7 @@ Examples:
     help="A trusted public key (gpg --export); repeatable.  [default: the user's keyring]",
 )
 @arch_option
+@accel_option
 @builds_option
 @jobs_option
 @registry_options
@@ -54,6 +66,7 @@ def command(
     purity: str | None,
     allow: tuple[str, ...],
     deep: bool,
+    rebuild: bool,
     signed: bool,
     keys: tuple[Path, ...],
     arch: Arch,
@@ -76,6 +89,8 @@ def command(
         purity=purity or defaults.PURITY,
         allow=allow,
         deep=deep,
+        rebuild=rebuild,
+        accelerator=app.accel,
         signed=signed,
         keys=keys,
         jobs=jobs,
@@ -85,9 +100,14 @@ def command(
     )
     lines = finding_lines(found.findings, app.width) or [printable(f"{what}: nothing is wrong")]
     lines += [printable(f"not opened, because it is an archive: {key}") for key in found.not_opened or ()]
+    lines += [f"made again, {_equal(each)}: {each.key} ({each.compared})" for each in found.rebuilt or ()]
     app.result(found.as_dict(), "\n".join(lines))
     if not found.good:
         click.get_current_context().exit(ExitCode.FAILED)
+
+
+def _equal(artifact: Remade) -> str:
+    return "equal" if artifact.difference is None else "different"
 
 
 def finding_lines(found: Sequence[Finding], width: int | None) -> list[str]:

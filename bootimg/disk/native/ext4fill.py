@@ -14,6 +14,7 @@ from pathlib import Path
 from bootimg import process
 from bootimg.disk.e2fsprogs import PACKAGE, e2fsck_errors, fixed_time
 from bootimg.disk.native.content import place_content
+from bootimg.disk.native.ext4pin import pinning, renew_backups
 from bootimg.disk.native.ext4read import TYPES, require_equal
 from bootimg.errors import BootimgError
 from bootimg.sysroot.entries import SELINUX, Entry, Kind
@@ -35,10 +36,11 @@ def fill_ext4(image: Path, entries: Sequence[Entry], *, epoch: int) -> None:
     with tempfile.TemporaryDirectory(dir=image.parent, prefix=f".{image.name}.") as name:
         folder = Path(name)
         (folder / _IMAGE).symlink_to(image.absolute())
-        script = _Script(folder)
+        script = _Script(folder, [*pinning(image)])
         for entry in entries:
             script.add(entry, epoch)
         stderr = _debugfs(folder, script.lines, epoch)
+        renew_backups(image)
         _check(folder, stderr)
         require_equal(folder, _IMAGE, entries, stderr)
 

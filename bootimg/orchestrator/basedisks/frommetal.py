@@ -12,7 +12,7 @@ from bootimg.formats import Written
 from bootimg.formats.compression.unpack import unpack
 from bootimg.orchestrator.basedisk import BaseDisk
 from bootimg.orchestrator.work import Work
-from bootimg.platform import DiskSize, platforms
+from bootimg.platform import DiskSize, Platform, platforms
 
 
 def base_from_metal(work: Work, sector_size: int) -> BaseDisk | None:
@@ -21,8 +21,7 @@ def base_from_metal(work: Work, sector_size: int) -> BaseDisk | None:
     The image's digest is checked: `artifact-damaged`.  The disk is in the build's scratch folder.
     """
     source = work.request.source
-    of_metal = [p for p in platforms().values() if (p.size, p.sector_size) == (DiskSize.METAL, sector_size)]
-    found = [each for each in of_metal if source is not None and each.image_key in source.images]
+    found = [each for each in of_metal(sector_size) if source is not None and each.image_key in source.images]
     if source is None or not found or not source.artifact(found[0].image_key).is_file():
         return None
     platform = found[0]
@@ -33,6 +32,11 @@ def base_from_metal(work: Work, sector_size: int) -> BaseDisk | None:
         unpack(path, disk, check=partial(_require, path, entry), step=step)
     commit = str(source.meta.get("ostree-commit", ""))
     return BaseDisk(disk, str(entry["sha256"]), commit, platform)
+
+
+def of_metal(sector_size: int) -> list[Platform]:
+    """The platforms whose image has the size and the sectors of a base disk."""
+    return [p for p in platforms().values() if (p.size, p.sector_size) == (DiskSize.METAL, sector_size)]
 
 
 def _require(path: Path, entry: Mapping[str, Any], found: Written) -> None:

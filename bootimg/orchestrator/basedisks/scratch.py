@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bootimg.atomic import PARTIAL, scratch_folder
-from bootimg.cache import Cache
+from bootimg.cache import BASES, Cache
 from bootimg.events import Events
 
 KEPT = "kept-"
@@ -19,7 +19,7 @@ def base_scratch(cache: Cache, events: Events, *, keep: bool) -> Iterator[Path]:
 
     `bootimg cache gc` removes it like everything that has not been used for a while.
     """
-    bases = cache.folder("bases")
+    bases = cache.folder(BASES)
     with scratch_folder(bases, PARTIAL) as folder:
         try:
             yield folder

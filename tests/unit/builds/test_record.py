@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootimg.builds.expected import joined
+from bootimg.builds.made import Made
 from bootimg.builds.record import LIMIT, RECORD, Record, change_record, parse_record, read_record
 from bootimg.builds.sbomrecord import Sbom, read_sbom, record_sbom
 from bootimg.errors import BootimgError
@@ -19,6 +21,12 @@ FULL = Record(
     expected=("ostree", "qemu"),
     left_out={"live": "not made yet"},
     deployed={"512": "native"},
+    made={
+        "qemu": Made(
+            bootimg="1", deploy="native", target_imgref="ostree-unverified-registry:r.io/os", size=4096
+        ),
+        "aws": Made(bootimg="2", deploy="metal", target_imgref="ostree-unverified-registry:r.io/os"),
+    },
 )
 
 
@@ -37,6 +45,19 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         "expected": ["ostree", "qemu"],
         "left-out": {"live": "not made yet"},
         "deployed": {"512": "native"},
+        "made": {
+            "qemu": {
+                "bootimg": "1",
+                "deploy": "native",
+                "target-imgref": "ostree-unverified-registry:r.io/os",
+                "size": 4096,
+            },
+            "aws": {
+                "bootimg": "2",
+                "deploy": "metal",
+                "target-imgref": "ostree-unverified-registry:r.io/os",
+            },
+        },
     }
     assert [path.name for path in tmp_path.iterdir()] == [RECORD]
 
@@ -56,9 +77,14 @@ def test_keys_of_others_stay_and_ours_go_when_they_say_nothing(tmp_path: Path) -
     [
         *("", "[]", "{", "[" * 100_000, '{"stream": 1}', '{"skip-disk-images": 1}', '{"expected": {}}'),
         *('{"expected": [1]}', '{"left-out": []}', '{"left-out": {"a": 1}}', '{"deployed": {"512": true}}'),
+        *(
+            '{"made": []}',
+            '{"made": {"qemu": 1}}',
+            '{"made": {"qemu": {"bootimg": "1", "deploy": "native"}}}',
+        ),
         " " * (LIMIT + 1),
     ],
-    ids=range(12),
+    ids=range(15),
 )
 def test_another_shape_is_refused_and_stays(text: str, tmp_path: Path) -> None:
     (tmp_path / RECORD).write_text(text)
@@ -110,3 +136,14 @@ def test_any_bytes_are_a_record_or_refused(data: bytes) -> None:
         parse_record(data, "bootimg.json")
     except BootimgError as error:
         assert error.id == "build-record-malformed"
+
+
+def test_records_of_one_build_are_joined_artifact_by_artifact() -> None:
+    here = {"made": {"qemu": 1, "aws": 2}, "asked": ["qemu"]}
+    there = {"made": {"qemu": 3, "gcp": 4}, "asked": ["gcp"], "stream": "s"}
+    assert joined(here, there, "record") == {
+        "made": {"qemu": 1, "aws": 2, "gcp": 4},
+        "asked": ["gcp", "qemu"],
+        "stream": "s",
+    }
+    assert joined({}, {}, "record") == {}

@@ -50,6 +50,16 @@ CODE = BootCode(bytes(510) + b"\x55\xaa", b"\x52" * 1000)
 Make = Callable[..., BaseInputs]
 
 
+def require_native() -> None:
+    """Skip where the programs of the native way are missing."""
+    try:
+        interpreter()
+        for program, package in NATIVE_PROGRAMS.items():
+            process.require(program, packages=package)
+    except BootimgError as error:
+        pytest.skip(error.message)
+
+
 @pytest.fixture
 def cache(tmp_path: Path) -> Cache:
     return Cache(tmp_path / "cache")
@@ -58,12 +68,7 @@ def cache(tmp_path: Path) -> Cache:
 @pytest.fixture
 def make(tmp_path: Path, cache: Cache) -> Make:
     """The inputs of a disk of an imported layer, with more files and a sector size."""
-    try:
-        interpreter()
-        for program, package in NATIVE_PROGRAMS.items():
-            process.require(program, packages=package)
-    except BootimgError as error:
-        pytest.skip(error.message)
+    require_native()
 
     def inputs(*more: oci.Member, sector_size: int = 512) -> BaseInputs:
         layout = oci.Layout(tmp_path / "image")

@@ -140,3 +140,28 @@ def test_a_command_that_debugfs_did_not_carry_out_is_noticed(
     with pytest.raises(BootimgError) as error:
         make(tmp_path / "image", entries)
     assert error.value.id == "boot-edit-failed"
+
+
+@pytest.mark.parametrize(("sector_size", "mib", "backup"), ((512, 384, 221185), (4096, 384, 32768)))
+def test_the_backups_tell_of_what_was_written(
+    sector_size: int, mib: int, backup: int, tmp_path: Path
+) -> None:
+    """With the first superblock and its descriptors gone, e2fsck mends the file system by a backup."""
+    image = make(tmp_path / "image", tree(tmp_path), sector_size=sector_size, mib=mib)
+    done = subprocess.run(["dumpe2fs", "-h", image], capture_output=True, check=True)
+    assert b"Lifetime writes" not in done.stdout
+    block = max(1024, sector_size)
+    # The superblock of a file system with blocks of 1024 bytes is in block 1.
+    descriptors = 2 if block == 1024 else 1
+    with image.open("r+b") as file:
+        file.seek(descriptors * block)
+        primary = file.read(64)
+        file.seek((backup + 1) * block)
+        assert file.read(64) == primary
+        file.seek(0)
+        file.write(bytes((descriptors + 1) * block))
+    mended: list[str | Path] = ["e2fsck", "-fy", "-b", str(backup), "-B", str(block), image]
+    assert subprocess.run(mended, capture_output=True, check=False).returncode == 1
+    done = subprocess.run(["e2fsck", "-fn", image], capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode()
+    assert Ext4Image(image).content("/grub2/module-7.mod") == b"7"

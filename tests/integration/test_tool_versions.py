@@ -1,0 +1,60 @@
+"""The same disk by the file system programs of several versions of Debian."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bootimg import process
+from bootimg.cache import Cache
+from bootimg.errors import BootimgError
+from tests.integration.conftest import Workspace
+from tests.support.debiantools import SUITES, programs_of
+from tests.support.smalllayer import keep_bootloader, small_layer
+
+pytestmark = pytest.mark.matrix
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Workspace]:
+    """A small layer, and a workspace whose cache has all that it takes but base disks."""
+    root = tmp_path_factory.mktemp("versions")
+    archive, workspace = small_layer(root / "layer"), Workspace(root / "cache", root / "builds")
+    keep_bootloader(archive, Cache(workspace.cache))
+    return archive, workspace
+
+
+def digests(archive: Path, workspace: Workspace, search_path: str) -> dict[str, str]:
+    """The SHA-256 of the images for several platforms, from a base disk that is made now."""
+    for path in (workspace.cache / "bases", workspace.builds):
+        shutil.rmtree(path, ignore_errors=True)
+    done = workspace.bootimg("build", archive, "-p", "metal,metal4k,qemu,vmware", "--json", PATH=search_path)
+    paths = {each["key"]: Path(each["path"]) for each in json.loads(done.stdout)["artifacts"]}
+    del paths["ostree"]
+    return {key: hashlib.sha256(path.read_bytes()).hexdigest() for key, path in paths.items()}
+
+
+@pytest.fixture(scope="module")
+def ours(small: tuple[Path, Workspace]) -> Iterator[dict[str, str]]:
+    """The images by the programs of this machine."""
+    yield digests(*small, os.environ["PATH"])
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_other_versions_write_the_same_bytes(
+    suite: str, small: tuple[Path, Workspace], ours: dict[str, str]
+) -> None:
+    try:
+        folder = programs_of(suite)
+    except BootimgError as error:
+        pytest.skip(f"Debian's packages cannot be had: {error}")
+    versions = [process.run([folder / name, "-V"], check=False) for name in ("mkfs.xfs", "mke2fs", "mcopy")]
+    said = [(each.stdout + each.stderr).decode().splitlines()[0] for each in versions]
+    print(*said, sep="\n")
+    assert digests(*small, f"{folder}{os.pathsep}{os.environ['PATH']}") == ours

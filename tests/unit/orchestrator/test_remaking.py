@@ -1,0 +1,79 @@
+"""A build that is made again: which of its artifacts can be, and where two images differ."""
+
+from __future__ import annotations
+
+import gzip
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from bootimg.builds.made import FROM_METAL, Made
+from bootimg.checks.rebuildrules import record_findings
+from bootimg.disk.extents import FileSource
+from bootimg.orchestrator.remaking.difference import describe_difference, first_difference
+from bootimg.sizes import MIB
+
+
+def made(deploy: str = "native", program: str | None = None) -> Made:
+    return Made(bootimg=program or version("bootimg"), deploy=deploy, target_imgref="r:x")
+
+
+@pytest.mark.parametrize(
+    ("artifact", "origin", "rules"),
+    [
+        (made(), made(), []),
+        (made(FROM_METAL), made(), []),
+        (made(FROM_METAL), made("appliance"), ["rebuild-impossible"]),
+        (made(FROM_METAL), None, ["rebuild-impossible"]),
+        (made("osbuild"), made("osbuild"), ["rebuild-impossible"]),
+        (made(program="0"), made(program="0"), ["rebuild-version"]),
+        (made(FROM_METAL), made(program="0"), ["rebuild-version"]),
+        (made(FROM_METAL, "00"), made(program="0"), ["rebuild-version", "rebuild-version"]),
+    ],
+)
+def test_what_the_record_must_say(artifact: Made, origin: Made | None, rules: list[str]) -> None:
+    assert [each.rule for each in record_findings("qemu", {"qemu": artifact}, origin)] == rules
+
+
+def sparse(path: Path, size: int, **pieces: int) -> Path:
+    """A file with holes, and a byte at each of these offsets."""
+    with path.open("wb") as file:
+        file.truncate(size)
+        for value, offset in pieces.items():
+            file.seek(offset)
+            file.write(value.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "offset"),
+    [
+        ({"a": 5 * MIB + 3}, {"a": 5 * MIB + 3}, None),
+        ({"a": 5 * MIB + 3}, {"b": 5 * MIB + 3}, 5 * MIB + 3),
+        ({"a": 9 * MIB}, {}, 9 * MIB),
+        ({}, {"a": 9 * MIB, "b": 2 * MIB + 1}, 2 * MIB + 1),
+    ],
+)
+def test_the_first_byte_that_differs(
+    left: dict[str, int], right: dict[str, int], offset: int | None, tmp_path: Path
+) -> None:
+    paths = [sparse(tmp_path / str(n), 10 * MIB, **each) for n, each in enumerate((left, right))]
+    with FileSource(paths[0]) as one, FileSource(paths[1]) as other:
+        assert first_difference(one, other) == offset
+
+
+def test_of_two_lengths_the_end_of_the_shorter_differs(tmp_path: Path) -> None:
+    with (
+        FileSource(sparse(tmp_path / "1", 3 * MIB, a=10)) as one,
+        FileSource(sparse(tmp_path / "2", 4 * MIB, a=10, b=4 * MIB - 1)) as other,
+    ):
+        assert first_difference(one, other) == first_difference(other, one) == 3 * MIB
+
+
+def test_files_that_are_no_disks_are_compared_by_their_bytes(tmp_path: Path) -> None:
+    one, other = tmp_path / "1.gz", tmp_path / "2"
+    one.write_bytes(gzip.compress(b"x" * 5000))
+    other.write_bytes(b"x" * 4000 + b"y" + b"x" * 999)
+    assert describe_difference(one, other, tmp_path).endswith("from byte 4000 on")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["1.gz", "2"]
