@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bootimg.arch import Arch
@@ -222,6 +222,7 @@ def grow(path: Path, tree: dict[str, object], modes: Iterator[int]) -> None:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(etc=TREES, share=TREES, var=TREES, modes=st.lists(MODES, min_size=1, max_size=5))
+@example(etc={"l": "a//b"}, share={"l": "./a/."}, var={"l": "0/"}, modes=[0o644])
 def test_random_trees_by_this_machine_s_ostree(
     etc: dict[str, object], share: dict[str, object], var: dict[str, object], modes: list[int], tmp_path: Path
 ) -> None:

@@ -32,6 +32,7 @@ from bootimg.sysroot.entries import Entry, HostFile, Kind
 from bootimg.sysroot.system import System, lay_out
 from bootimg.sysroot.versions import OstreeRules, rules_of
 from bootimg.sysroot.wanted import Wanted, wanted
+from tests.support.links import target_of
 
 EPOCH = 1_700_000_000
 NOW = EPOCH * 10**9
@@ -183,7 +184,7 @@ def facts_of_folder(top: Path) -> dict[str, Facts]:
             if name.endswith(".0") else False,
         }  # fmt: skip
         if facts["kind"] is Kind.SYMLINK:
-            facts["mode"], facts["target"] = 0o777, str(path.readlink())
+            facts["mode"], facts["target"] = 0o777, target_of(path)
         if facts["kind"] is Kind.FILE:
             if status.st_ino not in digests:
                 digests[status.st_ino] = sha256(path.read_bytes()).hexdigest()
