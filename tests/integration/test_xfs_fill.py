@@ -141,6 +141,33 @@ def test_a_missing_reference_count_fails_the_check(image: Path) -> None:
     assert caught.value.id == "xfs-check-failed"
 
 
+def xfs_repair(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the check find another xfs_repair: a script in which the real one is `$REAL`."""
+    real = process.require("xfs_repair", packages="xfsprogs")
+    (folder / "xfs_repair").write_text(f"#!/bin/sh\nREAL={real}\n{script}\n")
+    (folder / "xfs_repair").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    (
+        ("kill -9 $$", "program-killed"),
+        ("exit 1", "program-failed"),
+        ('exec prlimit --as=20000000 "$REAL" "$@"', "program-failed"),
+    ),
+    ids=("killed", "silent", "without memory"),
+)
+def test_a_check_that_comes_to_no_end_finds_no_fault(
+    script: str, error: str, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_xfs(empty_image(image), [ROOT, file(b"a")], now=NOW)
+    xfs_repair(tmp_path, script, monkeypatch)
+    with pytest.raises(BootimgError) as caught:
+        check_xfs(image, size=SMALL)
+    assert caught.value.id == error
+
+
 FILLER = b"f" * 4 * MIB
 
 
