@@ -33,7 +33,7 @@ from bootimg.sysroot.system import System, lay_out, open_system
 from bootimg.sysroot.versions import OstreeRules, rules_of
 from bootimg.sysroot.wanted import Wanted
 from tests.integration.conftest import Built, Workspace
-from tests.integration.test_disk import loop, mounted
+from tests.integration.diskfacts import BOOT, ROOT, mounted_partition, unexplained
 from tests.support.composefsdump import dump
 from tests.support.hostiletree import KERNEL, hostile_tree
 from tests.support.ostreedeploy import (
@@ -65,28 +65,28 @@ class Compared:
     system: System
     wanted: Wanted
     deployment: Path
+    made: int
+    """When the appliance's disk was finished, in nanoseconds."""
 
-    @property
-    def now(self) -> int:
-        return self.wanted.now
+    def unexplained(self, theirs: dict[str, Facts], ours: dict[str, Facts]) -> dict[str, set[str]]:
+        return unexplained(theirs, ours, now=self.wanted.now, made=self.made)
 
 
 @pytest.fixture(scope="module")
 def compared(
-    built: Built, workspace: Workspace, layer: Path, tmp_path_factory: pytest.TempPathFactory
+    by_appliance: Built, workspace: Workspace, layer: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Compared]:
     require()
-    folder = tmp_path_factory.mktemp("base")
+    folder, disk = tmp_path_factory.mktemp("base"), by_appliance.base
     system, wanted = laid_out(workspace, layer)
     with ExitStack() as stack:
-        root = stack.enter_context(
-            mounted(stack.enter_context(loop(built.base, "root")), "ro,norecovery,nouuid", folder / "root")
-        )
-        boot = stack.enter_context(
-            mounted(stack.enter_context(loop(built.base, "boot")), "ro,noload", folder / "boot")
+        root, boot = (
+            stack.enter_context(mounted_partition(disk, 512, number, folder / str(number)))
+            for number in (ROOT, BOOT)
         )
         deployment = next(path for path in root.glob("ostree/deploy/rhcos/deploy/*.0") if path.is_dir())
-        yield Compared(facts_of_folder(root), facts_of_folder(boot), system, wanted, deployment)
+        facts = facts_of_folder(root), facts_of_folder(boot)
+        yield Compared(*facts, system, wanted, deployment, disk.stat().st_mtime_ns)
 
 
 def laid_out(workspace: Workspace, layer: Path) -> tuple[System, Wanted]:
@@ -109,19 +109,8 @@ def laid_out(workspace: Workspace, layer: Path) -> tuple[System, Wanted]:
     return lay_out(wanted, policy_labels(opened.tree, policy, cache), additions=additions), wanted
 
 
-def unexplained(theirs: dict[str, Facts], ours: dict[str, Facts], now: int) -> dict[str, set[str]]:
-    """The names that differ, by what differs, but for times of the clock that are the recipe's with us."""
-    found: dict[str, set[str]] = {"names": theirs.keys() ^ ours.keys()}
-    for name in theirs.keys() & ours.keys():
-        for key in theirs[name].keys() | ours[name].keys():
-            one, other = theirs[name].get(key), ours[name].get(key)
-            if one != other and not (key == "mtime" and other == now):
-                found.setdefault(key, set()).add(name)
-    return {key: names for key, names in found.items() if names}
-
-
 def test_the_root_is_the_appliance_s(compared: Compared) -> None:
-    found = unexplained(compared.root, facts_of_entries(compared.system.root), compared.now)
+    found = compared.unexplained(compared.root, facts_of_entries(compared.system.root))
     # setfiles leaves the folders of objects out with the objects, and labels `upper` by its path.
     folders = {name for name, facts in compared.root.items()
                if facts["kind"] is Kind.DIRECTORY and name.startswith("ostree/repo/objects")}  # fmt: skip
@@ -131,7 +120,7 @@ def test_the_root_is_the_appliance_s(compared: Compared) -> None:
 
 
 def test_boot_is_the_appliance_s_but_for_the_bootloader(compared: Compared) -> None:
-    found = unexplained(compared.boot, facts_of_entries(compared.system.boot), compared.now)
+    found = compared.unexplained(compared.boot, facts_of_entries(compared.system.boot))
     bootloader = {name for name in compared.boot if name.split("/")[0] == "grub2"}
     # The appliance's ostree names Android's boot files, which do not exist.
     assert found == {"names": bootloader, "content": {"loader.1/entries/ostree-1.conf"}}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import stat
 import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +48,8 @@ CONFIG = {
     "sysroot.bls-append-except-default": 'grub_users=""',
 }
 Facts = dict[str, Any]
+# FS_IOC_GETFLAGS, FSIMMUTABLE_FL, and what linux/fs.h has from FS_SYNC_FL to FS_NOATIME_FL.
+_GET_FLAGS, IMMUTABLE, _FLAGS = 0x80086601, 0x10, 0xF8
 
 
 def require() -> None:
@@ -180,8 +184,7 @@ def facts_of_folder(top: Path) -> dict[str, Facts]:
             "owner": (status.st_uid, status.st_gid),
             "xattrs": {key: os.getxattr(path, key, follow_symlinks=False)
                        for key in os.listxattr(path, follow_symlinks=False)},
-            "flag": stat.S_ISDIR(status.st_mode) and "i" in run("lsattr", "-d", path).split()[0]
-            if name.endswith(".0") else False,
+            "flags": _flags(path) if stat.S_ISDIR(status.st_mode) or stat.S_ISREG(status.st_mode) else 0,
         }  # fmt: skip
         if facts["kind"] is Kind.SYMLINK:
             facts["mode"], facts["target"] = 0o777, target_of(path)
@@ -195,6 +198,16 @@ def facts_of_folder(top: Path) -> dict[str, Facts]:
     return _with_links(found, links.values())
 
 
+def _flags(path: Path) -> int:
+    """The flags of a file that chattr sets and every file system knows."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        data = fcntl.ioctl(descriptor, _GET_FLAGS, bytes(4))
+    finally:
+        os.close(descriptor)
+    return int.from_bytes(data, sys.byteorder) & _FLAGS
+
+
 def facts_of_entries(entries: Iterable[Entry]) -> dict[str, Facts]:
     """The same of entries."""
     found: dict[str, Facts] = {}
@@ -204,7 +217,8 @@ def facts_of_entries(entries: Iterable[Entry]) -> dict[str, Facts]:
         name = entry.path.decode()
         facts: Facts = {
             "kind": entry.kind, "mode": entry.mode, "owner": (entry.uid, entry.gid), "mtime": entry.mtime,
-            "xattrs": {key.decode(): value for key, value in entry.xattrs}, "flag": entry.immutable,
+            "xattrs": {key.decode(): value for key, value in entry.xattrs},
+            "flags": IMMUTABLE if entry.immutable else 0,
         }  # fmt: skip
         if entry.kind is Kind.SYMLINK:
             facts["target"] = os.fsdecode(entry.target)

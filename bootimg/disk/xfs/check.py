@@ -56,7 +56,8 @@ def _repair(path: Path) -> None:
     lines = (done.stdout + done.stderr).decode(errors="replace").splitlines()
     # It exits with 0 after some complaints, such as a missing reference count.
     complaints = [line for line in lines if line and not line.startswith(_NO_COMPLAINT)]
-    if any(line.startswith(_GAVE_UP) for line in lines) or (done.returncode and not complaints):
+    gave_up = done.returncode < 0 or any(line.startswith(_GAVE_UP) for line in lines)
+    if gave_up or (done.returncode and not complaints):
         raise process.failure(done)
     if complaints:
         raise BootimgError(
