@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bootimg.disk.filetree import Node
 from bootimg.disk.xfs import fill_xfs
+from bootimg.errors import BootimgError
 from bootimg.sizes import GIB
-from tests.integration.test_xfs_fill import files, fits
+from tests.integration.test_xfs_fill import digest, files, fits
 from tests.integration.test_xfs_random import UNHURRIED
 from tests.support import xfstrees
 from tests.support.xfsimages import NOW, SMALL, empty_image, fill_and_check, judge
 from tests.support.xfsmount import compare_mounted, mounted
-from tests.support.xfsrandom import trees
+from tests.support.xfsrandom import HUGE, trees
+from tests.support.xfstrees import folder
 from tests.support.xfswrite import write_and_grow
 
 pytestmark = pytest.mark.matrix
@@ -35,6 +41,7 @@ LARGE: dict[str, Callable[[], Iterator[Node]]] = {
     "shared extents": xfstrees.shared,
     "symbolic links": xfstrees.symlinks,
     "odd names": xfstrees.odd_names,
+    "20 000 pieces of one file": lambda: iter([xfstrees.ROOT, xfstrees.sparse(b"pieces", 20_000)]),
 }
 
 
@@ -63,21 +70,55 @@ def test_random_trees(nodes: list[Node], tmp_path: Path, judges: list[Path]) -> 
     fill_and_check(empty_image(tmp_path / "root.xfs"), nodes, judges)
 
 
+@given(nodes=trees(most=6, counts=HUGE))
+@settings(max_examples=6, deadline=None, suppress_health_check=UNHURRIED, database=None)
+def test_random_trees_with_large_directories(nodes: list[Node], tmp_path: Path, judges: list[Path]) -> None:
+    fill_and_check(empty_image(tmp_path / "root.xfs", GIB), nodes, judges)
+
+
+@cache
+def most_blocks() -> int:
+    """How many blocks of content fit into a small file system, in steps of 64."""
+    with TemporaryDirectory() as folder:
+        image = empty_image(Path(folder) / "root.xfs")
+        return next(blocks for blocks in range(SMALL // 4096, 0, -64) if fits(image, files(blocks)))
+
+
+@given(nodes=trees(most=60), left=st.integers(0, 3000))
+@settings(max_examples=60, deadline=None, suppress_health_check=UNHURRIED, database=None)
+def test_random_trees_on_a_nearly_full_disk(
+    nodes: list[Node], left: int, tmp_path: Path, judges: list[Path]
+) -> None:
+    """They fit and are whole, or they are refused and nothing is written."""
+    image = empty_image(tmp_path / "root.xfs")
+    top = b"filled before"
+    filler = [replace(each, path=top + b"/" + each.path) for each in files(most_blocks() - left) if each.path]
+    nodes = [*nodes, folder(top), *filler]
+    if fits(image, nodes):
+        fill_and_check(image, nodes, judges)
+        return
+    before = digest(image)
+    with pytest.raises(BootimgError) as caught:
+        fill_xfs(image, nodes, now=NOW)
+    assert caught.value.id == "disk-too-small"
+    assert digest(image) == before
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 @pytest.mark.parametrize("name", ("every size of attributes", "many extents", "shared extents", "odd names"))
 def test_the_kernel_reads_writes_and_grows_it(name: str, image: Path, judges: list[Path]) -> None:
     nodes = list(LARGE[name]())
     fill_xfs(empty_image(image, 3 * GIB), nodes, now=NOW)
-    with mounted(image, "ro") as folder:
-        compare_mounted(folder, nodes)
+    with mounted(image, "ro") as top:
+        compare_mounted(top, nodes)
     write_and_grow(image, judges)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 def test_the_kernel_s_online_scrub_finds_nothing(image: Path) -> None:
     fill_xfs(empty_image(image), xfstrees.attributes(every=3), now=NOW)
-    with mounted(image) as folder:
-        done = subprocess.run(["xfs_scrub", "-n", folder], capture_output=True, text=True, check=False)
+    with mounted(image) as top:
+        done = subprocess.run(["xfs_scrub", "-n", top], capture_output=True, text=True, check=False)
     if "scrubbing facility is not available" in done.stderr:
         pytest.skip("this kernel was built without XFS_ONLINE_SCRUB")
     assert done.returncode == 0, done.stderr
@@ -85,10 +126,8 @@ def test_the_kernel_s_online_scrub_finds_nothing(image: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 def test_a_full_file_system_still_takes_files(image: Path, judges: list[Path]) -> None:
-    empty_image(image)
-    count = next(blocks for blocks in range(SMALL // 4096, 0, -64) if fits(image, files(blocks)))
-    fill_xfs(image, files(count), now=NOW)
-    with mounted(image) as folder:
+    fill_xfs(empty_image(image), files(most_blocks()), now=NOW)
+    with mounted(image) as top:
         for each in range(100):
-            (folder / f"new{each}").write_bytes(b"n" * 4096)
+            (top / f"new{each}").write_bytes(b"n" * 4096)
     judge(image, judges)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hypothesis import strategies as st
 
 from bootimg.disk.filetree import Kind, Node
@@ -24,12 +26,23 @@ _contents = st.one_of(
     st.sampled_from((4095, 4096, 4097, 20_000, 131_072, 131_073)).map(lambda size: b"c" * size),
 )
 _counts = st.sampled_from((0, 1, 5, 20, 37, 39, 40, 160, 170, 400, 500, 1000))
+HUGE = st.sampled_from((10_000, 50_000))
+_depths = st.sampled_from((0, 0, 0, 0, 1, 30, 200))
+_lengths = st.one_of(st.sampled_from((1, 190, 192, 193, 328, 336, 337, 1023)), st.integers(1, 1023))
+_targets = st.builds(
+    lambda start, size: start.replace(b"\0", b"/")[:size].ljust(size, b"t"),
+    st.binary(max_size=100),
+    _lengths,
+)
 _kinds = st.sampled_from((*Kind, Kind.FILE, Kind.FILE, Kind.DIRECTORY))
 
 
 @st.composite
-def trees(draw: st.DrawFn, most: int = 40) -> list[Node]:
-    """The nodes of a random tree, the root first."""
+def trees(draw: st.DrawFn, most: int = 40, counts: st.SearchStrategy[int] = _counts) -> list[Node]:
+    """The nodes of a random tree, the root first.
+
+    `counts` gives how many files there are in a directory beside its random ones.
+    """
     nodes = [Node(path=b"", kind=Kind.DIRECTORY, mode=0o755, xattrs=draw(_xattrs))]
     folders, files, paths = [b""], list[Node](), {b""}
     for _ in range(draw(st.integers(0, most))):
@@ -42,8 +55,11 @@ def trees(draw: st.DrawFn, most: int = 40) -> list[Node]:
         nodes.append(node)
         if node.kind is Kind.DIRECTORY:
             folders.append(path)
-            nodes += _crowd(path, draw(_counts), draw(st.integers(3, 200)))
-            paths |= {each.path for each in nodes[-1000:]}
+            crowd = _crowd(path, draw(counts), draw(st.integers(5, 200)))
+            chain = list(_chain(path, draw(_depths)))
+            nodes += crowd + chain
+            paths |= {each.path for each in crowd + chain}
+            folders += [each.path for each in chain[-1:]]
         elif node.kind is Kind.FILE:
             files.append(node)
     return nodes
@@ -53,6 +69,13 @@ def _crowd(path: bytes, count: int, length: int) -> list[Node]:
     """Many files in a directory."""
     names = ((b"#%d" % each).ljust(length, b"l") for each in range(count))
     return [Node(path=path + b"/" + name, kind=Kind.FIFO, mode=0o600) for name in names]
+
+
+def _chain(path: bytes, depth: int) -> Iterator[Node]:
+    """Directories within each other."""
+    for _ in range(depth):
+        path += b"/d"
+        yield Node(path=path, kind=Kind.DIRECTORY, mode=0o700)
 
 
 def _node(draw: st.DrawFn, path: bytes, kind: Kind, files: list[Node]) -> Node:
@@ -67,7 +90,7 @@ def _node(draw: st.DrawFn, path: bytes, kind: Kind, files: list[Node]) -> Node:
         gid=draw(_owners),
         mtime=draw(_times),
         xattrs=draw(_xattrs),
-        target=b"t" * draw(st.integers(1, 1023)) if kind is Kind.SYMLINK else b"",
+        target=draw(_targets) if kind is Kind.SYMLINK else b"",
         device=(draw(st.integers(0, 511)), draw(st.integers(0, 0x3FFFF))) if "device" in kind else (0, 0),
         immutable=kind is Kind.FILE and draw(st.booleans()),
         **_content(draw, kind, files),  # type: ignore[arg-type]
