@@ -279,6 +279,8 @@ def test_files_that_xfs_cannot_hold(image: Path) -> None:
         file(b"a", xattrs=((b"user." + b"n" * 256, b""),)),
         file(b"a", xattrs=((b"user.", b""),)),
         file(b"a", xattrs=((b"os2.a", b""),)),
+        file(b"a", xattrs=((b"trusted.SGI_ACL_FILE", b"v"),)),
+        file(b"a", xattrs=((b"trusted.SGI_MAC_FILE", b"v" * 1000),)),
         file(b"a", xattrs=((b"user.a", b"1"), (b"user.a", b"2"))),
         file(b"a", xattrs=((b"system.posix_acl_access", b"\x03\0\0\0"),)),
     )
@@ -291,6 +293,15 @@ def test_files_that_xfs_cannot_hold(image: Path) -> None:
         if len(node.path) == 1:
             assert "'a'" in caught.value.message
     assert digest(image) == before
+
+
+def test_only_in_one_namespace_are_names_reserved(image: Path) -> None:
+    xattrs = (
+        (b"user.SGI_ACL_FILE", b"v"),
+        (b"security.SGI_MAC_FILE", b"v"),
+        (b"trusted.SGI_ACL_FILE2", b"v"),
+    )
+    fill_and_check(empty_image(image), [ROOT, file(b"a", xattrs=xattrs)])
 
 
 def test_an_access_control_list_in_the_form_of_xfs(image: Path) -> None:
