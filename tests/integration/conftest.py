@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.layer import stand_in
-from tests.support import xfsprogs
+from tests.support.debianprograms import Package
 from tests.support.registry import serving_registry
 
 
@@ -98,9 +98,11 @@ def by_appliance(workspace: Workspace, layer: Path, tmp_path_factory: pytest.Tem
 @pytest.fixture(scope="session")
 def judges() -> list[Path]:
     """The xfs_repair of other Debian releases; this machine's comes before them."""
-    if reason := xfsprogs.why_not():
-        pytest.skip(f"no xfs_repair of other releases: {reason}")
-    return [xfsprogs.xfsprogs(suite) / "xfs_repair" for suite in xfsprogs.SUITES]
+    packages = [Package(suite, "xfsprogs") for suite in ("trixie", "sid")]
+    for each in packages:
+        if reason := each.why_not():
+            pytest.skip(f"no xfs_repair of other releases: {reason}")
+    return [each.programs() / "xfs_repair" for each in packages]
 
 
 @pytest.fixture

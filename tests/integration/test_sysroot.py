@@ -5,9 +5,10 @@ Each difference that is allowed is named by a rule here.
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ from bootimg.sysroot.wanted import Wanted
 from tests.integration.conftest import Built, Workspace
 from tests.integration.diskfacts import BOOT, ROOT, mounted_partition, unexplained
 from tests.support.composefsdump import dump
+from tests.support.debianprograms import Package
 from tests.support.hostiletree import KERNEL, hostile_tree
 from tests.support.ostreedeploy import (
     CONFIG,
@@ -162,13 +164,34 @@ def layer_s_ostree(compared: Compared, tmp_path_factory: pytest.TempPathFactory)
 def test_hostile_commits_by_the_layer_s_ostree(variant: int, layer_s_ostree: LayerOstree) -> None:
     folder = layer_s_ostree.shared / str(variant)
     folder.mkdir()
-    check(folder, hostile_tree(folder / "tree", variant), layer_s_ostree.rules, layer_s_ostree)
+    check(folder, hostile_tree(folder / "tree", variant), layer_s_ostree.rules, layer_s_ostree.prefix())
 
 
-def check(folder: Path, tree: Path, rules: OstreeRules, ostree: LayerOstree | None = None) -> None:
-    """Deploy a tree by ostree and lay it out: both are equal."""
+@pytest.mark.matrix
+@pytest.mark.parametrize("enabled", ["", "yes", "no"])
+@pytest.mark.parametrize("variant", [1, 2, 3])
+def test_hostile_commits_by_an_ostree_that_has_composefs(variant: int, enabled: str, tmp_path: Path) -> None:
+    """Debian's newest ostree, which writes `.ostree.cfs` whatever the layer says."""
+    require()
+    package = Package("sid", "ostree")
+    if reason := package.why_not():
+        pytest.skip(reason)
+    rules = rules_of(package.content("ostree"))
+    assert rules.writes_composefs(enabled)
+    tree = hostile_tree(tmp_path / "tree", variant)
+    # Whiteouts of layers within the commit are left to the appliance where there is a composefs image.
+    for path in [*tree.rglob(".ostree-wh.*")]:
+        path.unlink()
+    if enabled:
+        (tree / "usr/lib/ostree").mkdir(exist_ok=True)
+        (tree / "usr/lib/ostree/prepare-root.conf").write_text(f"[composefs]\nenabled={enabled}\n")
+    check(tmp_path, tree, rules, ["env", f"PATH={package.programs()}:{os.environ['PATH']}"])
+    assert [*tmp_path.glob("sysroot/ostree/deploy/*/deploy/*.0/.ostree.cfs")]
+
+
+def check(folder: Path, tree: Path, rules: OstreeRules, prefix: Sequence[str] = ()) -> None:
+    """Deploy a tree by ostree, with `prefix` before its commands, and lay it out: both are equal."""
     committed = commit(tree, folder / "repo")
-    prefix = ostree.prefix() if ostree else []
     deploy(committed, folder / "sysroot", CONFIG, prefix=prefix)
     try:
         root, boot = partitions(facts_of_folder(folder / "sysroot"))
