@@ -79,8 +79,8 @@ def test_random_trees_with_large_directories(nodes: list[Node], tmp_path: Path, 
 @cache
 def most_blocks() -> int:
     """How many blocks of content fit into a small file system, in steps of 64."""
-    with TemporaryDirectory() as folder:
-        image = empty_image(Path(folder) / "root.xfs")
+    with TemporaryDirectory() as scratch:
+        image = empty_image(Path(scratch) / "root.xfs")
         return next(blocks for blocks in range(SMALL // 4096, 0, -64) if fits(image, files(blocks)))
 
 

@@ -48,7 +48,7 @@ CONFIG = {
     "sysroot.bls-append-except-default": 'grub_users=""',
 }
 Facts = dict[str, Any]
-# FS_IOC_GETFLAGS, FSIMMUTABLE_FL, and what linux/fs.h has from FS_SYNC_FL to FS_NOATIME_FL.
+# FS_IOC_GETFLAGS, FS_IMMUTABLE_FL, and what linux/fs.h has from FS_SYNC_FL to FS_NOATIME_FL.
 _GET_FLAGS, IMMUTABLE, _FLAGS = 0x80086601, 0x10, 0xF8
 
 
