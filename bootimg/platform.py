@@ -257,7 +257,8 @@ def _load(name: str, points: Sequence[EntryPoint]) -> Platform | BrokenPlatform:
 
 
 def _package(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else "an unnamed package"
+    # The name is None if the package's METADATA is missing.
+    return (point.dist and point.dist.name) or "an unnamed package"
 
 
 def _broken(found: BrokenPlatform) -> BootimgError:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.layer import stand_in
+from tests.support.debianprograms import Package
 from tests.support.registry import serving_registry
 
 
@@ -84,6 +85,24 @@ def built(workspace: Workspace, layer: Path) -> Built:
     """The stand-in layer, built for qemu."""
     done = workspace.bootimg("build", layer, "-p", "qemu", "--json")
     return Built(workspace, json.loads(done.stdout))
+
+
+@pytest.fixture(scope="session")
+def by_appliance(workspace: Workspace, layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The stand-in layer, deployed by ostree in the appliance."""
+    own = Workspace(workspace.cache, tmp_path_factory.mktemp("by-appliance"))
+    done = own.bootimg("build", layer, "-p", "qemu", "--deploy", "appliance", "--json")
+    return Built(own, json.loads(done.stdout))
+
+
+@pytest.fixture(scope="session")
+def judges() -> list[Path]:
+    """The xfs_repair of other Debian releases; this machine's comes before them."""
+    packages = [Package(suite, "xfsprogs") for suite in ("trixie", "sid")]
+    for each in packages:
+        if reason := each.why_not():
+            pytest.skip(f"no xfs_repair of other releases: {reason}")
+    return [each.programs() / "xfs_repair" for each in packages]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import uuid
@@ -20,10 +21,13 @@ from bootimg.vm.guest import Guest
 from bootimg.vm.machine import Flash, Machine
 from bootimg.vm.network import RESTRICTED
 from tests.integration.conftest import Built
+from tests.integration.test_disk import loop, output
 
 BOOT_STAMP = "96d15588-3596-4b3c-adca-a2ff7279ea63"
 ROOT_STAMP = "910678ff-f77e-4a7d-8d53-86f2ac47a823"
 DISK_STAMP = "00000000-0000-4000-A000-000000000001"
+GIB = 1 << 30
+CHECKS = (("root", "xfs_repair", "-n"), ("boot", "e2fsck", "-fn"), ("EFI-SYSTEM", "fsck.fat", "-n"))
 # Generous: a boot under TCG takes three times as long on a busy machine.
 DEADLINE = 900
 
@@ -178,3 +182,27 @@ def test_it_boots_with_uefi(built: Built, tmp_path: Path, config: tuple[Path, st
     found = boot(copy, tmp_path / "console.log", config[0], Firmware.UEFI)
     assert found["file"] == config[1]
     assert found["failed"] == "[]"
+
+
+@pytest.mark.boot
+@pytest.mark.matrix
+@pytest.mark.skipif(os.geteuid() != 0, reason="reads the disk on this machine: needs root")
+@pytest.mark.parametrize(("gib", "firmware"), [(16, Firmware.UEFI), (100, Firmware.BIOS)])
+def test_the_root_fills_a_larger_disk_and_all_is_clean_after_two_boots(
+    gib: int, firmware: Firmware, built: Built, tmp_path: Path, config: tuple[Path, str]
+) -> None:
+    disk, raw = tmp_path / "disk.qcow2", tmp_path / "disk.raw"
+    shutil.copyfile(built.artifact("qemu"), disk)
+    output("qemu-img", "resize", "-q", disk, f"{gib}G")
+    first, second = (
+        boot(disk, tmp_path / f"{each}.log", config[0], firmware) for each in ("first", "second")
+    )
+    for found in (first, second):
+        assert (found["file"], found["failed"], found["firstboot"]) == (config[1], "[]", "gone")
+        assert found["table"] == "No problems found"
+        assert int(found["size"]) > (gib - 1) * GIB
+    assert (second["root"], second["boot"], second["disk"]) == (first["root"], first["boot"], first["disk"])
+    output("qemu-img", "convert", "-O", "raw", disk, raw)
+    for name, *check in CHECKS:
+        with loop(raw, name) as device:
+            output(*check, device)

@@ -17,6 +17,7 @@ import pytest
 
 from bootimg.layer.ostree.refs import image_ref
 from tests.integration.conftest import Built, Workspace
+from tests.support.links import target_of
 
 pytestmark = pytest.mark.real
 
@@ -271,7 +272,7 @@ def described(root: Path, outside: tuple[str, ...]) -> dict[str, tuple[object, .
         status = path.lstat()
         content: object = None
         if stat.S_ISLNK(status.st_mode):
-            content = str(path.readlink())
+            content = target_of(path)
         elif stat.S_ISREG(status.st_mode):
             content = sha256(path.read_bytes()).hexdigest()
             links.setdefault(status.st_ino, []).append(name)

@@ -26,6 +26,7 @@ from bootimg.layer.tree.tooltree import write_tool_tree
 from tests.integration import oracle
 from tests.layer import stand_in, tools
 from tests.support import oci
+from tests.support.links import target_of
 
 REPO_OBJECT = "sysroot/ostree/repo/objects/ab/" + "c" * 62 + ".file"
 IMPORTER = {"ostree.importer.version": "0.15.3"}
@@ -155,7 +156,7 @@ def on_disk(root: Path) -> Mapping[str, object]:
     found = {}
     for path in root.rglob("*"):
         status = path.lstat()
-        content = path.readlink() if path.is_symlink() else ""
+        content = target_of(path) if path.is_symlink() else ""
         if path.is_file() and not path.is_symlink():
             content = hashlib.sha256(path.read_bytes()).hexdigest()
         xattrs = {name: os.getxattr(path, name, follow_symlinks=False)
@@ -308,7 +309,7 @@ def test_the_tool_tree_is_the_image_as_a_container_sees_it(tmp_path: Path) -> No
     assert (out / "tmp").is_dir()
     assert not (out / "tmp").is_symlink()
     assert (out / "usr/bin/su").stat().st_ino == (out / "usr/bin/sg").stat().st_ino
-    assert (out / "usr/bin/denormal").readlink() == Path("..//etc/x")
+    assert target_of(out / "usr/bin/denormal") == "..//etc/x"
     assert os.getxattr(out / "usr/bin/ping", "security.capability") == CAPABILITY
 
 

@@ -36,6 +36,7 @@ from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.layer.tree.tooltree import write_tool_tree
 from tests.layer import stand_in
 from tests.support import oci
+from tests.support.links import target_of
 from tests.support.registry import serving_registry
 
 CONTEXTS = rb"""/.* system_u:object_r:default_t:s0
@@ -354,7 +355,7 @@ def seen_on_disk(root: Path) -> Seen:
         status = path.lstat()
         links = frozenset(inodes[status.st_ino])
         if path.is_symlink():
-            found[str(path.relative_to(root))] = ("symlink", 0, str(path.readlink()), links)
+            found[str(path.relative_to(root))] = ("symlink", 0, target_of(path), links)
         elif path.is_dir():
             found[str(path.relative_to(root))] = ("directory", stat.S_IMODE(status.st_mode), "", links)
         else:

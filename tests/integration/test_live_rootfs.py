@@ -91,7 +91,7 @@ def live(stand_in_system: Layer, tmp_path_factory: pytest.TempPathFactory) -> Li
 
 def to_seconds(facts: Mapping[str, Facts]) -> dict[str, dict[str, Any]]:
     """Facts as these file systems can have them: times in seconds, no flags."""
-    return {name: {**each, "mtime": each["mtime"] // 10**9, "flag": False} for name, each in facts.items()}
+    return {name: {**each, "mtime": each["mtime"] // 10**9, "flags": 0} for name, each in facts.items()}
 
 
 def require_tree(image: Path, entries: Sequence[Entry], folder: Path, options: str = "") -> None:

@@ -1,149 +1,112 @@
-"""The stand-in layer's disk by `--deploy native`, compared with the appliance's, and booted."""
+"""The stand-in layer's base disk, written without a kernel, by other programs' and the kernel's judgement."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-import uuid
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from bootimg.arches.row import Firmware
+from bootimg.disk.xfs.sparse import copy_data
+from bootimg.sysroot.entries import Kind
 from tests.integration.conftest import Built, Workspace
-from tests.integration.test_boot import boot, ignition
-from tests.integration.test_disk import loop, mounted, output, partition
-from tests.integration.test_sysroot import unexplained
+from tests.integration.diskfacts import ROOT
+from tests.integration.test_disk import output
+from tests.integration.test_platforms import Table
 from tests.support.ostreedeploy import Facts, facts_of_folder
+from tests.support.xfsfacts import facts_of_xfs
+from tests.support.xfsimages import judge
+from tests.support.xfsmount import mounted
+from tests.support.xfswrite import write_and_grow
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
-
-MODULES = "grub2/i386-pc"
-
-
-@pytest.fixture(scope="module")
-def native(tmp_path_factory: pytest.TempPathFactory, layer: Path) -> Built:
-    """The stand-in layer, built natively in a cache of its own."""
-    root = tmp_path_factory.mktemp("native")
-    workspace = Workspace(root / "cache", root / "builds")
-    done = workspace.bootimg("build", layer, "-p", "qemu", "--deploy", "native", "--json")
-    assert b"the appliance makes the base disk" not in done.stderr
-    return Built(workspace, json.loads(done.stdout))
-
-
-@dataclass(frozen=True)
-class Names:
-    """The names of a disk's file systems."""
-
-    root: dict[str, Facts]
-    boot: dict[str, Facts]
-    esp: dict[str, bytes | None]
-
-
-def read(disk: Path, folder: Path) -> Names:
-    """What the kernel finds on a disk's root and /boot, and mtools on its ESP."""
-    folder.mkdir()
-    with ExitStack() as stack:
-        options = {"root": "ro,norecovery,nouuid", "boot": "ro,noload"}
-        root, boot = (
-            facts_of_folder(
-                stack.enter_context(mounted(stack.enter_context(loop(disk, name)), each, folder / name))
-            )
-            for name, each in options.items()
-        )
-    return Names(root, boot, read_esp(disk, folder / "esp"))
-
-
-def read_esp(disk: Path, folder: Path) -> dict[str, bytes | None]:
-    folder.mkdir()
-    start = partition(disk, "EFI-SYSTEM")["offset"]
-    output("mcopy", "-s", "-n", "-i", f"{disk}@@{start}", "::/*", folder)
-    return {
-        os.fspath(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
-        for path in folder.rglob("*")
-    }
-
-
-@dataclass(frozen=True)
-class Both:
-    """The names of the appliance's disk and of ours."""
-
-    theirs: Names
-    ours: Names
-
-    @property
-    def now(self) -> int:
-        """The recipe's source epoch: the time of all that ostree stamps by the clock."""
-        return int(self.ours.root[""]["mtime"])
-
-
-@pytest.fixture(scope="module")
-def both(native: Built, built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    if os.geteuid() != 0:
-        pytest.skip("mounts the disks on this machine: needs root")
-    folder = tmp_path_factory.mktemp("both")
-    yield Both(read(built.base, folder / "theirs"), read(native.base, folder / "ours"))
-
-
-def test_the_root_is_the_appliance_s(both: Both) -> None:
-    found = unexplained(both.theirs.root, both.ours.root, both.now)
-    # setfiles leaves the folders of objects out with the objects, and labels `upper` by its path.
-    assert set(found) == {"xattrs"}
-    others = {name for name in found["xattrs"] if not name.startswith("ostree/repo/objects")}
-    assert {name.rpartition("/")[2] for name in others} == {"upper"}
-    assert len(both.ours.root) > 20_000
-
-
-def test_boot_is_the_appliance_s(both: Both) -> None:
-    found = unexplained(both.theirs.boot, both.ours.boot, both.now)
-    # The appliance's ostree names Android's boot files, which do not exist.
-    assert found == {"content": {"loader.1/entries/ostree-1.conf"}}
-    assert f"{MODULES}/normal.mod" in both.ours.boot
-
-
-def test_the_esp_is_the_appliance_s(both: Both) -> None:
-    assert both.ours.esp == both.theirs.esp
-    assert "EFI" in both.ours.esp
-
-
-def test_the_boot_code_is_the_appliance_s(native: Built, built: Built) -> None:
-    with native.base.open("rb") as ours, built.base.open("rb") as theirs:
-        assert ours.read(2 << 20) == theirs.read(2 << 20)
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount, and be any file's owner")
 
 
 def test_a_second_cache_gives_the_same_disk_without_the_appliance(
-    native: Built, tmp_path: Path, layer: Path
+    built: Built, tmp_path: Path, layer: Path
 ) -> None:
     """The bootloader's products are kept, the disk is made again, by another clock and in another zone."""
     workspace = Workspace(tmp_path / "cache", tmp_path / "builds")
     workspace.cache.mkdir()
-    cores = native.workspace.cache / "bootloaders"
-    subprocess.run(["cp", "-r", cores, workspace.cache / "bootloaders"], check=True)
-    done = workspace.bootimg(
-        "build", layer, "-p", "qemu", "--deploy", "native", "--json", TZ="Pacific/Auckland", LC_ALL="C"
-    )
+    made = built.workspace.cache / "bootloaders"
+    subprocess.run(["cp", "-r", made, workspace.cache / "bootloaders"], check=True)
+    done = workspace.bootimg("build", layer, "-p", "qemu", "--json", TZ="Pacific/Auckland", LC_ALL="C")
     assert b"appliance" not in done.stderr
     found = Built(workspace, json.loads(done.stdout))
-    assert seal(found)["digest"] == seal(native)["digest"]
-    assert seal(found)["native"] is True
+    assert seal(found)["digest"] == seal(built)["digest"]
+    assert seal(found)["way"] == "native"
 
 
 def seal(built: Built) -> dict[str, object]:
     return dict(json.loads(built.base.with_name("seal.json").read_bytes()))
 
 
-@pytest.mark.boot
-def test_it_boots_by_bios(native: Built, tmp_path: Path) -> None:
-    word = uuid.uuid4().hex
-    config, disk = tmp_path / "config.ign", tmp_path / "disk.qcow2"
-    config.write_bytes(ignition(word))
-    disk.write_bytes(native.artifact("qemu").read_bytes())
-    said = boot(disk, tmp_path / "console.log", config, Firmware.BIOS)
-    assert said["file"] == word
-    assert said["firstboot"] == "gone"
-    assert said["failed"] == "[]"
-    assert said["table"] == "No problems found"
+@pytest.fixture
+def root(built: Built, tmp_path: Path) -> Path:
+    """The base disk's root file system as a file of its own."""
+    assert seal(built)["way"] == "native"
+    start, size = Table.of(built.base, 512).spans[ROOT]
+    image = tmp_path / "root.xfs"
+    with built.base.open("rb") as source, image.open("wb") as target:
+        target.truncate(size)
+        copy_data(source.fileno(), target.fileno(), (start, size), -start)
+    return image
+
+
+@as_root
+def test_an_independent_reader_finds_what_the_kernel_finds(root: Path) -> None:
+    with mounted(root, "ro", "norecovery", "nouuid") as folder:
+        wanted = facts_of_folder(folder)
+    found = facts_of_xfs(root)
+    assert found.keys() == wanted.keys()
+    assert {name: (found[name], wanted[name]) for name in found if found[name] != wanted[name]} == {}
+
+
+def as_dumped(facts: Facts) -> Facts:
+    """What is left of it after rdump.
+
+    It writes a file for each name, and gives symbolic links no attributes.  It sets a file's owner last,
+    which takes capabilities and the bits for set-user-ID and set-group-ID away.
+    """
+    kept = {key: value for key, value in facts.items() if key != "links"}
+    if facts["kind"] is Kind.FILE:
+        kept["mode"] &= 0o1777
+        kept["xattrs"] = {k: v for k, v in facts["xattrs"].items() if k != "security.capability"}
+    if facts["kind"] is Kind.SYMLINK:
+        kept["xattrs"] = {}
+    return kept
+
+
+@as_root
+def test_xfs_db_recovers_what_the_kernel_finds(root: Path, judges: list[Path], tmp_path: Path) -> None:
+    # Older versions than sid's have no rdump.
+    program = judges[-1].with_name("xfs_db")
+    with mounted(root, "nouuid") as folder:
+        # rdump cannot write into a directory that it has made immutable.
+        [deployment] = folder.glob("ostree/deploy/rhcos/deploy/*.0")
+        output("chattr", "-i", deployment)
+        wanted = {name: as_dumped(facts) for name, facts in facts_of_folder(folder).items()}
+    (tmp_path / "dump").mkdir()
+    output(program, "-r", "-c", f"rdump / {tmp_path}/dump", root)
+    found = {name: as_dumped(facts) for name, facts in facts_of_folder(tmp_path / "dump").items()}
+    assert found.keys() == wanted.keys()
+    assert {name: (found[name], wanted[name]) for name in found if found[name] != wanted[name]} == {}
+
+
+@as_root
+def test_the_kernel_writes_and_grows_it(root: Path, judges: list[Path]) -> None:
+    judge(root, judges)
+    write_and_grow(root, judges)
+
+
+@as_root
+def test_ostree_finds_its_repository_and_its_deployment(root: Path) -> None:
+    with mounted(root, "nouuid") as folder:
+        output("ostree", "fsck", "--all", f"--repo={folder}/ostree/repo")
+        [deployment] = folder.glob("ostree/deploy/rhcos/deploy/*.0")
+        status = output("ostree", "admin", "status", f"--sysroot={folder}")
+    assert f"rhcos {deployment.name}" in status
+    assert "Version" in status

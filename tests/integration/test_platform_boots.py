@@ -23,13 +23,17 @@ pytestmark = [pytest.mark.real, pytest.mark.matrix, pytest.mark.boot]
 TO_SERIAL = SCRIPT.replace('$1"; }', '$1" > /dev/ttyS0; }')
 assert "ttyS0" in TO_SERIAL
 SERIAL_LAST = ["console=tty0", "console=ttyS0,115200n8"]
+LARGE_SECTORS = [
+    *("-global", "virtio-blk-pci.logical_block_size=4096"),
+    *("-global", "virtio-blk-pci.physical_block_size=4096"),
+]
 SCREEN_LAST = ["console=ttyS0,115200n8", "console=tty0"]
 
 
 @pytest.fixture(scope="module")
 def images(workspace: Workspace, layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     own = Workspace(workspace.cache, tmp_path_factory.mktemp("platforms"))
-    done = own.bootimg("build", layer, "-p", "aws,openstack,metal", "--json")
+    done = own.bootimg("build", layer, "-p", "aws,openstack,metal,metal4k", "--json")
     return Built(own, json.loads(done.stdout))
 
 
@@ -97,16 +101,26 @@ def test_aws_takes_its_config_from_the_metadata_service(
     assert_well(found, config[1], "aws", SERIAL_LAST)
 
 
+@pytest.mark.parametrize(
+    ("name", "firmware", "options"),
+    [("metal", Firmware.BIOS, []), ("metal4k", Firmware.UEFI, LARGE_SECTORS)],
+    ids=["metal", "metal4k"],
+)
 def test_metal_takes_its_config_from_the_kernel_command_line(
-    images: Built, config: tuple[Path, str], tmp_path: Path
+    name: str,
+    firmware: Firmware,
+    options: list[str],
+    images: Built,
+    config: tuple[Path, str],
+    tmp_path: Path,
 ) -> None:
     """As a machine that boots from the network is given it; coreos-installer's way is its own test."""
-    disk = disk_of(images, "metal", "raw", tmp_path)
+    disk = disk_of(images, name, "raw", tmp_path)
     output("qemu-img", "resize", "-q", disk, "4G")
     url = f"ignition.config.url=http://{metadata.ADDRESS}/config.ign"
     overlay = overlay_with_kargs(disk, "qcow2", [url], tmp_path)
-    options = metadata_network(config[0])
-    found = boot(overlay, tmp_path / "console.log", None, Firmware.BIOS, options)
+    options = [*options, *metadata_network(config[0])]
+    found = boot(overlay, tmp_path / "console.log", None, firmware, options)
     assert url in found["cmdline"].split()
     assert_well(found, config[1], "metal", [])
     assert int(found["size"]) > 3 << 30

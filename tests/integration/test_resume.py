@@ -22,6 +22,7 @@ import pytest
 from bootimg.orchestrator.basedisk import seal_digest
 from tests.integration.conftest import Built, Workspace
 from tests.integration.test_disk import loop
+from tests.support.links import target_of
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 
@@ -365,7 +366,7 @@ def _line(path: Path, top: Path) -> str:
         label = os.getxattr(path, "security.selinux", follow_symlinks=False).decode()
     except OSError:
         label = ""
-    target = str(path.readlink()) if path.is_symlink() else ""
+    target = target_of(path) if path.is_symlink() else ""
     name = path.relative_to(top)
     links = 1 if path.is_dir() else status.st_nlink
     if stat.S_ISREG(status.st_mode) and size < 65536:

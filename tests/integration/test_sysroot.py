@@ -5,15 +5,16 @@ Each difference that is allowed is named by a rule here.
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bootimg.arch import Arch
@@ -33,8 +34,9 @@ from bootimg.sysroot.system import System, lay_out, open_system
 from bootimg.sysroot.versions import OstreeRules, rules_of
 from bootimg.sysroot.wanted import Wanted
 from tests.integration.conftest import Built, Workspace
-from tests.integration.test_disk import loop, mounted
+from tests.integration.diskfacts import BOOT, ROOT, mounted_partition, unexplained
 from tests.support.composefsdump import dump
+from tests.support.debianprograms import Package
 from tests.support.hostiletree import KERNEL, hostile_tree
 from tests.support.ostreedeploy import (
     CONFIG,
@@ -65,28 +67,28 @@ class Compared:
     system: System
     wanted: Wanted
     deployment: Path
+    made: int
+    """When the appliance's disk was finished, in nanoseconds."""
 
-    @property
-    def now(self) -> int:
-        return self.wanted.now
+    def unexplained(self, theirs: dict[str, Facts], ours: dict[str, Facts]) -> dict[str, set[str]]:
+        return unexplained(theirs, ours, now=self.wanted.now, made=self.made)
 
 
 @pytest.fixture(scope="module")
 def compared(
-    built: Built, workspace: Workspace, layer: Path, tmp_path_factory: pytest.TempPathFactory
+    by_appliance: Built, workspace: Workspace, layer: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Compared]:
     require()
-    folder = tmp_path_factory.mktemp("base")
+    folder, disk = tmp_path_factory.mktemp("base"), by_appliance.base
     system, wanted = laid_out(workspace, layer)
     with ExitStack() as stack:
-        root = stack.enter_context(
-            mounted(stack.enter_context(loop(built.base, "root")), "ro,norecovery,nouuid", folder / "root")
-        )
-        boot = stack.enter_context(
-            mounted(stack.enter_context(loop(built.base, "boot")), "ro,noload", folder / "boot")
+        root, boot = (
+            stack.enter_context(mounted_partition(disk, 512, number, folder / str(number)))
+            for number in (ROOT, BOOT)
         )
         deployment = next(path for path in root.glob("ostree/deploy/rhcos/deploy/*.0") if path.is_dir())
-        yield Compared(facts_of_folder(root), facts_of_folder(boot), system, wanted, deployment)
+        facts = facts_of_folder(root), facts_of_folder(boot)
+        yield Compared(*facts, system, wanted, deployment, disk.stat().st_mtime_ns)
 
 
 def laid_out(workspace: Workspace, layer: Path) -> tuple[System, Wanted]:
@@ -109,19 +111,8 @@ def laid_out(workspace: Workspace, layer: Path) -> tuple[System, Wanted]:
     return lay_out(wanted, policy_labels(opened.tree, policy, cache), additions=additions), wanted
 
 
-def unexplained(theirs: dict[str, Facts], ours: dict[str, Facts], now: int) -> dict[str, set[str]]:
-    """The names that differ, by what differs, but for times of the clock that are the recipe's with us."""
-    found: dict[str, set[str]] = {"names": theirs.keys() ^ ours.keys()}
-    for name in theirs.keys() & ours.keys():
-        for key in theirs[name].keys() | ours[name].keys():
-            one, other = theirs[name].get(key), ours[name].get(key)
-            if one != other and not (key == "mtime" and other == now):
-                found.setdefault(key, set()).add(name)
-    return {key: names for key, names in found.items() if names}
-
-
 def test_the_root_is_the_appliance_s(compared: Compared) -> None:
-    found = unexplained(compared.root, facts_of_entries(compared.system.root), compared.now)
+    found = compared.unexplained(compared.root, facts_of_entries(compared.system.root))
     # setfiles leaves the folders of objects out with the objects, and labels `upper` by its path.
     folders = {name for name, facts in compared.root.items()
                if facts["kind"] is Kind.DIRECTORY and name.startswith("ostree/repo/objects")}  # fmt: skip
@@ -131,7 +122,7 @@ def test_the_root_is_the_appliance_s(compared: Compared) -> None:
 
 
 def test_boot_is_the_appliance_s_but_for_the_bootloader(compared: Compared) -> None:
-    found = unexplained(compared.boot, facts_of_entries(compared.system.boot), compared.now)
+    found = compared.unexplained(compared.boot, facts_of_entries(compared.system.boot))
     bootloader = {name for name in compared.boot if name.split("/")[0] == "grub2"}
     # The appliance's ostree names Android's boot files, which do not exist.
     assert found == {"names": bootloader, "content": {"loader.1/entries/ostree-1.conf"}}
@@ -173,13 +164,34 @@ def layer_s_ostree(compared: Compared, tmp_path_factory: pytest.TempPathFactory)
 def test_hostile_commits_by_the_layer_s_ostree(variant: int, layer_s_ostree: LayerOstree) -> None:
     folder = layer_s_ostree.shared / str(variant)
     folder.mkdir()
-    check(folder, hostile_tree(folder / "tree", variant), layer_s_ostree.rules, layer_s_ostree)
+    check(folder, hostile_tree(folder / "tree", variant), layer_s_ostree.rules, layer_s_ostree.prefix())
 
 
-def check(folder: Path, tree: Path, rules: OstreeRules, ostree: LayerOstree | None = None) -> None:
-    """Deploy a tree by ostree and lay it out: both are equal."""
+@pytest.mark.matrix
+@pytest.mark.parametrize("enabled", ["", "yes", "no"])
+@pytest.mark.parametrize("variant", [1, 2, 3])
+def test_hostile_commits_by_an_ostree_that_has_composefs(variant: int, enabled: str, tmp_path: Path) -> None:
+    """Debian's newest ostree, which writes `.ostree.cfs` whatever the layer says."""
+    require()
+    package = Package("sid", "ostree")
+    if reason := package.why_not():
+        pytest.skip(reason)
+    rules = rules_of(package.content("ostree"))
+    assert rules.writes_composefs(enabled)
+    tree = hostile_tree(tmp_path / "tree", variant)
+    # Whiteouts of layers within the commit are left to the appliance where there is a composefs image.
+    for path in [*tree.rglob(".ostree-wh.*")]:
+        path.unlink()
+    if enabled:
+        (tree / "usr/lib/ostree").mkdir(exist_ok=True)
+        (tree / "usr/lib/ostree/prepare-root.conf").write_text(f"[composefs]\nenabled={enabled}\n")
+    check(tmp_path, tree, rules, ["env", f"PATH={package.programs()}:{os.environ['PATH']}"])
+    assert [*tmp_path.glob("sysroot/ostree/deploy/*/deploy/*.0/.ostree.cfs")]
+
+
+def check(folder: Path, tree: Path, rules: OstreeRules, prefix: Sequence[str] = ()) -> None:
+    """Deploy a tree by ostree, with `prefix` before its commands, and lay it out: both are equal."""
     committed = commit(tree, folder / "repo")
-    prefix = ostree.prefix() if ostree else []
     deploy(committed, folder / "sysroot", CONFIG, prefix=prefix)
     try:
         root, boot = partitions(facts_of_folder(folder / "sysroot"))
@@ -222,6 +234,7 @@ def grow(path: Path, tree: dict[str, object], modes: Iterator[int]) -> None:
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(etc=TREES, share=TREES, var=TREES, modes=st.lists(MODES, min_size=1, max_size=5))
+@example(etc={"l": "a//b"}, share={"l": "./a/."}, var={"l": "0/"}, modes=[0o644])
 def test_random_trees_by_this_machine_s_ostree(
     etc: dict[str, object], share: dict[str, object], var: dict[str, object], modes: list[int], tmp_path: Path
 ) -> None:

@@ -141,6 +141,33 @@ def test_a_missing_reference_count_fails_the_check(image: Path) -> None:
     assert caught.value.id == "xfs-check-failed"
 
 
+def xfs_repair(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the check find another xfs_repair: a script in which the real one is `$REAL`."""
+    real = process.require("xfs_repair", packages="xfsprogs")
+    (folder / "xfs_repair").write_text(f"#!/bin/sh\nREAL={real}\n{script}\n")
+    (folder / "xfs_repair").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    (
+        ("kill -9 $$", "program-killed"),
+        ("exit 1", "program-failed"),
+        ('exec prlimit --as=20000000 "$REAL" "$@"', "program-failed"),
+    ),
+    ids=("killed", "silent", "without memory"),
+)
+def test_a_check_that_comes_to_no_end_finds_no_fault(
+    script: str, error: str, image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_xfs(empty_image(image), [ROOT, file(b"a")], now=NOW)
+    xfs_repair(tmp_path, script, monkeypatch)
+    with pytest.raises(BootimgError) as caught:
+        check_xfs(image, size=SMALL)
+    assert caught.value.id == error
+
+
 FILLER = b"f" * 4 * MIB
 
 
@@ -252,6 +279,8 @@ def test_files_that_xfs_cannot_hold(image: Path) -> None:
         file(b"a", xattrs=((b"user." + b"n" * 256, b""),)),
         file(b"a", xattrs=((b"user.", b""),)),
         file(b"a", xattrs=((b"os2.a", b""),)),
+        file(b"a", xattrs=((b"trusted.SGI_ACL_FILE", b"v"),)),
+        file(b"a", xattrs=((b"trusted.SGI_MAC_FILE", b"v" * 1000),)),
         file(b"a", xattrs=((b"user.a", b"1"), (b"user.a", b"2"))),
         file(b"a", xattrs=((b"system.posix_acl_access", b"\x03\0\0\0"),)),
     )
@@ -264,6 +293,15 @@ def test_files_that_xfs_cannot_hold(image: Path) -> None:
         if len(node.path) == 1:
             assert "'a'" in caught.value.message
     assert digest(image) == before
+
+
+def test_only_in_one_namespace_are_names_reserved(image: Path) -> None:
+    xattrs = (
+        (b"user.SGI_ACL_FILE", b"v"),
+        (b"security.SGI_MAC_FILE", b"v"),
+        (b"trusted.SGI_ACL_FILE2", b"v"),
+    )
+    fill_and_check(empty_image(image), [ROOT, file(b"a", xattrs=xattrs)])
 
 
 def test_an_access_control_list_in_the_form_of_xfs(image: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import stat
 import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ from bootimg.sysroot.entries import Entry, HostFile, Kind
 from bootimg.sysroot.system import System, lay_out
 from bootimg.sysroot.versions import OstreeRules, rules_of
 from bootimg.sysroot.wanted import Wanted, wanted
+from tests.support.links import target_of
 
 EPOCH = 1_700_000_000
 NOW = EPOCH * 10**9
@@ -45,6 +48,8 @@ CONFIG = {
     "sysroot.bls-append-except-default": 'grub_users=""',
 }
 Facts = dict[str, Any]
+# FS_IOC_GETFLAGS, FS_IMMUTABLE_FL, and what linux/fs.h has from FS_SYNC_FL to FS_NOATIME_FL.
+_GET_FLAGS, IMMUTABLE, _FLAGS = 0x80086601, 0x10, 0xF8
 
 
 def require() -> None:
@@ -182,11 +187,10 @@ def facts_of_folder(top: Path, *, flags: bool = True) -> dict[str, Facts]:
             "owner": (status.st_uid, status.st_gid),
             "xattrs": {key: os.getxattr(path, key, follow_symlinks=False)
                        for key in os.listxattr(path, follow_symlinks=False)},
-            "flag": stat.S_ISDIR(status.st_mode) and "i" in run("lsattr", "-d", path).split()[0]
-            if flags and name.endswith(".0") else False,
+            "flags": _flags(path) if flags and _has_flags(status.st_mode) else 0,
         }  # fmt: skip
         if facts["kind"] is Kind.SYMLINK:
-            facts["mode"], facts["target"] = 0o777, str(path.readlink())
+            facts["mode"], facts["target"] = 0o777, target_of(path)
         if facts["kind"] is Kind.FILE:
             if status.st_ino not in digests:
                 digests[status.st_ino] = sha256(path.read_bytes()).hexdigest()
@@ -195,6 +199,20 @@ def facts_of_folder(top: Path, *, flags: bool = True) -> dict[str, Facts]:
             links[status.st_ino].append(name)
         found[name] = facts
     return _with_links(found, links.values())
+
+
+def _has_flags(mode: int) -> bool:
+    return stat.S_ISDIR(mode) or stat.S_ISREG(mode)
+
+
+def _flags(path: Path) -> int:
+    """The flags of a file that chattr sets and every file system knows."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        data = fcntl.ioctl(descriptor, _GET_FLAGS, bytes(4))
+    finally:
+        os.close(descriptor)
+    return int.from_bytes(data, sys.byteorder) & _FLAGS
 
 
 def facts_of_entries(entries: Iterable[Entry]) -> dict[str, Facts]:
@@ -206,7 +224,8 @@ def facts_of_entries(entries: Iterable[Entry]) -> dict[str, Facts]:
         name = entry.path.decode()
         facts: Facts = {
             "kind": entry.kind, "mode": entry.mode, "owner": (entry.uid, entry.gid), "mtime": entry.mtime,
-            "xattrs": {key.decode(): value for key, value in entry.xattrs}, "flag": entry.immutable,
+            "xattrs": {key.decode(): value for key, value in entry.xattrs},
+            "flags": IMMUTABLE if entry.immutable else 0,
         }  # fmt: skip
         if entry.kind is Kind.SYMLINK:
             facts["target"] = os.fsdecode(entry.target)

@@ -16,8 +16,6 @@ from tests.support.xfsread import expected, read_back
 
 NOW = 1_700_000_000 * 10**9
 UUID = "5a8e3b9c-0e1d-4b2f-9c3d-aabbccddeeff"
-OTHER_REPAIRS = [path for path in os.environ.get("BOOTIMG_TEST_XFS_REPAIRS", "").split(":") if path]
-"""Other versions of xfs_repair that judge too."""
 SMALL = 320 * MIB
 _FOLDER = TemporaryDirectory(prefix="xfs-")
 
@@ -49,16 +47,24 @@ def empty_image(path: Path, size: int = SMALL, *, groups: int = 4, sector: int =
             at = end
 
 
-def fill_and_check(path: Path, nodes: Iterable[Node]) -> Filled:
-    """Fill an empty file system, have it judged by xfs_repair, and compare what is read with the nodes."""
+def fill_and_check(path: Path, nodes: Iterable[Node], judges: Iterable[Path] = ()) -> Filled:
+    """Fill an empty file system, have it judged by xfs_repair, and compare what is read with the nodes.
+
+    `judges` are other versions of xfs_repair that judge too.
+    """
     nodes = list(nodes)
     filled = fill_xfs(path, nodes, now=NOW)
-    check_xfs(path, size=path.stat().st_size)
-    for program in OTHER_REPAIRS:
-        done = subprocess.run([program, "-n", "-f", path], capture_output=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+    judge(path, judges)
     compare(path, nodes)
     return filled
+
+
+def judge(image: Path, judges: Iterable[Path] = ()) -> None:
+    """Have a whole image judged by this machine's xfs_repair and by others."""
+    check_xfs(image, size=image.stat().st_size)
+    for program in judges:
+        done = subprocess.run([program, "-n", "-f", image], capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def compare(path: Path, nodes: Iterable[Node]) -> None:

@@ -1,15 +1,29 @@
-"""Compares a mounted file system with the nodes that it was filled with."""
+"""File systems in images, mounted, and compared with the nodes that they were filled with."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import file_digest
 from pathlib import Path
 
 from bootimg.disk.filetree import Node, Xattrs
 from tests.support.xfsread import LARGE, Found, expected
+
+
+@contextmanager
+def mounted(image: Path, *options: str) -> Iterator[Path]:
+    """A whole image, mounted beside it."""
+    folder = image.with_name("mounted")
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-o", ",".join(("loop", *options)), image, folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 def compare_mounted(folder: Path, nodes: Iterable[Node]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hypothesis import strategies as st
 
 from bootimg.disk.filetree import Kind, Node
@@ -14,7 +16,9 @@ _names = st.one_of(
 _sizes = st.sampled_from((0, 1, 10, 141, 142, 200, 255, 256, 1000, 3060, 3064, 3065, 4040, 4041, 9000, 65536))
 _values = st.one_of(st.binary(max_size=300), _sizes.map(lambda size: b"v" * size))
 _prefixes = st.sampled_from((b"user.", b"trusted.", b"security."))
-_xattrs = st.dictionaries(st.tuples(_prefixes, _names), _values, max_size=6).map(
+# hypothesis also draws constants of the tested modules, and XFS reserves these names.
+_pairs = st.tuples(_prefixes, _names).filter(lambda pair: not pair[1].startswith(b"SGI_"))
+_xattrs = st.dictionaries(_pairs, _values, max_size=6).map(
     lambda found: tuple((prefix + name, value) for (prefix, name), value in found.items())
 )
 _times = st.integers(-(2**31) * 10**9, 2 * 10**18)
@@ -24,12 +28,23 @@ _contents = st.one_of(
     st.sampled_from((4095, 4096, 4097, 20_000, 131_072, 131_073)).map(lambda size: b"c" * size),
 )
 _counts = st.sampled_from((0, 1, 5, 20, 37, 39, 40, 160, 170, 400, 500, 1000))
+HUGE = st.sampled_from((10_000, 50_000))
+_depths = st.sampled_from((0, 0, 0, 0, 1, 30, 200))
+_lengths = st.one_of(st.sampled_from((1, 190, 192, 193, 328, 336, 337, 1023)), st.integers(1, 1023))
+_targets = st.builds(
+    lambda start, size: start.replace(b"\0", b"/")[:size].ljust(size, b"t"),
+    st.binary(max_size=100),
+    _lengths,
+)
 _kinds = st.sampled_from((*Kind, Kind.FILE, Kind.FILE, Kind.DIRECTORY))
 
 
 @st.composite
-def trees(draw: st.DrawFn, most: int = 40) -> list[Node]:
-    """The nodes of a random tree, the root first."""
+def trees(draw: st.DrawFn, most: int = 40, counts: st.SearchStrategy[int] = _counts) -> list[Node]:
+    """The nodes of a random tree, the root first.
+
+    `counts` gives how many files there are in a directory beside its random ones.
+    """
     nodes = [Node(path=b"", kind=Kind.DIRECTORY, mode=0o755, xattrs=draw(_xattrs))]
     folders, files, paths = [b""], list[Node](), {b""}
     for _ in range(draw(st.integers(0, most))):
@@ -42,8 +57,11 @@ def trees(draw: st.DrawFn, most: int = 40) -> list[Node]:
         nodes.append(node)
         if node.kind is Kind.DIRECTORY:
             folders.append(path)
-            nodes += _crowd(path, draw(_counts), draw(st.integers(3, 200)))
-            paths |= {each.path for each in nodes[-1000:]}
+            crowd = _crowd(path, draw(counts), draw(st.integers(5, 200)))
+            chain = list(_chain(path, draw(_depths)))
+            nodes += crowd + chain
+            paths |= {each.path for each in crowd + chain}
+            folders += [each.path for each in chain[-1:]]
         elif node.kind is Kind.FILE:
             files.append(node)
     return nodes
@@ -53,6 +71,13 @@ def _crowd(path: bytes, count: int, length: int) -> list[Node]:
     """Many files in a directory."""
     names = ((b"#%d" % each).ljust(length, b"l") for each in range(count))
     return [Node(path=path + b"/" + name, kind=Kind.FIFO, mode=0o600) for name in names]
+
+
+def _chain(path: bytes, depth: int) -> Iterator[Node]:
+    """Directories within each other."""
+    for _ in range(depth):
+        path += b"/d"
+        yield Node(path=path, kind=Kind.DIRECTORY, mode=0o700)
 
 
 def _node(draw: st.DrawFn, path: bytes, kind: Kind, files: list[Node]) -> Node:
@@ -67,7 +92,7 @@ def _node(draw: st.DrawFn, path: bytes, kind: Kind, files: list[Node]) -> Node:
         gid=draw(_owners),
         mtime=draw(_times),
         xattrs=draw(_xattrs),
-        target=b"t" * draw(st.integers(1, 1023)) if kind is Kind.SYMLINK else b"",
+        target=draw(_targets) if kind is Kind.SYMLINK else b"",
         device=(draw(st.integers(0, 511)), draw(st.integers(0, 0x3FFFF))) if "device" in kind else (0, 0),
         immutable=kind is Kind.FILE and draw(st.booleans()),
         **_content(draw, kind, files),  # type: ignore[arg-type]

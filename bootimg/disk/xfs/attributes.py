@@ -14,6 +14,8 @@ from bootimg.disk.xfs.hashtree import name_hash
 _NAMESPACES = ((b"user.", 0), (b"trusted.", 2), (b"security.", 4))
 _TRUSTED = 2
 _ACLS = {b"system.posix_acl_access": b"SGI_ACL_FILE", b"system.posix_acl_default": b"SGI_ACL_DEFAULT"}
+_RESERVED = (b"SGI_ACL_FILE", b"SGI_ACL_DEFAULT", b"SGI_MAC_FILE", b"SGI_CAP_FILE")
+"""Names in the namespace `trusted` whose values have forms of XFS's own."""
 _LONGEST_NAME, _LONGEST_VALUE = 255, 65536
 _SHORT_VALUE = 255
 _MANY = 255
@@ -61,6 +63,8 @@ def _attribute(name: bytes, value: bytes) -> Attribute:
     for prefix, namespace in _NAMESPACES:
         if name.startswith(prefix):
             own = name[len(prefix) :]
+            if namespace == _TRUSTED and own in _RESERVED:
+                raise _UnsupportedError(f"XFS reserves the extended attribute {name[:40]!r}")
             return Attribute(name_hash(own), own, namespace, value)
     raise _UnsupportedError(f"the extended attribute {name[:40]!r} is in an unknown namespace")
 

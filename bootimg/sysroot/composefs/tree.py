@@ -12,6 +12,9 @@ from bootimg.sysroot.objects import FileObject
 from bootimg.sysroot.unsupported import NativeUnsupportedError
 
 _OVERLAY = b"trusted.overlay."
+# The root's directories that something is mounted on at boot: ostree makes those that the commit lacks, such
+# as /etc, without a label (ostree_repo_checkout_composefs).
+_MOUNT_POINTS = (b"usr", b"etc", b"boot", b"var", b"sysroot")
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -36,8 +39,12 @@ class Node:
 
 
 def commit_nodes(commit: Commit) -> Node:
-    """The tree of a commit: regular files that are not empty are redirects."""
-    return _directory(commit, commit.root)
+    """The tree of a commit with all mount points: regular files that are not empty are redirects."""
+    root = _directory(commit, commit.root)
+    assert root.children is not None
+    for name in _MOUNT_POINTS:
+        root.children.setdefault(name, Node(mode=stat.S_IFDIR | 0o755, children={}))
+    return root
 
 
 def _directory(commit: Commit, folder: Folder) -> Node:

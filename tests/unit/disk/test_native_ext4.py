@@ -45,6 +45,7 @@ def tree(folder: Path) -> list[Entry]:
         directory("lost+found", 0o700, NOW),
         symlink("boot", ".", NOW),
         symlink("long", "x" * 500, NOW),
+        symlink("slashes", "./a//b/", NOW),
         directory("ostree", 0o750, NOW),
         kernel,
         whole,
@@ -74,6 +75,7 @@ def test_what_is_written_is_there(sector_size: int, tmp_path: Path) -> None:
     assert {found.label(path) for path in ("/", "/lost+found", "/boot", "/ostree/v")} == {LABEL}
     assert len(found.listing("/grub2")) == 300
     assert 'Fast link dest: "."' in stat_of(image, "/boot")
+    assert 'Fast link dest: "./a//b/"' in stat_of(image, "/slashes")
     block = subprocess.run(["dumpe2fs", "-h", image], capture_output=True, check=True).stdout.decode()
     assert f"Block size:               {1024 if sector_size == 512 else 4096}" in block
     assert f"Directory Hash Seed:      {OPTIONS.uuid}" in block

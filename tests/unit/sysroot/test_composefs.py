@@ -92,6 +92,20 @@ def test_a_hostile_commit_is_byte_identical(variant: int, tmp_path: Path) -> Non
     assert composefs_image(system.commit) == theirs
 
 
+def test_mount_points_that_the_commit_lacks_are_in_the_image(tmp_path: Path) -> None:
+    require()
+    for name in ("usr/lib", "boot"):
+        (tmp_path / "tree" / name).mkdir(parents=True)
+    (tmp_path / "tree/boot").chmod(0o700)
+    (tmp_path / "tree/var").symlink_to("usr")
+    root = commit_nodes(commit(tmp_path / "tree", tmp_path / "repo").wanted(own_rules()).commit)
+    assert root.children is not None
+    modes = {name: oct(node.mode) for name, node in root.children.items()}
+    assert modes == {
+        b"boot": "0o40700", b"etc": "0o40755", b"sysroot": "0o40755", b"usr": "0o40755", b"var": "0o120777"
+    }  # fmt: skip
+
+
 def test_images_are_those_that_composefs_was_seen_to_make() -> None:
     """mkcomposefs 1.0.8 made the same bytes of these trees."""
     digests = [sha256(image_of(filled(Random(seed)))).hexdigest()[:16] for seed in range(4)]

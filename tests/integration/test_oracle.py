@@ -1,0 +1,108 @@
+"""The disk that bootimg writes against the one that the appliance makes of the same layer.
+
+The layer's own programs in a virtual machine are the oracle.  Each difference is named by a rule here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import Workspace
+from tests.integration.diskfacts import DiskFacts, facts_of_disk, unexplained
+from tests.integration.test_coreos import layer_of
+from tests.layer import Flavour, Form
+
+pytestmark = pytest.mark.real
+
+PLATFORMS = {512: "qemu", 4096: "metal4k"}
+FORMS = (Form.PLAIN, Form.ENCAPSULATED, Form.DERIVED)
+EVERY = [(flavour, form, sector) for flavour in Flavour for form in FORMS for sector in PLATFORMS]
+DEFAULT = (Flavour.DEBIAN, Form.PLAIN, 512)
+OBJECTS = "ostree/repo/objects"
+# What ostree older than 2023.1 writes whether there are such files or not.
+ANDROID = ("aboot ", "abootcfg ")
+
+
+@dataclass(frozen=True)
+class Both:
+    """A layer's two disks."""
+
+    flavour: Flavour
+    theirs: DiskFacts
+    ours: DiskFacts
+    first: tuple[bytes, bytes]
+    """The first 2 MiB of theirs and of ours."""
+
+    @property
+    def now(self) -> int:
+        """The recipe's source epoch: the time of all that ostree stamps by the clock."""
+        return int(self.ours.root[""]["mtime"])
+
+
+def made(workspace: Workspace, builds: Path, layer: Path, sector: int, way: str) -> Path:
+    """The base disk that is made in one of the ways, and in no other."""
+    own = Workspace(workspace.cache, builds)
+    done = own.bootimg("build", layer, "-p", PLATFORMS[sector], "--deploy", way, "--json")
+    disk = Path(json.loads(done.stdout)["base-disks"][str(sector)])
+    seal = json.loads(disk.with_name("seal.json").read_bytes())
+    assert seal["native"] is (way == "native"), done.stderr.decode()
+    return disk
+
+
+def start_of(disk: Path) -> bytes:
+    with disk.open("rb") as file:
+        return file.read(2 << 20)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(each, marks=[] if each == DEFAULT else pytest.mark.matrix) for each in EVERY],
+    ids=lambda each: "-".join(map(str, each)),
+)
+def both(
+    request: pytest.FixtureRequest, workspace: Workspace, tmp_path_factory: pytest.TempPathFactory
+) -> Both:
+    if os.geteuid() != 0:
+        pytest.skip("mounts the disks on this machine: needs root")
+    flavour, form, sector = request.param
+    layer, folder = layer_of(flavour, form), tmp_path_factory.mktemp("both")
+    theirs, ours = (made(workspace, folder / way, layer, sector, way) for way in ("appliance", "native"))
+    return Both(
+        flavour,
+        facts_of_disk(theirs, sector, folder / "theirs"),
+        facts_of_disk(ours, sector, folder / "ours"),
+        (start_of(theirs), start_of(ours)),
+    )
+
+
+def test_the_root_is_the_appliance_s(both: Both) -> None:
+    found = unexplained(both.theirs.root, both.ours.root, now=both.now, made=both.theirs.made)
+    # setfiles leaves the folders of objects out with the objects, and labels `upper` by its path.
+    assert set(found) == {"xattrs"}
+    others = {name for name in found["xattrs"] if not name.startswith(OBJECTS)}
+    assert {name.rpartition("/")[2] for name in others} == {"upper"}
+    assert len(both.ours.root) > 20_000
+
+
+def test_boot_is_the_appliance_s(both: Both) -> None:
+    found = unexplained(both.theirs.boot, both.ours.boot, now=both.now, made=both.theirs.made)
+    assert found == {"content": {"loader.1/entries/ostree-1.conf"}}
+    assert [line for line in both.theirs.entry.splitlines() if not line.startswith(ANDROID)] == (
+        both.ours.entry.splitlines()
+    )
+    assert "grub2/i386-pc/normal.mod" in both.ours.boot
+
+
+def test_the_esp_is_the_appliance_s(both: Both) -> None:
+    assert both.ours.esp == both.theirs.esp
+    assert "EFI" in both.ours.esp
+
+
+def test_the_partition_table_and_the_boot_code_are_the_appliance_s(both: Both) -> None:
+    theirs, ours = both.first
+    assert ours == theirs
