@@ -42,6 +42,11 @@ def has_products(cache: Cache, key: str) -> bool:
     return _find(cache, key) is not None
 
 
+def has_bootloaders(cache: Cache) -> bool:
+    """Whether the cache has any products, whatever they were made from."""
+    return any((cache.root / FOLDER).glob("*.tar"))
+
+
 def _find(cache: Cache, key: str) -> Path | None:
     for path in (cache.root / FOLDER).glob(f"{key}.*.tar"):
         with path.open("rb") as file:
