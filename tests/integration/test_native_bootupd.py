@@ -83,6 +83,7 @@ def test_damaged_products_are_made_again(first: Run, workspace_: Workspace, tmp_
         file.seek(10_000)
         file.write(b"damage")
     again = build(layer_of(Flavour.COREOS, Form.PLAIN), Workspace(cache, tmp_path / "builds"), "native")
+    assert b"the kept bootloader was changed; it is made again" in again.said
     assert again.said.count(ONCE) == 1
     assert [each.name for each in (cache / "bootloaders").iterdir()] == [kept.name]
     assert seal(again.built) == seal(first.built)
