@@ -13,7 +13,7 @@ from bootimg.appliance import interpreter
 from bootimg.arch import Arch
 from bootimg.arches.row import Firmware
 from bootimg.cache import Cache
-from bootimg.disk.native.products.store import has_any
+from bootimg.disk.native.products.store import has_bootloaders
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.hostpackages import Packages
@@ -170,7 +170,7 @@ TOOLS = (
 
 def examine(cache: Cache, events: Events, accel: str) -> Iterator[MachineFinding]:
     """Every finding, in the order of the report."""
-    kept = has_any(cache)
+    kept = has_bootloaders(cache)
     for finding in _examine(cache, events, accel):
         yield replace(finding, needed=False) if kept and finding.use is Use.APPLIANCE else finding
 

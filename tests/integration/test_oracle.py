@@ -50,7 +50,7 @@ def made(workspace: Workspace, builds: Path, layer: Path, sector: int, way: str)
     done = own.bootimg("build", layer, "-p", PLATFORMS[sector], "--deploy", way, "--json")
     disk = Path(json.loads(done.stdout)["base-disks"][str(sector)])
     seal = json.loads(disk.with_name("seal.json").read_bytes())
-    assert seal["native"] is (way == "native"), done.stderr.decode()
+    assert seal["way"] == way, done.stderr.decode()
     return disk
 
 

@@ -16,7 +16,13 @@ from bootimg.disk.native.products.bootupd import ByBootupd
 from bootimg.disk.native.products.choice import maker_of
 from bootimg.disk.native.products.grubcore import GrubCore
 from bootimg.disk.native.products.products import Products, StartAppliance
-from bootimg.disk.native.products.store import FOLDER, has_products, keep_products, kept_products
+from bootimg.disk.native.products.store import (
+    FOLDER,
+    has_bootloaders,
+    has_products,
+    keep_products,
+    kept_products,
+)
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.housekeeping import kept
@@ -73,9 +79,11 @@ def whole(products: Products) -> tuple[list[Entry], list[Entry], BootCode | None
 def test_products_are_made_once_and_come_back_as_they_were(products: Products, tmp_path: Path) -> None:
     maker, cache = Maker(products), Cache(tmp_path / "cache")
     assert not has_products(cache, maker.key)
+    assert not has_bootloaders(cache)
     found = [ask(maker, cache, tmp_path) for _ in range(2)]
     assert len(maker.made) == 1
     assert has_products(cache, maker.key)
+    assert has_bootloaders(cache)
     for each in found:
         assert whole(each) == whole(products)
 

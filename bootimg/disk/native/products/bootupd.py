@@ -8,6 +8,7 @@ time (bootupd.rs, get_static_config_meta); the clock is not among them.
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -63,7 +64,12 @@ class ByBootupd:
 
     def make(self, start: StartAppliance, scratch: Path) -> Products:
         """Run bootupd, and read what it has left; NativeUnsupportedError for files that are not known."""
-        recipe, disk = self.recipe, scratch / "bootloader.raw"
+        with tempfile.TemporaryDirectory(dir=scratch, prefix="bootloader.") as name:
+            return self._make(start, Path(name))
+
+    def _make(self, start: StartAppliance, scratch: Path) -> Products:
+        recipe, disk = self.recipe, scratch / "disk.raw"
+        # The GUIDs that the recipe leaves open are not the layer's: no product may depend on them.
         gpt = disk_gpt(recipe.disk, self.key)
         write_gpt(disk, gpt)
         with start([target_drive(recipe, disk)]) as vm:
@@ -73,13 +79,11 @@ class ByBootupd:
             filesystems.unmount(vm, recipe.mounts, trim=False)
         spans = {mount.target: gpt.span(mount.partition) for mount in recipe.mounts}
         made = made_directories(recipe)[BOOT_MOUNT]
-        products = Products(
+        return Products(
             boot=boot_entries(disk, *spans[BOOT_MOUNT], scratch=scratch, made=frozenset(made)),
             esp=esp_entries(disk, *spans[ESP_MOUNT], scratch=scratch) if ESP_MOUNT in spans else (),
             code=read_boot_code(disk, gpt) if self.options.bios is not None else None,
         )
-        disk.unlink()
-        return products
 
 
 def _paths(tree: Tree) -> list[str]:

@@ -38,5 +38,5 @@ class Maker(Protocol):
         ...
 
     def make(self, start: StartAppliance, scratch: Path) -> Products:
-        """Make them in the appliance; `scratch` is an empty folder for large sparse files."""
+        """Make them in the appliance; `scratch` is a folder for large sparse files."""
         ...

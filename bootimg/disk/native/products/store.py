@@ -25,7 +25,7 @@ _SECTOR, _PARTITION = "code/boot-sector", "code/bios-boot-partition"
 def kept_products(
     maker: Maker, cache: Cache, events: Events, start: StartAppliance, scratch: Path
 ) -> Products:
-    """The products; they are made if the cache lacks them or has them damaged."""
+    """The products; they are made if the cache lacks them, or if they were changed there."""
     key = maker.key
     with cache.locked(f"bootloader-{key}", events), events.step("bootloader", "the bootloader") as step:
         path = _find(cache, key)
@@ -33,6 +33,8 @@ def kept_products(
             os.utime(path)
             step.result("kept", cached=True)
         else:
+            if _paths(cache, key):
+                events.message("the kept bootloader was changed; it is made again", "warning")
             path = keep_products(cache, key, maker.make(start, scratch))
         return _read(path)
 
@@ -42,17 +44,21 @@ def has_products(cache: Cache, key: str) -> bool:
     return _find(cache, key) is not None
 
 
-def has_any(cache: Cache) -> bool:
-    """Whether the cache has products of any key."""
-    return next((cache.root / FOLDER).glob("*.tar"), None) is not None
+def has_bootloaders(cache: Cache) -> bool:
+    """Whether the cache has any products, whatever they were made from."""
+    return any((cache.root / FOLDER).glob("*.tar"))
 
 
 def _find(cache: Cache, key: str) -> Path | None:
-    for path in (cache.root / FOLDER).glob(f"{key}.*.tar"):
+    for path in _paths(cache, key):
         with path.open("rb") as file:
             if path.name == _name(key, hashlib.file_digest(file, "sha256").hexdigest()):
                 return path
     return None
+
+
+def _paths(cache: Cache, key: str) -> list[Path]:
+    return sorted((cache.root / FOLDER).glob(_name(key, "*")))
 
 
 def _name(key: str, digest: str) -> str:
@@ -62,7 +68,7 @@ def _name(key: str, digest: str) -> str:
 def keep_products(cache: Cache, key: str, products: Products) -> Path:
     """Put products in the cache, instead of damaged ones; the caller holds the lock `bootloader-<key>`."""
     folder = cache.folder(FOLDER)
-    for damaged in folder.glob(f"{key}.*.tar"):
+    for damaged in _paths(cache, key):
         damaged.unlink()
     data = _tar(products)
     path = folder / _name(key, hashlib.sha256(data).hexdigest())
