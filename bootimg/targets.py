@@ -64,8 +64,9 @@ class DeclaredTarget:
     `name` is the name of its step and of its record in the journal.  `artifacts` are its names in the
     pipeline's config.yaml.  `platform` is the platform whose image it is, or None.  With `on_request`, `-p`
     accepts its name.  A `disk_image` is not made if disk images are skipped.  `obstacle` says why this
-    version of bootimg cannot make it, `obstacles` why not for some architectures.  `made_from` are the
-    platforms whose disks it is made from.
+    version of bootimg cannot make it, `obstacles` why not for some architectures.  A target with
+    `only_named` is made only if its name is requested; the text says why.  `made_from` are the platforms
+    whose disks it is made from.
     """
 
     name: str
@@ -75,7 +76,8 @@ class DeclaredTarget:
     on_request: bool = False
     disk_image: bool = True
     obstacle: str | None = None
-    obstacles: Mapping[Arch, str] = field(default_factory=dict)
+    obstacles: Mapping[Arch, str] = field(default_factory=dict, hash=False)
+    only_named: str | None = None
     arches: frozenset[Arch] = frozenset(Arch)
     made_from: tuple[str, ...] = ()
 
@@ -138,6 +140,7 @@ LIVE = DeclaredTarget(
     artifacts=("live",),
     on_request=True,
     obstacles={arch: _NO_LIVE.format(arch) for arch in Arch if arch is not Arch.X86_64},
+    only_named="live media are experimental: `-p live` makes them",
     made_from=("metal", "metal4k"),
 )
 SECEX = DeclaredTarget(

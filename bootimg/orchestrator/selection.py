@@ -91,8 +91,8 @@ def named(names: Iterable[str], arch: Arch) -> Requested:
 
 
 def _all(arch: Arch) -> list[DeclaredTarget]:
-    known = (each for each in every_target() if each.on_request and each.obstacle_on(arch) is None)
-    return [each for each in known if arch in each.arches]
+    known = (each for each in every_target() if each.on_request and each.only_named is None)
+    return [each for each in known if arch in each.arches and each.obstacle_on(arch) is None]
 
 
 def _on_request(name: str, arch: Arch) -> DeclaredTarget:
@@ -186,8 +186,8 @@ def _sorted_out(
         if found is EXTENSIONS:
             if not extensions:
                 left_out[name] = _UNNAMED
-        elif (obstacle := found.obstacle_on(arch)) is not None:
-            left_out[name] = obstacle
+        elif (reason := found.obstacle_on(arch) or found.only_named) is not None:
+            left_out[name] = reason
         else:
             made.append(found)
     return tuple(made), left_out

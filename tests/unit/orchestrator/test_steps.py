@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -24,6 +25,7 @@ from bootimg.disk.layer_deploy import PROGRAMS, DeployWay
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.formats import Compressor, Written
+from bootimg.jobs import Stop
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.importing.importer import ImportedCommit
 from bootimg.layer.ostree import libostree
@@ -377,10 +379,13 @@ def test_every_target_that_can_be_asked_for_has_a_maker() -> None:
     assert made == {*MAKERS, *(name for name, each in platforms().items() if each.buildable)}
 
 
-@pytest.mark.parametrize("obstacle", [LIVE.obstacle, None])
-def test_a_target_without_a_maker_is_refused_before_and_instead_of_its_making(obstacle: str | None) -> None:
-    target, unused = Unmade(replace(LIVE, obstacle=obstacle)), cast("Any", None)
-    for refuse in (lambda: target.require(unused), lambda: target.make(unused, unused)):
+@pytest.mark.parametrize("obstacle", ["it is too new", None])
+def test_a_target_without_a_maker_is_refused_before_and_instead_of_its_making(
+    obstacle: str | None, tmp_path: Path
+) -> None:
+    target, request = Unmade(replace(LIVE, obstacle=obstacle)), request_for(tmp_path, tmp_path)
+    work = cast("Any", SimpleNamespace(request=request))
+    for refuse in (lambda: target.require(request), lambda: target.make(work, Stop())):
         with pytest.raises(BootimgError) as error:
             refuse()
         assert (error.value.id, error.value.exit_code) == ("platform-not-buildable", ExitCode.USAGE)
