@@ -98,9 +98,12 @@ def iso(layer: Path, workspace: Workspace, tmp_path_factory: pytest.TempPathFact
     return made
 
 
-def serial_output(iso: Path, medium: str, firmware: str, folder: Path, seconds: int = 400) -> str:
-    """What a machine that starts the ISO says on its serial port until it powers off."""
-    argv = ["qemu-system-x86_64", "-accel", "tcg", "-machine", "q35", "-m", "512", "-display", "none"]
+def serial_output(
+    iso: Path, medium: str, firmware: str, folder: Path, *, seconds: int = 400, memory: int = 512
+) -> str:
+    """What a machine with MiB of memory that starts the ISO says on its serial port until it powers off."""
+    argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-machine", "q35", "-m", str(memory)]
+    argv += ["-display", "none"]
     argv += ["-serial", "stdio", "-no-reboot", "-nic", "none"]
     argv += [word.format(iso) for word in MEDIA[medium]]
     if firmware == "uefi":

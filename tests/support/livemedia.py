@@ -114,11 +114,16 @@ def _followed(commit: Commit, path: str) -> bytes:
     return _followed(commit, f"{path.rpartition('/')[0]}/{found.target.decode()}")
 
 
-def ignition_archive() -> bytes:
-    """An archive with a config that reports at the end of the boot and turns the machine off."""
+def report_config() -> bytes:
+    """An Ignition config that reports at the end of the boot and turns the machine off."""
     unit = {"name": "report.service", "enabled": True, "contents": _REPORT}
     config: dict[str, Any] = {"ignition": {"version": "3.0.0"}, "systemd": {"units": [unit]}}
-    return b"".join(cpio.members([Member("config.ign", json.dumps(config).encode())]))
+    return json.dumps(config).encode()
+
+
+def ignition_archive() -> bytes:
+    """An archive with that config."""
+    return b"".join(cpio.members([Member("config.ign", report_config())]))
 
 
 def console_of(live: Live, initrds: Sequence[Path | bytes], arguments: Sequence[str], folder: Path) -> str:
