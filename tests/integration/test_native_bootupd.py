@@ -59,7 +59,7 @@ def test_another_version_of_the_layer_starts_no_appliance(first: Run, workspace_
     layer_of(Flavour.COREOS, Form.PLAIN)
     other = build(stand_in(Flavour.COREOS, Form.PLAIN, NEXT), workspace_, "native")
     assert b"appliance" not in other.said
-    assert other.built.document["layer"]["version"] == NEXT
+    assert other.built.document["build"] == NEXT
     assert code(other.built)[:440] == code(first.built)[:440]
     assert code(other.built)[1 << 20 :] == code(first.built)[1 << 20 :]
 
