@@ -40,7 +40,7 @@ class Build:
                 "artifact-missing",
                 f"build {self.id} ({self.arch}) has no {key} image",
                 context=[f"in {self.path}", f"it has: {', '.join(self.images)[:500] or 'none'}"],
-                hint=_how_to_make(self.id, key),
+                hint=_how_to_make(self, key),
                 exit_code=ExitCode.USAGE,
             )
         return path
@@ -86,10 +86,10 @@ def require_digest(path: Path, key: str, wanted: str, found: str | None, *, reco
         )
 
 
-def _how_to_make(build_id: str, key: str) -> str:
+def _how_to_make(build: Build, key: str) -> str:
     target = target_of_key(key)
-    if target is not None and target.on_request and target.obstacle is None:
-        return f"`bootimg build --from {build_id} -p {target.name}` makes it"
+    if target is not None and target.on_request and target.obstacle_on(build.arch) is None:
+        return f"`bootimg build --from {build.id} -p {target.name}` makes it"
     return "get it with `bootimg builds fetch`, or build the layer again"
 
 

@@ -64,5 +64,5 @@ def _repair(path: Path) -> None:
             "xfs-check-failed",
             "xfs_repair finds faults in the root file system",
             context=complaints[:8],
-            hint="please report it; `--deploy own` makes the disk another way",
+            hint="please report it; `--deploy appliance` makes the disk another way",
         )

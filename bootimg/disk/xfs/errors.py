@@ -10,7 +10,7 @@ def unsupported_feature(what: str) -> BootimgError:
     return BootimgError(
         "xfs-feature-unsupported",
         f"bootimg cannot fill this XFS file system itself: {what}",
-        hint="fill it in the appliance (`--deploy own`)",
+        hint="fill it in the appliance (`--deploy appliance`)",
     )
 
 
