@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from bootimg.disk.xfs.sparse import copy_data
 from bootimg.sysroot.entries import Kind
 from tests.integration.conftest import Built, Workspace
-from tests.integration.diskfacts import ROOT
+from tests.integration.diskfacts import BOOT, ROOT, mounted_partition
 from tests.integration.test_disk import output
 from tests.integration.test_platforms import Table
 from tests.support.ostreedeploy import Facts, facts_of_folder
@@ -103,10 +105,23 @@ def test_the_kernel_writes_and_grows_it(root: Path, judges: list[Path]) -> None:
 
 
 @as_root
-def test_ostree_finds_its_repository_and_its_deployment(root: Path) -> None:
-    with mounted(root, "nouuid") as folder:
+def test_ostree_finds_its_repository_and_its_deployment(built: Built, root: Path, tmp_path: Path) -> None:
+    with (
+        mounted(root, "nouuid") as folder,
+        mounted_partition(built.base, 512, BOOT, tmp_path / "boot") as boot,
+        bound(boot, folder / "boot"),
+    ):
         output("ostree", "fsck", "--all", f"--repo={folder}/ostree/repo")
         [deployment] = folder.glob("ostree/deploy/rhcos/deploy/*.0")
         status = output("ostree", "admin", "status", f"--sysroot={folder}")
     assert f"rhcos {deployment.name}" in status
-    assert "Version" in status
+    assert f"Version: {built.meta['ostree-version']}" in status
+
+
+@contextmanager
+def bound(source: Path, target: Path) -> Iterator[None]:
+    output("mount", "--bind", source, target)
+    try:
+        yield
+    finally:
+        output("umount", target)
