@@ -231,6 +231,7 @@ ELSEWHERE = {
     "disk/native/content.py": "in a scratch folder of its own",
     "disk/native/esp.py": "in a scratch folder of its own",
     "disk/native/ext4fill.py": "in a scratch folder of its own",
+    "disk/native/ext4pin.py": "in a scratch folder of its own",
     "disk/native/ext4read.py": "in a scratch folder of its own",
     "disk/view.py": "in a scratch folder of its own",
     "disk/xfs/fill.py": "a disk in a scratch folder of its own",
