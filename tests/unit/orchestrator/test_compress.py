@@ -69,7 +69,7 @@ def make(
     """A build with the images of the platforms, written as a build writes them, from a small disk."""
     folder.mkdir(exist_ok=True)
     recipes = read_recipes(Manifest.from_json(of_every_platform(arch)))
-    raw = make_disk(folder / "raw", 24 * MIB, [(0, MIB), (17 * MIB, 70_000)])
+    raw = make_disk(folder / "raw", 24 * MIB, [(0, 100_000), (17 * MIB, 70_000)])
     with open_build(folder / "builds", BUILD, arch) as build:
         layer = put_layer(build, folder, image_json)
         for key, platform in made_for(arch).items():
