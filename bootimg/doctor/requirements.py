@@ -147,7 +147,7 @@ TOOLS = (
          version_words=(_EROFS.version_option,), minimum=_EROFS.minimum, packages=_EROFS.packages),
     Tool(name="debugfs", purpose="fills and edits /boot", version_words=("-V",), packages=_E2FSPROGS),
     Tool(name="e2fsck", purpose="checks /boot", version_words=("-V",), packages=_E2FSPROGS),
-    Tool(name="mkfs.xfs", purpose="makes the root", version_words=("-V",), minimum=(5, 15),
+    Tool(name="mkfs.xfs", purpose="makes the root", version_words=("-V",), minimum=(5, 10),
          packages=_XFSPROGS),
     Tool(name="xfs_repair", purpose="checks the root", version_words=("-V",), packages=_XFSPROGS),
     Tool(name="mke2fs", purpose="makes /boot", version_words=("-V",), packages=_E2FSPROGS),

@@ -95,12 +95,14 @@ class BaseDisks(MakingStep):
         return timed_way(ways, survey.tree, survey.cache)
 
     def need(self, survey: Survey) -> Need:
-        """Space for the disks, and meanwhile for the commit and the tools as file system images."""
+        """Space for the disks; for the appliance also for the commit and the tools as file system images."""
         wanted, missing = self._sizes(survey), self._missing(survey)
         if not wanted or (survey.layer is not None and not missing):
             return Need()
         files = tree_bytes(survey.image, survey.tree)
         disks = survey.base_bytes * max(1, len(missing))
+        if survey.tree is not None and self.way(survey) == DeployWay.NATIVE:
+            return Need(cache=disks)
         tools = survey.tree is not None and tool_tree_path(survey.tree, survey.cache).exists()
         return Need(cache=disks + files + appliance_bytes(survey.cache) + (0 if tools else files))
 

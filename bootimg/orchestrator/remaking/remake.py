@@ -1,7 +1,7 @@
 """Makes the images of a build again in a scratch folder, from the build's archive, and compares them.
 
 What the request was is in the build's record (`bootimg.builds.made`).  The base disks are made again; the
-imported layer and GRUB's core image come from the cache, if it has them.
+imported layer and the bootloader come from the cache, if it has them.
 """
 
 from __future__ import annotations
