@@ -306,8 +306,10 @@ def test_what_a_root_has_wrong(tmp_path: Path) -> None:
             {".aleph-version.json": GONE, ".coreos-aleph-version.json": GONE},
             [("aleph", "none"), ("aleph", "none"), ("version-label", "none")],
         ),
-        "one name": ({".coreos-aleph-version.json": GONE}, [("aleph", "none")]),
-        "no origin": ({f"{ROOT}.origin": b"[origin]\n"}, [("origin", "no container-image-reference")]),
+        "one name and no origin": (
+            {".coreos-aleph-version.json": GONE, f"{ROOT}.origin": b"[origin]\n"},
+            [("origin", "no container-image-reference"), ("aleph", "none")],
+        ),
         "other version": (
             {".aleph-version.json": aleph(**{"org.opencontainers.image.version": "9.6.20261101-1"})},
             [("aleph", f"{VERSION}, 9.6.20261101-1"), ("os-release-version", f"OSTREE_VERSION={VERSION}"),
@@ -398,7 +400,7 @@ def xfs(folder: Path, files: Files) -> XfsImage:
 
 
 def test_a_disk_is_called_after_what_is_on_it(good: Path, tmp_path: Path) -> None:
-    wanted = {f"rhcos-{VERSION}-qemu.x86_64.raw": [], "rhcos-qemu.raw": ["file-name"], "mine.raw": [],
+    wanted = {f"rhcos-{VERSION}-qemu.x86_64.raw": [], "rhcos-qemu.raw": ["file-name"],
               f"rhcos-{VERSION}1-qemu.x86_64.raw.gz": ["file-name"]}  # fmt: skip
     for name, rules in wanted.items():
         assert [rule for rule, _ in broken(good, tmp_path, name=name)] == rules, name
