@@ -53,7 +53,7 @@ def test_other_versions_write_the_same_bytes(
     try:
         folder = native_programs(suite).folder()
     except BootimgError as error:
-        pytest.skip(f"Debian's packages cannot be had: {error}")
+        pytest.skip(f"Debian's packages are not available: {error}")
     versions = [process.run([folder / name, "-V"], check=False) for name in ("mkfs.xfs", "mke2fs", "mcopy")]
     said = [(each.stdout + each.stderr).decode().splitlines()[0] for each in versions]
     print(*said, sep="\n")

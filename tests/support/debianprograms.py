@@ -34,7 +34,7 @@ class DebianPrograms:
         return store.test_cache() / "debian-programs" / f"{self.name}-{self.suite}"
 
     def why_not(self) -> str | None:
-        """Why they cannot be had here, or None: they are there or can be fetched."""
+        """Why they are not available here, or None: they are there or can be fetched."""
         if self._place.exists() or process.find("mmdebstrap"):
             return None
         return "mmdebstrap is not installed"

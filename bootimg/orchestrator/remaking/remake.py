@@ -99,7 +99,7 @@ def _group(
         cache = replace(means.cache, bases=folder / BASES)
         request = _request(build, keys, folder / "builds", means)
         outcome = run_build(replace(request, target_imgref=imgref, size=size), cache, means.events)
-        # The images do not need it any more.
+        # The images are made: they do not need the base disks.
         shutil.rmtree(folder / BASES)
         made = {each.key: each for each in outcome.artifacts}
         found = [compare(build, made[key], folder, means.events) for key in keys if key in made]
