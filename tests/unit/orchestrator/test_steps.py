@@ -475,7 +475,7 @@ def test_what_makes_a_bootloader_is_asked_for_when_the_layer_is_read(
         assert isinstance(planned(request, cache), Plan)
 
 
-def test_kvm_that_is_insisted_on_and_not_there_is_told_at_once(
+def test_kvm_that_is_required_and_missing_is_told_at_once(
     tmp_path: Path, layers: Mapping[tuple[str, Arch], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bootimg.vm.probe.KVM", tmp_path / "kvm")
