@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bootimg.arch import Arch
 from bootimg.builds import prune as pruning
@@ -23,38 +19,9 @@ from bootimg.builds.index import read_index
 from bootimg.builds.signing.signatures import sign_build, signature_of
 from bootimg.builds.state import build_states
 from bootimg.events import Events
+from tests.support.killing import killed_before_write
 from tests.unit.builds.test_meta import X86, add_sbom, make_build
 from tests.unit.builds.test_tree import names, tree
-
-WRITES = {"os.rename", "os.link", "os.remove", "os.rmdir", "os.symlink", "os.mkdir", "os.truncate"}
-
-
-def killed_before_write(number: int, work: Callable[[], object]) -> bool:
-    """Run the work in a child that is killed before its write `number`; whether it got that far."""
-    child = os.fork()
-    if child == 0:
-        seen = 0
-
-        def watch(event: str, arguments: tuple[Any, ...]) -> None:
-            nonlocal seen
-            opened = (
-                event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-            )
-            if event in WRITES or opened:
-                if seen == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                seen += 1
-
-        sys.addaudithook(watch)
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) in (0, -signal.SIGKILL)
-    return os.WIFSIGNALED(status)
 
 
 @dataclass(frozen=True)
