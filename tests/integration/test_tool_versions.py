@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from bootimg.errors import BootimgError
 from tests.integration.conftest import Workspace
 from tests.support.debianprograms import native_programs
 from tests.support.smalllayer import keep_bootloader, small_layer
+from tests.unit.disk.test_native_base import require_native
 
 pytestmark = pytest.mark.matrix
 
@@ -24,6 +24,7 @@ pytestmark = pytest.mark.matrix
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Workspace]:
     """A small layer, and a workspace whose cache has all that it takes but base disks."""
+    require_native()
     root = tmp_path_factory.mktemp("versions")
     archive, workspace = small_layer(root / "layer"), Workspace(root / "cache", root / "builds")
     keep_bootloader(archive, Cache(workspace.cache))
@@ -41,9 +42,9 @@ def digests(archive: Path, workspace: Workspace, search_path: str) -> dict[str, 
 
 
 @pytest.fixture(scope="module")
-def ours(small: tuple[Path, Workspace]) -> Iterator[dict[str, str]]:
+def ours(small: tuple[Path, Workspace]) -> dict[str, str]:
     """The images by the programs of this machine."""
-    yield digests(*small, os.environ["PATH"])
+    return digests(*small, os.environ["PATH"])
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie", "sid"])
