@@ -44,7 +44,7 @@ class BaseBench:
     def gpt(self) -> Gpt:
         """The disk's partition table: it imports the layer and makes a first base disk.
 
-        The first also makes what serves later layers as well: the appliance, and GRUB's core image.
+        The first also makes what serves later layers as well: the appliance, and the bootloader.
         """
         with FileSource(Path(self._build()["kept"]["base"])) as source:
             return read_gpt(source)
@@ -62,7 +62,7 @@ class BaseBench:
         return tree
 
     def make(self) -> Made:
-        """The command again, with the imported layer and GRUB's core image in the cache but no base disk."""
+        """The command again, with the imported layer and the bootloader in the cache but no base disk."""
         shutil.rmtree(self.cache / "bases")
         (self.cache / "timings.json").unlink()
         with measured_settled() as elapsed:

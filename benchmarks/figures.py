@@ -87,7 +87,7 @@ class Bench:
         """The step `base` of the first build, with the layer imported but no bootloader in the cache."""
         self._run("bootimg", "build", str(self.base), "--json")
         timings = json.loads((self.cache / "timings.json").read_bytes())
-        note = f"of these {timings['tcg/bootloader']:.0f} s for GRUB's core image, which the appliance makes"
+        note = f"of these {timings['tcg/bootloader']:.0f} s for the bootloader, which the appliance makes"
         seconds = timings[f"tcg/base-{WITH_BOOTLOADER}"]
         return Figure("first base disk from an imported layer, TCG", seconds, "s", 120, note)
 

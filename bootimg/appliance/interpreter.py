@@ -29,7 +29,7 @@ def guestfs_python(pythons: Sequence[Path] | None = None) -> Path:
         "libguestfs-missing",
         "no Python on this machine has the libguestfs binding (module `guestfs`)",
         context=[f"tried {python}" for python in tried],
-        note="disks are made in a small virtual machine that libguestfs starts",
+        note="programs of the layer run in a small virtual machine that libguestfs starts",
         hint=PACKAGES.hint(),
         exit_code=ExitCode.ENVIRONMENT,
     )

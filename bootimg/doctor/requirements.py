@@ -147,7 +147,7 @@ TOOLS = (
          version_words=(_EROFS.version_option,), minimum=_EROFS.minimum, packages=_EROFS.packages),
     Tool(name="debugfs", purpose="fills and edits /boot", version_words=("-V",), packages=_E2FSPROGS),
     Tool(name="e2fsck", purpose="checks /boot", version_words=("-V",), packages=_E2FSPROGS),
-    Tool(name="mkfs.xfs", purpose="makes the root", version_words=("-V",), minimum=(5, 15),
+    Tool(name="mkfs.xfs", purpose="makes the root", version_words=("-V",), minimum=(5, 10),
          packages=_XFSPROGS),
     Tool(name="xfs_repair", purpose="checks the root", version_words=("-V",), packages=_XFSPROGS),
     Tool(name="mke2fs", purpose="makes /boot", version_words=("-V",), packages=_E2FSPROGS),
@@ -306,14 +306,21 @@ def uefi() -> MachineFinding:
 
 
 def accelerator(cache: Cache, events: Events, choice: str) -> MachineFinding:
-    """The accelerator that `build` and `run` would use."""
-    purpose = "how virtual machines run"
+    """The accelerator that `build` and `run` would use; with `--accel kvm` every build asks for it."""
+    purpose, use = "how virtual machines run", Use.BUILD if choice == "kvm" else Use.APPLIANCE
     try:
         chosen = choose_accelerator(choice, cache, events)
     except BootimgError as error:
-        return MachineFinding(name="accelerator", status=Status.FAULT, purpose=purpose, detail=error.message)
+        return MachineFinding(
+            name="accelerator", status=Status.FAULT, purpose=purpose, use=use, detail=error.message
+        )
     return MachineFinding(
-        name="accelerator", status=Status.OK, purpose=purpose, version=chosen.name, detail=chosen.reason
+        name="accelerator",
+        status=Status.OK,
+        purpose=purpose,
+        use=use,
+        version=chosen.name,
+        detail=chosen.reason,
     )
 
 

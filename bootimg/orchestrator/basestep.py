@@ -8,7 +8,6 @@ from pathlib import Path
 from bootimg import process
 from bootimg.appliance.interpreter import guestfs_python
 from bootimg.builds.made import FROM_METAL
-from bootimg.cache import Cache
 from bootimg.disk.bootloaders.choice import require_bootloaders
 from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.disk.native import NATIVE_PROGRAMS
@@ -56,16 +55,16 @@ class BaseDisks(MakingStep):
         if request.deploy is DeployWay.LAYER:
             require_programs(layer.tree)
 
-    def require_tools(self, request: Request, cache: Cache) -> None:
-        """Require the programs of the native way or of the appliance, and KVM if demanded."""
+    def require_tools(self, survey: Survey) -> None:
+        """Require the programs of the native way, what the appliance needs if it is used, KVM if demanded."""
+        request, cache = survey.request, survey.cache
         if request.source is not None:
             # The build's metal image may hold the disk.
             return
         if request.deploy is DeployWay.NATIVE:
-            # The appliance is required only when it turns out that it is needed.
             for program, package in NATIVE_PROGRAMS.items():
                 process.require(program, packages=package)
-        else:
+        if self.way(survey) != DeployWay.NATIVE:
             guestfs_python()
             require_system()
             for program in ("mksquashfs", "sqfstar"):
@@ -88,19 +87,24 @@ class BaseDisks(MakingStep):
         return Why(_with_way(survey, missing[0], survey.why_no_base(missing[0])))
 
     def way(self, survey: Survey) -> str:
-        """By the appliance, natively, or natively with the appliance for the bootloader."""
+        """By the appliance, natively, or natively with the appliance for the bootloader.
+
+        Until the layer is read it is the way that was asked for.
+        """
         if survey.tree is None:
             return survey.request.deploy
         ways = [(survey.recipes[size], survey.way(size).way) for size in self._missing(survey)]
         return timed_way(ways, survey.tree, survey.cache)
 
     def need(self, survey: Survey) -> Need:
-        """Space for the disks, and meanwhile for the commit and the tools as file system images."""
+        """Space for the disks; for the appliance also for the commit and the tools as file system images."""
         wanted, missing = self._sizes(survey), self._missing(survey)
         if not wanted or (survey.layer is not None and not missing):
             return Need()
         files = tree_bytes(survey.image, survey.tree)
         disks = survey.base_bytes * max(1, len(missing))
+        if survey.tree is not None and self.way(survey) == DeployWay.NATIVE:
+            return Need(cache=disks)
         tools = survey.tree is not None and tool_tree_path(survey.tree, survey.cache).exists()
         return Need(cache=disks + files + appliance_bytes(survey.cache) + (0 if tools else files))
 

@@ -40,7 +40,7 @@ class Import(MakingStep):
         """Require a version that can be a build's id."""
         require_build_id(version_of(image))
 
-    def require_tools(self, request: Request, cache: Cache) -> None:
+    def require_tools(self, survey: Survey) -> None:
         """Require libostree, which writes the repository."""
         libostree.interpreter()
 

@@ -20,7 +20,7 @@ def refuse_other_arches(arch: Arch, builder: Builder) -> None:
     elif (reason := disk_obstacle(arch)) is not None:
         raise arch_unsupported(arch, reason)
     elif arch is not Arch.of_machine():
-        raise arch_unsupported(arch, f"the layer's programs make the disk, and they are for {arch}")
+        raise arch_unsupported(arch, f"the layer's programs make the bootloader, and they are for {arch}")
 
 
 def _refuse_foreign(arch: Arch) -> None:

@@ -76,8 +76,11 @@ class Step(ABC):
         """Refuse by the layer's tree."""
         return
 
-    def require_tools(self, request: Request, cache: Cache) -> None:
-        """Refuse if this machine lacks what the step's work needs; called only if the step has work to do."""
+    def require_tools(self, survey: Survey) -> None:
+        """Refuse if this machine lacks what the step's work needs; called only if the step has work to do.
+
+        It is called before the layer is read, and again when what is in the layer is known.
+        """
         return
 
     @abstractmethod

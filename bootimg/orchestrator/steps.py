@@ -126,7 +126,7 @@ def require_layer(survey: Survey) -> None:
 def _require_tools(survey: Survey) -> None:
     for step in steps_of(survey.request):
         if not step.why(survey).cached:
-            step.require_tools(survey.request, survey.cache)
+            step.require_tools(survey)
 
 
 def _unknown(name: str, names: tuple[str, ...]) -> BootimgError:

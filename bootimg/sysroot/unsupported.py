@@ -1,4 +1,4 @@
-"""The one way in which this part says that a system has to be deployed by ostree itself, in the appliance."""
+"""The signal that a system has to be deployed by ostree itself, in the appliance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class NativeUnsupportedError(Exception):
     """The system cannot be laid out natively; `reason` is one line without a full stop.
 
     It is a signal, not a failure: the caller lets the appliance deploy the layer, and says why.
-    `error` is the failure for the user who allows the native way only.
+    `error` is the failure for what the appliance cannot make, which is live media.
     """
 
     def __init__(self, reason: str) -> None:
@@ -21,8 +21,8 @@ class NativeUnsupportedError(Exception):
         """The same as a failure."""
         return BootimgError(
             "deploy-native-unsupported",
-            "the layer cannot be deployed without the appliance",
+            "the layer cannot be laid out without the appliance, as live media need it",
             context=[self.reason],
-            hint="let the appliance deploy it: --deploy appliance",
+            hint="leave live media out: the appliance makes the disks of such a layer",
             exit_code=ExitCode.USAGE,
         )

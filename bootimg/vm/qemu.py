@@ -58,7 +58,7 @@ def require_system(arch: Arch | None = None) -> Program:
         raise BootimgError(
             "qemu-missing",
             f"{system_name(arch)} is not installed",
-            note="disks are made and booted in virtual machines that QEMU runs",
+            note="guests, and programs of the layer, run in virtual machines that QEMU runs",
             hint=arch.row.hardware.packages.hint(),
             exit_code=ExitCode.ENVIRONMENT,
         )

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.layer import stand_in
-from tests.support.debianprograms import Package
+from tests.support.debianprograms import xfs_programs
 from tests.support.registry import serving_registry
 
 
@@ -98,11 +98,11 @@ def by_appliance(workspace: Workspace, layer: Path, tmp_path_factory: pytest.Tem
 @pytest.fixture(scope="session")
 def judges() -> list[Path]:
     """The xfs_repair of other Debian releases; this machine's comes before them."""
-    packages = [Package(suite, "xfsprogs") for suite in ("trixie", "sid")]
-    for each in packages:
+    releases = [xfs_programs(suite) for suite in ("trixie", "sid")]
+    for each in releases:
         if reason := each.why_not():
             pytest.skip(f"no xfs_repair of other releases: {reason}")
-    return [each.programs() / "xfs_repair" for each in packages]
+    return [each.folder() / "xfs_repair" for each in releases]
 
 
 @pytest.fixture

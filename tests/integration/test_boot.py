@@ -186,6 +186,20 @@ def test_it_boots_with_uefi(built: Built, tmp_path: Path, config: tuple[Path, st
 
 @pytest.mark.boot
 @pytest.mark.matrix
+@pytest.mark.parametrize("firmware", [Firmware.BIOS, Firmware.UEFI])
+def test_the_disk_of_the_appliance_boots(
+    firmware: Firmware, by_appliance: Built, tmp_path: Path, config: tuple[Path, str]
+) -> None:
+    copy = tmp_path / "disk.qcow2"
+    shutil.copyfile(by_appliance.artifact("qemu"), copy)
+    found = boot(copy, tmp_path / "console.log", config[0], firmware)
+    assert (found["file"], found["failed"], found["firstboot"]) == (config[1], "[]", "gone")
+    assert uuid.UUID(found["root"]) != uuid.UUID(ROOT_STAMP)
+    assert int(found["size"]) > 3 << 30
+
+
+@pytest.mark.boot
+@pytest.mark.matrix
 @pytest.mark.skipif(os.geteuid() != 0, reason="reads the disk on this machine: needs root")
 @pytest.mark.parametrize(("gib", "firmware"), [(16, Firmware.UEFI), (100, Firmware.BIOS)])
 def test_the_root_fills_a_larger_disk_and_all_is_clean_after_two_boots(

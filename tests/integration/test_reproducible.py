@@ -31,17 +31,17 @@ _ROOM = 6 << 30
 
 @dataclass(frozen=True)
 class Digests:
-    """The SHA-256 of a build's artifacts, by key, and of what its cache has for GRUB, by name."""
+    """The SHA-256 of a build's artifacts, by key, and of the bootloaders in its cache, by name."""
 
     artifacts: dict[str, str]
-    cores: dict[str, str]
+    bootloaders: dict[str, str]
 
 
 def digests(document: dict[str, object], cache: Path) -> Digests:
     build = Path(str(document["path"]))
     listed = json.loads((build / "meta.json").read_bytes())["images"]
-    cores = {path.name: digest(path) for path in (cache / "bootloaders").iterdir()}
-    return Digests({key: digest(build / each["path"]) for key, each in listed.items()}, cores)
+    bootloaders = {path.name: digest(path) for path in (cache / "bootloaders").iterdir()}
+    return Digests({key: digest(build / each["path"]) for key, each in listed.items()}, bootloaders)
 
 
 def digest(path: Path) -> str:
@@ -79,7 +79,7 @@ def home(layer: Path) -> Iterator[Path]:
 def test_another_user_with_other_settings_gets_the_same_bytes(
     first: Digests, layer: Path, home: Path
 ) -> None:
-    """From a cold cache, on one CPU, with one job, without any capability; GRUB's core image is made too."""
+    """From a cold cache, on one CPU, with one job, without any capability; the bootloader is made too."""
     python, packages = interpreter(), sysconfig.get_path("purelib")
     if not user_can("test", "-r", f"{packages}/click/__init__.py", "-a", "-r", ROOT / "bootimg/__main__.py"):
         pytest.skip(f"the program's files are not readable by user {USER}")

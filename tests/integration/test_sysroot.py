@@ -36,7 +36,7 @@ from bootimg.sysroot.wanted import Wanted
 from tests.integration.conftest import Built, Workspace
 from tests.integration.diskfacts import BOOT, ROOT, mounted_partition, unexplained
 from tests.support.composefsdump import dump
-from tests.support.debianprograms import Package
+from tests.support.debianprograms import ostree_program
 from tests.support.hostiletree import KERNEL, hostile_tree
 from tests.support.ostreedeploy import (
     CONFIG,
@@ -173,10 +173,10 @@ def test_hostile_commits_by_the_layer_s_ostree(variant: int, layer_s_ostree: Lay
 def test_hostile_commits_by_an_ostree_that_has_composefs(variant: int, enabled: str, tmp_path: Path) -> None:
     """Debian's newest ostree, which writes `.ostree.cfs` whatever the layer says."""
     require()
-    package = Package("sid", "ostree")
-    if reason := package.why_not():
+    sid = ostree_program("sid")
+    if reason := sid.why_not():
         pytest.skip(reason)
-    rules = rules_of(package.content("ostree"))
+    rules = rules_of(sid.content("ostree"))
     assert rules.writes_composefs(enabled)
     tree = hostile_tree(tmp_path / "tree", variant)
     # Whiteouts of layers within the commit are left to the appliance where there is a composefs image.
@@ -185,7 +185,7 @@ def test_hostile_commits_by_an_ostree_that_has_composefs(variant: int, enabled: 
     if enabled:
         (tree / "usr/lib/ostree").mkdir(exist_ok=True)
         (tree / "usr/lib/ostree/prepare-root.conf").write_text(f"[composefs]\nenabled={enabled}\n")
-    check(tmp_path, tree, rules, ["env", f"PATH={package.programs()}:{os.environ['PATH']}"])
+    check(tmp_path, tree, rules, ["env", f"PATH={sid.folder()}:{os.environ['PATH']}"])
     assert [*tmp_path.glob("sysroot/ostree/deploy/*/deploy/*.0/.ostree.cfs")]
 
 

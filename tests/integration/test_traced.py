@@ -92,7 +92,7 @@ def resolved(names: Iterable[str]) -> set[Path]:
 def test_the_first_build_starts_no_program_of_the_layer(
     workspace: Workspace, layer: Path, tmp_path: Path
 ) -> None:
-    """The appliance makes GRUB's core image: it runs the layer's program inside."""
+    """The appliance makes the bootloader: it runs the layer's program inside."""
     require_strace()
     programs = started(workspace, tmp_path / "traces", ["build", layer, "-p", "qemu", "--json"])
     print(shown(programs))

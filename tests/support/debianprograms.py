@@ -2,40 +2,48 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from bootimg import process
+from bootimg.disk.native import NATIVE_PROGRAMS
 from tests.layer import store
-from tests.layer.debian import find_mirror
+from tests.layer.debian import find_mirror, proxy_options
 
-_PROGRAMS = {"xfsprogs": ("usr/sbin", ("xfs_repair", "xfs_db")), "ostree": ("usr/bin", ("ostree",))}
-_LIBRARIES = "usr/lib/x86_64-linux-gnu"
+_FOLDERS = ("usr/sbin", "usr/bin", "sbin", "bin")
+_LIBRARIES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")
+_LOADER = "ld-linux-x86-64.so.2"
 _UNUSED = ("usr/share", "var")
 
 
 @dataclass(frozen=True)
-class Package:
-    """A package of a release, in the tests' cache."""
+class DebianPrograms:
+    """Programs of a release, in the tests' cache under `name`; `packages` by program."""
 
     suite: str
     name: str
+    packages: Mapping[str, str]
 
     @property
     def _place(self) -> Path:
         return store.test_cache() / "debian-programs" / f"{self.name}-{self.suite}"
 
     def why_not(self) -> str | None:
-        """Why it cannot be had here, or None: it is there or can be fetched."""
+        """Why they are not available here, or None: they are there or can be fetched."""
         if self._place.exists() or process.find("mmdebstrap"):
             return None
         return "mmdebstrap is not installed"
 
-    def programs(self) -> Path:
-        """The folder with the programs, fetched if it is not there; `program-failed` where that fails."""
+    def folder(self) -> Path:
+        """The folder with the programs, fetched if it is not there.
+
+        Raises `program-missing` without mmdebstrap, `program-failed` without a mirror.
+        """
         place = self._place
         place.parent.mkdir(parents=True, exist_ok=True)
         with store.locked(place.parent):
@@ -45,26 +53,56 @@ class Package:
 
     def content(self, program: str) -> bytes:
         """The bytes of a program."""
-        folder, _ = _PROGRAMS[self.name]
-        return (self.programs().with_name("root") / folder / program).read_bytes()
+        root = self.folder().with_name("root")
+        return (root / _within(root, program)).read_bytes()
 
     def _unpack(self, place: Path, output: Path) -> None:
-        apt = "--aptopt=Apt::Install-Recommends false"
-        argv: list[str | Path] = ["mmdebstrap", "--quiet", "--variant=extract", "--architectures=amd64", apt]
+        root = output / "root"
+        mmdebstrap = process.require("mmdebstrap", packages="mmdebstrap")
+        include = ",".join(sorted({*self.packages.values()}))
+        options = (f"--aptopt={option}" for option in ("Apt::Install-Recommends false", *proxy_options()))
         # The date of a suite in development may have passed; its signature is checked like the others'.
         source = f"deb [check-valid-until=no] {find_mirror().main} {self.suite} main"
-        root = output / "root"
-        process.run([*argv, "--format=directory", f"--include={self.name}", self.suite, root, source],
-                    timeout=1800)  # fmt: skip
+        process.run(
+            [mmdebstrap, "--quiet", "--variant=extract", "--format=directory", "--architectures=amd64",
+             f"--include={include}", *options, self.suite, root, source],
+            timeout=1800,
+        )  # fmt: skip
         for unused in _UNUSED:
             shutil.rmtree(root / unused)
         (output / "bin").mkdir()
-        [loader] = root.glob(f"{_LIBRARIES}/ld-linux-x86-64.so.2")
-        folder, names = _PROGRAMS[self.name]
-        for name in names:
-            final = place / "root"
-            words = [final / loader.relative_to(root), "--argv0", name]
-            words += ["--library-path", final / _LIBRARIES, final / folder / name]
+        for name in self.packages:
             script = output / "bin" / name
-            script.write_text(f'#!/bin/sh\nexec {shlex.join(map(str, words))} "$@"\n')
+            script.write_text(_script(place / "root", root, name))
             script.chmod(0o755)
+
+
+def xfs_programs(suite: str) -> DebianPrograms:
+    """xfs_repair and xfs_db."""
+    return DebianPrograms(suite, "xfsprogs", dict.fromkeys(("xfs_repair", "xfs_db"), "xfsprogs"))
+
+
+def ostree_program(suite: str) -> DebianPrograms:
+    """The program ostree."""
+    return DebianPrograms(suite, "ostree", {"ostree": "ostree"})
+
+
+def native_programs(suite: str) -> DebianPrograms:
+    """The programs that a native base disk is made with."""
+    return DebianPrograms(suite, "native", NATIVE_PROGRAMS)
+
+
+def _script(final: Path, root: Path, name: str) -> str:
+    """A script that starts a program in `root`, which will be at `final`, by the release's own loader."""
+    libraries = [each for each in _LIBRARIES if (root / each).is_dir()]
+    loader = next(each for each in libraries if os.path.lexists(root / each / _LOADER))
+    words = [final / loader / _LOADER, "--argv0", name]
+    words += ["--library-path", ":".join(str(final / each) for each in libraries)]
+    words.append(final / _within(root, name))
+    # mtools converts names with the C library's modules.
+    modules = shlex.quote(str(final / libraries[0] / "gconv"))
+    return f'#!/bin/sh\nexport GCONV_PATH={modules}\nexec {shlex.join(map(str, words))} "$@"\n'
+
+
+def _within(root: Path, program: str) -> str:
+    return next(f"{each}/{program}" for each in _FOLDERS if os.path.lexists(root / each / program))

@@ -21,9 +21,9 @@ from bootimg.vm.diskimage import DiskImage, source_name
 needs_qemu_img = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-img is not installed")
 
 DISKS: Mapping[str, tuple[int, Sequence[tuple[int, int]]]] = {
-    "holes": (70 * MIB, [(0, 2 * MIB + 9), (33 * MIB + 512, 70 * KIB), (40 * MIB, 3 * MIB)]),
+    "holes": (70 * MIB, [(0, MIB + 9), (33 * MIB + 512, 70 * KIB), (40 * MIB, MIB)]),
     "all zeros": (9 * MIB, []),
-    "all random": (3 * MIB, [(0, 3 * MIB)]),
+    "all random": (2 * MIB, [(0, 2 * MIB)]),
     "end only": (40 * MIB, [(40 * MIB - 700, 700)]),
     "one sector": (512, [(0, 512)]),
     "odd sectors": (3 * MIB + 7 * 512, [(MIB - 1, 2), (3 * MIB, 7 * 512)]),

@@ -22,7 +22,6 @@ BASIC = 512
 """The unit of addresses in block headers, for any sector size."""
 NULL32 = 0xFFFFFFFF
 NULL64 = 0xFFFFFFFFFFFFFFFF
-HASH_LIMIT = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)

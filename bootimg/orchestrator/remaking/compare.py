@@ -9,6 +9,7 @@ from typing import Any
 
 from bootimg.builds.find import Build
 from bootimg.builds.layout import META
+from bootimg.errors import BootimgError
 from bootimg.events import Events, Step
 from bootimg.formats.compression.decompress import PlainReader
 from bootimg.formats.output import Written
@@ -42,12 +43,20 @@ class Remade:
 
 
 def compare(build: Build, ours: Artifact, scratch: Path, events: Events) -> Remade:
-    """Compare an artifact of a build with `ours`; `scratch` is for uncompressed images."""
+    """Compare an artifact of a build with `ours`; `scratch` is for uncompressed images.
+
+    A compressed artifact that is damaged differs.
+    """
     key, theirs = ours.key, build.path / str(build.images[ours.key]["path"])
     if not theirs.is_file():
         return _by_digest(build, ours)
     with events.step(key, f"comparing {theirs.name}", total=theirs.stat().st_size) as step:
-        found = _read(theirs, step)
+        try:
+            found = _read(theirs, step)
+        except BootimgError as error:
+            if error.id != "compressed-file-damaged":
+                raise
+            return Remade(key, Compared.FILE, error.message)
         if found.sha256 == ours.sha256:
             return Remade(key, Compared.FILE)
         again = _read(ours.path)

@@ -1,7 +1,7 @@
 """Makes the images of a build again in a scratch folder, from the build's archive, and compares them.
 
 What the request was is in the build's record (`bootimg.builds.made`).  The base disks are made again; the
-imported layer and GRUB's core image come from the cache, if it has them.
+imported layer and the bootloader come from the cache, if it has them.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _group(
         cache = replace(means.cache, bases=folder / BASES)
         request = _request(build, keys, folder / "builds", means)
         outcome = run_build(replace(request, target_imgref=imgref, size=size), cache, means.events)
-        # The images do not need it any more.
+        # The images are made: they do not need the base disks.
         shutil.rmtree(folder / BASES)
         made = {each.key: each for each in outcome.artifacts}
         found = [compare(build, made[key], folder, means.events) for key in keys if key in made]

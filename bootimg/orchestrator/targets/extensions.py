@@ -16,6 +16,7 @@ from bootimg.layer.fetching.skopeo import check_version
 from bootimg.layer.image.fetched import Image
 from bootimg.layer.image.reference import parse_reference
 from bootimg.orchestrator.request import Artifact, Request
+from bootimg.orchestrator.survey import Survey
 from bootimg.orchestrator.targets.target import Target
 from bootimg.orchestrator.work import Work
 from bootimg.streams.pipeline.section import substitute
@@ -35,7 +36,7 @@ class Extensions(Target):
         """Require a reference that is well-formed with the version in it."""
         parse_reference(self._reference(version_of(image)))
 
-    def require_tools(self, request: Request, cache: Cache) -> None:
+    def require_tools(self, survey: Survey) -> None:
         """Require skopeo, which copies."""
         check_version()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bootimg import process
-from bootimg.cache import Cache
 from bootimg.formats import Compressor, Packing
 from bootimg.formats.packagers import spools
 from bootimg.jobs import Stop
@@ -53,9 +52,9 @@ class PlatformImage(Target):
         """Require a known compressor."""
         _compressor(request, layer, self.platform)
 
-    def require_tools(self, request: Request, cache: Cache) -> None:
+    def require_tools(self, survey: Survey) -> None:
         """Require the programs that edit /boot; osbuild brings its own."""
-        if not by_osbuild(request):
+        if not by_osbuild(survey.request):
             for program in ("debugfs", "e2fsck"):
                 process.require(program, packages="e2fsprogs")
 

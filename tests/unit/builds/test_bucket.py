@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -595,12 +595,22 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
-def test_a_push_killed_before_any_of_its_writes_is_gone_on_with(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
-    make_build(tmp_path, "1")
-    make_build(tmp_path, "2")
-    run("push", URL, "-o", tmp_path, "--build", "1")
-    words = ["builds", "push", URL, "-o", str(tmp_path), "--build", "2", "--json"]
-    for number in range(3 + 1 + 1):
+PUSH_WRITES = range(3 + 1 + 1)
+"""What a push of a build writes: its files, its meta.json and builds.json."""
+
+
+def test_a_push_killed_before_its_last_writes_is_gone_on_with(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    """tests/integration/test_killed_builds.py kills it before each of its writes."""
+    push_killed_before(PUSH_WRITES[-2:], s3, tmp_path)
+
+
+def push_killed_before(writes: Sequence[int], s3: Any, builds: Path) -> None:  # noqa: ANN401
+    """Push a build in a process that is killed before each of these writes; the last is builds.json's."""
+    make_build(builds, "1")
+    make_build(builds, "2")
+    run("push", URL, "-o", builds, "--build", "1")
+    words = ["builds", "push", URL, "-o", str(builds), "--build", "2", "--json"]
+    for number in writes:
         done = subprocess.run(
             [sys.executable, "-c", KILLED, str(number), *words], env=os.environ, capture_output=True
         )
@@ -609,7 +619,7 @@ def test_a_push_killed_before_any_of_its_writes_is_gone_on_with(s3: Any, tmp_pat
         assert stored_json(s3, "builds.json")["builds"] == [{"id": "1", "arches": ["x86_64"]}]
         sent = [key for key in keys(s3) if key.startswith("2/")]
         assert len(sent) == number
-        if number < 4:
+        if number != PUSH_WRITES[-1]:
             for key in sent:
                 s3.delete_object(Bucket="art", Key=f"{PREFIX}/{key}")
     moved = {each["key"]: each["moved"] for each in json.loads(run(*words[1:]))["files"]}

@@ -1,15 +1,10 @@
-"""`bootimg builds list|show|prune`, and that a tree can be read whenever a process is killed."""
+"""`bootimg builds list|show|prune`."""
 
 from __future__ import annotations
 
 import fcntl
 import json
-import os
-import shutil
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,9 +17,6 @@ from hypothesis import strategies as st
 
 from bootimg.arch import Arch
 from bootimg.builds import prune as pruning
-from bootimg.builds.bucket.fetch import Wanted, fetch_build
-from bootimg.builds.bucket.jsonstore import Stored
-from bootimg.builds.bucket.tree import Bucket, Head
 from bootimg.builds.expected import expect, expected
 from bootimg.builds.find import find_build
 from bootimg.builds.folder import open_build
@@ -33,11 +25,10 @@ from bootimg.builds.merge import merged
 from bootimg.builds.meta import MetaFile, image_entry
 from bootimg.builds.names import safe_images
 from bootimg.builds.record import Record, change_record, read_record
-from bootimg.builds.signing.signatures import SignatureState, check_signatures, sign_build, signature_of
+from bootimg.builds.signing.signatures import SignatureState, check_signatures
 from bootimg.builds.state import FileState, build_states
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.events import Events
 from tests.support.streams import write_builds
 from tests.unit.builds.test_meta import DATA, X86, add_sbom, make_build, written
 
@@ -369,173 +360,3 @@ def test_a_marked_build_that_is_built_again_is_no_longer_marked(tmp_path: Path) 
     run("prune", "-o", tmp_path)
     assert names(tmp_path) == ["1", "2"]
     assert not (tmp_path / "2" / ".pruned").exists()
-
-
-WRITES = {"os.rename", "os.link", "os.remove", "os.rmdir", "os.symlink", "os.mkdir", "os.truncate"}
-
-
-def killed_before_write(number: int, work: Callable[[], object]) -> bool:
-    """Run the work in a child that is killed before its write `number`; whether it got that far."""
-    child = os.fork()
-    if child == 0:
-        seen = 0
-
-        def watch(event: str, arguments: tuple[Any, ...]) -> None:
-            nonlocal seen
-            opened = (
-                event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-            )
-            if event in WRITES or opened:
-                if seen == number:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                seen += 1
-
-        sys.addaudithook(watch)
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) in (0, -signal.SIGKILL)
-    return os.WIFSIGNALED(status)
-
-
-def readable(builds: Path) -> None:
-    """Every build that is listed has a meta.json whose files are there, and `latest` leads to a build."""
-    for entry in read_index(builds)["builds"]:
-        for arch in entry["arches"]:
-            build = find_build(builds, entry["id"], Arch(arch))
-            for key in build.images:
-                build.artifact(key)
-    if (builds / "latest").is_symlink():
-        assert (builds / "latest").exists()
-        assert find_build(builds, str(builds / "latest"), X86).images
-
-
-def removed(builds: Path) -> list[pruning.Verdict]:
-    return pruning.prune(builds, pruning.judge(builds, pruning.Rule(1)))
-
-
-def test_prune_killed_before_any_of_its_writes_leaves_a_readable_tree(tmp_path: Path) -> None:
-    start = tmp_path / "start"
-    start.mkdir()
-    tree(start, 3)
-    for number in range(200):
-        builds = tmp_path / f"t{number}"
-        shutil.copytree(start, builds, symlinks=True)
-        killed = killed_before_write(number, lambda builds=builds: removed(builds))  # type: ignore[misc]
-        readable(builds)
-        removed(builds)
-        readable(builds)
-        assert names(builds) == ["3", "1"]
-        left = {each.name for each in builds.iterdir() if each.is_dir()}
-        assert left == {"3", "1", "latest"}, number
-        shutil.rmtree(builds)
-        if not killed:
-            break
-    assert number > 20
-
-
-def test_a_build_killed_before_any_of_its_writes_leaves_a_readable_tree(tmp_path: Path) -> None:
-    start = tmp_path / "start"
-    start.mkdir()
-    make_build(start, "1")
-    for number in range(200):
-        builds = tmp_path / f"t{number}"
-        shutil.copytree(start, builds, symlinks=True)
-        killed = killed_before_write(number, lambda builds=builds: make_build(builds, "2"))  # type: ignore[misc]
-        readable(builds)
-        make_build(builds, "2")
-        readable(builds)
-        assert names(builds) == ["2", "1"]
-        shutil.rmtree(builds)
-        if not killed:
-            break
-    assert number > 20
-
-
-class FolderBucket(Bucket):
-    """A bucket that is a folder: no network, so that a forked child can use it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def url(self, key: str) -> str:
-        return f"folder:{key}"
-
-    def read(self, key: str, *, optional: bool = False) -> Stored | None:
-        path = self.folder / key
-        return Stored(path.read_bytes(), "tag") if path.exists() else None
-
-    def head(self, key: str, *, optional: bool = False) -> Head | None:
-        path = self.folder / key
-        return Head(path.stat().st_size, None) if path.exists() else None
-
-    def _chunks(self, key: str) -> Iterator[bytes]:
-        yield (self.folder / key).read_bytes()
-
-
-def test_a_fetch_killed_before_any_of_its_writes_leaves_a_readable_tree(tmp_path: Path) -> None:
-    remote, start = tmp_path / "remote", tmp_path / "start"
-    make_build(remote, "2")
-    (remote / "2/x86_64/rhcos-2-qemu.x86_64.qcow2.sig").write_bytes(b"signature")
-    add_sbom(remote, "2")
-    make_build(start, "1")
-    expect(remote / "2" / "x86_64", ["qemu"])
-    wanted = Wanted("2", (X86,), ("all",))
-    expected_files = {each.name for each in (remote / "2/x86_64").iterdir() if each.name[0] != "."}
-    for number in range(200):
-        builds = tmp_path / f"t{number}"
-        shutil.copytree(start, builds, symlinks=True)
-
-        def fetch(builds: Path = builds) -> object:
-            return fetch_build(builds, FolderBucket(remote), wanted, Events())
-
-        killed = killed_before_write(number, fetch)
-        readable(builds)
-        fetch()
-        readable(builds)
-        assert names(builds) == ["2", "1"]
-        assert build_states(builds)[0].complete
-        seen = {each.name for each in (builds / "2/x86_64").iterdir() if not each.name.startswith(".")}
-        assert seen == expected_files
-        shutil.rmtree(builds)
-        if not killed:
-            break
-    assert number > 20
-
-
-class PlainSigner:
-    """Signs with the content itself."""
-
-    def sign(self, file: Path) -> None:
-        signature_of(file).write_bytes(b"signed: " + file.read_bytes())
-
-    def accepts(self, file: Path, signature: Path) -> bool:
-        return signature.read_bytes() == b"signed: " + file.read_bytes()
-
-
-def test_signing_killed_before_any_of_its_writes_leaves_whole_signatures(tmp_path: Path) -> None:
-    start = tmp_path / "start"
-    make_build(start, "1")
-    for number in range(200):
-        builds = tmp_path / f"t{number}"
-        shutil.copytree(start, builds, symlinks=True)
-
-        def sign(builds: Path = builds) -> None:
-            with open_build(builds, "1", X86) as folder:
-                sign_build(folder, PlainSigner(), Events())
-
-        killed = killed_before_write(number, sign)
-        build = find_build(builds, "1", X86)
-        for signature in build.path.glob("*.sig"):
-            assert PlainSigner().accepts(signature.with_suffix(""), signature)
-        sign()
-        assert all(each.signed for each in build_states(builds)[0].arches[0].artifacts)
-        assert not (build.path / ".scratch").exists()
-        shutil.rmtree(builds)
-        if not killed:
-            break
-    assert number > 10

@@ -137,13 +137,22 @@ def test_an_unusual_name_on_the_esp_goes_to_the_appliance(tmp_path: Path) -> Non
         make(tmp_path, esp=[directory("EFI", 0o755, NOW), text("EFI/a b", b"", NOW)])
 
 
-@pytest.mark.parametrize(("limit", "value"), [("_MOST_FILES", 5), ("_MOST_BYTES", 35_000)])
+@pytest.mark.parametrize(
+    ("limit", "value", "boot", "where"),
+    [
+        ("_MOST_FILES", 5, BOOT, "/boot"),
+        ("_MOST_BYTES", 35_000, BOOT, "/boot"),
+        # With the directories that the recipe makes, and lost+found.
+        ("_MOST_FILES", 3, BOOT[:1], "the ESP"),
+        ("_MOST_BYTES", 139_000, BOOT[:1], "the ESP"),
+    ],
+)
 def test_more_than_a_bootloader_has_goes_to_the_appliance(
-    limit: str, value: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    limit: str, value: int, boot: Sequence[Entry], where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readback, limit, value)
-    with pytest.raises(NativeUnsupportedError, match="more on /boot than a bootloader has"):
-        make(tmp_path)
+    with pytest.raises(NativeUnsupportedError, match=f"more on {where} than a bootloader has"):
+        make(tmp_path, boot)
 
 
 def test_a_damaged_file_system_is_not_read(tmp_path: Path) -> None:

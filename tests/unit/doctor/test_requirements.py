@@ -126,6 +126,7 @@ def test_the_appliance_is_needed_until_a_bootloader_is_kept(
     assert "another one needs the appliance\n" in text
     [line] = [line for line in text.splitlines() if line.startswith("for the appliance: ")]
     assert "qemu-utils" in line
+    assert (found["accelerator"]["needed"], found["accelerator"]["use"]) == (False, "appliance")
     (machine / "mke2fs").unlink()
     assert doctor(tmp_path)[0] == 3
 

@@ -342,10 +342,14 @@ def test_the_native_way_is_planned_or_the_reason_why_not(
         recipes = make_recipes(native, open_layer(native, cache, Events()), Path("layer"), "0" * 64)
         maker = maker_of(recipes[512], tree)
         assert maker is not None
+        first = make_plan(native, cache)
         keep_products(cache, maker.key, Products())
-        assert step(make_plan(native, cache), "base").why.endswith("; natively")
-        own = replace(native, deploy=DeployWay.APPLIANCE)
-        assert step(make_plan(own, cache), "base").why.endswith("by the appliance: --deploy appliance")
+        later = make_plan(native, cache)
+        assert step(later, "base").why.endswith("; natively")
+        appliance = make_plan(replace(native, deploy=DeployWay.APPLIANCE), cache)
+        assert step(appliance, "base").why.endswith("by the appliance: --deploy appliance")
+        needs = [each.need for plan in (later, first, appliance) for each in plan.spaces[:1]]
+        assert needs[0] < needs[1] == needs[2]
 
 
 def test_a_layer_without_its_bootloader_is_refused_before_it_is_imported(

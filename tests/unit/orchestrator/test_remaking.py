@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from bootimg.builds.find import find_build
 from bootimg.builds.made import FROM_METAL, Made
 from bootimg.checks.rebuildrules import record_findings
 from bootimg.disk.extents import FileSource
+from bootimg.events import Events
+from bootimg.orchestrator.remaking.compare import Compared, compare
 from bootimg.orchestrator.remaking.difference import describe_difference, first_difference
+from bootimg.orchestrator.request import Artifact
 from bootimg.sizes import MIB
+from tests.unit.builds.test_meta import X86, make_build
 
 
 def made(deploy: str = "native", program: str | None = None) -> Made:
@@ -77,3 +83,18 @@ def test_files_that_are_no_disks_are_compared_by_their_bytes(tmp_path: Path) -> 
     other.write_bytes(b"x" * 4000 + b"y" + b"x" * 999)
     assert describe_difference(one, other, tmp_path).endswith("from byte 4000 on")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1.gz", "2"]
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_a_damaged_compressed_image_differs(damaged: bool, tmp_path: Path) -> None:
+    make_build(tmp_path, "1")
+    build, ours = find_build(tmp_path, "1", X86), tmp_path / "ours"
+    ours.write_bytes(b"x" * 5000)
+    theirs = build.path / str(build.images["qemu"]["path"])
+    theirs.chmod(0o644)
+    theirs.write_bytes(gzip.compress(b"x" * 5000)[: -9 if damaged else None])
+    digest = hashlib.sha256(b"x" * 5000).hexdigest()
+    artifact = Artifact(key="qemu", path=ours, size=5000, sha256=digest, seconds=0, cached=False)
+    found = compare(build, artifact, tmp_path, Events())
+    assert found.compared == (Compared.FILE if damaged else Compared.CONTENT)
+    assert ("cannot be decompressed" in str(found.difference)) == damaged

@@ -22,6 +22,9 @@ from bootimg.arch import Arch
 from bootimg.builds.folder import open_build
 from bootimg.cache import Cache
 from bootimg.disk.layer_deploy import PROGRAMS, DeployWay
+from bootimg.disk.native.products.choice import maker_of
+from bootimg.disk.native.products.products import Products
+from bootimg.disk.native.products.store import keep_products
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.formats import Compressor, Written
@@ -35,6 +38,8 @@ from bootimg.orchestrator.artifacts.packaging import Packer
 from bootimg.orchestrator.basedisk import BaseDisk
 from bootimg.orchestrator.journal import NAME, Journal
 from bootimg.orchestrator.plan import Plan, make_plan
+from bootimg.orchestrator.recipes.prepare import open_layer
+from bootimg.orchestrator.recipes.recipes import make_recipes
 from bootimg.orchestrator.request import Builder, Outcome, Request
 from bootimg.orchestrator.selection import Selection
 from bootimg.orchestrator.steps import all_steps, known_steps, steps_of
@@ -442,7 +447,35 @@ def test_what_the_machine_lacks_is_told_before_a_layer_is_fetched(
         assert not isinstance(lacks_base, str)
 
 
-def test_kvm_that_is_insisted_on_and_not_there_is_told_at_once(
+@pytest.mark.parametrize(
+    ("place", "id"),
+    [
+        ("bootimg.orchestrator.basestep.guestfs_python", "libguestfs-missing"),
+        ("bootimg.orchestrator.basestep.require_system", "qemu-missing"),
+    ],
+)
+def test_what_makes_a_bootloader_is_asked_for_when_the_layer_is_read(
+    place: str, id: str, tmp_path: Path, layers: Mapping[tuple[str, Arch], Path]
+) -> None:
+    """The first build with a bootloader needs the appliance; a build whose bootloader is kept does not."""
+
+    def missing(*words: object) -> None:
+        raise BootimgError(id, "it is not there")
+
+    request, cache = request_for(tmp_path, layers["good", X86]), Cache(tmp_path / "cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(place, missing)
+        assert isinstance(planned(request, cache), Plan)
+        assert built(request, cache) == planned(request, cache) == id
+        layer = open_layer(request, cache, Events())
+        maker = maker_of(make_recipes(request, layer, Path("layer"), "0" * 64)[512], layer.tree)
+        assert maker is not None
+        keep_products(cache, maker.key, Products())
+        assert built(request, cache) is None
+        assert isinstance(planned(request, cache), Plan)
+
+
+def test_kvm_that_is_required_and_missing_is_told_at_once(
     tmp_path: Path, layers: Mapping[tuple[str, Arch], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bootimg.vm.probe.KVM", tmp_path / "kvm")

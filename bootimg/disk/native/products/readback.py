@@ -65,14 +65,15 @@ def esp_entries(disk: Path, offset: int, length: int, *, scratch: Path) -> list[
             if not line.startswith(b"::/"):
                 raise _strange("the ESP", line, "has an unusual name")
             path = _checked(line.removeprefix(b"::/").rstrip(b"/"), "the ESP")
+            _require_few("the ESP", number + 1, left)
             if line.endswith(b"/"):
                 entries.append(directory(path, 0o755, 0))
                 continue
             run_mtools(["mcopy", "-n", "-i", _IMAGE, f"::/{path}", f"content-{number}"], folder)
             data = (folder / f"content-{number}").read_bytes()
             left -= len(data)
-            _require_few("the ESP", len(entries), left)
             entries.append(text(path, data, 0))
+        _require_few("the ESP", len(entries), left)
         return entries
 
 
@@ -90,8 +91,9 @@ def _listing(folder: Path) -> Mapping[bytes, Listed]:
     found: dict[bytes, Listed] = {}
     level = [b""]
     while level:
-        below = dict(listed(_debugfs(folder, [ls_command(path) for path in level])))
-        below = {path: each for path, each in below.items() if path not in (*found, *level)}
+        lines = dict(listed(_debugfs(folder, [ls_command(path) for path in level])))
+        # A directory lists itself too.
+        below = {path: lines[path] for path in sorted(lines.keys() - found.keys() - set(level))}
         for path, each in below.items():
             if path != LOST_FOUND:
                 _checked(path, "/boot")
