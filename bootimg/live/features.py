@@ -10,6 +10,7 @@ import json
 import re
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.live.iso.infofiles import NETWORK_FEATURE
 from bootimg.sysroot.commit import Commit
 from bootimg.untrusted.yamlfile import parse_yaml
 
@@ -30,7 +31,7 @@ def features_json(commit: Commit) -> bytes:
     features = {
         "installer-config": bool(directives),
         "installer-config-directives": dict.fromkeys(directives, True),
-        "live-initrd-network": True,
+        NETWORK_FEATURE: True,
     }
     return json.dumps(features, indent=2, sort_keys=True).encode() + b"\n"
 

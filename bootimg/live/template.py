@@ -16,15 +16,13 @@ from pathlib import PurePosixPath
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.kernelarg import KernelArgument
 from bootimg.layer.tree.merged import Tree
+from bootimg.live.iso.infofiles import KARGS_END, KARGS_PAD, LARGEST_KARGS
 from bootimg.printable import shown
 from bootimg.sizes import MIB
 from bootimg.sysroot.commit import Commit, Folder
 
 PATH = "usr/share/coreos-assembler/live"
 PLACEHOLDER = b"@@KERNEL-ARGS@@"
-LARGEST_AREA = 2048
-"""Bytes of an area that coreos-installer edits."""
-PAD, END = "#", "\n"
 _AREA_END = re.compile(rb"(#+)# COREOS_KARG_EMBED_AREA\n")
 _SKIPPED = "README-devel.md"
 # The live system's own files are there.
@@ -33,7 +31,7 @@ _MOST, _LARGEST = 1000, 8 * MIB
 
 
 @dataclass(frozen=True, slots=True)
-class KargsArea:
+class KargsAreas:
     """The embed areas of an ISO: `offsets` by the path of their file, `size` in bytes, their content.
 
     `default` is the arguments of all of them, without white space around.
@@ -46,7 +44,7 @@ class KargsArea:
     def json(self) -> bytes:
         """The file coreos/kargs.json of the ISO."""
         files = [
-            {"end": END, "offset": offset, "pad": PAD, "path": path}
+            {"end": KARGS_END, "offset": offset, "pad": KARGS_PAD, "path": path}
             for path, offset in sorted(self.offsets.items())
         ]
         table = {"default": self.default, "files": files, "size": self.size}
@@ -58,7 +56,7 @@ class IsoTree:
     """The files of the template by path, with the arguments in place, and where the areas are."""
 
     files: Mapping[str, bytes]
-    kargs: KargsArea
+    kargs: KargsAreas
 
 
 def iso_tree(commit: Commit, arguments: Sequence[KernelArgument], vendor: str | None) -> IsoTree:
@@ -138,7 +136,7 @@ def _area(path: str, start: int, data: bytes) -> tuple[int, bytes, int] | None:
     return start, data[start : end.start()], end.end(1) - start
 
 
-def _kargs(areas: Mapping[str, tuple[int, bytes, int]]) -> KargsArea:
+def _kargs(areas: Mapping[str, tuple[int, bytes, int]]) -> KargsAreas:
     if not areas:
         raise _invalid(PATH, "no file has kernel arguments in an embed area")
     contents = {(content, size) for _, content, size in areas.values()}
@@ -148,14 +146,14 @@ def _kargs(areas: Mapping[str, tuple[int, bytes, int]]) -> KargsArea:
     _require_size(size, content)
     if not content.isascii():
         raise _invalid(", ".join(areas), "the arguments in the embed area are not ASCII")
-    return KargsArea({path: start for path, (start, _, _) in areas.items()}, size, content.decode().strip())
+    return KargsAreas({path: start for path, (start, _, _) in areas.items()}, size, content.decode().strip())
 
 
 def _require_size(size: int, content: bytes) -> None:
-    if size > LARGEST_AREA:
+    if size > LARGEST_KARGS:
         raise BootimgError(
             "live-arguments-too-long",
-            f"the area for kernel arguments has {size} bytes; coreos-installer edits at most {LARGEST_AREA}",
+            f"the area for kernel arguments has {size} bytes; coreos-installer edits at most {LARGEST_KARGS}",
             context=[f"the arguments have {len(content)} bytes"],
             hint="remove arguments from extra-kargs or kargs.d of the layer, or shorten the template's area",
             exit_code=ExitCode.USAGE,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bootimg.atomic import write_whole
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.live.embed.coreosiso import Change, CoreosIso
-from bootimg.live.embed.edit import output_exists
+from bootimg.live.embed.edit import require_absent
 from bootimg.live.embed.filled import already_filled, nothing_there
 from bootimg.live.embed.initrd import NETWORK
 from bootimg.live.embed.places import invalid_area
+from bootimg.live.iso.infofiles import FEATURES, NETWORK_FEATURE
 
 
 def read_keyfiles(paths: Iterable[Path]) -> dict[str, bytes]:
@@ -46,7 +48,7 @@ def embed_keyfiles(iso: CoreosIso, files: Mapping[str, bytes], *, force: bool) -
         raise BootimgError(
             "iso-area-missing",
             "the live system of the ISO does not take its network from the ISO",
-            context=["coreos/features.json does not have live-initrd-network"],
+            context=[f"{FEATURES} does not have {NETWORK_FEATURE}"],
             hint="take a live ISO of a newer release",
             exit_code=ExitCode.USAGE,
         )
@@ -64,13 +66,10 @@ def remove_keyfiles(iso: CoreosIso) -> list[Change]:
 def extract_keyfiles(files: Mapping[str, bytes], folder: Path) -> list[Path]:
     """Write keyfiles to a folder; an existing file is `output-exists`, and then nothing is written."""
     targets = {folder / name: data for name, data in files.items()}
-    for path in targets:
-        if path.exists() or path.is_symlink():
-            raise output_exists(path)
+    require_absent(targets)
     for path, data in targets.items():
         # They may have passwords of networks.
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_bytes(data)
+        write_whole(path, data, 0o600)
     return list(targets)
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from bootimg.errors import BootimgError
 from bootimg.kernelarg import KernelArgument
-from bootimg.live.template import LARGEST_AREA, PATH, IsoTree, iso_tree
+from bootimg.live.iso.infofiles import LARGEST_KARGS
+from bootimg.live.template import PATH, IsoTree, iso_tree
 from tests.unit.live.layers import layer
 
 KARGS = (KernelArgument("rw"), KernelArgument("coreos.liveiso=rhcos-9"))
@@ -96,12 +97,12 @@ def test_a_layer_without_a_template_is_refused(tmp_path: Path) -> None:
 
 def test_arguments_that_make_the_area_too_large_are_refused(tmp_path: Path) -> None:
     """coreos-installer would not edit it; one byte less is fine."""
-    room = LARGEST_AREA - 1070 - len(" coreos.liveiso=v")
+    room = LARGEST_KARGS - 1070 - len(" coreos.liveiso=v")
     for length in (room, room + 1):
         arguments = (KernelArgument("a" * length), KernelArgument("coreos.liveiso=v"))
         commit = layer(tmp_path / str(length), {GRUB: AREA.encode()})
         if length == room:
-            assert iso_tree(commit, arguments, "redhat").kargs.size == LARGEST_AREA
+            assert iso_tree(commit, arguments, "redhat").kargs.size == LARGEST_KARGS
         else:
             with pytest.raises(BootimgError, match="live-arguments-too-long"):
                 iso_tree(commit, arguments, "redhat")
