@@ -16,7 +16,11 @@ from bootimg.live.iso.infofiles import FEATURES, NETWORK_FEATURE
 
 
 def read_keyfiles(paths: Iterable[Path]) -> dict[str, bytes]:
-    """Keyfiles by name; two of one name are `iso-keyfile-twice`."""
+    """Keyfiles by name.
+
+    Raises `iso-keyfile-twice` for two of one name, and `iso-keyfile-invalid` for a file that cannot be read,
+    or whose name `keyfiles` would refuse.
+    """
     found: dict[str, bytes] = {}
     for path in paths:
         if path.name in found:
@@ -26,8 +30,22 @@ def read_keyfiles(paths: Iterable[Path]) -> dict[str, bytes]:
                 hint="rename one of them: the ISO keeps all in one folder",
                 exit_code=ExitCode.USAGE,
             )
-        found[path.name] = path.read_bytes()
+        if not path.name.isprintable():
+            raise _invalid(path, "the name has characters that cannot be printed")
+        try:
+            found[path.name] = path.read_bytes()
+        except OSError as error:
+            raise _invalid(path, f"it cannot be read: {error.strerror}") from None
     return found
+
+
+def _invalid(path: Path, why: str) -> BootimgError:
+    return BootimgError(
+        "iso-keyfile-invalid",
+        f"the keyfile {str(path)!r:.200} cannot be embedded: {why}",
+        hint="give a keyfile of NetworkManager, named <connection>.nmconnection",
+        exit_code=ExitCode.USAGE,
+    )
 
 
 def keyfiles(iso: CoreosIso) -> dict[str, bytes]:
