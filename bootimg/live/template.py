@@ -15,11 +15,11 @@ from pathlib import PurePosixPath
 
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.kernelarg import KernelArgument
+from bootimg.layer.tar.entry import Kind
 from bootimg.layer.tree.merged import Tree
 from bootimg.live.iso.infofiles import KARGS_END, KARGS_PAD, LARGEST_KARGS
 from bootimg.printable import shown
 from bootimg.sizes import MIB
-from bootimg.sysroot.commit import Commit, Folder
 
 PATH = "usr/share/coreos-assembler/live"
 PLACEHOLDER = b"@@KERNEL-ARGS@@"
@@ -59,15 +59,15 @@ class IsoTree:
     kargs: KargsAreas
 
 
-def iso_tree(commit: Commit, arguments: Sequence[KernelArgument], vendor: str | None) -> IsoTree:
-    """The template of the layer with its arguments.
+def iso_tree(
+    templates: Mapping[str, bytes], arguments: Sequence[KernelArgument], vendor: str | None
+) -> IsoTree:
+    """The files of `read_template` with the arguments.
 
     `vendor` is the folder of the layer's EFI programs: the folder of EFI/*/grub.cfg takes its name.  It is
-    None for an architecture that has no UEFI.  Raises `live-template-missing`, `live-template-invalid`,
-    `live-arguments-too-long`.
+    None for an architecture that has no UEFI.  Raises `live-template-invalid`, `live-arguments-too-long`.
     """
     line = " ".join(arguments).encode()
-    templates = _read(commit)
     own = _vendor_folder(templates) if vendor is not None else None
     files: dict[str, bytes] = {}
     areas: dict[str, tuple[int, bytes, int]] = {}
@@ -81,10 +81,29 @@ def iso_tree(commit: Commit, arguments: Sequence[KernelArgument], vendor: str | 
     return IsoTree(files, _kargs(areas))
 
 
-def require_template(tree: Tree) -> None:
-    """Raise `live-template-missing` for a layer without the template."""
-    if not tree.exists(PATH):
+def read_template(tree: Tree) -> Mapping[str, bytes]:
+    """The files of the layer's template by path; their number and sum have limits.
+
+    Raises `live-template-missing`, `live-template-invalid`.
+    """
+    folder = tree.entries.get(PATH)
+    if folder is None or folder.kind is not Kind.DIRECTORY:
         raise _missing()
+    found: dict[str, bytes] = {}
+    left = _LARGEST
+    for entry in tree.walk(PATH):
+        path = entry.path.removeprefix(f"{PATH}/")
+        if entry.kind is Kind.DIRECTORY or PurePosixPath(path).name == _SKIPPED:
+            continue
+        if entry.kind is not Kind.FILE:
+            raise _invalid(path, f"it is a {entry.kind}")
+        if PurePosixPath(path).parts[0].lower() in _RESERVED:
+            raise _invalid(path, "the folder is for the live system's own files")
+        left -= entry.size
+        if left < 0 or len(found) == _MOST:
+            raise _invalid(path, f"the template has more than {_MOST} files or {_LARGEST} bytes")
+        found[path] = b"".join(tree.chunks(entry))
+    return found
 
 
 def _missing() -> BootimgError:
@@ -95,27 +114,6 @@ def _missing() -> BootimgError:
         hint="put the boot menus there where the layer is made, as CoreOS's layers do, or leave `live` out",
         exit_code=ExitCode.USAGE,
     )
-
-
-def _read(commit: Commit) -> Mapping[str, bytes]:
-    """The files of the template by path; their number and sum have limits."""
-    folder = commit.folder(PATH)
-    if folder is None:
-        raise _missing()
-    found: dict[str, bytes] = {}
-    left = _LARGEST
-    for path, each in commit.walk(folder):
-        if isinstance(each, Folder) or PurePosixPath(path).name == _SKIPPED:
-            continue
-        if each.target is not None:
-            raise _invalid(path, "it is a symlink")
-        if PurePosixPath(path).parts[0].lower() in _RESERVED:
-            raise _invalid(path, "the folder is for the live system's own files")
-        left -= each.size
-        if left < 0 or len(found) == _MOST:
-            raise _invalid(path, f"the template has more than {_MOST} files or {_LARGEST} bytes")
-        found[path] = b"".join(commit.objects.read(each))
-    return found
 
 
 def _vendor_folder(paths: Iterable[str]) -> str:
