@@ -137,15 +137,20 @@ def _decode(decoder: Decoder) -> Osmet:
         sector_size=decoder.number(U32),
         description=decoder.text(_TEXT),
         architecture=decoder.text(_TEXT),
-        partitions=[_partition(decoder) for _ in range(decoder.number(_PARTITIONS))],
+        partitions=_partitions(decoder),
         checksum=decoder.array(DIGEST),
         size=decoder.number(U64),
     )
 
 
-def _partition(decoder: Decoder) -> MappedPartition:
-    start, end, count = decoder.number(U64), decoder.number(U64), decoder.number(_MAPPINGS)
-    return MappedPartition(start, end, [_mapping(decoder) for _ in range(count)])
+def _partitions(decoder: Decoder) -> list[MappedPartition]:
+    found: list[MappedPartition] = []
+    left = _MAPPINGS
+    for _ in range(decoder.number(_PARTITIONS)):
+        start, end, count = decoder.number(U64), decoder.number(U64), decoder.number(left)
+        left -= count
+        found.append(MappedPartition(start, end, [_mapping(decoder) for _ in range(count)]))
+    return found
 
 
 def _mapping(decoder: Decoder) -> Mapping:
