@@ -79,7 +79,6 @@ class Live(Target):
         kernel, coreos-installer's directives, a volume id.
         """
         options = rootfs_options(layer.facts.image_json.others)
-        require_maker(options.fstype)
         row = boot_row(request.arch)
         _syslinux(layer, row)
         vendor = None
@@ -91,6 +90,7 @@ class Live(Target):
         require_checksum(layer.tree)
         require_features(layer.tree)
         volume_id(layer.facts.osname, layer.facts.version, _other_builds(request.builds, layer))
+        require_maker(options.fstype)
 
     def require_tools(self, request: Request, cache: Cache) -> None:
         """Require the programs that lay out the system, and that edit /boot of the metal images."""

@@ -10,9 +10,15 @@ from bootimg.cache import Cache
 from bootimg.events import Events
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import Tree, open_tree
+from bootimg.live.template import PATH
 from bootimg.sysroot.commit import Commit
 from tests.support import oci
 from tests.support.ostreedeploy import commit, require
+
+TAIL = " ignition.firstboot ignition.platform.id=metal\n"
+AREA = f"@@KERNEL-ARGS@@{TAIL}{'#' * 1023}# COREOS_KARG_EMBED_AREA\n"
+GRUB, ISOLINUX = f"{PATH}/EFI/vendor/grub.cfg", f"{PATH}/isolinux/isolinux.cfg"
+"""A boot menu's area for kernel arguments in a template, and the two menus that have it."""
 
 
 def layer(folder: Path, files: Mapping[str, bytes | str]) -> Commit:

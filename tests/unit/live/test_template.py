@@ -11,12 +11,9 @@ from bootimg.errors import BootimgError
 from bootimg.kernelarg import KernelArgument
 from bootimg.live.iso.infofiles import LARGEST_KARGS
 from bootimg.live.template import PATH, IsoTree, iso_tree, read_template
-from tests.unit.live.layers import layer_tree
+from tests.unit.live.layers import AREA, GRUB, ISOLINUX, TAIL, layer_tree
 
 KARGS = (KernelArgument("rw"), KernelArgument("coreos.liveiso=rhcos-9"))
-TAIL = " ignition.firstboot ignition.platform.id=metal\n"
-AREA = f"@@KERNEL-ARGS@@{TAIL}{'#' * 1023}# COREOS_KARG_EMBED_AREA\n"
-GRUB, ISOLINUX = f"{PATH}/EFI/vendor/grub.cfg", f"{PATH}/isolinux/isolinux.cfg"
 
 
 def made(folder: Path, files: dict[str, str | bytes], vendor: str | None = "redhat") -> IsoTree:
