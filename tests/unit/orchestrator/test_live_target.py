@@ -37,17 +37,17 @@ COMPLETE = {
 }
 
 
-def require(files: dict[str, bytes], folder: Path, **changes: bytes) -> None:
+def require(files: dict[str, bytes], folder: Path, image_json: bytes = b"{}") -> None:
     layout = oci.Layout(folder / "image")
     members = [oci.file(path, data) for path, data in files.items()]
-    layout.add([oci.bootable(*members, bootloader=False, **changes)])
+    layout.add([oci.bootable(*members, bootloader=False, image_json=image_json)])
     request = Request(reference=str(layout.path), arch=Arch.X86_64, platforms=(), builds=folder / "builds")
     Live().require_layer(request, open_layer(request, Cache(folder / "cache"), Events()))
 
 
-def error_of(files: dict[str, bytes], folder: Path, **changes: bytes) -> str:
+def error_of(files: dict[str, bytes], folder: Path, image_json: bytes = b"{}") -> str:
     with pytest.raises(BootimgError) as caught:
-        require(files, folder, **changes)
+        require(files, folder, image_json)
     return caught.value.id
 
 
