@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 from bootimg.live.malformed import MalformedError
 
+U32, U64 = (1 << 32) - 1, (1 << 64) - 1
+"""The largest integers of 32 and of 64 bits."""
 _WIDTHS = {251: 2, 252: 4, 253: 8}
 
 

@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from bootimg.disk.extents import read_exactly
 from bootimg.errors import BootimgError, ExitCode
@@ -18,6 +18,8 @@ from bootimg.sizes import MIB
 
 ALIGNMENT = 4
 MAGIC = b"070701"
+FIELDS, DIGITS = 13, 8
+"""The numbers of a header after its magic, each in hexadecimal digits."""
 TRAILER = "TRAILER!!!"
 LARGEST = (1 << 32) - 1
 """Bytes of a member: the field has 8 hexadecimal digits."""
@@ -48,22 +50,35 @@ def header(name: str, size: int, number: int, *, directory: bool = False) -> byt
             hint="make the layer smaller, or let it ask for a stronger compression: live-rootfs-fsoptions",
             exit_code=ExitCode.USAGE,
         )
-    raw = name.encode() + b"\0"
     mode, links = (stat.S_IFDIR | 0o755, 2) if directory else (stat.S_IFREG | 0o644, 1)
+    return packed_header(name, size, number, mode, links)
+
+
+def packed_header(name: str, size: int, number: int, mode: int, links: int) -> bytes:
+    """A header of root's without times, and its padding; `mode` has the type's bits."""
+    raw = name.encode() + b"\0"
     fields = (number, mode, 0, 0, links, 0, size, 0, 0, 0, 0, len(raw), 0)
-    found = MAGIC + b"".join(b"%08x" % field for field in fields) + raw
+    assert len(fields) == FIELDS
+    found = MAGIC + b"".join(b"%0*x" % (DIGITS, field) for field in fields) + raw
     return found + padding(len(found))
+
+
+def folders_above(path: str) -> Iterator[str]:
+    """The folders that hold a path, the highest first."""
+    names = path.split("/")
+    for count in range(1, len(names)):
+        yield "/".join(names[:count])
 
 
 def members(files: Iterable[Member]) -> Iterator[bytes]:
     """The members with the directories that they need, in the order given, and the end of the archive."""
-    made: set[PurePosixPath] = set()
+    made: set[str] = set()
     number = 1
     for file in files:
-        for parent in reversed(PurePosixPath(file.name).parents[:-1]):
+        for parent in folders_above(file.name):
             if parent not in made:
                 made.add(parent)
-                yield header(str(parent), 0, number, directory=True)
+                yield header(parent, 0, number, directory=True)
                 number += 1
         yield from _file(file, number)
         number += 1

@@ -6,17 +6,18 @@ The bytes are untrusted: nothing is unpacked to a folder, and what is read has l
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from bootimg.errors import BootimgError
-from bootimg.live.cpio import ALIGNMENT, MAGIC, TRAILER
+from bootimg.live.cpio import DIGITS, FIELDS, MAGIC, TRAILER, padding
+from bootimg.live.malformed import MalformedError
 from bootimg.printable import shown
 from bootimg.sizes import MIB
 
-_FIELDS, _DIGITS = 13, 8
-_HEADER = len(MAGIC) + _FIELDS * _DIGITS
+# The kernel also reads the format with checksums.
+_MAGICS = (MAGIC, b"070702")
+_HEADER = len(MAGIC) + FIELDS * DIGITS
 _LONGEST_NAME = 4096
 _MOST = 100_000
 CONTENT_LIMIT = 16 * MIB
@@ -38,66 +39,75 @@ class Found:
         return stat.S_ISREG(self.mode)
 
 
-def read_archive(file: BinaryIO, start: int, end: int) -> Iterator[Found]:
+def read_archive(file: BinaryIO, start: int, end: int) -> list[Found]:
     """The members of one uncompressed archive that begins at `start` of a file.
 
     Nothing at or after `end` belongs to it.  Raises `live-archive-malformed`.
     """
+    try:
+        return read_members(file, start, end)[0]
+    except MalformedError as error:
+        raise _malformed(str(error)) from None
+
+
+def read_members(file: BinaryIO, start: int, end: int) -> tuple[list[Found], int]:
+    """The members of one archive, as `read_archive`, and the offset after it; raises MalformedError."""
+    members: list[Found] = []
     at = start
-    for _ in range(_MOST):
-        found, at = _member(file, at, end)
+    while len(members) <= _MOST:
+        found = _member(file, at, end)
+        # Headers and data are aligned to the start of the archive.
+        at = found.offset + found.size
+        at = min(at + len(padding(at - start)), end)
         if found.name == TRAILER:
-            return
-        yield found
-    raise _malformed(at, f"it has more than {_MOST} members")
+            return members, at
+        members.append(found)
+    raise MalformedError(f"at byte {at}: it has more than {_MOST} members")
 
 
 def read_member(file: BinaryIO, found: Found) -> bytes:
     """The content of a member of at most `CONTENT_LIMIT` bytes; else `live-archive-malformed`."""
     if found.size > CONTENT_LIMIT:
-        raise _malformed(found.offset, f"{shown(found.name)} has more than {CONTENT_LIMIT} bytes")
+        raise _malformed(f"{shown(found.name)} has more than {CONTENT_LIMIT} bytes")
     file.seek(found.offset)
     return file.read(found.size)
 
 
-def _member(file: BinaryIO, at: int, end: int) -> tuple[Found, int]:
+def _member(file: BinaryIO, at: int, end: int) -> Found:
     file.seek(at)
-    fields = _fields(file.read(min(_HEADER, end - at)), at)
+    fields = _fields(file.read(max(0, min(_HEADER, end - at))), at)
     mode, size, name_size = fields[1], fields[6], fields[11]
     if not 1 < name_size <= _LONGEST_NAME:
-        raise _malformed(at, f"a name has {name_size} bytes")
+        raise MalformedError(f"at byte {at}: a name has {name_size} bytes")
     name_end = at + _HEADER + name_size
-    data = _aligned(name_end)
+    data = name_end + len(padding(_HEADER + name_size))
     if max(name_end, data + size) > end:
-        raise _malformed(at, "it ends within a member")
-    name = file.read(name_size)
-    if len(name) != name_size or name[-1:] != b"\0" or b"\0" in name[:-1]:
-        raise _malformed(at, "a name does not end in a zero byte")
-    text = name[:-1].decode(errors="surrogateescape")
-    return Found(text, mode, data, size), _aligned(data + size)
+        raise MalformedError(f"at byte {at}: it ends within a member")
+    raw = file.read(name_size)
+    # dracut-cpio pads names with zeros, to align the content.
+    name = raw.rstrip(b"\0")
+    if len(raw) != name_size or not name or len(name) == len(raw) or b"\0" in name:
+        raise MalformedError(f"at byte {at}: a name does not end in a zero byte")
+    return Found(name.decode(errors="surrogateescape"), mode, data, size)
 
 
 def _fields(header: bytes, at: int) -> list[int]:
-    if len(header) != _HEADER or not header.startswith(MAGIC):
-        raise _malformed(at, "there is no header of the format newc")
+    if len(header) != _HEADER or not header.startswith(_MAGICS):
+        raise MalformedError(f"at byte {at}: there is no header of the format newc")
     try:
         text = header[len(MAGIC) :].decode("ascii")
+        # int() also takes spaces, signs and underscores.
         if not text.isalnum():
             raise ValueError
-        return [int(text[each : each + _DIGITS], 16) for each in range(0, len(text), _DIGITS)]
+        return [int(text[each : each + DIGITS], 16) for each in range(0, len(text), DIGITS)]
     except ValueError:
-        raise _malformed(at, "a header is not in hexadecimal digits") from None
+        raise MalformedError(f"at byte {at}: a header is not in hexadecimal digits") from None
 
 
-def _aligned(at: int) -> int:
-    # Offsets count from the archive's start, which is aligned itself.
-    return at + -at % ALIGNMENT
-
-
-def _malformed(at: int, what: str) -> BootimgError:
+def _malformed(what: str) -> BootimgError:
     return BootimgError(
         "live-archive-malformed",
         "the file is not a cpio archive of a live system",
-        context=[f"at byte {at}: {what}"],
+        context=[what],
         hint="it is damaged or of another kind: fetch or build it again",
     )

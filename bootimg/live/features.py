@@ -10,8 +10,11 @@ import json
 import re
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.layer.tar.entry import Entry, Kind
+from bootimg.layer.tree.merged import Tree
+from bootimg.live.iso.infofiles import NETWORK_FEATURE
 from bootimg.sysroot.commit import Commit
-from bootimg.untrusted.yamlfile import parse_yaml
+from bootimg.untrusted.yamlfile import LIMIT, parse_yaml
 
 INSTALLER = "usr/bin/coreos-installer"
 EXAMPLE = "usr/share/coreos-installer/example-config.yaml"
@@ -26,11 +29,15 @@ def features_json(commit: Commit) -> bytes:
     Without coreos-installer in it, a live system reads no configuration of an installation and has no
     directives.  Raises `live-features-malformed` where the example configuration is not readable.
     """
-    directives = _directives(commit) if has_installer(commit) else ()
+    directives: tuple[str, ...] = ()
+    if has_installer(commit):
+        example = commit.file(EXAMPLE)
+        _require_example(None if example is None else example.size)
+        directives = _directives(commit.read(EXAMPLE))
     features = {
         "installer-config": bool(directives),
         "installer-config-directives": dict.fromkeys(directives, True),
-        "live-initrd-network": True,
+        NETWORK_FEATURE: True,
     }
     return json.dumps(features, indent=2, sort_keys=True).encode() + b"\n"
 
@@ -40,10 +47,27 @@ def has_installer(commit: Commit) -> bool:
     return commit.file(INSTALLER) is not None
 
 
-def _directives(commit: Commit) -> tuple[str, ...]:
-    if commit.file(EXAMPLE) is None:
+def require_features(tree: Tree) -> None:
+    """Raise `live-features-malformed` for a layer whose commit `features_json` would refuse."""
+    if _is_file(tree.entries.get(INSTALLER)):
+        example = tree.entries.get(EXAMPLE)
+        _require_example(example.size if example is not None and _is_file(example) else None)
+        _directives(tree.read(EXAMPLE))
+
+
+def _is_file(entry: Entry | None) -> bool:
+    return entry is not None and entry.kind is Kind.FILE
+
+
+def _require_example(size: int | None) -> None:
+    if size is None:
         raise _malformed("it is missing, although the layer has coreos-installer")
-    names = tuple(parse_yaml(commit.read(EXAMPLE), _malformed).values)
+    if size > LIMIT:
+        raise _malformed(f"it has more than {LIMIT} bytes")
+
+
+def _directives(example: bytes) -> tuple[str, ...]:
+    names = tuple(parse_yaml(example, _malformed).values)
     if not names or len(names) > _MOST or not all(map(_DIRECTIVE.fullmatch, names)):
         raise _malformed("its keys are not the names of directives")
     return names

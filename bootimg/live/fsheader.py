@@ -46,7 +46,7 @@ def read_header(file: BinaryIO, offset: int) -> FsHeader:
     """
     file.seek(offset)
     start = file.read(_EROFS_AT + _EROFS_SIZE)
-    found = next((parse(start) for parse in _PARSERS if parse(start) is not None), None)
+    found = next(filter(None, (parse(start) for parse in _PARSERS)), None)
     if found is None:
         raise _unreadable(offset, "there is no superblock of squashfs 4.0 or erofs")
     left = file.seek(0, os.SEEK_END) - offset

@@ -34,13 +34,8 @@ class RootfsOptions:
     fstype: FsType
     words: tuple[str, ...]
 
-    def fast(self) -> RootfsOptions:
-        """The same file system, made quickly and larger: for a draft."""
-        return RootfsOptions(self.fstype, _FAST[self.fstype])
-
 
 _DEFAULTS = {FsType.SQUASHFS: "-comp zstd", FsType.EROFS: "--quiet"}
-_FAST = {FsType.SQUASHFS: ("-comp", "zstd", "-Xcompression-level", "1"), FsType.EROFS: ("-zlz4",)}
 _COMPRESSORS = "gzip|lz4|lzma|lzo|xz|zstd"
 # Each option of mksquashfs with the form of its value, None where it has none.
 _SQUASHFS: Mapping[str, str | None] = {

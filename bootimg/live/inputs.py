@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from bootimg.arch import Arch
 from bootimg.disk.extents import Source
 from bootimg.live.fsoptions import RootfsOptions
 from bootimg.live.iso.descriptors import Volume
+from bootimg.live.iso.syslinux import Syslinux
 from bootimg.live.iso.volumeid import volume_id, volume_set_id
 from bootimg.sysroot.commit import Commit
 from bootimg.sysroot.entries import Entry
@@ -41,8 +42,7 @@ class LiveInputs:
     `other_builds` are the ids of other builds, whose ISOs must have other volume ids.  `description` is the
     layer's PRETTY_NAME, `identity` its digest, `epoch` the recipe's source epoch in seconds.  `esp` has the
     entries of the disk's EFI system partition, `efi_programs` what the layer brings for it, from EFI on.
-    `arguments` are the kernel arguments of the disk's boot entry.  `syslinux` reads a file of syslinux by its
-    path without a leading slash, None if it does not exist.
+    `arguments` are the kernel arguments of the disk's boot entry, `template` the files of `read_template`.
     """
 
     arch: Arch
@@ -59,7 +59,8 @@ class LiveInputs:
     arguments: Sequence[str]
     rootfs: RootfsOptions
     metals: Sequence[Metal]
-    syslinux: Callable[[str], bytes | None]
+    template: Mapping[str, bytes]
+    syslinux: Syslinux
 
     @property
     def volume(self) -> Volume:

@@ -21,7 +21,6 @@ from bootimg.live.inputs import LiveInputs, LiveNames
 from bootimg.live.iso.bootrow import boot_row
 from bootimg.live.iso.efiboot import efi_vendor, make_efi_image
 from bootimg.live.iso.liveiso import LiveIso, Part
-from bootimg.live.iso.syslinux import syslinux_files
 from bootimg.live.iso.writer import content_length, write_iso
 from bootimg.live.kargs import live_arguments
 from bootimg.live.miniso.pack import with_miniso
@@ -48,9 +47,13 @@ class LiveFiles:
 def make_live(inputs: LiveInputs, names: LiveNames, scratch: Path, events: Events) -> LiveFiles:
     """Make the four files in `scratch`.
 
-    Raises the errors of the parts, such as `live-template-missing`, `live-kernel-hmac-missing`,
-    `volume-id-invalid`, `isolinux-missing`, `no-space-left`.
+    Raises the errors of the parts, such as `live-template-invalid`, `live-kernel-hmac-missing`,
+    `volume-id-invalid`, `no-space-left`.
     """
+    if not inputs.syslinux.of_layer:
+        events.message(
+            "the ISO gets this machine's syslinux, whose version decides on the ISO's bytes", "warning"
+        )
     maker = _Maker(inputs, names, scratch, events)
     with enough_space(scratch):
         rootfs = maker.rootfs(list(maker.osmets()))
@@ -145,7 +148,7 @@ class _Maker:
         inputs, volume, row = self._inputs, self._inputs.volume, boot_row(self._inputs.arch)
         programs = inputs.efi_programs
         tree = iso_tree(
-            inputs.commit,
+            inputs.template,
             live_arguments(inputs.arguments, volume.id),
             efi_vendor(programs) if row.has_efi_image else None,
         )
@@ -162,7 +165,7 @@ class _Maker:
             initrd=_part(initramfs),
             rootfs=_part(rootfs),
             efi_image=efi_image,
-            syslinux=syslinux_files(inputs.syslinux, row),
+            syslinux=inputs.syslinux.files,
         )
 
 

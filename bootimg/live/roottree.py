@@ -10,10 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.layer.tar.entry import Kind as FileKind
+from bootimg.layer.tree.merged import Tree
 from bootimg.sysroot.entries import Entry, Kind
 from bootimg.sysroot.repository import REPO
 from bootimg.sysroot.system import System
 
+_MODULES = "usr/lib/modules"
 _BOOT, _ESP = b"boot", b"boot/efi"
 _CONFIG = f"{REPO}/config".encode()
 _READ_ONLY = re.compile(rb"^readonly=true\n", re.MULTILINE)
@@ -55,17 +58,30 @@ def _linked(boot: Sequence[Entry]) -> Iterator[Entry]:
         yield replace(entry, path=entry.path.rpartition(b"/")[2])
 
 
+def require_checksum(tree: Tree) -> None:
+    """Raise `live-kernel-hmac-missing` for a layer whose kernel has no checksum beside it."""
+    for version in tree.listdir(_MODULES):
+        folder = f"{_MODULES}/{version}"
+        hmac = tree.entries.get(f"{folder}/.vmlinuz.hmac")
+        if tree.exists(f"{folder}/vmlinuz") and (hmac is None or hmac.kind is not FileKind.FILE):
+            raise _no_checksum()
+
+
 def _one(boot: Iterable[Entry], pattern: re.Pattern[bytes]) -> Entry:
     found = [entry for entry in boot if entry.kind is Kind.FILE and pattern.fullmatch(entry.path)]
     if len(found) != 1:
-        raise BootimgError(
-            "live-kernel-hmac-missing",
-            "the layer has no checksum of its kernel, which a live system checks in FIPS mode",
-            context=["there is no /usr/lib/modules/VERSION/.vmlinuz.hmac"],
-            hint="install the kernel's package as it is: RHEL's has the file",
-            exit_code=ExitCode.USAGE,
-        )
+        raise _no_checksum()
     return found[0]
+
+
+def _no_checksum() -> BootimgError:
+    return BootimgError(
+        "live-kernel-hmac-missing",
+        "the layer has no checksum of its kernel, which a live system checks in FIPS mode",
+        context=[f"there is no /{_MODULES}/VERSION/.vmlinuz.hmac"],
+        hint="install the kernel's package as it is: RHEL's has the file",
+        exit_code=ExitCode.USAGE,
+    )
 
 
 def _mounted_esp(esp: Sequence[Entry]) -> Iterator[Entry]:

@@ -15,16 +15,14 @@ from pathlib import PurePosixPath
 
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.kernelarg import KernelArgument
+from bootimg.layer.tar.entry import Kind
 from bootimg.layer.tree.merged import Tree
+from bootimg.live.iso.infofiles import KARGS_END, KARGS_PAD, LARGEST_KARGS
 from bootimg.printable import shown
 from bootimg.sizes import MIB
-from bootimg.sysroot.commit import Commit, Folder
 
 PATH = "usr/share/coreos-assembler/live"
 PLACEHOLDER = b"@@KERNEL-ARGS@@"
-LARGEST_AREA = 2048
-"""Bytes of an area that coreos-installer edits."""
-PAD, END = "#", "\n"
 _AREA_END = re.compile(rb"(#+)# COREOS_KARG_EMBED_AREA\n")
 _SKIPPED = "README-devel.md"
 # The live system's own files are there.
@@ -33,7 +31,7 @@ _MOST, _LARGEST = 1000, 8 * MIB
 
 
 @dataclass(frozen=True, slots=True)
-class KargsArea:
+class KargsAreas:
     """The embed areas of an ISO: `offsets` by the path of their file, `size` in bytes, their content.
 
     `default` is the arguments of all of them, without white space around.
@@ -46,7 +44,7 @@ class KargsArea:
     def json(self) -> bytes:
         """The file coreos/kargs.json of the ISO."""
         files = [
-            {"end": END, "offset": offset, "pad": PAD, "path": path}
+            {"end": KARGS_END, "offset": offset, "pad": KARGS_PAD, "path": path}
             for path, offset in sorted(self.offsets.items())
         ]
         table = {"default": self.default, "files": files, "size": self.size}
@@ -58,18 +56,18 @@ class IsoTree:
     """The files of the template by path, with the arguments in place, and where the areas are."""
 
     files: Mapping[str, bytes]
-    kargs: KargsArea
+    kargs: KargsAreas
 
 
-def iso_tree(commit: Commit, arguments: Sequence[KernelArgument], vendor: str | None) -> IsoTree:
-    """The template of the layer with its arguments.
+def iso_tree(
+    templates: Mapping[str, bytes], arguments: Sequence[KernelArgument], vendor: str | None
+) -> IsoTree:
+    """The files of `read_template` with the arguments.
 
     `vendor` is the folder of the layer's EFI programs: the folder of EFI/*/grub.cfg takes its name.  It is
-    None for an architecture that has no UEFI.  Raises `live-template-missing`, `live-template-invalid`,
-    `live-arguments-too-long`.
+    None for an architecture that has no UEFI.  Raises `live-template-invalid`, `live-arguments-too-long`.
     """
     line = " ".join(arguments).encode()
-    templates = _read(commit)
     own = _vendor_folder(templates) if vendor is not None else None
     files: dict[str, bytes] = {}
     areas: dict[str, tuple[int, bytes, int]] = {}
@@ -83,10 +81,29 @@ def iso_tree(commit: Commit, arguments: Sequence[KernelArgument], vendor: str | 
     return IsoTree(files, _kargs(areas))
 
 
-def require_template(tree: Tree) -> None:
-    """Raise `live-template-missing` for a layer without the template."""
-    if not tree.exists(PATH):
+def read_template(tree: Tree) -> Mapping[str, bytes]:
+    """The files of the layer's template by path; their number and sum have limits.
+
+    Raises `live-template-missing`, `live-template-invalid`.
+    """
+    folder = tree.entries.get(PATH)
+    if folder is None or folder.kind is not Kind.DIRECTORY:
         raise _missing()
+    found: dict[str, bytes] = {}
+    left = _LARGEST
+    for entry in tree.walk(PATH):
+        path = entry.path.removeprefix(f"{PATH}/")
+        if entry.kind is Kind.DIRECTORY or PurePosixPath(path).name == _SKIPPED:
+            continue
+        if entry.kind is not Kind.FILE:
+            raise _invalid(path, f"it is a {entry.kind}")
+        if PurePosixPath(path).parts[0].lower() in _RESERVED:
+            raise _invalid(path, "the folder is for the live system's own files")
+        left -= entry.size
+        if left < 0 or len(found) == _MOST:
+            raise _invalid(path, f"the template has more than {_MOST} files or {_LARGEST} bytes")
+        found[path] = b"".join(tree.chunks(entry))
+    return found
 
 
 def _missing() -> BootimgError:
@@ -97,27 +114,6 @@ def _missing() -> BootimgError:
         hint="put the boot menus there where the layer is made, as CoreOS's layers do, or leave `live` out",
         exit_code=ExitCode.USAGE,
     )
-
-
-def _read(commit: Commit) -> Mapping[str, bytes]:
-    """The files of the template by path; their number and sum have limits."""
-    folder = commit.folder(PATH)
-    if folder is None:
-        raise _missing()
-    found: dict[str, bytes] = {}
-    left = _LARGEST
-    for path, each in commit.walk(folder):
-        if isinstance(each, Folder) or PurePosixPath(path).name == _SKIPPED:
-            continue
-        if each.target is not None:
-            raise _invalid(path, "it is a symlink")
-        if PurePosixPath(path).parts[0].lower() in _RESERVED:
-            raise _invalid(path, "the folder is for the live system's own files")
-        left -= each.size
-        if left < 0 or len(found) == _MOST:
-            raise _invalid(path, f"the template has more than {_MOST} files or {_LARGEST} bytes")
-        found[path] = b"".join(commit.objects.read(each))
-    return found
 
 
 def _vendor_folder(paths: Iterable[str]) -> str:
@@ -138,7 +134,7 @@ def _area(path: str, start: int, data: bytes) -> tuple[int, bytes, int] | None:
     return start, data[start : end.start()], end.end(1) - start
 
 
-def _kargs(areas: Mapping[str, tuple[int, bytes, int]]) -> KargsArea:
+def _kargs(areas: Mapping[str, tuple[int, bytes, int]]) -> KargsAreas:
     if not areas:
         raise _invalid(PATH, "no file has kernel arguments in an embed area")
     contents = {(content, size) for _, content, size in areas.values()}
@@ -148,14 +144,14 @@ def _kargs(areas: Mapping[str, tuple[int, bytes, int]]) -> KargsArea:
     _require_size(size, content)
     if not content.isascii():
         raise _invalid(", ".join(areas), "the arguments in the embed area are not ASCII")
-    return KargsArea({path: start for path, (start, _, _) in areas.items()}, size, content.decode().strip())
+    return KargsAreas({path: start for path, (start, _, _) in areas.items()}, size, content.decode().strip())
 
 
 def _require_size(size: int, content: bytes) -> None:
-    if size > LARGEST_AREA:
+    if size > LARGEST_KARGS:
         raise BootimgError(
             "live-arguments-too-long",
-            f"the area for kernel arguments has {size} bytes; coreos-installer edits at most {LARGEST_AREA}",
+            f"the area for kernel arguments has {size} bytes; coreos-installer edits at most {LARGEST_KARGS}",
             context=[f"the arguments have {len(content)} bytes"],
             hint="remove arguments from extra-kargs or kargs.d of the layer, or shorten the template's area",
             exit_code=ExitCode.USAGE,

@@ -15,7 +15,7 @@ from bootimg.live.iso.bootrow import boot_row
 from bootimg.live.iso.descriptors import Volume
 from bootimg.live.iso.layout import IsoLayout
 from bootimg.live.iso.liveiso import LiveIso, Part
-from bootimg.live.iso.syslinux import syslinux_files
+from bootimg.live.iso.syslinux import find_syslinux
 from bootimg.live.iso.writer import write_iso
 
 EPOCH = 1_700_000_000
@@ -84,9 +84,4 @@ def written_iso(path: Path, **changes: Any) -> Path:  # noqa: ANN401
 
 def host_syslinux() -> Mapping[str, bytes]:
     """syslinux's files of this machine; BootimgError if they are not installed."""
-
-    def read(path: str) -> bytes | None:
-        file = Path("/", path)
-        return file.read_bytes() if file.is_file() else None
-
-    return syslinux_files(read, boot_row(Arch.X86_64))
+    return find_syslinux(lambda _: None, boot_row(Arch.X86_64)).files

@@ -242,7 +242,6 @@ ELSEWHERE = {
     "layer/ostree/repoimage.py": "in a scratch folder of its own",
     "layer/importing/selabels.py": "in a scratch folder of its own",
     "live/embed/edit.py": "the ISO that the user names, and only in place",
-    "live/embed/network.py": "in the folder that the user names",
     "live/initramfs.py": "in a scratch folder of its own",
     "live/iso/efiboot.py": "in a scratch folder of its own",
     "live/media.py": "in a scratch folder of its own",

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.live.embed.oldheader import old_kargs_places
-from bootimg.live.embed.places import END, LONGEST_KARGS, PAD, Area, KargsArea, KargsPlaces, invalid_area
+from bootimg.live.embed.places import Area, KargsArea, KargsPlaces, invalid_area
+from bootimg.live.iso import infofiles
+from bootimg.live.iso.bootrow import IGNITION_IMAGE
 from bootimg.live.iso.image import IsoImage, Record
+from bootimg.live.iso.infofiles import KARGS_END, KARGS_PAD, LARGEST_KARGS
+from bootimg.live.iso.names import short_path
 from bootimg.sizes import KIB, MIB
 from bootimg.untrusted.jsonfile import parse_object
 from bootimg.untrusted.node import Fields
 
-IGNINFO, KARGS, FEATURES = "COREOS/IGNINFO.JSO", "COREOS/KARGS.JSO", "COREOS/FEATURES.JSO"
-_DEFAULT_INITRD = "IMAGES/IGNITION.IMG"
+IGNINFO, KARGS, FEATURES = map(short_path, (infofiles.IGNINFO, infofiles.KARGS, infofiles.FEATURES))
 _LARGEST_INITRD = 16 * MIB
 _LARGEST_JSON = 64 * KIB
 _MOST_FILES = 64
@@ -23,7 +26,7 @@ _MOST_FILES = 64
 def initrd_area(image: IsoImage) -> Area:
     """The area of the Ignition config; raises `iso-not-coreos` and `iso-area-invalid`."""
     info = _json(image, IGNINFO)
-    path, offset, length = _DEFAULT_INITRD, 0, None
+    path, offset, length = IGNITION_IMAGE, 0, None
     if info is not None:
         path = info.required("file", str)
         offset = info.number("offset") or 0
@@ -44,7 +47,7 @@ def kargs_places(image: IsoImage) -> KargsPlaces | None:
     info = _json(image, KARGS)
     if info is None:
         return old_kargs_places(image)
-    size = info.needed("size").number(1, LONGEST_KARGS)
+    size = info.needed("size").number(1, LARGEST_KARGS)
     default = info.required("default", str)
     files = info.objects("files")
     if not 0 < len(files) <= _MOST_FILES or len(default.encode()) >= size:
@@ -64,7 +67,7 @@ def _karg_file(image: IsoImage, fields: Fields, size: int) -> KargsArea:
     if file is None or file.folder:
         raise invalid_area(f"{KARGS} names {path!r:.200}, which is not on the ISO")
     area = _within(image, file, fields.needed("offset").number(), size)
-    return KargsArea(area, _character(fields, "end", END), _character(fields, "pad", PAD))
+    return KargsArea(area, _character(fields, "end", KARGS_END), _character(fields, "pad", KARGS_PAD))
 
 
 def _character(fields: Fields, key: str, default: str) -> str:
@@ -96,7 +99,7 @@ def _not_coreos() -> BootimgError:
     return BootimgError(
         "iso-not-coreos",
         "the ISO is not a live ISO of CoreOS: it has no area for an Ignition config",
-        context=[f"looked for /{IGNINFO} and /{_DEFAULT_INITRD}"],
+        context=[f"looked for /{IGNINFO} and /{IGNITION_IMAGE}"],
         hint="give a live ISO of Fedora CoreOS, RHEL CoreOS or bootimg",
         exit_code=ExitCode.USAGE,
     )

@@ -12,6 +12,7 @@ from bootimg.live.embed import areas
 from bootimg.live.embed.initrd import decode, encode
 from bootimg.live.embed.places import KargsPlaces, area_text, invalid_area, require_apart
 from bootimg.live.iso.image import IsoImage
+from bootimg.live.iso.infofiles import NETWORK_FEATURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class CoreosIso:
     @property
     def has_network(self) -> bool:
         """Whether the live system takes the network's configuration from the ignition area."""
-        return areas.has_feature(self.image, "live-initrd-network")
+        return areas.has_feature(self.image, NETWORK_FEATURE)
 
     @cached_property
     def kargs(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -48,8 +48,7 @@ def edit_in_place(path: Path, edit: Edit) -> None:
 
 def edit_copy(path: Path, output: Path, edit: Edit) -> None:
     """Write a changed copy, which appears whole or not at all; an existing file is `output-exists`."""
-    if output.exists() or output.is_symlink():
-        raise output_exists(output)
+    require_absent([output])
     with opened_iso(path) as iso:
         changes = edit(iso)
     with whole_file(output, need=path.stat().st_size) as file:
@@ -74,14 +73,16 @@ def stream_changed(path: Path, changes: Sequence[Change], file: BinaryIO) -> Non
             position = change.offset + len(change.data)
 
 
-def output_exists(path: Path) -> BootimgError:
-    """The error for a file that would be overwritten."""
-    return BootimgError(
-        "output-exists",
-        f"{path} exists already",
-        hint="remove it, or choose another name",
-        exit_code=ExitCode.USAGE,
-    )
+def require_absent(paths: Iterable[Path]) -> None:
+    """Raise `output-exists` for a file that would be overwritten."""
+    for path in paths:
+        if path.exists() or path.is_symlink():
+            raise BootimgError(
+                "output-exists",
+                f"{path} exists already",
+                hint="remove it, or choose another name",
+                exit_code=ExitCode.USAGE,
+            )
 
 
 def _not_writable(path: Path, error: OSError) -> BootimgError:

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import lzma
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.formats.compression.decompress import compressor_of_data, decompress_stream
 from bootimg.formats.compression.writer import Compressor
 from bootimg.formats.compression.xzwrite import xz_stream
-from bootimg.live.embed.newc import Member, read_archive, write_members
+from bootimg.live.cpioread import read_members
+from bootimg.live.embed.archive import write_members
+from bootimg.live.malformed import MalformedError
 from bootimg.sizes import MIB
 
 IGNITION = "config.ign"
 NETWORK = "etc/coreos-firstboot-network/"
 _LIMIT = 64 * MIB
+"""Bytes of all files together."""
+_MOST_ARCHIVES = 64
 _PRESET = 9
 
 
@@ -43,39 +48,49 @@ def _blocks(files: Mapping[str, bytes]) -> Iterator[bytes]:
 def decode(data: bytes) -> dict[str, bytes]:
     """The regular files of an initramfs, the last of each path; `iso-area-invalid` if it is damaged."""
     found: dict[str, bytes] = {}
+    left, count = _LIMIT, 0
     rest = data.lstrip(b"\0")
     while rest:
-        members, rest = _first_archive(rest)
-        found |= {_path(each.name): each.content for each in members if each.is_file}
+        if count == _MOST_ARCHIVES:
+            raise _invalid(f"it has more than {_MOST_ARCHIVES} archives")
+        content, rest = _first_archive(rest, left)
+        found |= content
+        left -= sum(map(len, content.values()))
+        count += 1
         rest = rest.lstrip(b"\0")
     return found
 
 
-def _first_archive(data: bytes) -> tuple[list[Member], bytes]:
-    """The members of the archive that begins the data, and what follows it."""
+def _first_archive(data: bytes, limit: int) -> tuple[dict[str, bytes], bytes]:
+    """The files of the archive that begins the data, and what follows it."""
     if compressor_of_data(data) is Compressor.NONE:
-        return _members(data)
-    unpacked = decompress_stream(data, _LIMIT)
+        return _files(data)
+    unpacked = decompress_stream(data, limit)
     if unpacked is None:
         raise _invalid(f"its compression is damaged, or it has more than {_LIMIT} bytes")
-    members, after = _members(unpacked[0])
+    files, after = _files(unpacked[0])
     if after.strip(b"\0"):
         raise _invalid("data follows a cpio archive inside its compression")
-    return members, unpacked[1]
+    return files, unpacked[1]
 
 
-def _members(data: bytes) -> tuple[list[Member], bytes]:
-    read = read_archive(data)
-    if read is None:
-        raise _invalid("it has no whole cpio archive")
-    return read
-
-
-def _path(name: bytes) -> str:
+def _files(data: bytes) -> tuple[dict[str, bytes], bytes]:
     try:
-        return name.decode()
-    except UnicodeDecodeError:
+        members, end = read_members(BytesIO(data), 0, len(data))
+    except MalformedError as error:
+        raise _invalid(f"it has no whole cpio archive: {error}") from None
+    found = {
+        _path(each.name): data[each.offset : each.offset + each.size] for each in members if each.is_file
+    }
+    return found, data[end:]
+
+
+def _path(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
         raise _invalid(f"the name {name!r:.80} is not UTF-8") from None
+    return name
 
 
 def _invalid(why: str) -> BootimgError:

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bootimg.atomic import write_whole
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.live.embed.coreosiso import Change, CoreosIso
-from bootimg.live.embed.edit import output_exists
+from bootimg.live.embed.edit import require_absent
 from bootimg.live.embed.filled import already_filled, nothing_there
 from bootimg.live.embed.initrd import NETWORK
 from bootimg.live.embed.places import invalid_area
+from bootimg.live.iso.infofiles import FEATURES, NETWORK_FEATURE
 
 
 def read_keyfiles(paths: Iterable[Path]) -> dict[str, bytes]:
-    """Keyfiles by name; two of one name are `iso-keyfile-twice`."""
+    """Keyfiles by name.
+
+    Raises `iso-keyfile-twice` for two of one name, and `iso-keyfile-invalid` for a file that cannot be read,
+    or whose name `keyfiles` would refuse.
+    """
     found: dict[str, bytes] = {}
     for path in paths:
         if path.name in found:
@@ -24,8 +30,22 @@ def read_keyfiles(paths: Iterable[Path]) -> dict[str, bytes]:
                 hint="rename one of them: the ISO keeps all in one folder",
                 exit_code=ExitCode.USAGE,
             )
-        found[path.name] = path.read_bytes()
+        if not path.name.isprintable():
+            raise _invalid(path, "the name has characters that cannot be printed")
+        try:
+            found[path.name] = path.read_bytes()
+        except OSError as error:
+            raise _invalid(path, f"it cannot be read: {error.strerror}") from None
     return found
+
+
+def _invalid(path: Path, why: str) -> BootimgError:
+    return BootimgError(
+        "iso-keyfile-invalid",
+        f"the keyfile {str(path)!r:.200} cannot be embedded: {why}",
+        hint="give a keyfile of NetworkManager, named <connection>.nmconnection",
+        exit_code=ExitCode.USAGE,
+    )
 
 
 def keyfiles(iso: CoreosIso) -> dict[str, bytes]:
@@ -46,7 +66,7 @@ def embed_keyfiles(iso: CoreosIso, files: Mapping[str, bytes], *, force: bool) -
         raise BootimgError(
             "iso-area-missing",
             "the live system of the ISO does not take its network from the ISO",
-            context=["coreos/features.json does not have live-initrd-network"],
+            context=[f"{FEATURES} does not have {NETWORK_FEATURE}"],
             hint="take a live ISO of a newer release",
             exit_code=ExitCode.USAGE,
         )
@@ -64,13 +84,10 @@ def remove_keyfiles(iso: CoreosIso) -> list[Change]:
 def extract_keyfiles(files: Mapping[str, bytes], folder: Path) -> list[Path]:
     """Write keyfiles to a folder; an existing file is `output-exists`, and then nothing is written."""
     targets = {folder / name: data for name, data in files.items()}
-    for path in targets:
-        if path.exists() or path.is_symlink():
-            raise output_exists(path)
+    require_absent(targets)
     for path, data in targets.items():
         # They may have passwords of networks.
-        path.touch(mode=0o600, exist_ok=False)
-        path.write_bytes(data)
+        write_whole(path, data, 0o600)
     return list(targets)
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import struct
 
-from bootimg.live.embed.places import LONGEST_KARGS, Area, KargsArea, KargsPlaces, area_text, invalid_area
+from bootimg.live.embed.places import Area, KargsArea, KargsPlaces, area_text, invalid_area
 from bootimg.live.iso.image import IsoImage
+from bootimg.live.iso.infofiles import LARGEST_KARGS
 from bootimg.live.iso.sectors import SYSTEM_AREA
 
 _HEADER = struct.Struct("<8sQQ6Q")
@@ -24,7 +25,7 @@ def old_kargs_places(image: IsoImage) -> KargsPlaces | None:
     if magic != _MAGIC:
         return None
     used = offsets[: offsets.index(0)] if 0 in offsets else offsets
-    if not 0 < length <= LONGEST_KARGS or not used:
+    if not 0 < length <= LARGEST_KARGS or not used:
         raise invalid_area(f"its header says {len(used)} areas of {length} bytes for kernel arguments")
     for offset in (default_at, *used):
         if offset + length > image.source.size:

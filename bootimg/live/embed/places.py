@@ -7,11 +7,7 @@ from dataclasses import dataclass
 
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.live.iso.image import IsoImage
-
-LONGEST_KARGS = 2048
-"""The most bytes of an area for kernel arguments that coreos-installer takes."""
-END, PAD = "\n", "#"
-"""What ends kernel arguments, and what fills the rest of their area, unless the ISO says something else."""
+from bootimg.live.iso.infofiles import KARGS_END, KARGS_PAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +23,8 @@ class KargsArea:
     """One place of the kernel arguments: their text, `end`, and `pad` up to the area's length."""
 
     area: Area
-    end: str = END
-    pad: str = PAD
+    end: str = KARGS_END
+    pad: str = KARGS_PAD
 
 
 @dataclass(frozen=True, slots=True)

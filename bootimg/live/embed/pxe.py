@@ -6,12 +6,11 @@ from pathlib import Path
 
 from bootimg.atomic import whole_file
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.live.embed.edit import output_exists
+from bootimg.live.embed.edit import require_absent
 from bootimg.live.embed.initrd import IGNITION, encode
 from bootimg.live.iso.image import IsoImage, Record
+from bootimg.live.iso.liveiso import PXE
 from bootimg.sizes import MIB
-
-_FOLDER = "IMAGES/PXEBOOT"
 
 
 def wrap_ignition(config: bytes) -> bytes:
@@ -24,18 +23,16 @@ def extract_pxe(image: IsoImage, folder: Path, prefix: str) -> list[Path]:
 
     Raises `iso-not-coreos`, and `output-exists` before anything is written.
     """
-    found = image.find(_FOLDER)
+    found = image.find(PXE)
     if found is None or not found.folder:
         raise BootimgError(
             "iso-not-coreos",
-            "the ISO is not a live ISO of CoreOS: it has no folder images/pxeboot",
+            f"the ISO is not a live ISO of CoreOS: it has no folder {PXE}",
             hint="give a live ISO of Fedora CoreOS, RHEL CoreOS or bootimg",
             exit_code=ExitCode.USAGE,
         )
     files = {folder / f"{prefix}-{_name(each)}": each for each in image.children(found) if not each.folder}
-    for path in files:
-        if path.exists() or path.is_symlink():
-            raise output_exists(path)
+    require_absent(files)
     for path, record in files.items():
         copy_file(image, record, path)
     return list(files)

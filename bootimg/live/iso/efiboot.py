@@ -7,7 +7,7 @@ second copies of shim.  All the rest is in EFI/BOOT, where firmware looks on rem
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -45,7 +45,12 @@ def make_efi_image(entries: Sequence[Entry], volume_id: str, set_id: str, epoch:
 
 def efi_vendor(entries: Sequence[Entry]) -> str:
     """The one folder beside EFI/BOOT; `efi-files-missing` if there is none, or more than one."""
-    found = {_names(entry)[1] for entry in entries if b"/" in entry.path and _is_vendors(entry)}
+    return one_vendor(_names(entry)[1] for entry in entries if b"/" in entry.path)
+
+
+def one_vendor(names: Iterable[str]) -> str:
+    """The one name in EFI beside BOOT; else `efi-files-missing`."""
+    found = {name for name in names if name.upper() != "BOOT"}
     if len(found) != 1:
         raise _missing(f"one vendor's folder is needed beside EFI/BOOT, and there are: {sorted(found)}")
     return found.pop()

@@ -19,7 +19,7 @@ from bootimg.sizes import MIB
 _LARGEST_FOLDER = MIB
 _DEEPEST = 16
 _MOST_RECORDS = 100_000
-_FOLDER_FLAG = 2
+_FOLDER_FLAG, _MORE_FLAG = 0x02, 0x80
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,14 @@ class IsoImage:
 
     def _record(self, folder: Record, name: bytes, data: bytes, at: int) -> Record:
         offset, length = _place(data, at)
-        is_folder = bool(data[at + 25] & _FOLDER_FLAG)
+        flags = data[at + 25]
         text = _text(name.removesuffix(b";1").removesuffix(b"."))
         if "/" in text or not text.isprintable() or text in ("", ".", ".."):
             raise damaged(f"the folder /{folder.path:.200} has the name {text!r:.80}")
         path = f"{folder.path}/{text}" if folder.path else text
-        return self._checked(Record(path, offset, length, is_folder))
+        if flags & _MORE_FLAG:
+            raise damaged(f"/{path:.200} is in several pieces, which CoreOS's ISOs do not have")
+        return self._checked(Record(path, offset, length, bool(flags & _FOLDER_FLAG)))
 
     def _checked(self, record: Record) -> Record:
         if record.offset + record.length > self.source.size:

@@ -10,6 +10,12 @@ IGNITION_SIZE = 262144
 """Bytes of the area for the Ignition config."""
 MINISO, MINISO_SIZE = "coreos/miniso.dat", 16384
 """The file that has what makes a minimal ISO out of the ISO, and its size in bytes."""
+LARGEST_KARGS = 2048
+"""The most bytes of an area for kernel arguments that coreos-installer takes."""
+KARGS_END, KARGS_PAD = "\n", "#"
+"""What ends kernel arguments, and what fills the rest of their area, unless the ISO says something else."""
+NETWORK_FEATURE = "live-initrd-network"
+"""The key of features.json for a live system that takes its network from the area for the Ignition config."""
 FEATURES, KARGS, IGNINFO = "coreos/features.json", "coreos/kargs.json", "coreos/igninfo.json"
 
 

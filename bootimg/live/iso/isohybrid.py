@@ -95,7 +95,7 @@ def _whole_disk(size: int) -> bytes:
 def _invalid(why: str) -> BootimgError:
     return BootimgError(
         "isolinux-invalid",
-        f"the layer's syslinux cannot start an ISO from a disk: {why}",
+        f"the files of syslinux cannot start an ISO from a disk: {why}",
         hint="take isolinux.bin and isohdpfx.bin from one version of syslinux",
         exit_code=ExitCode.USAGE,
     )

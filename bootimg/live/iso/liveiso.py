@@ -42,7 +42,7 @@ class LiveIso:
 
     `template` are the files of the layer's template by path, with the kernel arguments in them, and
     `kargs_info` is the content of kargs.json for them.  `features` is the content of features.json, which the
-    initramfs has too.  `efi_image` is the EFI boot image, `syslinux` are the files of `syslinux_files`.
+    initramfs has too.  `efi_image` is the EFI boot image, `syslinux` are the files of `find_syslinux`.
     """
 
     arch: Arch

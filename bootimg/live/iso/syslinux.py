@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.live.iso.bootrow import BootRow
+from bootimg.live.iso.bootrow import ISOLINUX, BootRow
+from bootimg.live.iso.isohybrid import check_hybrid
+
+Read = Callable[[str], bytes | None]
+"""Returns the content of a path without a leading slash; None if there is no such file."""
 
 # Fedora and RHEL (package syslinux and syslinux-nonlinux); Debian (isolinux and syslinux-common).
 _FOLDERS = ("usr/share/syslinux", "usr/lib/ISOLINUX", "usr/lib/syslinux/modules/bios")
@@ -13,20 +19,41 @@ BOOT_CODE = "isohdpfx.bin"
 """The boot code for the MBR of an ISO that is a disk too."""
 
 
-def syslinux_files(read: Callable[[str], bytes | None], row: BootRow) -> Mapping[str, bytes]:
-    """The row's files of syslinux and the boot code, by name.
+@dataclass(frozen=True, slots=True)
+class Syslinux:
+    """The files of a row of the table and the boot code, by name; `of_layer` is false for this machine's."""
 
-    `read` gives the content of a path without a leading slash, None if it does not exist: of the layer, or of
-    this machine.  Raises `isolinux-missing`, which names every file that was not found.
+    files: Mapping[str, bytes]
+    of_layer: bool
+
+
+def read_here(path: str) -> bytes | None:
+    """A file of this machine."""
+    here = Path("/", path)
+    return here.read_bytes() if here.is_file() else None
+
+
+def find_syslinux(layer: Read, row: BootRow, here: Read = read_here) -> Syslinux:
+    """All files from the layer, or all from this machine: files of two versions do not fit together.
+
+    Raises `isolinux-missing`, which names the files that this machine lacks, and `isolinux-invalid`.
     """
     wanted = [*row.syslinux, *([BOOT_CODE] if row.hybrid else [])]
-    found = {name: data for name in wanted if (data := _find(read, name)) is not None}
-    if missing := [name for name in wanted if name not in found]:
+    found = Syslinux(_files(layer, wanted), of_layer=True)
+    if len(found.files) < len(wanted):
+        found = Syslinux(_files(here, wanted), of_layer=False)
+    if missing := [name for name in wanted if name not in found.files]:
         raise _missing(missing)
+    if row.hybrid:
+        check_hybrid(found.files[BOOT_CODE], found.files[PurePosixPath(ISOLINUX).name])
     return found
 
 
-def _find(read: Callable[[str], bytes | None], name: str) -> bytes | None:
+def _files(read: Read, names: Sequence[str]) -> Mapping[str, bytes]:
+    return {name: data for name in names if (data := _find(read, name)) is not None}
+
+
+def _find(read: Read, name: str) -> bytes | None:
     return next((data for folder in _FOLDERS if (data := read(f"{folder}/{name}")) is not None), None)
 
 
@@ -34,7 +61,7 @@ def _missing(names: Iterable[str]) -> BootimgError:
     return BootimgError(
         "isolinux-missing",
         f"files of syslinux for the live ISO are missing: {', '.join(names)}",
-        context=[f"looked in {', '.join(_FOLDERS)}"],
+        context=[f"looked in {', '.join(_FOLDERS)} of the layer and of this machine"],
         hint="install syslinux and syslinux-nonlinux (Fedora, RHEL) or isolinux and syslinux-common (Debian)",
         exit_code=ExitCode.USAGE,
     )

@@ -13,7 +13,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.kernelarg import KernelArgument, split
 from bootimg.live.embed.areas import KARGS
 from bootimg.live.embed.coreosiso import Change, CoreosIso
-from bootimg.live.embed.edit import output_exists
+from bootimg.live.embed.edit import require_absent
 from bootimg.live.embed.places import invalid_area
 from bootimg.live.embed.pxe import copy_file
 from bootimg.live.iso.liveiso import ROOTFS
@@ -53,9 +53,7 @@ def extract_minimal(
 
     The errors are those of `minimal_iso`, and `output-exists` before anything is written.
     """
-    for path in (output, *([rootfs] if rootfs else [])):
-        if path.exists() or path.is_symlink():
-            raise output_exists(path)
+    require_absent([output, *([rootfs] if rootfs else [])])
     minimal = minimal_iso(iso, rootfs_url)
     if rootfs is not None:
         record = iso.image.find(ROOTFS)

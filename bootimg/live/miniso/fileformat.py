@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from bootimg.errors import BootimgError, ExitCode
-from bootimg.live.bincode import Decoder, blob, number, text
+from bootimg.live.bincode import U32, Decoder, blob, number, text
 from bootimg.live.iso.sectors import SECTOR
 from bootimg.live.malformed import MalformedError
 from bootimg.sizes import MIB
@@ -24,7 +24,6 @@ LARGEST = MIB
 _DIGEST = 32
 _TEXT = 4096
 _ENTRIES = 1 << 16
-_U32 = (1 << 32) - 1
 
 
 class Shared(NamedTuple):
@@ -78,7 +77,7 @@ def decode_miniso(data: bytes) -> Miniso:
 def _decode(decoder: Decoder) -> Miniso:
     if decoder.array(len(MAGIC)) != MAGIC:
         raise MalformedError("it does not begin as such a file")
-    version = decoder.number(_U32)
+    version = decoder.number(U32)
     if version != VERSION:
         raise BootimgError(
             "miniso-version-unsupported",
@@ -87,7 +86,7 @@ def _decode(decoder: Decoder) -> Miniso:
             exit_code=ExitCode.USAGE,
         )
     app_version = decoder.text(_TEXT)
-    shared = [Shared(*(decoder.number(_U32) for _ in range(3))) for _ in range(decoder.number(_ENTRIES))]
+    shared = [Shared(*(decoder.number(U32) for _ in range(3))) for _ in range(decoder.number(_ENTRIES))]
     for before, after in pairwise(shared):
         if before.end > after.start:
             raise MalformedError(f"files overlap at the sector {after.minimal}")

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from bootimg.disk.gpt import SECTOR_SIZES
 from bootimg.errors import BootimgError
-from bootimg.live.bincode import Decoder, number, text
+from bootimg.live.bincode import U32, U64, Decoder, number, text
 from bootimg.live.malformed import MalformedError
 from bootimg.live.osmet.errors import damaged
 
@@ -23,7 +23,6 @@ _TEXT = 4096
 _PARTITIONS = 128
 _MAPPINGS = 1 << 21
 """The most mappings of a file; RHCOS has about 30 000."""
-_U32, _U64 = (1 << 32) - 1, (1 << 64) - 1
 
 
 class Mapping(NamedTuple):
@@ -126,7 +125,7 @@ def read_osmet(file: BinaryIO) -> Osmet:
 def _decode(decoder: Decoder) -> Osmet:
     if decoder.array(len(MAGIC)) != MAGIC:
         raise MalformedError("it does not begin as an osmet file")
-    version = decoder.number(_U32)
+    version = decoder.number(U32)
     if version != VERSION:
         raise BootimgError(
             "osmet-version-unsupported",
@@ -135,22 +134,27 @@ def _decode(decoder: Decoder) -> Osmet:
         )
     return Osmet(
         app_version=decoder.text(_TEXT),
-        sector_size=decoder.number(_U32),
+        sector_size=decoder.number(U32),
         description=decoder.text(_TEXT),
         architecture=decoder.text(_TEXT),
-        partitions=[_partition(decoder) for _ in range(decoder.number(_PARTITIONS))],
+        partitions=_partitions(decoder),
         checksum=decoder.array(DIGEST),
-        size=decoder.number(_U64),
+        size=decoder.number(U64),
     )
 
 
-def _partition(decoder: Decoder) -> MappedPartition:
-    start, end, count = decoder.number(_U64), decoder.number(_U64), decoder.number(_MAPPINGS)
-    return MappedPartition(start, end, [_mapping(decoder) for _ in range(count)])
+def _partitions(decoder: Decoder) -> list[MappedPartition]:
+    found: list[MappedPartition] = []
+    left = _MAPPINGS
+    for _ in range(decoder.number(_PARTITIONS)):
+        start, end, count = decoder.number(U64), decoder.number(U64), decoder.number(left)
+        left -= count
+        found.append(MappedPartition(start, end, [_mapping(decoder) for _ in range(count)]))
+    return found
 
 
 def _mapping(decoder: Decoder) -> Mapping:
-    logical, physical, length = (decoder.number(_U64) for _ in range(3))
+    logical, physical, length = (decoder.number(U64) for _ in range(3))
     return Mapping(physical, length, logical, decoder.array(DIGEST))
 
 

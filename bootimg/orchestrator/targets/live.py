@@ -8,23 +8,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bootimg import process
 from bootimg.builds.index import read_index
 from bootimg.builds.meta import image_entry
+from bootimg.cache import Cache
+from bootimg.disk.bootloaders.efi_grub import efi_payload
 from bootimg.disk.composite import Composite
 from bootimg.disk.extents import Source
 from bootimg.disk.layer_deploy import DeployWay
+from bootimg.disk.native import NATIVE_PROGRAMS
 from bootimg.disk.native.bootloader import efi_programs
 from bootimg.formats import Compressor, Packing
 from bootimg.formats.output import Written
 from bootimg.jobs import Stop
+from bootimg.live.features import require_features
 from bootimg.live.fsoptions import rootfs_options
 from bootimg.live.inputs import LiveInputs, LiveNames, Metal
-from bootimg.live.iso.bootrow import boot_row
-from bootimg.live.iso.syslinux import syslinux_files
+from bootimg.live.iso.bootrow import BootRow, boot_row
+from bootimg.live.iso.efiboot import one_vendor
+from bootimg.live.iso.syslinux import Syslinux, find_syslinux
 from bootimg.live.iso.volumeid import volume_id
 from bootimg.live.media import make_live
 from bootimg.live.programs import require_maker
-from bootimg.live.template import require_template
+from bootimg.live.roottree import require_checksum
+from bootimg.live.template import iso_tree, read_template
 from bootimg.orchestrator.artifacts.cost import memory_of
 from bootimg.orchestrator.artifacts.platformimage import platform_patch
 from bootimg.orchestrator.artifacts.stoppable import StoppableSource
@@ -66,12 +73,29 @@ class Live(Target):
             raise unmade(self.declared, "osbuild does not make them: use --builder own")
 
     def require_layer(self, request: Request, layer: Layer) -> None:
-        """Require what the files are made of: the template, known options, syslinux, a volume id."""
+        """Require what the files are made of.
+
+        That is known options and a program for them, syslinux, EFI programs, the template, a checksum of the
+        kernel, coreos-installer's directives, a volume id.
+        """
         options = rootfs_options(layer.facts.image_json.others)
-        require_maker(options.fstype)
-        require_template(layer.tree)
-        syslinux_files(lambda path: _read(layer, path), boot_row(request.arch))
+        row = boot_row(request.arch)
+        _syslinux(layer, row)
+        vendor = None
+        if row.has_efi_image:
+            folders = efi_payload(layer.tree)
+            vendor = one_vendor(name for each in folders for name in layer.tree.listdir(each))
+        # The arguments are not known yet, so they may still make the areas too large.
+        iso_tree(read_template(layer.tree), (), vendor)
+        require_checksum(layer.tree)
+        require_features(layer.tree)
         volume_id(layer.facts.osname, layer.facts.version, _other_builds(request.builds, layer))
+        require_maker(options.fstype)
+
+    def require_tools(self, request: Request, cache: Cache) -> None:
+        """Require the programs that lay out the system, and that edit /boot of the metal images."""
+        for program, package in NATIVE_PROGRAMS.items():
+            process.require(program, packages=package)
 
     def need(self, survey: Survey) -> Need:
         """The file system, the rootfs image and the ISO at the same time, each as large as the tree."""
@@ -132,7 +156,8 @@ def _inputs(work: Work, scratch: Path, stop: Stop) -> LiveInputs:
         arguments=wanted.sysroot.deploy.kernel_opts,
         rootfs=rootfs_options(layer.facts.image_json.others),
         metals=[_metal(work, platforms()[name], stop) for name in LIVE.made_from],
-        syslinux=lambda path: _read(layer, path),
+        template=read_template(layer.tree),
+        syslinux=_syslinux(layer, boot_row(build.arch)),
     )
 
 
@@ -141,12 +166,9 @@ def _other_builds(builds: Path, layer: Layer) -> list[str]:
     return [each for each in ids if each != layer.facts.version]
 
 
-def _read(layer: Layer, path: str) -> bytes | None:
-    """A file of syslinux: the layer's, else this machine's, because the layer is not its only user."""
-    if layer.tree.exists(path):
-        return layer.tree.read(path)
-    here = Path("/", path)
-    return here.read_bytes() if here.is_file() else None
+def _syslinux(layer: Layer, row: BootRow) -> Syslinux:
+    tree = layer.tree
+    return find_syslinux(lambda path: tree.read(path) if tree.exists(path) else None, row)
 
 
 def _metal(work: Work, metal: Platform, stop: Stop) -> Metal:

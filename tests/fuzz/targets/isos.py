@@ -15,11 +15,11 @@ import zstandard
 
 from bootimg.disk.extents import FileSource
 from bootimg.live.embed import areas
+from bootimg.live.embed.archive import write_archive
 from bootimg.live.embed.coreosiso import CoreosIso
 from bootimg.live.embed.edit import stream_changed
 from bootimg.live.embed.initrd import decode, encode
 from bootimg.live.embed.network import keyfiles
-from bootimg.live.embed.newc import write_archive
 from bootimg.live.embed.places import KargsPlaces
 from bootimg.live.iso.descriptors import Volume
 from bootimg.live.iso.image import IsoImage

@@ -13,6 +13,8 @@ from bootimg.disk.composite import Composite
 from bootimg.disk.extents import FileSource, Source
 from bootimg.disk.filetree import Kind, Node
 from bootimg.disk.xfs import fill_xfs
+from bootimg.disk.xfs.extents import root_room
+from bootimg.disk.xfs.inode import Format
 from bootimg.disk.xfs.layout import BLOCK
 from bootimg.disk.xfs.read.extents import written_extents
 from bootimg.disk.xfs.read.folders import find_folder, names
@@ -124,6 +126,19 @@ def test_an_inode_that_cannot_be_is_refused(offset: int, data: bytes, words: str
         broken = open_xfs(patched(source, volume.inode_address(number) + offset, data), 0, SMALL)
         with pytest.raises(BootimgError, match=words) as caught:
             list(written_extents(broken, read_inode(broken, number)))
+    assert caught.value.id == "root-filesystem-unreadable"
+
+
+def test_a_tree_of_extents_with_an_empty_block_is_refused(tmp_path: Path) -> None:
+    """Blocks without records could lead to each other for hours."""
+    with FileSource(filled(tmp_path / "xfs", [xfstrees.ROOT, xfstrees.sparse(b"f", 600)])) as source:
+        volume = open_xfs(source, 0, SMALL)
+        inode = read_inode(volume, names(volume, find_folder_root(volume))[b"f"])
+        assert inode.format == Format.TREE
+        (pointer,) = struct.unpack_from(">Q", inode.fork, 4 + 8 * root_room(len(inode.fork)))
+        broken = open_xfs(patched(source, volume.extent_address(pointer, 1) + 6, bytes(2)), 0, SMALL)
+        with pytest.raises(BootimgError, match="is damaged") as caught:
+            list(written_extents(broken, inode))
     assert caught.value.id == "root-filesystem-unreadable"
 
 

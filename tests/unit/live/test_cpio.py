@@ -27,7 +27,7 @@ def archive() -> bytes:
 
 
 def read(data: bytes) -> list[Found]:
-    return list(read_archive(io.BytesIO(data), 0, len(data)))
+    return read_archive(io.BytesIO(data), 0, len(data))
 
 
 def test_gnu_cpio_unpacks_an_archive(tmp_path: Path) -> None:
@@ -87,16 +87,25 @@ def test_a_file_that_no_initramfs_holds_is_refused() -> None:
         cpio.header("root.erofs", cpio.LARGEST + 1, 1)
 
 
+@pytest.mark.parametrize(("at", "data"), [(0, b"070702"), (110, b"root.squashf\0\0")])
+def test_what_the_kernel_reads_too_is_read(at: int, data: bytes) -> None:
+    """The format with checksums, and names padded with zeros."""
+    changed = bytearray(archive())
+    changed[at : at + len(data)] = data
+    assert [each.name for each in read(bytes(changed))][1:] == [each.name for each in read(archive())][1:]
+
+
 @pytest.mark.parametrize(
     ("at", "data"),
     [
-        (0, b"070702"),
+        (0, b"070707"),
         (6, b"zzzzzzzz"),
         (6, b" 0x1 +1_"),
         (54, b"ffffffff"),
         (94, b"00000000"),
         (94, b"0000ffff"),
-        (110, b"root.squashf\0\0"),
+        (110, b"root\0squash"),
+        (110, bytes(14)),
         (123, b"x"),
     ],
 )

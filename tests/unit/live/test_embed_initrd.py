@@ -5,13 +5,15 @@ from __future__ import annotations
 import gzip
 import lzma
 from collections.abc import Callable
+from io import BytesIO
 
 import pytest
 import zstandard
 
 from bootimg.errors import BootimgError
+from bootimg.live.cpioread import read_archive, read_member
+from bootimg.live.embed.archive import write_archive
 from bootimg.live.embed.initrd import IGNITION, decode, encode
-from bootimg.live.embed.newc import read_archive, write_archive
 
 FILES = {"config.ign": b"{}", "etc/coreos-firstboot-network/a.nmconnection": b"[connection]\n", "empty": b""}
 
@@ -35,11 +37,10 @@ def test_what_is_encoded_is_decoded() -> None:
 
 
 def test_an_archive_has_each_folder_once_before_its_files() -> None:
-    read = read_archive(write_archive({"c/g": b"", "c/a/f": b"1", "a/b/f": b"22", "d": b"333"}))
-    assert read is not None
-    members, rest = read
-    assert rest == b""
-    assert [(each.name.decode(), each.is_file, each.content) for each in members] == [
+    data = write_archive({"c/g": b"", "c/a/f": b"1", "a/b/f": b"22", "d": b"333"})
+    file = BytesIO(data)
+    members = read_archive(file, 0, len(data))
+    assert [(each.name, each.is_file, read_member(file, each)) for each in members] == [
         ("a", False, b""), ("a/b", False, b""), ("a/b/f", True, b"22"),
         ("c", False, b""), ("c/a", False, b""), ("c/a/f", True, b"1"), ("c/g", True, b""),
         ("d", True, b"333"),
@@ -90,5 +91,28 @@ def test_damage_is_refused(data: bytes) -> None:
     assert error_of(data) == "iso-area-invalid"
 
 
-def test_a_bomb_is_refused() -> None:
-    assert error_of(gzip.compress(write_archive({IGNITION: bytes(70 << 20)}), 1)) == "iso-area-invalid"
+def test_an_archive_has_the_bytes_of_coreos_installer() -> None:
+    """Inodes from 0, files of mode 0600, one link for each, also for folders."""
+    numbers = {"a": (0, 0o040755, 1, 0), "a/f": (1, 0o100600, 1, 3), "TRAILER!!!": (0, 0, 1, 0)}
+    expected = b""
+    for name, (inode, mode, links, size) in numbers.items():
+        fields = (inode, mode, 0, 0, links, 0, size, 0, 0, 0, 0, len(name) + 1, 0)
+        header = b"070701" + b"".join(b"%08x" % each for each in fields) + name.encode() + b"\0"
+        expected += header + bytes(-len(header) % 4) + (b"abc\0" if size else b"")
+    assert write_archive({"a/f": b"abc"}) == expected
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_bomb_is_refused(count: int) -> None:
+    """The limit is for all archives together."""
+    bombs = [
+        gzip.compress(write_archive({f"{each}": bytes((66 << 20) // count)}), 1) for each in range(count)
+    ]
+    assert error_of(b"".join(bombs)) == "iso-area-invalid"
+
+
+def test_more_archives_than_anybody_writes_are_refused() -> None:
+    """Each costs a copy of what follows it."""
+    archive = write_archive({IGNITION: b"{}"})
+    assert decode(archive * 64) == {IGNITION: b"{}"}
+    assert error_of(archive * 65) == "iso-area-invalid"

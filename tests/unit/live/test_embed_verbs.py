@@ -132,6 +132,17 @@ def test_keyfiles_of_one_name_are_refused(iso: Path, keyfile: Path, run: Run, tm
     assert iso.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["a\nb", "a\udcff"])
+def test_a_keyfile_with_a_name_that_cannot_be_shown_is_refused(
+    name: str, iso: Path, run: Run, tmp_path: Path
+) -> None:
+    """Such as line breaks, and bytes that are not UTF-8."""
+    (tmp_path / name).write_text("")
+    before = iso.read_bytes()
+    refused(run("iso", "network", "embed", iso, "-k", tmp_path / name), "iso-keyfile-invalid")
+    assert iso.read_bytes() == before
+
+
 def test_an_iso_that_does_not_read_the_network_is_refused(keyfile: Path, run: Run, tmp_path: Path) -> None:
     iso = written_iso(tmp_path / "old.iso", features=FEATURES.replace(b"true}", b"false}"))
     refused(run("iso", "network", "embed", iso, "-k", keyfile), "iso-area-missing")

@@ -59,11 +59,3 @@ def test_others_are_refused(settings: dict[str, Any]) -> None:
     """Options that name files of this machine or lose attributes, and values that are none."""
     with pytest.raises(BootimgError, match="live-rootfs-unsupported"):
         rootfs_options(settings)
-
-
-@pytest.mark.parametrize("fstype", FsType)
-def test_a_draft_has_the_layers_file_system(fstype: FsType) -> None:
-    """Only the words change."""
-    options = rootfs_options({"live-rootfs-fstype": str(fstype)})
-    assert options.fast().fstype is fstype
-    assert options.fast().words != options.words

@@ -91,6 +91,9 @@ DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "name longer than its record": lambda data: put(data, third_record(data) + 32, b"\xf0"),
     "name with a slash": lambda data: put(data, third_record(data) + 33, b"/"),
     "name of the parent": lambda data: put(data, third_record(data) + 32, b"\x02.."),
+    "file in several pieces": lambda data: put(
+        data, third_record(data) + 25, bytes((data[third_record(data) + 25] | 0x80,))
+    ),
     "folder in itself": lambda data: put(data, third_record(data) + 2, data[ROOT + 2 : ROOT + 6]),
 }
 

@@ -34,6 +34,15 @@ def test_it_writes_both_files(full: Path, tmp_path: Path) -> None:
     assert rootfs.read_bytes() == b"the rootfs" * 5000
 
 
+@pytest.mark.parametrize("name", ["-", "same"])
+def test_the_rootfs_needs_a_file_of_its_own(name: str, full: Path, tmp_path: Path) -> None:
+    """Neither is it left out without a message, nor does the ISO replace it."""
+    out = name if name == "-" else tmp_path / name
+    done = program("iso", "extract", "minimal", full, "-o", out, "--output-rootfs", tmp_path / "same")
+    assert (done.returncode, "command-line-invalid" in done.stderr) == (2, True)
+    assert not (tmp_path / "same").exists()
+
+
 def test_errors_have_their_ids(full: Path, tmp_path: Path) -> None:
     (tmp_path / "there").touch()
     done = program("iso", "extract", "minimal", full, "-o", tmp_path / "there")

@@ -230,7 +230,7 @@ def test_what_has_no_room_is_refused() -> None:
 _contents = st.lists(st.binary(min_size=1, max_size=40).map(lambda data: data * 200), min_size=1, max_size=6)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=8)
 @given(contents=_contents, more=_contents, order=st.randoms(use_true_random=False))
 def test_any_two_isos(contents: list[bytes], more: list[bytes], order: object, tmp_path: Path) -> None:
     """Files in any order and of any size, hard links, and files that only the full ISO has."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bootimg.errors import BootimgError
-from bootimg.live.roottree import live_root
+from bootimg.live.roottree import live_root, require_checksum
 from bootimg.sysroot.entries import Entry, Kind, directory, text
 from bootimg.sysroot.system import System
+from tests.support.oci import KERNEL
+from tests.unit.live.layers import layer_tree
 
 CONFIG = b"[core]\nmode=bare\n\n[sysroot]\nreadonly=true\nbootprefix=true\n"
 ROOT = (
@@ -78,3 +82,11 @@ def test_a_kernel_without_a_checksum_is_refused(missing: int) -> None:
     boot = [entry for at, entry in enumerate(BOOT) if at != missing]
     with pytest.raises(BootimgError, match="live-kernel-hmac-missing"):
         live_root(System(ROOT, boot), ())
+
+
+@pytest.mark.parametrize("name", [".vmlinuz.hmac", "vmlinuz.hmac"])
+def test_a_plan_knows_a_kernel_without_a_checksum(name: str, tmp_path: Path) -> None:
+    tree = layer_tree(tmp_path, {f"usr/lib/modules/{KERNEL}/{name}": b"checksum"})
+    refused = nullcontext() if name.startswith(".") else pytest.raises(BootimgError, match="live-kernel-hmac")
+    with refused:
+        require_checksum(tree)

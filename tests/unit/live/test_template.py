@@ -9,18 +9,16 @@ import pytest
 
 from bootimg.errors import BootimgError
 from bootimg.kernelarg import KernelArgument
-from bootimg.live.template import LARGEST_AREA, PATH, IsoTree, iso_tree
-from tests.unit.live.layers import layer
+from bootimg.live.iso.infofiles import LARGEST_KARGS
+from bootimg.live.template import PATH, IsoTree, iso_tree, read_template
+from tests.unit.live.layers import AREA, GRUB, ISOLINUX, TAIL, layer_tree
 
 KARGS = (KernelArgument("rw"), KernelArgument("coreos.liveiso=rhcos-9"))
-TAIL = " ignition.firstboot ignition.platform.id=metal\n"
-AREA = f"@@KERNEL-ARGS@@{TAIL}{'#' * 1023}# COREOS_KARG_EMBED_AREA\n"
-GRUB, ISOLINUX = f"{PATH}/EFI/vendor/grub.cfg", f"{PATH}/isolinux/isolinux.cfg"
 
 
 def made(folder: Path, files: dict[str, str | bytes], vendor: str | None = "redhat") -> IsoTree:
-    return iso_tree(layer(folder, {path: data.encode() if isinstance(data, str) else data for path, data in
-                                   files.items()}), KARGS, vendor)  # fmt: skip
+    contents = {path: data.encode() if isinstance(data, str) else data for path, data in files.items()}
+    return iso_tree(read_template(layer_tree(folder, contents)), KARGS, vendor)
 
 
 def test_the_arguments_are_in_their_places(tmp_path: Path) -> None:
@@ -82,9 +80,10 @@ def test_a_template_that_cannot_be_used_is_refused(files: dict[str, str | bytes]
 
 def test_a_symlink_is_refused(tmp_path: Path) -> None:
     """It could name any file."""
-    commit = layer(tmp_path, {GRUB: AREA.encode(), f"{PATH}/x": "/etc/passwd"})
-    with pytest.raises(BootimgError, match="live-template-invalid"):
-        iso_tree(commit, KARGS, "redhat")
+    tree = layer_tree(tmp_path, {GRUB: AREA.encode(), f"{PATH}/x": "/etc/passwd"})
+    with pytest.raises(BootimgError, match="it is a symlink") as caught:
+        read_template(tree)
+    assert caught.value.id == "live-template-invalid"
 
 
 def test_a_layer_without_a_template_is_refused(tmp_path: Path) -> None:
@@ -96,12 +95,12 @@ def test_a_layer_without_a_template_is_refused(tmp_path: Path) -> None:
 
 def test_arguments_that_make_the_area_too_large_are_refused(tmp_path: Path) -> None:
     """coreos-installer would not edit it; one byte less is fine."""
-    room = LARGEST_AREA - 1070 - len(" coreos.liveiso=v")
+    templates = {GRUB.removeprefix(f"{PATH}/"): AREA.encode()}
+    room = LARGEST_KARGS - 1070 - len(" coreos.liveiso=v")
     for length in (room, room + 1):
         arguments = (KernelArgument("a" * length), KernelArgument("coreos.liveiso=v"))
-        commit = layer(tmp_path / str(length), {GRUB: AREA.encode()})
         if length == room:
-            assert iso_tree(commit, arguments, "redhat").kargs.size == LARGEST_AREA
+            assert iso_tree(templates, arguments, "redhat").kargs.size == LARGEST_KARGS
         else:
             with pytest.raises(BootimgError, match="live-arguments-too-long"):
-                iso_tree(commit, arguments, "redhat")
+                iso_tree(templates, arguments, "redhat")

@@ -33,6 +33,8 @@ def minimal(app: App, iso: Path, output: Path, rootfs_url: str | None, output_ro
 
     Without --rootfs-url, add the kernel argument coreos.live.rootfs_url= before the ISO is booted.
     """
+    if output_rootfs is not None and (str(output) == "-" or output_rootfs == output):
+        raise click.UsageError("--output-rootfs and -o must be two files")
     from bootimg.live.embed.edit import opened_iso
     from bootimg.live.miniso.extract import extract_minimal, minimal_iso, write_minimal
 

@@ -33,7 +33,7 @@ def network() -> None:
 @replace_option
 @output_option
 def embed(app: App, iso: Path, keyfiles: tuple[Path, ...], force: bool, output: Path | None) -> None:
-    """Embed keyfiles of NetworkManager, from the initramfs on."""
+    """Embed keyfiles of NetworkManager; they apply from the initramfs on."""
     from bootimg.live.embed.network import embed_keyfiles, read_keyfiles
 
     files = read_keyfiles(keyfiles)

@@ -40,18 +40,22 @@ def _records(volume: XfsVolume, inode: Inode) -> Iterator[bytes]:
     elif inode.format == Format.TREE:
         level, count = struct.unpack_from(">HH", inode.fork)
         room = root_room(len(inode.fork))
-        if not 0 < level <= _DEEPEST or count > room:
+        if not 0 < level <= _DEEPEST or not 0 < count <= room:
             raise unreadable(f"the extent tree of inode {inode.number} is damaged")
         for pointer in struct.unpack_from(f">{count}Q", inode.fork, 4 + 8 * room):
             yield from _below(volume, inode, pointer, level - 1)
 
 
 def _below(volume: XfsVolume, inode: Inode, place: int, level: int) -> Iterator[bytes]:
-    """The records below a block of the tree; the level falls with each step, so the walk ends."""
+    """The records below a block of the tree.
+
+    The level falls with each step, and no block is empty: what is there twice is found by its records, so a
+    small damaged tree does not become a long walk.
+    """
     block = volume.block(place)
     magic, own_level, count = struct.unpack_from(">4sHH", block)
     (owner,) = struct.unpack_from(">Q", block, 56)
-    if (magic, own_level, owner) != (b"BMA3", level, inode.number) or count > NODE_ROOM:
+    if (magic, own_level, owner) != (b"BMA3", level, inode.number) or not 0 < count <= NODE_ROOM:
         raise unreadable(f"the extent tree of inode {inode.number} is damaged")
     if level == 0:
         yield from _split(block[HEADER:], count)
