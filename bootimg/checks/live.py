@@ -14,10 +14,11 @@ from bootimg.checks.liverules import LiveFile, LiveFiles
 from bootimg.checks.rules import Rule
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError
+from bootimg.live.embed.areas import FEATURES
 from bootimg.live.embed.coreosiso import CoreosIso
 from bootimg.live.initramfs import FEATURES as OWN_FEATURES
 from bootimg.live.iso.image import IsoImage
-from bootimg.live.iso.infofiles import FEATURES, MINISO
+from bootimg.live.iso.infofiles import MINISO
 from bootimg.live.iso.liveiso import INITRD, KERNEL, ROOTFS
 from bootimg.live.reading.isoparts import arch_of, part_of
 from bootimg.live.reading.region import Region
@@ -42,7 +43,7 @@ def iso_findings(path: Path, expected: Expected | None = None) -> list[Finding]:
             if error.id not in _NO_ISO:
                 raise
             message = "not all of it was checked"
-            found.append(finding(Rule.ISO_UNREADABLE, path.name, error, message))
+            found.append(finding(Rule.ISO_DAMAGED, path.name, error, message))
     return found
 
 

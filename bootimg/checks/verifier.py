@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -60,20 +60,19 @@ class Verifier:
 
         The findings are None for a disk in an archive.  Missing files are skipped.
         """
-        for key in build.images:
-            path = build.artifact(key) if key == LAYER_KEY or platform_of_key(key) else None
-            if path is None or not path.is_file():
+        there = {key: build.path / str(entry["path"]) for key, entry in build.images.items()}
+        files = {key: path for key, path in there.items() if path.is_file()}
+        for key, path in files.items():
+            if key != LAYER_KEY and not platform_of_key(key):
                 continue
             found = self.image(f"oci-archive:{path}", build.arch) if key == LAYER_KEY else self._disk(path)
             yield key, None if found is None else [_in(key, each) for each in found]
-        yield from self._live(build)
+        yield from self._live(build, files)
 
-    def _live(self, build: Build) -> Iterator[tuple[str, list[Finding]]]:
+    def _live(self, build: Build, files: Mapping[str, Path]) -> Iterator[tuple[str, list[Finding]]]:
         from bootimg.checks.live import iso_findings, pxe_findings
         from bootimg.checks.liveexpected import INITRD_KEY, ISO_KEY, ROOTFS_KEY, expected_of
 
-        there = {key: build.path / str(entry["path"]) for key, entry in build.images.items()}
-        files = {key: path for key, path in there.items() if path.is_file()}
         if ISO_KEY in files:
             found = iso_findings(files[ISO_KEY], expected_of(build))
             yield ISO_KEY, [_in(ISO_KEY, each) for each in found]

@@ -119,12 +119,10 @@ def inspect_build(build: Build) -> Json:
 def _live(build: Build) -> Json | None:
     """The ISO, and initramfs and rootfs image for network boots; None for a file that does not exist."""
     there = {key: build.path / str(entry["path"]) for key, entry in build.images.items()}
-    files = {
-        file.key: there[file.key] for file in LIVE.files if file.key in there and there[file.key].is_file()
-    }
-    if not files:
+    files = {key: path for key, path in there.items() if path.is_file()}
+    iso, kernel, initramfs, rootfs = (files.get(file.key) for file in LIVE.files)
+    if not (iso or kernel or initramfs or rootfs):
         return None
-    iso, _, initramfs, rootfs = (files.get(file.key) for file in LIVE.files)
     return {
         "iso": _iso(iso) if iso else None,
         "initramfs": _live_file(initramfs, describe_initramfs) if initramfs else None,

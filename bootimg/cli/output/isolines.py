@@ -88,7 +88,5 @@ def _minimal(document: Json | None) -> str:
 
 def _features(document: Json) -> Iterator[str]:
     for name, value in document.items():
-        if isinstance(value, dict):
-            yield f"{name} ({len(value)})"
-        elif value:
-            yield name
+        if value:
+            yield f"{name} ({len(value)})" if isinstance(value, dict) else name
