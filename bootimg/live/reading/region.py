@@ -54,7 +54,9 @@ class _File(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int:  # noqa: ANN401
         view = memoryview(buffer).cast("B")
-        length = max(0, min(len(view), self._region.length - self._at))
+        length = min(len(view), self._region.length - self._at)
+        if length <= 0:
+            return 0
         view[:length] = self._region.source.read(self._region.offset + self._at, length)
         self._at += length
         return length
