@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bootimg.arch import Arch
 from bootimg.checks.findings import Finding, finding
@@ -10,7 +10,7 @@ from bootimg.checks.rules import Rule
 from bootimg.disk.gpt import read_gpt
 from bootimg.errors import BootimgError
 from bootimg.live.iso.bootrow import EFI_IMAGE, ISOLINUX, boot_row
-from bootimg.live.iso.eltorito import BootImage, with_info_table
+from bootimg.live.iso.eltorito import BootImage, CatalogueEntry, with_info_table
 from bootimg.live.iso.hybridread import BLOCK, EFI_KIND, read_mbr
 from bootimg.live.iso.image import IsoImage, Record
 from bootimg.live.iso.sectors import SECTOR
@@ -21,22 +21,29 @@ _CATALOGUE, _MBR, _GPT = "boot catalogue", "MBR", "GPT"
 
 def boot_findings(image: IsoImage, arch: Arch) -> Iterator[Finding]:
     """Findings about how the ISO is started on an architecture."""
-    row = boot_row(arch)
+    row, entries = boot_row(arch), None
+    try:
+        entries = image.boot_entries()
+    except BootimgError as error:
+        if error.id != "iso-unreadable":
+            raise
+        yield finding(Rule.ISO_BOOT, _CATALOGUE, error, "no firmware starts the ISO from a CD")
     for each in row.images:
         record = image.find(each.path)
         if record is None or record.folder:
             yield finding(Rule.ISO_BOOT, f"/{each.path}", "none", f"{arch} is started by it")
             continue
-        yield from _entry(image, each, record)
+        if entries is not None:
+            yield from _entry(entries, each, record)
         if each.info_table:
             yield from _table(image, record)
     if row.hybrid:
         yield from _hybrid(image)
 
 
-def _entry(image: IsoImage, boot: BootImage, record: Record) -> Iterator[Finding]:
+def _entry(entries: Sequence[CatalogueEntry], boot: BootImage, record: Record) -> Iterator[Finding]:
     where = f"{_CATALOGUE}, {boot.platform.name}"
-    there = [each for each in image.boot_entries() if each.platform == boot.platform and each.bootable]
+    there = [each for each in entries if each.platform == boot.platform and each.bootable]
     found = [each for each in there if each.offset == record.offset]
     if not found:
         evidence = ", ".join(f"an image at {each.offset}" for each in there) or "no entry"

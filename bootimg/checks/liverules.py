@@ -87,15 +87,14 @@ class LiveFiles:
     def _osmets(self, file: LiveFile, root: LiveRootfs) -> Iterator[Finding]:
         for each in root.osmets:
             where = f"{file.name}, {each.name}"
-            if each.osmet is None:
+            if each.facts is None:
                 message = "an installation without a network is not possible"
                 yield finding(Rule.LIVE_OSMET, where, each.problem, message)
                 continue
-            wanted = None if self.expected is None else self.expected.metals.get(each.osmet.sector_size)
-            found = each.osmet.checksum.hex()
-            if wanted not in (None, found):
+            wanted = None if self.expected is None else self.expected.metals.get(each.facts.sector_size)
+            if wanted not in (None, each.facts.sha256):
                 message = f"the build's metal image with these sectors is {wanted}"
-                yield finding(Rule.LIVE_OSMET, where, f"sha256 {found}", message)
+                yield finding(Rule.LIVE_OSMET, where, f"sha256 {each.facts.sha256}", message)
 
     def _stream_hash(self, file: LiveFile) -> Iterator[Finding]:
         """Findings about the checksums; the image is read once, for them and for its digest."""

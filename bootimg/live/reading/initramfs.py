@@ -18,7 +18,7 @@ from bootimg.live.reading.streamfile import StreamFile
 from bootimg.sizes import GIB, KIB
 
 _LIMIT = 4 * GIB
-"""The most bytes of content of a compressed stream."""
+"""The most bytes of content of all compressed streams."""
 _ZEROS = 64 * KIB
 _LONGEST_STAMP = 256
 
@@ -53,15 +53,15 @@ def stamp(data: bytes) -> str:
 
 def _files(file: BinaryIO, size: int) -> Iterator[tuple[str, bytes]]:
     """The files of interest, in order."""
-    at = _after_zeros(file, 0)
+    at, left = _after_zeros(file, 0), _LIMIT
     while at < size:
         if _is_archive(file, at):
             yield from _wanted(file, at, size)
             at = file.tell()
         else:
-            stream = StreamFile(file, at, _LIMIT)
+            stream = StreamFile(file, at, left)
             yield from _unpacked(stream)
-            at = stream.end
+            at, left = stream.end, left - stream.tell()
         at = _after_zeros(file, at)
 
 

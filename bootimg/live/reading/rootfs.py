@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +20,29 @@ _MOST_OSMETS = 8
 
 
 @dataclass(frozen=True, slots=True)
+class OsmetFacts:
+    """What an osmet file says, without its mappings: there may be very many.
+
+    `sha256` is that of the image, in hex; `document` is what `inspect` shows.
+    """
+
+    sector_size: int
+    sha256: str
+    document: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, osmet: Osmet) -> OsmetFacts:
+        """The facts of a file that was read."""
+        return cls(osmet.sector_size, osmet.checksum.hex(), osmet.as_dict())
+
+
+@dataclass(frozen=True, slots=True)
 class OsmetFile:
-    """An osmet file of the image: its name, what it says, or the error of reading it."""
+    """An osmet file of the image: its name, its size in bytes, what it says or the error of reading it."""
 
     name: str
     size: int
-    osmet: Osmet | None
+    facts: OsmetFacts | None
     problem: BootimgError | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -32,7 +50,7 @@ class OsmetFile:
         return {
             "name": self.name,
             "file-size": self.size,
-            **({} if self.osmet is None else self.osmet.as_dict()),
+            **({} if self.facts is None else self.facts.document),
             "problem": None if self.problem is None else self.problem.as_dict(),
         }
 
@@ -80,6 +98,6 @@ def _osmet(region: Region, found: Found) -> OsmetFile:
     name = found.name.rpartition("/")[2]
     with region.part(found.offset, found.size).open() as file:
         try:
-            return OsmetFile(name, found.size, read_osmet(file), None)
+            return OsmetFile(name, found.size, OsmetFacts.of(read_osmet(file)), None)
         except BootimgError as error:
             return OsmetFile(name, found.size, None, error)

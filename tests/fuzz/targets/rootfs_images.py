@@ -71,7 +71,7 @@ def live_rootfs(data: bytes, folder: Path) -> None:
     with _source(data, folder) as source, refusals():
         found = read_rootfs(Region(source, 0, source.size))
         assert found.filesystem.size <= len(data)
-        assert all((each.osmet is None) != (each.problem is None) for each in found.osmets)
+        assert all((each.facts is None) != (each.problem is None) for each in found.osmets)
 
 
 @target(lambda: [want_rootfs(bytes(5000))], words=("stream-hash sha256 ",), runs=1500, longest=1024)

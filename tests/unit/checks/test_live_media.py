@@ -120,6 +120,7 @@ def test_a_good_iso(good: Path) -> None:
         (of_iso(446, b"\0"), ["iso-hybrid", "iso-minimal"]),
         (of_iso(462 + 8, b"\1"), ["iso-hybrid", "iso-minimal"]),
         (of_iso(512 + 72, b"\xff"), ["iso-hybrid", "iso-minimal"]),
+        (at("isolinux/boot.cat", 0, b"\xff"), ["iso-boot", "iso-minimal"]),
         (at("isolinux/boot.cat", 32 + 8, b"\xff"), ["iso-boot", "iso-minimal"]),
         (at("isolinux/boot.cat", 96 + 8, b"\xff"), ["iso-boot", "iso-minimal"]),
         (at("isolinux/boot.cat", 32 + 6, b"\5"), ["iso-boot", "iso-minimal"]),

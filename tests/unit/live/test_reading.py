@@ -136,7 +136,7 @@ def test_a_part_is_inside_its_region() -> None:
 def test_a_rootfs_image() -> None:
     found = read_rootfs(region(rootfs_image()))
     assert (found.version, str(found.filesystem.fstype)) == (BUILD, "squashfs")
-    assert {each.osmet.sector_size: each.osmet.checksum.hex() for each in found.osmets if each.osmet} == METAL
+    assert {each.facts.sector_size: each.facts.sha256 for each in found.osmets if each.facts} == METAL
 
 
 @pytest.mark.parametrize(("name", "count"), [("{}.osmet", 9), ("file{}", 70)])
