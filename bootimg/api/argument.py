@@ -27,7 +27,7 @@ def named_build(what: str, builds: Path, arch: Arch) -> Build | None:
 
 
 def is_disk(path: Path) -> bool:
-    """Whether a path is treated as a disk image: a file that is not an archive, or a device."""
+    """Whether a path is treated as a disk image or an ISO: a file that is not an archive, or a device."""
     from bootimg.layer.fetching.packedarchive import is_packed_archive
 
     try:

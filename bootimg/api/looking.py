@@ -24,10 +24,11 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.formats.plainimage import plain_image
 from bootimg.layer.fetching.fetch import RegistryOptions, fetch
+from bootimg.live.reading.describe import describe_iso
 from bootimg.orchestrator.inspection import inspect_build, inspect_image
 from bootimg.orchestrator.remaking.compare import Remade
 from bootimg.orchestrator.remaking.remake import Means, remake
-from bootimg.vm.image import image_format
+from bootimg.vm.image import image_format, is_iso
 
 Json = dict[str, Any]
 
@@ -40,7 +41,7 @@ class Verification:
     asked to open any.  `rebuilt` are the artifacts that were made again; it is None if none were to be.
     """
 
-    kind: Literal["build", "disk", "image"]
+    kind: Literal["build", "disk", "image", "iso"]
     subject: str
     findings: tuple[Finding, ...]
     not_opened: tuple[str, ...] | None = None
@@ -80,12 +81,12 @@ def verify(
     cache: StrPath | None = None,
     events: Events | None = None,
 ) -> Verification:
-    """Say what is wrong with an image, a disk or a build, as `bootimg verify` does.
+    """Say what is wrong with an image, a disk, a live ISO or a build, as `bootimg verify` does.
 
-    `deep` opens the layer and the disk images of a build.  `rebuild` makes these images again and compares
-    them; it is `command-line-invalid` for anything but a build.  `accelerator` is for the virtual machine
-    that this may need once.  `signed` requires signatures, by the public keys in the files `keys`.  Raises
-    `BootimgError` for what cannot be looked at.
+    `deep` opens the layer, the disk images and the live media of a build.  `rebuild` makes a build's images
+    again and compares them; it is `command-line-invalid` for anything else.  `accelerator` is for the virtual
+    machine that this may need once.  `signed` requires signatures, by the public keys in the files `keys`.
+    Raises `BootimgError` for what cannot be looked at.
     """
     name, found_arch = str(what), arch_of(arch)
     with cache_in_use(cache) as used:
@@ -100,7 +101,8 @@ def verify(
         if rebuild:
             raise _no_build(name)
         if is_disk(Path(name)):
-            return Verification(kind="disk", subject=name, findings=tuple(verifier.disk(Path(name))),
+            kind, inside = verifier.file(Path(name))
+            return Verification(kind=kind, subject=name, findings=tuple(inside),
                                 not_opened=() if deep else None)  # fmt: skip
         found = tuple(verifier.image(name, found_arch))
         return Verification(kind="image", subject=name, findings=found, not_opened=() if deep else None)
@@ -150,26 +152,28 @@ def inspect(
     cache: StrPath | None = None,
     events: Events | None = None,
 ) -> Json:
-    """Describe an image, a disk or a build, as `bootimg inspect --json` does; `kind` says which it is.
+    """Describe an image, a disk, a live ISO or a build, as `bootimg inspect --json` does.
 
-    Raises `BootimgError` for what cannot be looked at.
+    `kind` says which it is.  Raises `BootimgError` for what cannot be looked at.
     """
     name, found_arch, sent = str(what), arch_of(arch), events or Events()
     if build := named_build(name, Path(builds), found_arch):
         return inspect_build(build)
     with cache_in_use(cache) as used:
         if is_disk(Path(name)):
-            return _inspect_disk(Path(name), used, sent)
+            return _inspect_file(Path(name), used, sent)
         options = registry or RegistryOptions()
         return inspect_image(
             fetch(name, arch=found_arch, cache=used, events=sent, registry=options), used, sent
         )
 
 
-def _inspect_disk(path: Path, cache: Cache, events: Events) -> Json:
+def _inspect_file(path: Path, cache: Cache, events: Events) -> Json:
     # The root filesystem is copied into the cache, because /tmp can be memory.
     tmp = cache.folder("tmp")
-    with scratch_folder(tmp, "inspect-") as folder, plain_image(path, cache, events) as disk:
-        document = inspect_disk(disk, image_format(disk), folder)
+    with scratch_folder(tmp, "inspect-") as folder, plain_image(path, cache, events) as plain:
+        if is_iso(plain):
+            return {**describe_iso(plain), "path": str(path)}
+        document = inspect_disk(plain, image_format(plain), folder)
     size = path.stat().st_size if path.is_file() else document["virtual-size"]
     return {**document, "path": str(path), "size": size}

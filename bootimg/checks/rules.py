@@ -124,6 +124,41 @@ class Rule(StrEnum):
         "the aleph file exists under both names, and its `version` agrees with the image's labels in it")
     FILE_NAME = ("file-name", "disk", Severity.ERROR,
         "a file named `<name>-…` has the name `<name>-<version>-…` of the version that is deployed on it")
+    # Live media.
+    ISO_DAMAGED = ("iso-damaged", "iso", Severity.ERROR,
+        "the ISO's volume and folders can be read, and it is a live ISO of CoreOS")
+    ISO_VOLUME_ID = ("iso-volume-id", "iso", Severity.ERROR,
+        "the volume id is the first 32 characters of `<name>-<version>`")
+    ISO_LABEL = ("iso-label", "iso", Severity.ERROR,
+        "`coreos.liveiso=` in the kernel arguments is the volume id (a minimal ISO does not have it)")
+    ISO_BOOT = ("iso-boot", "iso", Severity.ERROR,
+        "the boot catalogue has an entry for each boot image of the architecture, and isolinux.bin its table")
+    ISO_HYBRID = ("iso-hybrid", "iso", Severity.ERROR,
+        "an ISO for x86_64 is a disk too: its MBR and GPT lead to isolinux.bin and efiboot.img")
+    ISO_AREA = ("iso-area", "iso", Severity.ERROR,
+        "the areas are where the info files say, those for kernel arguments with the same text and at most"
+        " 2048 bytes each")
+    ISO_CONFIG = ("iso-config", "iso", Severity.ERROR,
+        "the area for the Ignition config is empty, or has a readable initramfs whose config is JSON")
+    ISO_KARGS_CHANGED = ("iso-kargs-changed", "iso", Severity.WARNING,
+        "the kernel arguments are those that the ISO was made with")
+    ISO_FILES = ("iso-files", "iso, build", Severity.ERROR,
+        "the ISO has a kernel, an initramfs and (unless it is a minimal ISO) a rootfs image; in a build they"
+        " are those for PXE")
+    ISO_MINIMAL = ("iso-minimal", "iso", Severity.ERROR,
+        "the data for a minimal ISO, if there is any, gives the ISO that it was made from")
+    LIVE_FEATURES = ("live-features", "iso", Severity.ERROR,
+        "features.json of the ISO, if the initramfs has one too, is the same")
+    LIVE_INITRAMFS = ("live-initramfs", "iso, build", Severity.ERROR,
+        "the archives of the initramfs can be read")
+    LIVE_ROOTFS = ("live-rootfs", "iso, build", Severity.ERROR,
+        "the rootfs image is an archive that has a squashfs or an erofs at byte 124")
+    LIVE_VERSION = ("live-version", "iso, build", Severity.ERROR,
+        "initramfs and rootfs image have the same version, in a build that of the build")
+    LIVE_STREAM_HASH = ("live-stream-hash", "iso, build", Severity.ERROR,
+        "the rootfs image has the checksums that are in the initramfs")
+    LIVE_OSMET = ("live-osmet", "iso, build", Severity.ERROR,
+        "the osmet files can be read; in a build their images are its metal images")
     # Builds.
     META_SCHEMA = ("meta-schema", "build", Severity.ERROR,
         "meta.json has the keys and types that coreos-assembler's schema requires")

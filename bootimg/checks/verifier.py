@@ -1,11 +1,11 @@
-"""The findings of `bootimg verify` about an image, a disk, or a build's layer and disks."""
+"""The findings of `bootimg verify` about an image, a disk, a live ISO, or what a build has of these."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bootimg.arch import Arch
 from bootimg.atomic import scratch_folder
@@ -13,7 +13,7 @@ from bootimg.cache import Cache
 from bootimg.events import Events
 from bootimg.formats.plainimage import plain_image
 from bootimg.targets import LAYER_KEY, platform_of_key
-from bootimg.vm.image import image_format, is_archive
+from bootimg.vm.image import image_format, is_archive, is_iso
 
 if TYPE_CHECKING:
     from bootimg.builds.find import Build
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from bootimg.checks.purity import Purity
     from bootimg.layer.fetching.fetch import RegistryOptions
 
+FileKind = Literal["disk", "iso"]
+
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Checks images and disks; `mode` is the purity level, `allow` has the exceptions."""
+    """Checks images, disks and ISOs; `mode` is the purity level, `allow` has the exceptions."""
 
     cache: Cache
     events: Events
@@ -32,10 +34,14 @@ class Verifier:
     mode: Purity
     allow: tuple[str, ...]
 
-    def disk(self, path: Path) -> list[Finding]:
-        """Findings about a disk image, compressed or not."""
-        with plain_image(path, self.cache, self.events) as disk:
-            return self._plain(disk, path.name)
+    def file(self, path: Path) -> tuple[FileKind, list[Finding]]:
+        """Whether a file, compressed or not, is a disk image or an ISO, and the findings about it."""
+        from bootimg.checks.live import iso_findings
+
+        with plain_image(path, self.cache, self.events) as plain:
+            if is_iso(plain):
+                return "iso", iso_findings(plain)
+            return "disk", self._plain(plain, path.name)
 
     def image(self, reference: str, arch: Arch) -> list[Finding]:
         """Findings about an OCI image."""
@@ -50,16 +56,29 @@ class Verifier:
         )
 
     def opened(self, build: Build) -> Iterator[tuple[str, list[Finding] | None]]:
-        """The findings about a build's layer and disk images, by key of meta.json.
+        """The findings about a build's layer, disk images and live media, by key of meta.json.
 
         The findings are None for a disk in an archive.  Missing files are skipped.
         """
-        for key in build.images:
-            path = build.artifact(key) if key == LAYER_KEY or platform_of_key(key) else None
-            if path is None or not path.is_file():
+        there = {key: build.path / str(entry["path"]) for key, entry in build.images.items()}
+        files = {key: path for key, path in there.items() if path.is_file()}
+        for key, path in files.items():
+            if key != LAYER_KEY and not platform_of_key(key):
                 continue
             found = self.image(f"oci-archive:{path}", build.arch) if key == LAYER_KEY else self._disk(path)
             yield key, None if found is None else [_in(key, each) for each in found]
+        yield from self._live(build, files)
+
+    def _live(self, build: Build, files: Mapping[str, Path]) -> Iterator[tuple[str, list[Finding]]]:
+        from bootimg.checks.live import iso_findings, pxe_findings
+        from bootimg.checks.liveexpected import INITRD_KEY, ISO_KEY, ROOTFS_KEY, expected_of
+
+        if ISO_KEY in files:
+            found = iso_findings(files[ISO_KEY], expected_of(build))
+            yield ISO_KEY, [_in(ISO_KEY, each) for each in found]
+        elif INITRD_KEY in files and ROOTFS_KEY in files:
+            # The ISO's own files were compared with these by their digests.
+            yield ROOTFS_KEY, pxe_findings(files[INITRD_KEY], files[ROOTFS_KEY], expected_of(build))
 
     def _disk(self, path: Path) -> list[Finding] | None:
         with plain_image(path, self.cache, self.events) as disk:

@@ -153,32 +153,35 @@ def backup_copy(gpt: Gpt) -> bytes:
     return table + _header(gpt, table, here=last, other=1, table_at=last - gpt.table_sectors)
 
 
-def read_gpt(source: Source, sector_size: int | None = None, *, backup: bool = True) -> Gpt:
+def read_gpt(
+    source: Source, sector_size: int | None = None, *, backup: bool = True, hybrid: bool = False
+) -> Gpt:
     """Read a disk's table; `gpt-damaged` if a checksum is wrong or the two copies differ.
 
     Without `sector_size` it is detected.  The disk may be longer than its table declares (an image that was
     enlarged); `Gpt.sectors` is the table's value.  `backup=False` reads only the primary copy, for a view of
-    a disk that has nothing else.
+    a disk that has nothing else.  A `hybrid` table (see `Gpt`) has an MBR with partitions of its own.
     """
     for size in SECTOR_SIZES if sector_size is None else (sector_size,):
         if source.size >= 3 * size and source.read(size, len(_SIGNATURE)) == _SIGNATURE:
             break
     else:
         raise _damaged("it has no GPT header")
-    if source.read(510, 2) != b"\x55\xaa" or source.read(_MBR_PARTITIONS, 16)[4] != 0xEE:
+    protective = source.read(_MBR_PARTITIONS, 16)[4] == 0xEE
+    if source.read(510, 2) != b"\x55\xaa" or not (protective or hybrid):
         raise _damaged("it has no protective MBR")
-    primary, other = _read_copy(source, size, 1)
+    primary, other = _read_copy(source, size, 1, hybrid=hybrid)
     if not backup:
         return primary
     if (other + 1) * size > source.size:
         raise _damaged(f"the backup table is after the disk's end (sector {other})")
-    second, _ = _read_copy(source, size, other)
+    second, _ = _read_copy(source, size, other, hybrid=hybrid)
     if primary != second:
         raise _damaged("the backup table differs from the primary one")
     return primary
 
 
-def _read_copy(source: Source, size: int, lba: int) -> tuple[Gpt, int]:
+def _read_copy(source: Source, size: int, lba: int, *, hybrid: bool) -> tuple[Gpt, int]:
     fields = _HEADER.unpack(source.read(lba * size, _HEADER.size))
     signature, _, length, checksum, _, here, other, first, _, guid, table_at, count, width, table_crc = fields
     where = "primary" if lba == 1 else "backup"
@@ -195,7 +198,7 @@ def _read_copy(source: Source, size: int, lba: int) -> tuple[Gpt, int]:
     partitions = tuple(_unpack(table, index) for index in allocated)
     sectors = (other if lba == 1 else here) + 1
     try:
-        return Gpt(UUID(bytes_le=guid), sectors, partitions, size, first), other
+        return Gpt(UUID(bytes_le=guid), sectors, partitions, size, first, hybrid), other
     except BootimgError as error:
         raise _damaged(error.message) from None
 

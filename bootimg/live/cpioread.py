@@ -6,8 +6,9 @@ The bytes are untrusted: nothing is unpacked to a folder, and what is read has l
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 from bootimg.errors import BootimgError
 from bootimg.live.cpio import DIGITS, FIELDS, MAGIC, TRAILER, padding
@@ -22,6 +23,16 @@ _LONGEST_NAME = 4096
 _MOST = 100_000
 CONTENT_LIMIT = 16 * MIB
 """Bytes of a member that `read_member` returns."""
+
+
+class ForwardFile(Protocol):
+    """A file that is read from its start to its end, in which some bytes are passed over."""
+
+    def seek(self, offset: int, /) -> int:
+        """Go forward to a byte."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes; fewer at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,41 +50,57 @@ class Found:
         return stat.S_ISREG(self.mode)
 
 
-def read_archive(file: BinaryIO, start: int, end: int) -> list[Found]:
+def read_archive(file: ForwardFile, start: int, end: int) -> Iterator[Found]:
     """The members of one uncompressed archive that begins at `start` of a file.
 
-    Nothing at or after `end` belongs to it.  Raises `live-archive-malformed`.
+    Nothing at or after `end` belongs to it.  Raises `live-archive-malformed`.  At the end the file's position
+    is behind the archive's last name; zeros may follow.
     """
     try:
-        return read_members(file, start, end)[0]
+        for found, _ in _scan(file, start, end):
+            if found.name != TRAILER:
+                yield found
     except MalformedError as error:
         raise _malformed(str(error)) from None
 
 
-def read_members(file: BinaryIO, start: int, end: int) -> tuple[list[Found], int]:
+def read_members(file: ForwardFile, start: int, end: int) -> tuple[list[Found], int]:
     """The members of one archive, as `read_archive`, and the offset after it; raises MalformedError."""
-    members: list[Found] = []
+    *members, (_, after) = _scan(file, start, end)
+    return [found for found, _ in members], after
+
+
+def read_member(file: ForwardFile, found: Found) -> bytes:
+    """The content of a member of at most `CONTENT_LIMIT` bytes; else `live-archive-malformed`."""
+    if found.size > CONTENT_LIMIT:
+        raise malformed(found.offset, f"{shown(found.name)} has more than {CONTENT_LIMIT} bytes")
+    file.seek(found.offset)
+    data = file.read(found.size)
+    if len(data) != found.size:
+        raise malformed(found.offset, "it ends within a member")
+    return data
+
+
+def malformed(at: int, what: str) -> BootimgError:
+    """The error for bytes that are not an archive of a live system."""
+    return _malformed(f"at byte {at}: {what}")
+
+
+def _scan(file: ForwardFile, start: int, end: int) -> Iterator[tuple[Found, int]]:
+    """Each member up to the trailer, and the offset after it."""
     at = start
-    while len(members) <= _MOST:
+    for _ in range(_MOST + 1):
         found = _member(file, at, end)
         # Headers and data are aligned to the start of the archive.
         at = found.offset + found.size
         at = min(at + len(padding(at - start)), end)
+        yield found, at
         if found.name == TRAILER:
-            return members, at
-        members.append(found)
+            return
     raise MalformedError(f"at byte {at}: it has more than {_MOST} members")
 
 
-def read_member(file: BinaryIO, found: Found) -> bytes:
-    """The content of a member of at most `CONTENT_LIMIT` bytes; else `live-archive-malformed`."""
-    if found.size > CONTENT_LIMIT:
-        raise _malformed(f"{shown(found.name)} has more than {CONTENT_LIMIT} bytes")
-    file.seek(found.offset)
-    return file.read(found.size)
-
-
-def _member(file: BinaryIO, at: int, end: int) -> Found:
+def _member(file: ForwardFile, at: int, end: int) -> Found:
     file.seek(at)
     fields = _fields(file.read(max(0, min(_HEADER, end - at))), at)
     mode, size, name_size = fields[1], fields[6], fields[11]

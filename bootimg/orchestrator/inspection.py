@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from bootimg.builds.find import Build
 from bootimg.builds.sbomrecord import read_sbom
 from bootimg.cache import Cache
+from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.layer.declared.facts import read_facts
@@ -14,9 +17,12 @@ from bootimg.layer.declared.imagejson import PATH as IMAGE_JSON
 from bootimg.layer.image.encapsulation import encapsulation
 from bootimg.layer.image.fetched import Image
 from bootimg.layer.tree.merged import Tree, open_tree
+from bootimg.live.reading.describe import describe_initramfs, describe_iso, describe_rootfs
+from bootimg.live.reading.region import Region
 from bootimg.orchestrator.recipes.installation import kernel_arguments
 from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.read import read_packages
+from bootimg.targets import LIVE
 from bootimg.untrusted.jsonfile import find_object
 
 Json = dict[str, Any]
@@ -89,7 +95,10 @@ def _form(layers: int, base: int | None) -> str:
 
 
 def inspect_build(build: Build) -> Json:
-    """A build as a document: the content of its meta.json, and which of its files exist."""
+    """A build as a document: the content of its meta.json, which of its files exist, its live media.
+
+    `live` is None if the folder has no live media; what cannot be read has the error as its `problem`.
+    """
     return {
         "kind": "build",
         "build": build.id,
@@ -103,7 +112,34 @@ def inspect_build(build: Build) -> Json:
             for key, entry in build.images.items()
         },
         "sbom": _sbom(build),
+        "live": _live(build),
     }
+
+
+def _live(build: Build) -> Json | None:
+    """The ISO, and initramfs and rootfs image for network boots; None for a file that does not exist."""
+    there = {key: build.path / str(entry["path"]) for key, entry in build.images.items()}
+    files = {key: path for key, path in there.items() if path.is_file()}
+    iso, kernel, initramfs, rootfs = (files.get(file.key) for file in LIVE.files)
+    if not (iso or kernel or initramfs or rootfs):
+        return None
+    return {
+        "iso": _iso(iso) if iso else None,
+        "initramfs": _live_file(initramfs, describe_initramfs) if initramfs else None,
+        "rootfs": _live_file(rootfs, describe_rootfs) if rootfs else None,
+    }
+
+
+def _iso(path: Path) -> Json:
+    try:
+        return {**describe_iso(path), "problem": None}
+    except BootimgError as error:
+        return {"kind": "iso", "path": str(path), "problem": error.as_dict()}
+
+
+def _live_file(path: Path, describe: Callable[[Region], Json]) -> Json:
+    with FileSource(path) as source:
+        return describe(Region(source, 0, source.size))
 
 
 def _sbom(build: Build) -> Json | None:

@@ -31,13 +31,13 @@ def image_format(path: Path) -> str:
     `image-unreadable` if the file cannot be read, `image-format-unsupported` for compressed or encrypted
     images, archives and ISOs.
     """
-    head, iso = first_bytes(path), first_bytes(path, ISO_SIGNATURE_AT).startswith(ISO_SIGNATURE)
+    head = first_bytes(path)
     for signature, what in REFUSED.items():
         if head.startswith(signature):
             raise unsupported(path, what, "uncompress it first")
     if head.startswith(TAR_SIGNATURE, TAR_SIGNATURE_AT):
         raise unsupported(path, "a tar archive", "give the disk image in it")
-    if iso:
+    if is_iso(path):
         raise unsupported(path, "an ISO image", "give a disk image")
     for signature, (what, hint) in _OTHERS.items():
         if head.startswith(signature):
@@ -60,6 +60,11 @@ def signature_format(head: bytes) -> str:
     if is_text_descriptor(head):
         return "vmdk"
     return next((name for signature, name in FORMATS.items() if head.startswith(signature)), "raw")
+
+
+def is_iso(path: Path) -> bool:
+    """Whether a file is an uncompressed ISO 9660 image; `image-unreadable` if it cannot be read."""
+    return first_bytes(path, ISO_SIGNATURE_AT).startswith(ISO_SIGNATURE)
 
 
 def is_archive(path: Path) -> bool:

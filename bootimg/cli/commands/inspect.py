@@ -1,4 +1,4 @@
-"""`bootimg inspect`: what a layer, a disk image or a build contains."""
+"""`bootimg inspect`: what a layer, a disk image, a live ISO or a build contains."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 from bootimg.arch import Arch
 from bootimg.cli.options.common import arch_option, builds_option, common, registry_options
+from bootimg.cli.output.isolines import build_live_rows, iso_lines
 from bootimg.cli.output.session import App
 from bootimg.cli.output.table import table
 from bootimg.sizes import format_size
@@ -27,6 +28,7 @@ Json = dict[str, Any]
 Examples:
   bootimg inspect quay.io/fedora/fedora-coreos:stable
   bootimg inspect disk.qcow2
+  bootimg inspect live.iso
   bootimg inspect latest --json"""
 )
 @common
@@ -35,11 +37,11 @@ Examples:
 @builds_option
 @registry_options
 def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOptions) -> None:
-    """Show what a layer, a disk image or a build contains.
+    """Show what a layer, a disk image, a live ISO or a build contains.
 
-    An existing path is inspected: a build's folder, an image in an archive or a folder, else a disk; archives
-    and disks may be compressed.  Another argument is `latest` or the id of an existing build, else the
-    reference of an image.
+    An existing path is inspected: a build's folder, an image in an archive or a folder, else a disk or an
+    ISO; archives, disks and ISOs may be compressed.  Another argument is `latest` or the id of an existing
+    build, else the reference of an image.
     """
     from bootimg.api.looking import inspect
 
@@ -51,7 +53,8 @@ def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOpt
         cache=app.idle_cache.root,
         events=app.events,
     )
-    lines = {"build": build_lines, "disk": disk_lines, "image": image_lines}[document["kind"]]
+    kinds = {"build": build_lines, "disk": disk_lines, "image": image_lines, "iso": iso_lines}
+    lines = kinds[document["kind"]]
     app.result(document, "\n".join(lines(document, app.width)))
 
 
@@ -71,6 +74,9 @@ def build_lines(document: Json, width: int | None = None) -> Iterator[str]:
         )
     yield ""
     yield from table(rows, width=width, header=True, right={2}, cut=3)
+    if document["live"]:
+        yield ""
+        yield from table([*build_live_rows(document["live"])], width=width)
 
 
 def disk_lines(document: Json, width: int | None = None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`bootimg verify`: whether an image, a disk or a build may ship."""
+"""`bootimg verify`: whether an image, a disk, a live ISO or a build may ship."""
 
 from __future__ import annotations
 
@@ -37,12 +37,15 @@ if TYPE_CHECKING:
 Examples:
   bootimg verify quay.io/fedora/fedora-coreos:stable
   bootimg verify disk.qcow2.gz
+  bootimg verify live.iso
   bootimg verify latest --rebuild --json"""
 )
 @common
 @click.argument("what", metavar="IMAGE|FILE|BUILD")
 @purity_options
-@click.option("--deep", is_flag=True, help="Open and check the layer and the disk images of a BUILD too.")
+@click.option(
+    "--deep", is_flag=True, help="Open and check the layer, the disks and the live media of a BUILD."
+)
 @click.option(
     "--rebuild", is_flag=True, help="Make the images of a BUILD again from its archive, and compare them."
 )
@@ -74,11 +77,11 @@ def command(
     jobs: int,
     registry: RegistryOptions,
 ) -> None:
-    """List what is wrong with a layer, a disk image or a build; exit with 1 if there is an error.
+    """List what is wrong with a layer, a disk, a live ISO or a build; exit with 1 if there is an error.
 
-    An existing path is checked: a build's folder, an image in an archive or a folder, else a disk; archives
-    and disks may be compressed.  Another argument is `latest` or the id of an existing build, else the
-    reference of an image.  Warnings alone do not count.
+    An existing path is checked: a build's folder, an image in an archive or a folder, else a disk or an ISO;
+    archives, disks and ISOs may be compressed.  Another argument is `latest` or the id of an existing build,
+    else the reference of an image.  Warnings alone do not count.
     """
     from bootimg.api.looking import verify
 

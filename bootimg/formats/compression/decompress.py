@@ -20,8 +20,8 @@ from bootimg.formats.output import Digest, Written
 from bootimg.sizes import GIB, KIB
 
 _CHUNK = 256 * KIB
-# Compressed bytes at a time: for zeros the output is up to 1032, 7000 and 32768 times as large.
-_SLICES = {Compressor.GZIP: 16 * KIB, Compressor.XZ: 2 * KIB, Compressor.ZSTD: KIB}
+SLICES = {Compressor.GZIP: 16 * KIB, Compressor.XZ: 2 * KIB, Compressor.ZSTD: KIB}
+"""Compressed bytes at a time: for zeros the output is up to 1032, 7000 and 32768 times as large."""
 _GZIP = 31
 _MEMORY = GIB
 """The memory limit of xz in bytes; files of `xz -9` need 65 MiB."""
@@ -30,7 +30,8 @@ _MAGICS = {
     b"\xfd7zXZ\0": Compressor.XZ,
     b"\x28\xb5\x2f\xfd": Compressor.ZSTD,
 }
-_ERRORS = (isal_zlib.IsalError, lzma.LZMAError, zstandard.ZstdError)
+STREAM_ERRORS = (isal_zlib.IsalError, lzma.LZMAError, zstandard.ZstdError)
+"""What `Stream.decompress` raises for damaged data."""
 
 
 class Stream(Protocol):
@@ -65,12 +66,12 @@ def decompress_stream(data: bytes, limit: int) -> tuple[bytes, bytes] | None:
     None if the stream is damaged or incomplete, or has more than `limit` bytes of content.
     """
     compressor = compressor_of_data(data)
-    stream, plain = _stream(compressor), bytearray()
-    length = _SLICES[compressor]
+    stream, plain = open_stream(compressor), bytearray()
+    length = SLICES[compressor]
     for at in range(0, len(data), length):
         try:
             plain += stream.decompress(data[at : at + length])
-        except _ERRORS:  # type: ignore[misc]
+        except STREAM_ERRORS:  # type: ignore[misc]
             return None
         if len(plain) > limit:
             return None
@@ -111,7 +112,7 @@ class PlainReader:
         if self.compressor is Compressor.NONE:
             yield from self._chunks()
             return
-        stream = _stream(self.compressor)
+        stream = open_stream(self.compressor)
         for data in self._decompressed(stream):
             self._plain.update(data)
             self._plain_size += len(data)
@@ -154,7 +155,7 @@ class PlainReader:
             yield bytes(plain)
 
     def _slices(self) -> Iterator[bytes]:
-        length = _SLICES[self.compressor]
+        length = SLICES[self.compressor]
         for chunk in self._chunks():
             for at in range(0, len(chunk), length):
                 yield chunk[at : at + length]
@@ -162,7 +163,7 @@ class PlainReader:
     def _decompress(self, stream: Stream, chunk: bytes) -> bytes:
         try:
             return stream.decompress(chunk)
-        except _ERRORS as error:  # type: ignore[misc]
+        except STREAM_ERRORS as error:  # type: ignore[misc]
             raise self._damaged(str(error)) from None
 
     def _damaged(self, why: str) -> BootimgError:
@@ -173,7 +174,8 @@ class PlainReader:
         )
 
 
-def _stream(compressor: Compressor) -> Stream:
+def open_stream(compressor: Compressor) -> Stream:
+    """A decompressor of one stream; gzip's unless it is another's."""
     if compressor is Compressor.XZ:
         return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY)
     if compressor is Compressor.ZSTD:

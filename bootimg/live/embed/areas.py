@@ -5,6 +5,8 @@ The facts are coreos-installer's (src/live/embed.rs).
 
 from __future__ import annotations
 
+from typing import Any
+
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.live.embed.oldheader import old_kargs_places
 from bootimg.live.embed.places import Area, KargsArea, KargsPlaces, invalid_area
@@ -59,6 +61,12 @@ def has_feature(image: IsoImage, name: str) -> bool:
     """Whether features.json says that the live system has a feature."""
     info = _json(image, FEATURES)
     return info is not None and info.take(name, bool) is True
+
+
+def features(image: IsoImage) -> dict[str, Any] | None:
+    """The object in features.json; None if there is no such file."""
+    info = _json(image, FEATURES)
+    return None if info is None else info.values
 
 
 def _karg_file(image: IsoImage, fields: Fields, size: int) -> KargsArea:

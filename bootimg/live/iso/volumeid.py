@@ -38,6 +38,12 @@ def volume_id(name: str, version: str, other_versions: Iterable[str] = ()) -> st
     return found
 
 
+def fits_version(volume: str, version: str) -> bool:
+    """Whether a volume id is that of some name and the version."""
+    dashes = (at for at, each in enumerate(volume) if each == "-" and at)
+    return any(volume == f"{volume[:at]}-{version}"[:VOLUME_ID_LENGTH] for at in dashes)
+
+
 def _invalid(whole: str, why: str) -> BootimgError:
     return BootimgError(
         "volume-id-invalid",

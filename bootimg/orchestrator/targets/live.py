@@ -11,7 +11,6 @@ from pathlib import Path
 from bootimg import process
 from bootimg.builds.index import read_index
 from bootimg.builds.meta import image_entry
-from bootimg.cache import Cache
 from bootimg.disk.bootloaders.efi_grub import efi_payload
 from bootimg.disk.composite import Composite
 from bootimg.disk.extents import Source
@@ -92,7 +91,7 @@ class Live(Target):
         volume_id(layer.facts.osname, layer.facts.version, _other_builds(request.builds, layer))
         require_maker(options.fstype)
 
-    def require_tools(self, request: Request, cache: Cache) -> None:
+    def require_tools(self, survey: Survey) -> None:
         """Require the programs that lay out the system, and that edit /boot of the metal images."""
         for program, package in NATIVE_PROGRAMS.items():
             process.require(program, packages=package)

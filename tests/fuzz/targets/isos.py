@@ -13,6 +13,9 @@ from tempfile import TemporaryDirectory
 
 import zstandard
 
+from bootimg.arch import Arch
+from bootimg.checks.isoboot import boot_findings
+from bootimg.checks.rules import Rule
 from bootimg.disk.extents import FileSource
 from bootimg.live.embed import areas
 from bootimg.live.embed.archive import write_archive
@@ -58,6 +61,15 @@ def iso_folders(data: bytes, folder: Path) -> None:
             assert all(each.offset + each.length <= source.size for each in found)
         with refusals():
             image.find("IMAGES/PXEBOOT/ROOTFS.IMG")
+
+
+@target(lambda: [_iso()[0].head[:SYSTEM_AREA]], words=("EFI PART",), runs=1500, longest=SYSTEM_AREA)
+def iso_system_area(data: bytes, folder: Path) -> None:
+    """The MBR and the GPT: what is wrong with them is a finding."""
+    iso = folder / "x.iso"
+    iso.write_bytes(data.ljust(SYSTEM_AREA, b"\0")[:SYSTEM_AREA] + _iso()[1][SYSTEM_AREA:])
+    with FileSource(iso) as source, refusals():
+        assert {each.rule for each in boot_findings(IsoImage(source), Arch.X86_64)} <= {Rule.ISO_HYBRID}
 
 
 def _with_file(name: str, data: bytes, folder: Path) -> Path:

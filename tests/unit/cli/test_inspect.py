@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
 import os
@@ -19,10 +20,16 @@ from bootimg.disk.inspection import bls_entry, console_commands
 from bootimg.disk.view import DiskView
 from bootimg.errors import ExitCode
 from bootimg.formats import Compressor
+from bootimg.live.iso.descriptors import Volume
+from bootimg.live.iso.layout import lay_out
+from bootimg.live.iso.tree import IsoFile
 from bootimg.printable import printable
 from bootimg.sizes import MIB
 from tests.support import oci
 from tests.support.disks import pieces, write
+from tests.support.livefiles import BUILD, METAL, rootfs_image, whole_iso, written, written_whole
+from tests.support.liveiso import VOLUME, part
+from tests.support.liveiso import write as write_iso
 from tests.support.program import program
 from tests.unit.rpmdb.test_database import PLACE, database, header
 
@@ -233,10 +240,47 @@ def test_a_view_has_what_was_fetched_alone(tmp_path: Path, made: Callable[[int],
     assert pieces(view.path) == {number: data for number, data in given.items() if number in fetched}
 
 
-def test_an_iso_is_no_disk(tmp_path: Path) -> None:
-    iso = tmp_path / "x.iso"
+def test_what_is_no_live_iso(tmp_path: Path) -> None:
+    iso, cache = tmp_path / "x.iso", tmp_path / "cache"
     iso.write_bytes(bytes(0x8001) + b"CD001" + bytes(2048))
-    assert "image-format-unsupported" in run(iso, cache=tmp_path / "cache", code=ExitCode.USAGE)
+    assert "iso-unreadable" in run(iso, cache=cache, code=ExitCode.USAGE)
+    files = [IsoFile.of("README", b"another CD")]
+    write_iso(lay_out(files, Volume(id="x", set_id="x", epoch=0)), iso)
+    assert "iso-not-coreos" in run(iso, cache=cache, code=ExitCode.USAGE)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_live_iso(tmp_path: Path, packed: bool) -> None:
+    iso, cache = written_whole(whole_iso(), tmp_path / "live.iso"), tmp_path / "cache"
+    if packed:
+        iso.write_bytes(gzip.compress(iso.read_bytes(), 1))
+    document = json.loads(run(iso, "--json", cache=cache))
+    assert (document["kind"], document["path"], document["volume-id"]) == ("iso", str(iso), VOLUME.id)
+    assert (document["arch"], document["boots-as-disk"], document["embedded"]) == ("x86_64", True, [])
+    assert [each["platform"] for each in document["boot"]] == [0, 0xEF]
+    assert document["features"] == {"installer-config": True, "live-initrd-network": True}
+    assert document["initramfs"]["version"] == BUILD
+    assert document["initramfs"]["rootfs-checksums"] is True
+    rootfs = document["rootfs"]
+    assert (rootfs["version"], rootfs["filesystem"]["type"]) == (BUILD, "squashfs")
+    assert rootfs["filesystem"]["compressors"] == ["zstd"]
+    assert [(each["sector-size"], each["sha256"]) for each in rootfs["osmet"]] == [*METAL.items()]
+    assert document["minimal-iso"]["problem"] is None
+    lines = run(iso, cache=cache)
+    assert "BIOS, UEFI" in lines
+    assert "rhcos-4096.osmet: sectors of 4096 bytes, image of 3.0 MiB, x86_64, Stand-in 9.6" in lines
+
+
+def test_a_live_iso_without_some_parts(tmp_path: Path) -> None:
+    broken = rootfs_image(files={"rhcos-512.osmet": b"OSMET"})
+    iso = written(whole_iso(initrd=part(b"x"), rootfs=part(broken)), tmp_path / "live.iso")
+    document = json.loads(run(iso, "--json", cache=tmp_path / "cache"))
+    assert document["initramfs"]["problem"]["id"] == "live-archive-malformed"
+    [osmet] = document["rootfs"]["osmet"]
+    assert osmet["problem"]["id"] == "osmet-damaged"
+    assert document["minimal-iso"] is None
+    lines = run(iso, cache=tmp_path / "cache").splitlines()
+    assert any(line.startswith("minimal ISO") and line.endswith("cannot be made") for line in lines)
 
 
 @pytest.mark.parametrize("archive", [False, True])

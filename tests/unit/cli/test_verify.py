@@ -20,6 +20,7 @@ from bootimg.formats import Compressor
 from script.docs import rule_table
 from tests.support import oci
 from tests.support.disks import write
+from tests.support.livefiles import whole_iso, written
 from tests.support.program import program
 from tests.unit.checks.test_builds import QEMU, make, rewritten
 from tests.unit.checks.test_disks import disk_of, needs_tools
@@ -147,6 +148,17 @@ def test_a_disk_compressed_or_not(tmp_path: Path) -> None:
     assert not list((cache / "tmp").glob("*verify-*"))
 
 
+def test_a_live_iso(tmp_path: Path) -> None:
+    iso, cache = written(whole_iso(), tmp_path / "live.iso"), tmp_path / "cache"
+    document = json.loads(run(iso, "--json", cache=cache))
+    assert document == {"kind": "iso", "subject": str(iso), "good": True, "findings": []}
+    data = bytearray(iso.read_bytes())
+    iso.write_bytes(gzip.compress(data.replace(b"Stand-in 9.6", b"Stand-in 9.7"), 1))
+    [found] = findings(run(iso, "--json", cache=cache, code=ExitCode.FAILED))
+    assert (found["rule"], found["severity"]) == ("live-stream-hash", "error")
+    assert "1 error" in run(iso, cache=cache, code=ExitCode.FAILED)
+
+
 def test_what_cannot_be_looked_at_is_an_error(tmp_path: Path) -> None:
     assert "build-not-found" in run("latest", "-o", tmp_path, cache=tmp_path / "cache", code=ExitCode.USAGE)
 
@@ -179,4 +191,4 @@ def test_every_rule_is_used_and_none_is_an_error_s_id() -> None:
     assert used >= {rule.name for rule in Rule}
     errors = {page.stem for page in (ROOT / "docs" / "errors").glob("*.md")}
     assert errors & {rule.value for rule in Rule} == set()
-    assert all(set(rule.subjects.split(", ")) <= {"image", "disk", "build"} for rule in Rule)
+    assert all(set(rule.subjects.split(", ")) <= {"image", "disk", "iso", "build"} for rule in Rule)

@@ -27,7 +27,7 @@ def archive() -> bytes:
 
 
 def read(data: bytes) -> list[Found]:
-    return read_archive(io.BytesIO(data), 0, len(data))
+    return list(read_archive(io.BytesIO(data), 0, len(data)))
 
 
 def test_gnu_cpio_unpacks_an_archive(tmp_path: Path) -> None:

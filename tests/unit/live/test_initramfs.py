@@ -49,7 +49,7 @@ def test_the_rootfs_image_has_the_file_system_first(tmp_path: Path) -> None:
     assert (image.written.size, image.written.sha256) == (len(data), hashlib.sha256(data).hexdigest())
     chunks = [hashlib.sha256(data[at : at + (2 << 20)]).hexdigest() for at in range(0, len(data), 2 << 20)]
     assert image.want_rootfs.decode().splitlines() == ["stream-hash sha256 2097152", *chunks]
-    found = read_archive(io.BytesIO(data), 0, len(data))
+    found = list(read_archive(io.BytesIO(data), 0, len(data)))
     assert [each.name for each in found] == ["root.squashfs", "etc", "etc/coreos-live-rootfs", "metal.osmet"]
     assert (found[0].offset, found[0].size) == (DATA_OFFSET, (5 << 20) + 4)
     assert read_member(io.BytesIO(data), found[2]) == b"v1\n"

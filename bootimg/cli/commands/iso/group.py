@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,11 +12,9 @@ from bootimg.cli.commands.iso.ignition import ignition
 from bootimg.cli.commands.iso.kargs import kargs
 from bootimg.cli.commands.iso.network import network
 from bootimg.cli.options.common import common
+from bootimg.cli.output.isolines import area_rows
 from bootimg.cli.output.session import App
 from bootimg.cli.output.table import table
-
-if TYPE_CHECKING:
-    from bootimg.live.embed.coreosiso import CoreosIso
 
 
 @click.group(
@@ -38,10 +35,11 @@ def command() -> None:
 def show(app: App, iso: Path) -> None:
     """Show what an ISO boots, its areas and what is in them."""
     from bootimg.live.embed.edit import opened_iso
+    from bootimg.live.reading.describe import describe_areas
 
     with opened_iso(iso) as found:
-        document = _document(found)
-    app.result(document, "\n".join(table(_rows(document), width=app.width)))
+        document = describe_areas(found)
+    app.result(document, "\n".join(table(area_rows(document), width=app.width)))
 
 
 @command.command("reset")
@@ -55,41 +53,3 @@ def reset(app: App, iso: Path, output: Path | None) -> None:
 
 for each in (ignition, kargs, network, extract):
     command.add_command(each)
-
-
-def _document(iso: CoreosIso) -> dict[str, Any]:
-    kargs = iso.kargs_places
-    return {
-        "volume-id": iso.image.volume.id,
-        "size": iso.image.source.size,
-        "boot": [
-            {"platform": each.platform, "offset": each.offset, "blocks": each.blocks}
-            for each in iso.image.boot_entries()
-        ],
-        "ignition-area": {"offset": iso.initrd_area.offset, "length": iso.initrd_area.length},
-        "embedded": sorted(iso.files),
-        "network-supported": iso.has_network,
-        "kargs-areas": [
-            {"offset": each.area.offset, "length": each.area.length}
-            for each in (kargs.places if kargs else ())
-        ],
-        "kargs": iso.kargs if kargs else None,
-        "kargs-default": iso.default_kargs if kargs else None,
-    }
-
-
-def _rows(document: dict[str, Any]) -> list[tuple[str, str]]:
-    area = document["ignition-area"]
-    kargs = document["kargs-areas"]
-    changed = "" if document["kargs"] == document["kargs-default"] else "  (changed)"
-    names = {0: "BIOS", 0xEF: "UEFI"}
-    boots = [names.get(each["platform"], f"platform {each['platform']}") for each in document["boot"]]
-    return [
-        ("volume id", document["volume-id"]),
-        ("boots by", ", ".join(boots) or "no boot catalogue"),
-        ("ignition area", f"{area['length']} bytes at {area['offset']}"),
-        ("embedded", ", ".join(document["embedded"]) or "nothing"),
-        ("network", "can be embedded" if document["network-supported"] else "cannot be embedded"),
-        ("kargs areas", ", ".join(f"{each['length']} bytes at {each['offset']}" for each in kargs) or "none"),
-        *([("kargs", document["kargs"] + changed)] if kargs else []),
-    ]
