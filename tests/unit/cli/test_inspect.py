@@ -268,6 +268,7 @@ def test_a_live_iso(tmp_path: Path, packed: bool) -> None:
     assert document["minimal-iso"]["problem"] is None
     lines = run(iso, cache=cache)
     assert "BIOS, UEFI" in lines
+    assert "  default" not in lines
     assert "rhcos-4096.osmet: sectors of 4096 bytes, image of 3.0 MiB, x86_64, Stand-in 9.6" in lines
 
 
