@@ -77,7 +77,7 @@ class Verifier:
             found = iso_findings(files[ISO_KEY], expected_of(build))
             yield ISO_KEY, [_in(ISO_KEY, each) for each in found]
         elif INITRD_KEY in files and ROOTFS_KEY in files:
-            # The ISO's own files were compared with these by their digests.
+            # An ISO has the same files, and their digests are compared.
             yield ROOTFS_KEY, pxe_findings(files[INITRD_KEY], files[ROOTFS_KEY], expected_of(build))
 
     def _disk(self, path: Path) -> list[Finding] | None:

@@ -15,7 +15,7 @@ def area_rows(document: Json) -> list[tuple[str, str]]:
     """What an ISO boots, its areas and what is in them."""
     area = document["ignition-area"]
     kargs = document["kargs-areas"]
-    changed = "" if document["kargs"] == document["kargs-default"] else "  (changed)"
+    changed = document["kargs"] != document["kargs-default"]
     names = {0: "BIOS", 0xEF: "UEFI"}
     boots = [names.get(each["platform"], f"platform {each['platform']}") for each in document["boot"]]
     return [
@@ -25,7 +25,8 @@ def area_rows(document: Json) -> list[tuple[str, str]]:
         ("embedded", ", ".join(document["embedded"]) or "nothing"),
         ("network", "can be embedded" if document["network-supported"] else "cannot be embedded"),
         ("kargs areas", ", ".join(f"{each['length']} bytes at {each['offset']}" for each in kargs) or "none"),
-        *([("kargs", document["kargs"] + changed)] if kargs else []),
+        *([("kargs", document["kargs"] + ("  (changed)" if changed else ""))] if kargs else []),
+        *([("  default", document["kargs-default"])] if changed else []),
     ]
 
 

@@ -20,6 +20,7 @@ from bootimg.disk.inspection import bls_entry, console_commands
 from bootimg.disk.view import DiskView
 from bootimg.errors import ExitCode
 from bootimg.formats import Compressor
+from bootimg.live.embed.edit import edit_in_place
 from bootimg.live.iso.descriptors import Volume
 from bootimg.live.iso.layout import lay_out
 from bootimg.live.iso.tree import IsoFile
@@ -28,7 +29,7 @@ from bootimg.sizes import MIB
 from tests.support import oci
 from tests.support.disks import pieces, write
 from tests.support.livefiles import BUILD, METAL, rootfs_image, whole_iso, written, written_whole
-from tests.support.liveiso import VOLUME, part
+from tests.support.liveiso import DEFAULT, VOLUME, part
 from tests.support.liveiso import write as write_iso
 from tests.support.program import program
 from tests.unit.rpmdb.test_database import PLACE, database, header
@@ -268,7 +269,18 @@ def test_a_live_iso(tmp_path: Path, packed: bool) -> None:
     assert document["minimal-iso"]["problem"] is None
     lines = run(iso, cache=cache)
     assert "BIOS, UEFI" in lines
+    assert "  default" not in lines
     assert "rhcos-4096.osmet: sectors of 4096 bytes, image of 3.0 MiB, x86_64, Stand-in 9.6" in lines
+
+
+def test_changed_kernel_arguments_stand_beside_the_default(tmp_path: Path) -> None:
+    iso = written(whole_iso(), tmp_path / "live.iso")
+    edit_in_place(iso, lambda found: found.with_kargs("quiet"))
+    document = json.loads(run(iso, "--json", cache=tmp_path / "cache"))
+    assert (document["kargs"], document["kargs-default"]) == ("quiet", DEFAULT)
+    lines = [line.split() for line in run(iso, cache=tmp_path / "cache").splitlines()]
+    assert ["kargs", "quiet", "(changed)"] in lines
+    assert ["default", *DEFAULT.split()] in lines
 
 
 def test_a_live_iso_without_some_parts(tmp_path: Path) -> None:
