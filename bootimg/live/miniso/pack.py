@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import lzma
 from collections.abc import Iterator
 from importlib.metadata import version
 
 from bootimg.errors import BootimgError
+from bootimg.formats.output import Digest
 from bootimg.live.embed.coreosiso import Change
 from bootimg.live.iso.image import IsoImage, Record
 from bootimg.live.iso.infofiles import MINISO
@@ -17,8 +17,8 @@ from bootimg.live.miniso.fileformat import LARGEST, Miniso, Shared
 from bootimg.live.miniso.layoutsource import LayoutSource
 from bootimg.sizes import MIB
 
-# The dictionary is as large as the input can be; the preset's own takes 700 MB of memory.
-_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": 4 * MIB}]
+# A dictionary that is larger than the input takes memory and gives nothing.
+_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 4 * MIB}]
 
 
 def pack_miniso(full: IsoImage, minimal: IsoImage) -> Change:
@@ -52,14 +52,15 @@ def with_miniso(full: IsoLayout, minimal: IsoLayout) -> IsoLayout:
 
 
 def _packed(full: IsoImage, minimal: IsoImage) -> Miniso:
-    packer = _Packer(full, minimal)
-    position = 0
-    for record, other in _pairs(full, minimal):
-        packer.pack(position, record.offset)
-        packer.compare(record.offset, other.offset, record.length)
-        position = record.offset + record.length
-    packer.pack(position, minimal.source.size)
-    return packer.finished()
+    with Digest() as digest:
+        packer = _Packer(full, minimal, digest)
+        position = 0
+        for record, other in _pairs(full, minimal):
+            packer.pack(position, record.offset)
+            packer.compare(record.offset, other.offset, record.length)
+            position = record.offset + record.length
+        packer.pack(position, minimal.source.size)
+        return packer.finished()
 
 
 def _pairs(full: IsoImage, minimal: IsoImage) -> Iterator[tuple[Record, Record]]:
@@ -85,11 +86,11 @@ def _differ(path: str, why: str) -> BootimgError:
 
 
 class _Packer:
-    def __init__(self, full: IsoImage, minimal: IsoImage) -> None:
+    def __init__(self, full: IsoImage, minimal: IsoImage, digest: Digest) -> None:
         self._full, self._minimal = full, minimal
         self._shared: list[Shared] = []
         self._rest = bytearray()
-        self._digest = hashlib.sha256()
+        self._digest = digest
 
     def pack(self, start: int, end: int) -> None:
         """Pack these bytes of the minimal ISO."""
@@ -114,7 +115,9 @@ class _Packer:
     def finished(self) -> Miniso:
         """What was found."""
         packed = lzma.compress(self._rest, lzma.FORMAT_XZ, lzma.CHECK_CRC64, filters=_FILTERS)
-        return Miniso(f"bootimg {version('bootimg')}", self._shared, self._digest.digest(), packed)
+        return Miniso(
+            f"bootimg {version('bootimg')}", self._shared, bytes.fromhex(self._digest.hexdigest()), packed
+        )
 
     def _read(self, at: int, length: int) -> bytes:
         data = self._minimal.read(at, length)
