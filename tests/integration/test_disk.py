@@ -225,11 +225,18 @@ def test_the_repository_is_whole_and_configured(disk: Disk, built: Built) -> Non
 def test_nothing_is_to_be_relabelled(disk: Disk) -> None:
     contexts = disk.deployment / "etc/selinux/default/contexts/files/file_contexts"
     stateroot = disk.deployment.parent.parent
+    # It stands for the root directory, and ostree labels it so.
+    [upper] = stateroot.glob("backing/*/root-transient/upper")
+    assert os.getxattr(upper, "security.selinux") == os.getxattr(disk.deployment, "security.selinux")
     checks: list[tuple[Path, Path, list[Path]]] = [
         (disk.deployment, disk.deployment, [disk.deployment / "usr/etc"]),
         # ostree gives /usr/etc the labels of the /etc it becomes.
         (disk.deployment / "usr", disk.deployment / "usr/etc", []),
-        (disk.root, disk.root, [disk.deployment, disk.root / "ostree/repo/objects", stateroot / "var"]),
+        (
+            disk.root,
+            disk.root,
+            [disk.deployment, disk.root / "ostree/repo/objects", stateroot / "var", upper],
+        ),
         (stateroot, stateroot / "var", []),
         (disk.boot.parent, disk.boot, []),
     ]
