@@ -1,4 +1,4 @@
-"""What a build says of its live media."""
+"""What the record of a build says about its live media: names, versions and digests."""
 
 from __future__ import annotations
 

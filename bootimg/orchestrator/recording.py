@@ -36,7 +36,6 @@ def record_selection(request: Request, build: BuildDir, events: Events) -> None:
             stream=selection.stream,
             expected=selection.expected,
             left_out=selection.left_out,
-            deployed=before.deployed,
         )
     change_record(build.path, record)
     if selection.stream is None:

@@ -15,7 +15,7 @@ from bootimg.formats.output import Written
 from bootimg.live.rootfsimage import RootfsImage
 from bootimg.targets import LIVE
 from tests.integration.conftest import Built, Workspace
-from tests.integration.test_iso_boot import serial_output
+from tests.integration.test_iso_boot import every_start, serial_output
 from tests.integration.test_sysroot import laid_out
 from tests.support.livemedia import (
     REACHED,
@@ -97,15 +97,7 @@ def iso(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.boot
-@pytest.mark.parametrize(
-    ("medium", "firmware"),
-    [
-        ("cd", "bios"),
-        pytest.param("disk", "bios", marks=pytest.mark.matrix),
-        pytest.param("cd", "uefi", marks=pytest.mark.matrix),
-        pytest.param("disk", "uefi", marks=pytest.mark.matrix),
-    ],
-)
+@every_start
 def test_the_iso_boots_and_runs_the_embedded_config(
     iso: Path, medium: str, firmware: str, tmp_path: Path
 ) -> None:
