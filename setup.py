@@ -1,5 +1,8 @@
-"""Finds the packages; two of them have other names than their folders (pyproject.toml has all the rest)."""
+"""Finds the packages; three of them have other names than their folders (pyproject.toml has all the rest)."""
 
 from setuptools import find_packages, setup
 
-setup(packages=[*find_packages(include=["bootimg", "bootimg.*"]), "bootimg_manifests", "bootimg_platforms"])
+OWN = find_packages(include=["bootimg", "bootimg.*"])
+UPLOADERS = ["bootimg_uploaders", *(f"bootimg_uploaders.{name}" for name in find_packages("uploaders"))]
+
+setup(packages=[*OWN, "bootimg_manifests", "bootimg_platforms", *UPLOADERS])

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks import formats, livepacking, peers, platforms, verifying
+from benchmarks import arches, formats, livefiles, livepacking, peers, platforms, verifying
 from benchmarks.figures import Bench, Figure, machine
 from bootimg.sizes import parse_size
 from tests.layer import stand_in
 
 
 def main() -> None:
-    """Measure builds, formats, platforms, peers or verify; a missed aim is not a failure."""
+    """Measure one thing, builds by default, and print its figures; a missed aim is not a failure."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of the table")
     parser.add_argument("--folder", type=Path, help="folder for the temporary cache (needs 5 GiB)")
@@ -25,17 +27,19 @@ def main() -> None:
     parser.add_argument(
         "--disk",
         type=Path,
-        help="formats, verify: a raw disk (default: /usr in an ext4); live: a metal image",
+        help="formats, verify: a raw disk (default: /usr in an ext4); live: pack only this metal image",
     )
     parser.add_argument("--size", type=parse_size, help="size of the disks, such as 16G")
     parser.add_argument(
         "--only",
         action="append",
         default=[],
-        help="formats, platforms, peers: measure only this (repeatable)",
+        help="formats, platforms, peers, uploads, arches: measure only this (repeatable)",
     )
-    parser.add_argument("--cache", type=Path, help="platforms: a cache with the layer's base disks")
-    parser.add_argument("--layer", type=Path, help="platforms, peers: the layer (default: the stand-in)")
+    parser.add_argument("--cache", type=Path, help="platforms, uploads: a cache with the layer's base disks")
+    parser.add_argument(
+        "--layer", type=Path, help="platforms, peers, live, uploads: the layer (default: the stand-in)"
+    )
     parser.add_argument(
         "--platforms",
         default=",".join(platforms.EACH_FORMAT),
@@ -43,12 +47,12 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     before = machine()
-    measured = _MEASURED[arguments.what](arguments)
     figures = []
     try:
-        for figure in measured:
-            figures.append(figure)
-            print(f"{figure.name}: {figure.value:.2f} {figure.unit}", file=sys.stderr)
+        with _bytecode_kept():
+            for figure in _MEASURED[arguments.what](arguments):
+                figures.append(figure)
+                print(f"{figure.name}: {figure.value:.2f} {figure.unit}", file=sys.stderr)
     except subprocess.CalledProcessError as error:
         sys.exit(f"{error}\n{(error.stderr or b'').decode(errors='replace')}")
     after = machine()
@@ -58,6 +62,15 @@ def main() -> None:
     else:
         print(table(figures))
         print(f"{before['cpus']} CPUs, load {before['load'][0]} before and {after['load'][0]} after")
+
+
+@contextmanager
+def _bytecode_kept() -> Iterator[None]:
+    """Let the measured programs find compiled modules, as those of an installed package do."""
+    with tempfile.TemporaryDirectory(prefix="bytecode.") as folder:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
+        yield
 
 
 def _build(arguments: argparse.Namespace) -> Iterator[Figure]:
@@ -95,15 +108,32 @@ def _verify(arguments: argparse.Namespace) -> Iterator[Figure]:
 
 
 def _live(arguments: argparse.Namespace) -> Iterator[Figure]:
-    if arguments.disk is None:
-        sys.exit("live: name a metal image with --disk")
     with tempfile.TemporaryDirectory(prefix="bootimg-benchmarks-", dir=arguments.folder) as temporary:
-        yield from livepacking.figures(arguments.disk, Path(temporary))
+        files, disk = livefiles.LiveBench(Path(temporary), arguments.layer or stand_in()), arguments.disk
+        if disk is None:
+            yield from files.figures()
+        yield from livepacking.figures(disk or files.artifact("metal"), Path(temporary))
+
+
+def _arches(arguments: argparse.Namespace) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory(prefix="bootimg-benchmarks-", dir=arguments.folder) as temporary:
+        yield from arches.ArchBench(Path(temporary)).figures(arguments.only)
+
+
+def _uploads(arguments: argparse.Namespace) -> Iterator[Figure]:
+    # The other benchmarks need no SDK of a cloud.
+    from benchmarks.uploads import UploadBench
+
+    layer = arguments.layer or stand_in()
+    with tempfile.TemporaryDirectory(prefix="bootimg-benchmarks-", dir=arguments.folder) as temporary:
+        folder = Path(temporary)
+        cache = arguments.cache or folder / "cache"
+        yield from UploadBench(folder, layer, cache, arguments.size).figures(arguments.only)
 
 
 _MEASURED = {
     "build": _build, "formats": _formats, "platforms": _platforms, "peers": _peers, "verify": _verify,
-    "live": _live,
+    "live": _live, "uploads": _uploads, "arches": _arches,
 }  # fmt: skip
 
 

@@ -6,13 +6,14 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from benchmarks.elapsed import Elapsed, measured_settled
 from benchmarks.programs import run_python
+from bootimg.arch import Arch
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import Gpt, read_gpt
 
@@ -30,10 +31,11 @@ class Made:
 
 @dataclass(frozen=True)
 class BaseBench:
-    """Makes base disks of an imported layer, in a cache below `folder`."""
+    """Makes base disks of an imported layer for an architecture, in a cache below `folder`."""
 
     folder: Path
     layer: Path
+    arch: Arch = field(default_factory=Arch.of_machine)
 
     @property
     def cache(self) -> Path:
@@ -70,7 +72,7 @@ class BaseBench:
         return Made(elapsed, split(json.loads((self.cache / "timings.json").read_bytes())))
 
     def _build(self) -> Mapping[str, Any]:
-        words = ["build", str(self.layer), "-p", "metal", "--until", "base", "--json"]
+        words = ["build", str(self.layer), "--arch", self.arch, "-p", "metal", "--until", "base", "--json"]
         builds = str(self.folder / "builds")
         said = run_python("bootimg", *words, BOOTIMG_CACHE=str(self.cache), BOOTIMG_BUILDS=builds)
         return dict(json.loads(said))

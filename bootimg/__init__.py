@@ -8,7 +8,7 @@ What is exported here is the Python API (docs/python-api.md).  It is loaded when
 TYPE_CHECKING = False
 
 if TYPE_CHECKING:
-    from bootimg.api.building import build, plan
+    from bootimg.api.building import build, build_arches, plan, plan_arches
     from bootimg.api.keywords import BuildKeywords
     from bootimg.api.looking import Verification, inspect, verify
     from bootimg.api.requesting import request
@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from bootimg.events import Event, Events, Message, StepFinished, StepProgress, StepStarted
     from bootimg.formats import Compressor
     from bootimg.layer.fetching.fetch import RegistryOptions
+    from bootimg.orchestrator.manyarches.results import ArchResult, ArchResults
     from bootimg.orchestrator.plan import Plan, PlannedArtifact, PlannedStep
     from bootimg.orchestrator.request import Artifact, Builder, Outcome, Request
+    from bootimg.untrusted.limits import Limits
 
 __all__ = [
     "Arch",
+    "ArchResult",
+    "ArchResults",
     "Artifact",
     "BootimgError",
     "BuildKeywords",
@@ -36,6 +40,7 @@ __all__ = [
     "Events",
     "ExitCode",
     "Finding",
+    "Limits",
     "Message",
     "Outcome",
     "Plan",
@@ -51,14 +56,16 @@ __all__ = [
     "StepStarted",
     "Verification",
     "build",
+    "build_arches",
     "inspect",
     "plan",
+    "plan_arches",
     "request",
     "verify",
 ]
 
 _MODULES = {
-    "bootimg.api.building": ("build", "plan"),
+    "bootimg.api.building": ("build", "build_arches", "plan", "plan_arches"),
     "bootimg.api.keywords": ("BuildKeywords",),
     "bootimg.api.looking": ("Verification", "inspect", "verify"),
     "bootimg.api.requesting": ("request",),
@@ -71,8 +78,10 @@ _MODULES = {
     "bootimg.events": ("Event", "Events", "Message", "StepFinished", "StepProgress", "StepStarted"),
     "bootimg.formats": ("Compressor",),
     "bootimg.layer.fetching.fetch": ("RegistryOptions",),
+    "bootimg.orchestrator.manyarches.results": ("ArchResult", "ArchResults"),
     "bootimg.orchestrator.plan": ("Plan", "PlannedArtifact", "PlannedStep"),
     "bootimg.orchestrator.request": ("Artifact", "Builder", "Outcome", "Request"),
+    "bootimg.untrusted.limits": ("Limits",),
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -14,6 +14,7 @@ from bootimg.cli.output.interrupt import stoppable
 from bootimg.cli.output.session import Session
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.printable import printable
+from bootimg.storage import storage_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,9 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     session = Session()
     try:
-        with stoppable():
+        with stoppable(), storage_errors():
             return _run(words, session)
     except BootimgError as error:
+        _let_output_go()
         return _report(error, session)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
@@ -83,6 +85,14 @@ def _of_usage(error: click.ClickException) -> BootimgError:
         hint=f"`{path} --help` lists its arguments and options",
         exit_code=ExitCode.USAGE,
     )
+
+
+def _let_output_go() -> None:
+    """Drop what standard output does not take: Python would try again at the end, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _reader_gone() -> int:

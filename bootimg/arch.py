@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from bootimg.arches.row import ArchRow
 from bootimg.arches.table import ROWS
@@ -50,3 +52,32 @@ class Arch(StrEnum):
             hint=f"use one of {', '.join(cls)}",
             exit_code=ExitCode.USAGE,
         )
+
+
+ALL = "all"
+"""The word for every architecture that there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchChoice:
+    """The architectures that a command is for: those `named` in this order, or all if it names none."""
+
+    named: tuple[Arch, ...] = ()
+
+    @property
+    def single(self) -> Arch | None:
+        """The architecture, if the choice names exactly one."""
+        return self.named[0] if len(self.named) == 1 else None
+
+    @classmethod
+    def of_machine(cls) -> Self:
+        """The choice of whoever says nothing: this machine's architecture."""
+        return cls((Arch.of_machine(),))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Take `all`, or names separated by commas; raises `arch-unknown`."""
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        if ALL in names:
+            return cls()
+        return cls(tuple(dict.fromkeys(map(Arch.parse, names or [text]))))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import secrets
 import shutil
@@ -17,13 +16,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.filelock import is_without_locks, lock
 from bootimg.sizes import format_size
+from bootimg.storagefaults import FULL, about, named
 
 PARTIAL = ".partial-"
 _YOUNG = 2.0
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_UNWRITABLE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
-_NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)
+_NO_TMPFILE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EISDIR, errno.EINVAL, errno.ENOENT)
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 @contextmanager
@@ -32,22 +34,31 @@ def whole_file(path: Path, *, mode: int = 0o644, need: int | None = None) -> Ite
 
     Until then it has no name if the filesystem supports that (O_TMPFILE), so a killed process leaves
     nothing behind.  Otherwise it has a temporary name beside the final one.  `need` is how many bytes will
-    be written, for the error `no-space-left`.
+    be written, for the error `no-space-left`.  Raises `folder-not-writable`.
     """
-    named = path.with_name(f"{PARTIAL}{path.name}-{secrets.token_hex(4)}")
+    partial = path.with_name(f"{PARTIAL}{path.name}-{secrets.token_hex(4)}")
     with enough_space(path.parent, need):
-        fd, anonymous = _open(path.parent, named, mode)
+        try:
+            fd, anonymous = _open(path.parent, partial, mode)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            hint = "make the folder, or write to another one"
+            raise _not_writable(path.parent, str(error.strerror), hint) from None
         try:
             with os.fdopen(fd, "wb") as handle:
                 yield handle
                 handle.flush()
                 os.fsync(fd)
                 if anonymous:
-                    _link(fd, named)
-            named.replace(path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                named.unlink()
+                    _link(fd, partial)
+            partial.replace(path)
+        except BaseException as error:
+            # A file system that fails may refuse this too; what it failed with first is what counts.
+            with suppress(OSError):
+                partial.unlink()
+            if isinstance(error, OSError):
+                named(error, path)
             raise
         sync(path.parent)
 
@@ -57,18 +68,31 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """A folder for temporary files, removed when the body ends.
 
     It is locked as long as its process lives.  So folders of killed runs can be recognised: the next call
-    with the same `prefix` and parent removes them.
+    with the same `prefix` and parent removes them, unless the file system has no locks.
     """
     with enough_space(parent):
         _remove_abandoned(parent, prefix)
         folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-        fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield folder
+            fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                folder = _marked(folder, fd)
+                yield folder
+            finally:
+                os.close(fd)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-            os.close(fd)
+
+
+def _marked(folder: Path, fd: int) -> Path:
+    """Lock a folder; where that is impossible, give it a name that no other run removes."""
+    try:
+        lock(fd, folder)
+    except OSError as error:
+        if not is_without_locks(error):
+            raise
+        return folder.rename(folder.with_name(f"unlocked-{folder.name}"))
+    return folder
 
 
 def temporary_folder(prefix: str) -> AbstractContextManager[Path]:
@@ -99,14 +123,14 @@ def temporary_root() -> Path:
 
 def _remove_abandoned(parent: Path, prefix: str) -> None:
     for folder in parent.glob(f"{prefix}*"):
-        # /tmp also has folders of other users; their runs remove them.
-        with suppress(FileNotFoundError, NotADirectoryError, PermissionError, BlockingIOError):
+        # /tmp also has folders of other users, whose runs remove them, and of runs that are still going.
+        with suppress(OSError):
             fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW)
             try:
                 status = os.fstat(fd)
                 # A folder that has just been made is not locked yet.
                 if status.st_uid == os.geteuid() and time.time() - status.st_ctime > _YOUNG:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    lock(fd, folder, wait=False)
                     shutil.rmtree(folder, ignore_errors=True)
             finally:
                 os.close(fd)
@@ -187,11 +211,22 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
         handle.write(data)
 
 
+def set_times(path: Path, when: float) -> None:
+    """Set the times of access and change, in epoch seconds; unlike os.utime, its errors name the file."""
+    with about(path):
+        os.utime(path, (when, when))
+
+
 def sync(path: Path) -> None:
     """Make a file's content, or a folder's names, durable."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
+    except OSError as error:
+        # Some file systems (CIFS, some FUSE) cannot sync a folder; its names are as durable as they can be.
+        if error.errno not in _NO_FOLDER_SYNC or not stat.S_ISDIR(os.fstat(fd).st_mode):
+            named(error, path)
+            raise
     finally:
         os.close(fd)
 
@@ -200,12 +235,14 @@ def sync(path: Path) -> None:
 def enough_space(folder: Path, need: int | None = None, *, others: Sequence[Path] = ()) -> Iterator[None]:
     """Turn a full file system in the body into `no-space-left`; `need` is bytes, if known.
 
-    If the body writes to `others` too, the error names the path with the least space.
+    If the body writes to `others` too, the error names the path with the least space.  Another fault of
+    storage that names no file gets a name here: see `storage_errors`.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL:
+            named(error, folder)
             raise
         raise no_space(min((folder, *others), key=free_space), need) from None
 
@@ -244,7 +281,7 @@ def make_folder(path: Path, hint: str) -> None:
     try:
         path.mkdir(mode=0o755, parents=True, exist_ok=True)
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             raise
         raise _not_writable(path, str(error.strerror), hint) from None
 
@@ -295,6 +332,9 @@ def _link(fd: int, path: Path) -> None:
     # With a folder's descriptor, Python calls linkat(), the only call that follows the link in /proc.
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.link(f"/proc/self/fd/{fd}", path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True)
+        with about(path):
+            os.link(
+                f"/proc/self/fd/{fd}", path.name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=True
+            )
     finally:
         os.close(folder)

@@ -8,7 +8,6 @@ The content of the cache is trusted, so other users must not be able to write th
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 from bootimg.atomic import Opening, make_folder, open_own
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
+from bootimg.filelock import lock
 
 BASES = "bases"
 _ELSEWHERE = "give another folder with --cache or BOOTIMG_CACHE"
@@ -98,9 +98,9 @@ class Cache:
         path = self.folder("locks") / name.replace("/", "_").replace(":", "-")
         with open_own(path, Opening.LOCK) as handle:
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(handle, path, wait=False)
             except BlockingIOError:
                 if events:
                     events.message("another bootimg is using this part of the cache: waiting for it")
-                fcntl.flock(handle, fcntl.LOCK_EX)
+                lock(handle, path)
             yield

@@ -1,7 +1,8 @@
 """Steps and their progress, as events; sinks decide what to do with them.
 
 The parts of the program call `Events.step` and `Events.message`; `bootimg.cli` chooses the sinks
-(rich bars, plain lines, NDJSON).  An event is small: consumers break on long lines.
+(rich bars, plain lines, NDJSON).  An event is small: consumers break on long lines.  `arch` is the
+architecture whose build an event belongs to, or None where only one is built.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 
@@ -22,6 +23,7 @@ class StepStarted:
     title: str
     total: int | None = None
     unit: str = "bytes"
+    arch: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,7 @@ class StepProgress:
     step: str
     done: int
     total: int | None
+    arch: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class StepFinished:
     cached: bool = False
     failed: bool = False
     way: str = ""
+    arch: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,7 @@ class Message:
 
     level: Literal["debug", "info", "warning"]
     text: str
+    arch: str | None = None
 
 
 Event = StepStarted | StepProgress | StepFinished | Message
@@ -64,6 +69,17 @@ class Sink(Protocol):
 
     def __call__(self, event: Event) -> None:
         """Receive one event."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OfArch:
+    """Passes events on as those of an architecture."""
+
+    sink: Sink
+    arch: str
+
+    def __call__(self, event: Event) -> None:
+        self.sink(replace(event, arch=self.arch))
 
 
 @dataclass
@@ -111,6 +127,10 @@ class Events:
     def message(self, text: str, level: Literal["debug", "info", "warning"] = "info") -> None:
         """Send a message outside of any step's progress."""
         self.emit(Message(level=level, text=text))
+
+    def of_arch(self, arch: str) -> Events:
+        """Events that go to the same sinks, as those of an architecture."""
+        return Events([_OfArch(sink, arch) for sink in self.sinks], self._lock)
 
     @contextmanager
     def step(self, name: str, title: str, *, total: int | None = None, unit: str = "bytes") -> Iterator[Step]:

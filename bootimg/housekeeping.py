@@ -8,7 +8,6 @@ an exclusive one, so nothing is removed during a build.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import stat
@@ -22,6 +21,7 @@ from typing import BinaryIO
 from bootimg.atomic import Opening, enough_space, open_own, write_own
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.filelock import lock
 
 TAG = "CACHEDIR.TAG"
 _SIGNATURE = (
@@ -52,7 +52,7 @@ def in_use(cache: Cache) -> Iterator[None]:
         yield
         return
     with handle:
-        fcntl.flock(handle, fcntl.LOCK_SH)
+        lock(handle, cache.root / _LOCKS / _IN_USE, shared=True)
         yield
 
 
@@ -106,9 +106,10 @@ def remove(cache: Cache, things: list[Kept]) -> None:
 
 @contextmanager
 def _exclusive(cache: Cache) -> Iterator[None]:
-    with open_own(cache.folder(_LOCKS) / _IN_USE, Opening.LOCK) as handle:
+    path = cache.folder(_LOCKS) / _IN_USE
+    with open_own(path, Opening.LOCK) as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(handle, path, wait=False)
         except BlockingIOError:
             raise BootimgError(
                 "cache-in-use",
@@ -141,8 +142,14 @@ def _measure(kind: str, path: Path) -> Kept | None:
 def _below(path: Path) -> Iterator[Path]:
     yield path
     if not path.is_symlink():
-        for folder, folders, files in os.walk(path):
+        for folder, folders, files in os.walk(path, onerror=_unless_gone):
             yield from (Path(folder, name) for name in (*folders, *files))
+
+
+def _unless_gone(error: OSError) -> None:
+    """Let a folder be passed over that a running build has removed, or that is another user's."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError):
+        raise error
 
 
 def _status(path: Path) -> os.stat_result | None:

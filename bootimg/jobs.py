@@ -41,6 +41,11 @@ class Stop:
         """Whether the job must end."""
         return self._flag.is_set()
 
+    def wait(self, seconds: float) -> None:
+        """Wait so long; raises `StoppedError` as soon as the job must end."""
+        if self._flag.wait(seconds):
+            raise StoppedError
+
     def check(self) -> None:
         """Raise `StoppedError` if the job must end."""
         if self.requested:
@@ -86,7 +91,8 @@ def run_jobs(jobs: Sequence[Job[Value]], *, workers: int, memory: int) -> list[E
     """
     waiting = list(jobs)
     running: dict[Future[Value], Job[Value]] = {}
-    ended: dict[str, Ended[Value]] = {}
+    # Two jobs may have the same name.
+    ended: dict[int, Ended[Value]] = {}
     stop = Stop()
     with ThreadPoolExecutor(workers, "job") as threads:
         try:
@@ -96,12 +102,12 @@ def run_jobs(jobs: Sequence[Job[Value]], *, workers: int, memory: int) -> list[E
                     running[threads.submit(job.work, stop)] = job
                 # Python handles a signal that arrives just before the wait only after the wait.
                 for future in wait(running, _LOOK, FIRST_COMPLETED).done:
-                    name = running.pop(future).name
-                    ended[name] = _ended(name, future)
+                    done = running.pop(future)
+                    ended[id(done)] = _ended(done.name, future)
         finally:
             # After a good end no job is running.
             stop.set()
-    return [ended[job.name] for job in jobs]
+    return [ended[id(job)] for job in jobs]
 
 
 def _next(

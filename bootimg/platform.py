@@ -75,6 +75,11 @@ class UploadForm(StrEnum):
     URL = "url"
     """The `url` of an object."""
 
+    @property
+    def place_field(self) -> str | None:
+        """The field that tells the entries of a list apart; None for a form that is one object."""
+        return {UploadForm.REGION_IMAGES: "name", UploadForm.REGION_OBJECTS: "region"}.get(self)
+
 
 class Extension(StrEnum):
     """Uploads that a stream has in `rhel-coreos-extensions`, not in `images`."""
@@ -95,6 +100,21 @@ class Upload:
     id_field: str = "id"
     extension: Extension | None = None
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields that every entry has."""
+        match self.form:
+            case UploadForm.REGION_IMAGES:
+                return "name", self.id_field
+            case UploadForm.REGION_OBJECTS:
+                return "region", "object", "bucket", "url"
+            case UploadForm.PROJECT_IMAGE:
+                return "image", "url"
+            case UploadForm.CONTAINER:
+                return "image", "digest"
+            case UploadForm.URL:
+                return ("url",)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
@@ -104,7 +124,8 @@ class Platform:
     `size_multiple_mib` MiB, as the cloud requires.  `sector_size` is in bytes.  `format_options` are those of
     osbuild's org.osbuild.qemu stage for `disk_format`; `packaging_options` describe the machine of an OVA.
     With `skip_compression` the artifact's own format compresses it, and it stays unchanged.  `consoles` is
-    used if the layer's own platforms.json has no entry for this platform.
+    used if the layer's own platforms.json has no entry for this platform.  `uploader` names the plugin of the
+    group `bootimg.uploaders` that makes `uploads`, the first of them from the artifact.
     """
 
     name: str
@@ -125,10 +146,11 @@ class Platform:
     release_platform: str | None = None
     release_prefix: str = ""
     uploads: Sequence[Upload] = ()
+    uploader: str | None = None
 
     @property
     def buildable(self) -> bool:
-        """Whether bootimg makes the input of its images; it makes no live media for aarch64 yet."""
+        """Whether bootimg packs its images; NVIDIA's boot streams take firmware and programs of theirs."""
         return self.packaging is not Packaging.BFB
 
     def disk_mib(self, *, metal: int, layer: int) -> int:
@@ -204,6 +226,12 @@ def registry() -> Registry:
 def platforms() -> Mapping[str, Platform]:
     """Every installed platform that works by name, in alphabetical order."""
     return registry().platforms
+
+
+def upload_places() -> Mapping[str, str]:
+    """The keys of meta.json whose value is a list of uploads, with the field that tells its entries apart."""
+    every = (each for platform in platforms().values() for each in platform.uploads)
+    return {each.meta_key: field for each in every if (field := each.form.place_field)}
 
 
 def layer_keys() -> frozenset[str]:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ _KEPT = ("PATH", "HOME", "USER", "LANG", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CACHE
          "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
          "SSL_CERT_FILE", "SSL_CERT_DIR", "REGISTRY_AUTH_FILE")  # fmt: skip
 _MESSAGES = 1 << 20
+LOOK = 0.5
 _SYSTEM_PATH = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 
 
@@ -99,11 +100,8 @@ def run(
         try:
             out, err = child.communicate(input, timeout=timeout)
         except subprocess.TimeoutExpired:
-            raise BootimgError(
-                "program-timeout",
-                f"{words[0]} did not end within {timeout:.0f} s and was killed",
-                context=[" ".join(words)],
-            ) from None
+            assert timeout is not None
+            raise timed_out(words, timeout) from None
     done = Completed(words, child.returncode, out or b"", err or b"")
     if check and done.returncode:
         raise failure(done)
@@ -116,11 +114,13 @@ def feed(
     *,
     env: Mapping[str, str] | None = None,
     umask: int = -1,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Completed:
     """Run a program that reads `pieces` from its standard input; its output is dropped.
 
     A program that ends before it has read all says by its exit code whether it failed.  Its umask is this
-    process's if none is given.
+    process's if none is given.  `meanwhile` is called after each piece, and every `LOOK` seconds while the
+    program works on; an exception from it ends the program.
     """
     words = tuple(os.fspath(word) for word in argv)
     # A file takes messages of any length while this process writes.
@@ -131,10 +131,21 @@ def feed(
             with suppress(BrokenPipeError):
                 for piece in pieces:
                     child.stdin.write(piece)
+                    meanwhile()
                 child.stdin.close()
-            child.wait()
+            while not _ended(child):
+                meanwhile()
         stderr.seek(0)
         return Completed(words, child.returncode, b"", stderr.read(_MESSAGES))
+
+
+def _ended(child: subprocess.Popen[bytes]) -> bool:
+    """Wait for a program's end, `LOOK` seconds at most."""
+    try:
+        child.wait(LOOK)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def failure(done: Completed) -> BootimgError:
@@ -145,6 +156,16 @@ def failure(done: Completed) -> BootimgError:
         name = signal.Signals(-done.returncode).name
         return BootimgError("program-killed", f"{done.argv[0]} was ended by {name}", context=context)
     return BootimgError("program-failed", f"{done.argv[0]} exited with {done.returncode}", context=context)
+
+
+def timed_out(argv: Sequence[Argument], seconds: float) -> BootimgError:
+    """The error for a program that was killed because it took too long."""
+    words = [os.fspath(word) for word in argv]
+    return BootimgError(
+        "program-timeout",
+        f"{words[0]} did not end within {seconds:.0f} s and was killed",
+        context=[" ".join(words)],
+    )
 
 
 @contextmanager

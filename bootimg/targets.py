@@ -17,8 +17,11 @@ MANIFEST_KEY = "oci-manifest"
 SBOM_KEY = "sbom"
 EXTENSIONS_KEY = "extensions-container"
 IGNITION_KEY = "ignition-gpg-key"
+PROVENANCE_KEY = "provenance"
 SPDX = ".spdx.json"
 """The end of the file name of an SPDX document in JSON."""
+INTOTO = ".intoto.json"
+"""The end of the file name of an in-toto statement in JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +67,8 @@ class DeclaredTarget:
     `name` is the name of its step and of its record in the journal.  `artifacts` are its names in the
     pipeline's config.yaml.  `platform` is the platform whose image it is, or None.  With `on_request`, `-p`
     accepts its name.  A `disk_image` is not made if disk images are skipped.  `obstacle` says why this
-    version of bootimg cannot make it, `obstacles` why not for some architectures.  A target with
-    `only_named` is made only if its name is requested; the text says why.  `made_from` are the platforms
-    whose disks it is made from.
+    version of bootimg cannot make it, `obstacles` why not for some architectures.  With `has_draft`,
+    `--draft` makes it quicker and larger.  `made_from` are the platforms whose disks it is made from.
     """
 
     name: str
@@ -77,7 +79,7 @@ class DeclaredTarget:
     disk_image: bool = True
     obstacle: str | None = None
     obstacles: Mapping[Arch, str] = field(default_factory=dict, hash=False)
-    only_named: str | None = None
+    has_draft: bool = False
     arches: frozenset[Arch] = frozenset(Arch)
     made_from: tuple[str, ...] = ()
 
@@ -107,8 +109,9 @@ def _of_metal(format: str, role: str = "disk") -> Place:
 
 
 _NO_LIVE = "live media for {} cannot be made yet"
-_NO_BOOT_STREAM = "it is made from live media for aarch64, which cannot be made yet"
+_NO_BOOT_STREAM = "NVIDIA's own firmware and programs make its boot stream, and bootimg has neither"
 _NOT_OURS = "bootimg does not make it"
+_INSTALLED = "coreos-installer formats a DASD and copies the metal image's partitions to it"
 
 ARCHIVE = DeclaredTarget(
     name="archive",
@@ -123,6 +126,8 @@ SBOM = DeclaredTarget(
     files=(TargetFile(key=SBOM_KEY, ending=SPDX, listed=False, in_meta=False),),
     disk_image=False,
 )
+PROVENANCE = TargetFile(key=PROVENANCE_KEY, ending=INTOTO, listed=False, in_meta=False)
+"""The statement about all files of a build.  It is no target: it is written whenever one was made."""
 EXTENSIONS = DeclaredTarget(
     name="extensions",
     files=(TargetFile(key=EXTENSIONS_KEY, ending=".ociarchive"),),
@@ -139,8 +144,8 @@ LIVE = DeclaredTarget(
     ),
     artifacts=("live",),
     on_request=True,
-    obstacles={arch: _NO_LIVE.format(arch) for arch in Arch if arch is not Arch.X86_64},
-    only_named="live media are experimental: `-p live` makes them",
+    obstacles={arch: _NO_LIVE.format(arch) for arch in Arch if arch not in (Arch.X86_64, Arch.AARCH64)},
+    has_draft=True,
     made_from=("metal", "metal4k"),
 )
 SECEX = DeclaredTarget(
@@ -165,7 +170,7 @@ _OTHERS = (
         ),
         obstacle=_NOT_OURS,
     ),
-    DeclaredTarget(name="dasd", files=(TargetFile(key="dasd"),), obstacle=_NOT_OURS),
+    DeclaredTarget(name="dasd", files=(TargetFile(key="dasd"),), obstacle=_INSTALLED),
     DeclaredTarget(
         name="rpm-extensions",
         artifacts=("extensions",),

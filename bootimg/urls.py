@@ -11,7 +11,8 @@ def quoted(path: str) -> str:
     Only letters, digits and `-._~` stay unquoted (RFC 3986).  S3 reads a bare `+` in a path as a blank, and
     `:`, `?` or `#` in a name would begin a scheme, a query or a fragment.
     """
-    return "/".join(quote(part, safe="") for part in path.split("/"))
+    # Names of files may be bytes that are no text.
+    return "/".join(quote(part.encode(errors="surrogateescape"), safe="") for part in path.split("/"))
 
 
 def joined(base: str, path: str) -> str:

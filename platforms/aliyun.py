@@ -10,5 +10,6 @@ PLATFORM = Platform(
     disk_format="qcow2",
     suffix="qcow2",
     format_options={"compat": "1.1", "compression": False},
+    uploader="aliyun",
     uploads=(Upload("aliyun", UploadForm.REGION_IMAGES),),
 )

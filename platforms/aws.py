@@ -24,6 +24,7 @@ PLATFORM = Platform(
             ("console=ttyS0,115200n8",),
         ),
     },
+    uploader="aws",
     uploads=(
         Upload("amis", UploadForm.REGION_IMAGES, "hvm"),
         Upload("aws-winli", UploadForm.REGION_IMAGES, "hvm", Extension.AWS_WINLI),

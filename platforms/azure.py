@@ -20,5 +20,6 @@ PLATFORM = Platform(
         Arch.X86_64: Console((), SERIAL_LAST),
         Arch.AARCH64: Console((), ("console=tty0", "console=ttyAMA0,115200n8")),
     },
+    uploader="azure",
     uploads=(Upload("azure", UploadForm.URL, extension=Extension.AZURE_DISK),),
 )

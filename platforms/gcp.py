@@ -17,5 +17,6 @@ PLATFORM = Platform(
     consoles={
         Arch.X86_64: Console(SERIAL, SERIAL_LAST),
     },
+    uploader="gcp",
     uploads=(Upload("gcp", UploadForm.PROJECT_IMAGE),),
 )

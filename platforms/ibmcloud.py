@@ -16,5 +16,6 @@ PLATFORM = Platform(
     consoles={
         Arch.X86_64: Console(SERIAL, SERIAL_LAST),
     },
+    uploader="ibmcloud",
     uploads=(Upload("ibmcloud", UploadForm.REGION_OBJECTS),),
 )

@@ -18,4 +18,6 @@ PLATFORM = Platform(
         Arch.X86_64: Console(SERIAL, SCREEN_LAST),
     },
     uploads=(Upload("kubevirt", UploadForm.CONTAINER),),
+    # It retires the image.  `upload --registry` pushes it, in one list with other architectures'.
+    uploader="registry",
 )

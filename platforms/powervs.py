@@ -12,5 +12,6 @@ PLATFORM = Platform(
     packaging=Packaging.OVA,
     packaging_options=PowerVolume(os_id=79, os_type="rhel", architecture="ppc64le", capacity_gib=120),
     skip_compression=True,
+    uploader="powervs",
     uploads=(Upload("powervs", UploadForm.REGION_OBJECTS),),
 )

@@ -21,24 +21,31 @@ packages() {
             echo "qemu-system-x86 qemu-utils ovmf python3-guestfs libguestfs-xfs linux-image-$arch skopeo" \
                  "python3-gi gir1.2-ostree-1.0 squashfs-tools mtools dosfstools e2fsprogs" \
                  "xfsprogs fdisk openssh-client passt python3 python3-venv ca-certificates" ;;
-        apt:layer) echo "mmdebstrap debian-archive-keyring arch-test rpm zstd" ;;
+        apt:layer) echo "mmdebstrap debian-archive-keyring arch-test kmod rpm zstd" ;;
         apt:test) echo "umoci docker-registry erofs-utils gdisk ostree policycoreutils shellcheck" \
+                       "qemu-system-arm qemu-efi-aarch64 qemu-system-ppc qemu-system-misc" \
                        "bsdutils genisoimage git grub-pc-bin bubblewrap openssl xz-utils zstd buildah podman" \
-                       "chromium busybox-static xorriso isolinux syslinux-common cpio strace" ;;
+                       "chromium busybox-static xorriso isolinux syslinux-common cpio strace faketime" \
+                       "$(missing_program npm npm)" ;;
         apt:tools) echo "gcc pkg-config libssl-dev libzstd-dev liblzma-dev libostree-dev libblkid-dev" ;;
         dnf:run)
             echo "qemu-system-x86-core qemu-img edk2-ovmf python3-libguestfs libguestfs-xfs kernel-core" \
                  "skopeo python3-gobject-base ostree-libs squashfs-tools mtools dosfstools e2fsprogs" \
                  "xfsprogs util-linux openssh-clients passt python3 ca-certificates" ;;
-        dnf:layer) echo "mmdebstrap debian-keyring arch-test rpm zstd" ;;
+        dnf:layer) echo "mmdebstrap debian-keyring arch-test kmod rpm zstd" ;;
         dnf:test) echo "umoci docker-distribution erofs-utils gdisk ostree policycoreutils ShellCheck" \
+                       "qemu-system-aarch64-core edk2-aarch64 qemu-system-ppc-core qemu-system-s390x-core" \
                        "util-linux-script genisoimage git grub2-pc-modules grub2-tools-minimal openssl osbuild xz zstd" \
-                       "buildah podman chromium busybox xorriso syslinux syslinux-nonlinux cpio strace" ;;
+                       "buildah podman chromium busybox xorriso syslinux syslinux-nonlinux cpio strace libfaketime" \
+                       "$(missing_program npm nodejs-npm)" ;;
         dnf:tools)
             echo "gcc pkgconf-pkg-config openssl-devel libzstd-devel xz-devel ostree-devel libblkid-devel" ;;
         esac
     done
 }
+
+# Prints a package, unless its program is here from elsewhere: the packages of nodejs's own project exclude npm's.
+missing_program() { command -v "$1" >/dev/null || echo "$2"; }
 
 package_family() {
     if command -v apt-get >/dev/null; then echo apt
@@ -80,8 +87,12 @@ choose_python() {
     fail "bootimg needs Python 3.11 or newer with venv; python3 here is $(python3 --version 2>&1)"
 }
 
-# Makes .venv with bootimg in it, or updates it when pyproject.toml changed.
-# $1: what to install, as an argument for pip; $2…: more packages.
+# Installs exactly the packages of a file of requirements/, and no file whose digest is not in it.  $1: pip; $2: the file.
+install_locked() {
+    "$1" install -q --disable-pip-version-check --no-deps --require-hashes -r "requirements/$2.txt" >&2
+}
+
+# Makes .venv with bootimg in it, or updates it when its dependencies changed.  $1: run or test.
 make_venv() {
     local stamp python
     is_new_enough .venv/bin/python || {
@@ -89,10 +100,12 @@ make_venv() {
         say "venv: making .venv with $("$python" --version)"
         "$python" -m venv --clear .venv
     }
-    stamp=.venv/installed-$(printf '%s ' "$@" "$PWD" | cat - pyproject.toml setup.py | sha256sum | cut -c1-16)
+    stamp=.venv/installed-$(printf '%s ' "$@" "$PWD" | cat - pyproject.toml setup.py requirements/*.txt | sha256sum | cut -c1-16)
     if [ -e "$stamp" ]; then say "venv: .venv is current"; return; fi
-    say "venv: installing $*"
-    .venv/bin/python -m pip install -q --disable-pip-version-check -e "$@" >&2
+    say "venv: installing requirements/$1.txt"
+    install_locked .venv/bin/pip build
+    install_locked .venv/bin/pip "$1"
+    .venv/bin/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
     touch "$stamp"
 }
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from bootimg.arch import Arch
 from bootimg.builds.find import Build, find_build
 from bootimg.builds.layout import LATEST, META
 from bootimg.vm.image import is_archive
+
+# Longer than a name can be: the argument may be something else.
+_NO_PATH = errno.ENAMETOOLONG
 
 
 def named_build(what: str, builds: Path, arch: Arch) -> Build | None:
@@ -18,8 +22,9 @@ def named_build(what: str, builds: Path, arch: Arch) -> Build | None:
     path = Path(what)
     try:
         is_build = _is_build(path, what, builds)
-    except OSError:
-        # Longer than a name can be, or in a folder that may not be looked into.
+    except OSError as error:
+        if error.errno != _NO_PATH:
+            raise
         return None
     if not is_build:
         return None
@@ -33,8 +38,9 @@ def is_disk(path: Path) -> bool:
     try:
         if path.is_block_device() or not path.is_file():
             return path.is_block_device()
-    except OSError:
-        # Longer than a name can be, or in a folder that may not be looked into.
+    except OSError as error:
+        if error.errno != _NO_PATH:
+            raise
         return False
     return not is_archive(path) and not is_packed_archive(path)
 

@@ -58,7 +58,7 @@ def choose(keywords: BuildKeywords, arch: Arch, events: Events) -> Choice:
     Empty texts count as not given.  Faults in parts of the streams file that are not used become warnings in
     `events`.
     """
-    stream = _stream(keywords)
+    stream = stream_of(keywords)
     for fault in stream.faults() if stream else ():
         events.message(fault, "warning")
     platforms = keywords.get("platforms")
@@ -70,19 +70,19 @@ def choose(keywords: BuildKeywords, arch: Arch, events: Events) -> Choice:
     return Choice(*select(requested, stream, arch), stream)
 
 
-def _stream(keywords: BuildKeywords) -> StreamConfig | None:
+def stream_of(keywords: BuildKeywords) -> StreamConfig | None:
+    """The stream that the keywords name, if any; raises the errors of the streams file."""
     name = keywords.get("stream")
     if not name:
         return None
     return read_stream_config(read_streams_file(Path(keywords.get("streams", defaults.STREAMS))), name)
 
 
-def layer_of(image: str | None, choice: Choice) -> str:
+def layer_of(image: str | None, stream: StreamConfig | None) -> str:
     """The reference of the layer: `image`, else the stream's.
 
     Raises `LayerUnclear` without image and stream, and `stream-layer-missing` if the stream has no layer.
     """
-    stream = choice.stream
     found = image or (stream.layer if stream else None)
     if found:
         return found

@@ -12,6 +12,7 @@ from bootimg.disk.layer_deploy import DeployWay
 from bootimg.formats import Compressor
 from bootimg.layer.fetching.fetch import RegistryOptions
 from bootimg.orchestrator.request import Builder
+from bootimg.untrusted.limits import Limits
 
 
 class BuildKeywords(TypedDict, total=False):
@@ -38,9 +39,11 @@ class BuildKeywords(TypedDict, total=False):
     deploy: DeployWay | str
     accelerator: str
     force: bool
+    draft: bool
     purity: Purity | str | None
     allow: Sequence[str]
     compress: bool
     compressor: Compressor | str | None
     jobs: int
     registry: RegistryOptions
+    limits: Limits

@@ -16,8 +16,11 @@ from bootimg.formats import Compressor
 from bootimg.layer.fetching.fetch import RegistryOptions
 from bootimg.orchestrator.rebuild import rebuild_request
 from bootimg.orchestrator.request import Builder, Request
+from bootimg.storage import storage_errors
+from bootimg.untrusted.limits import DEFAULT
 
 
+@storage_errors()
 def request(
     image: str | None = None, *, events: Events | None = None, **keywords: Unpack[BuildKeywords]
 ) -> Request:
@@ -35,15 +38,17 @@ def request(
     level, allowed = purity_of(keywords.get("purity"), keywords.get("allow", ()), choice, before)
     compressor = keywords.get("compressor")
     found = Request(
-        reference=layer_of(image, choice) if before is None else "",
+        reference=layer_of(image, choice.stream) if before is None else "",
         arch=arch,
         platforms=choice.platforms,
         builds=builds,
         registry=keywords.get("registry", RegistryOptions()),
+        limits=keywords.get("limits", DEFAULT),
         target_imgref=keywords.get("target_imgref"),
         size=keywords.get("size"),
         accelerator=keywords.get("accelerator", defaults.ACCELERATOR),
         force=keywords.get("force", False),
+        draft=keywords.get("draft", False),
         builder=Builder(keywords.get("builder", defaults.BUILDER)),
         deploy=DeployWay(keywords.get("deploy", defaults.DEPLOY)),
         compress=keywords.get("compress", False) or compressor is not None or choice.compress,

@@ -25,13 +25,12 @@ from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.kernel import Kernel, find_kernel
 from bootimg.vm.qemu import require_qemu_img, require_system
 
-LAUNCH_DEADLINE = 90.0
-APPLIANCE_BUILD_DEADLINE = (
-    300.0  # the first launch on a machine: supermin copies modules and makes a filesystem
-)
+LAUNCH_DEADLINE = 300.0  # ten seconds on a quiet machine without KVM, minutes on a busy one
+APPLIANCE_BUILD_DEADLINE = 600.0  # the first launch: supermin copies modules and makes a file system
 FILE_DEADLINE = 600.0
-CLOSE_DEADLINE = 60.0
+CLOSE_DEADLINE = 600.0  # the drives may have gigabytes to write to slow storage
 FULL = 256 * KIB
+MEMORY_MIB = 2048
 SCRATCH = "bootimg-appliance-"
 _PLAIN = re.compile(r"[A-Za-z0-9._/+@~-]+")
 ENVIRONMENT = {
@@ -79,6 +78,7 @@ class Appliance:
         self._events = Events()
         self._resources = ExitStack()
         self._on_failure: FailureHook | None = None
+        self._meanwhile: Callable[[], None] = lambda: None
         self.log = log
 
     @classmethod
@@ -91,15 +91,17 @@ class Appliance:
         accelerator: Accelerator,
         cache: Cache,
         events: Events,
-        memory_mib: int = 2048,
+        memory_mib: int = MEMORY_MIB,
         cpus: int | None = None,
         on_failure: FailureHook | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> Self:
         """Boot with `drives`; the one labelled `tool_tree` becomes `/`.
 
         A launch that takes too long is killed and tried once more (libguestfs is known to hang on busy
         machines).  Console and trace go to `log`.  If an error leaves the body while the machine runs,
-        `on_failure` is called with the machine and the error.
+        `on_failure` is called with the machine and the error.  `meanwhile` is called now and then while a
+        call runs; an exception from it ends the machine.
 
         Raises libguestfs-missing, kernel-for-appliance-missing, qemu-missing, qemu-too-old,
         appliance-launch-timeout, appliance-launch-failed.
@@ -120,6 +122,7 @@ class Appliance:
                 # A verbose boot takes 50 % longer under TCG, so only the second launch is verbose.
                 started = cls._launch(python, kernel, {**request, "verbose": retry}, log, events)
                 started._on_failure = on_failure
+                started._meanwhile = meanwhile
                 return started
             except WorkerTimeoutError:
                 if retry:
@@ -264,7 +267,7 @@ class Appliance:
         if self._channel is None:
             raise _died(what, "it was closed or killed before", self.log)
         try:
-            answer = self._channel.call(name, timeout, self._require_space, **arguments)
+            answer = self._channel.call(name, timeout, self._look, **arguments)
         except WorkerTimeoutError:
             self.kill()
             raise BootimgError(
@@ -283,8 +286,9 @@ class Appliance:
             raise self._failure(answer, what)
         return answer
 
-    def _require_space(self) -> None:
+    def _look(self) -> None:
         """Raise `no-space-left` in time: QEMU stops the machine for ever if a drive's file cannot grow."""
+        self._meanwhile()
         for drive in self._growing:
             require_space(drive, FULL)
 

@@ -49,7 +49,8 @@ class VirtualHardware:
 
     `packages` has the emulator.  `tcg_machine_options` follow `machine` where TCG runs it.  `console` is the
     kernel's name of the serial port.  `ignition` is how Ignition's qemu platform takes its config there: from
-    the firmware's fw_cfg, or from a block device with the serial number `ignition`.
+    the firmware's fw_cfg, or from a block device with the serial number `ignition`.  `cd` are QEMU's devices
+    for a CD drive, the drive last; none if bootimg boots no live media of the architecture.
     """
 
     packages: Packages
@@ -59,6 +60,7 @@ class VirtualHardware:
     bus: Literal["pci", "ccw"]
     console: str
     ignition: Literal["fw_cfg", "block"]
+    cd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,12 @@ class UefiImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uefi:
-    """The UEFI firmware for guests: where distributions keep it, in the order to try, and its packages."""
+    """The UEFI firmware for guests: where distributions keep it, in the order to try, and its packages.
 
+    `name` ends the names of the architecture's EFI programs, as in shimx64.efi.
+    """
+
+    name: str
     images: tuple[UefiImage, ...]
     packages: Packages
 

@@ -44,10 +44,12 @@ X86_64 = ArchRow(
         bus="pci",
         console="ttyS0",
         ignition="fw_cfg",
+        cd=("ide-cd",),
     ),
     firmwares=(Firmware.BIOS, Firmware.UEFI),
     # Those of Debian, Fedora and RHEL (three), and Arch Linux.
     uefi=Uefi(
+        name="x64",
         images=(
             _uefi("OVMF", "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"),
             _uefi("edk2/ovmf", "OVMF_CODE_4M.qcow2", "OVMF_VARS_4M.qcow2"),
@@ -76,10 +78,12 @@ AARCH64 = ArchRow(
         bus="pci",
         console="ttyAMA0",
         ignition="fw_cfg",
+        cd=("virtio-scsi-pci", "scsi-cd"),
     ),
     firmwares=(Firmware.UEFI,),
     # Those of Debian, and of Fedora and RHEL.
     uefi=Uefi(
+        name="aa64",
         images=(
             _uefi("AAVMF", "AAVMF_CODE.fd", "AAVMF_VARS.fd"),
             _uefi("edk2/aarch64", "QEMU_EFI-silent-pflash.raw", "vars-template-pflash.raw"),
@@ -90,7 +94,7 @@ AARCH64 = ArchRow(
     command_line_size=2048,
     beside_root_mib=_BESIDE_ROOT,
     bootloaders=(BootloaderKind.EFI_GRUB,),
-    obstacle="no disk that bootimg made for aarch64 has been booted",
+    obstacle=None,
 )
 
 PPC64LE = ArchRow(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bootimg.browse.cloudlinks import image_link
 from bootimg.browse.tree import ArchBuild
 from bootimg.builds.layout import META
 from bootimg.errors import BootimgError
@@ -15,11 +16,19 @@ from bootimg.streams.metadata.uploads import extension, region_images, region_ob
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """The words for an image, and the link to its page in the cloud, if there is one."""
+
+    text: str
+    link: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cloud:
     """The images of one uploader, by region, or one image under an empty name."""
 
     title: str
-    images: Mapping[str, str]
+    images: Mapping[str, Image]
 
 
 def clouds(build: ArchBuild) -> Sequence[Cloud]:
@@ -44,9 +53,12 @@ def _clouds(build: Built) -> Iterator[Cloud]:
                 yield Cloud(title, images)
 
 
-def _images(build: Built, upload: Upload) -> Mapping[str, str]:
+def _images(build: Built, upload: Upload) -> Mapping[str, Image]:
     try:
-        return {region: _words(each) for region, each in _found(build, upload).items()}
+        return {
+            region: Image(_words(each), image_link(upload, region, each))
+            for region, each in _found(build, upload).items()
+        }
     except BootimgError:
         return {}
 

@@ -21,6 +21,7 @@ from bootimg.rpmdb.lists import COMMIT_KEY, dump_list, in_order, parse_list
 from bootimg.rpmdb.ofimage import PackageSource
 from bootimg.rpmdb.package import Package
 from bootimg.targets import LAYER_KEY
+from bootimg.untrusted.files import open_regular
 
 _LIMIT = 64 << 20
 """The largest commitmeta.json in bytes; coreos-assembler's record of a commit, with its packages."""
@@ -65,7 +66,7 @@ class PackageReader:
         path = build.folder / COMMIT_META
         if not path.is_file():
             return None
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return in_order(parse_list(file.read(_LIMIT), str(path), COMMIT_KEY))
 
     def _archived(self, build: ArchBuild) -> Sequence[Package] | None:

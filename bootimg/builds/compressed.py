@@ -27,13 +27,17 @@ def records_uncompressed(entry: Json) -> bool:
     return "uncompressed-sha256" in entry or "uncompressed-size" in entry
 
 
-def uncompressed_name(platform: Platform, entry: Json) -> str | None:
-    """The name of the file without its compressor; None if there is no compressor to remove."""
-    path = str(entry["path"])
-    name, dot, end = path.rpartition(".")
+def plain_name(entry: Json) -> str | None:
+    """The name of the file whose digest is `uncompressed-sha256`; None if the entry does not have it."""
+    name, dot, end = str(entry["path"]).rpartition(".")
     if skips_compression(entry) or dot + end not in _SUFFIXES or "uncompressed-sha256" not in entry:
         return None
-    return None if _as_its_format(platform, path) else name
+    return name
+
+
+def uncompressed_name(platform: Platform, entry: Json) -> str | None:
+    """The name of the file without its compressor; None if there is no compressor to remove."""
+    return None if _as_its_format(platform, str(entry["path"])) else plain_name(entry)
 
 
 def lost_compressor(platform: Platform, entry: Json) -> Compressor | None:

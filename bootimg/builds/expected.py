@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bootimg.builds.diskrecord import DISKS_KEY, disk_pushes, joined_pushes
 from bootimg.builds.meta import write_json
 from bootimg.builds.record import RECORD, read_record, read_tree, record_fields
 
@@ -40,11 +41,13 @@ def join_record(folder: Path, other: Mapping[str, Any]) -> None:
 def joined(record: Mapping[str, Any], other: Mapping[str, Any], name: str) -> Json:
     """Two records combined: values of `record` win, requests of both are kept; `name` is for errors.
 
-    How artifacts were made is combined artifact by artifact.
+    How artifacts were made, and where disks were pushed to, is combined one by one.
     """
     both = {**other, **record}
     if made := {**_made(other, name), **_made(record, name)}:
         both[_MADE] = made
+    if pushes := joined_pushes(disk_pushes(other, name), disk_pushes(record, name)):
+        both[DISKS_KEY] = pushes
     requested = sorted({*_requested(record, name), *_requested(other, name)})
     return {**both, _REQUESTED: requested} if requested else both
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from bootimg.builds.meta import read_json
 from bootimg.builds.names import safe_images
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.targets import target_of_key
+from bootimg.untrusted.files import open_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +53,23 @@ def find_build(builds: Path, which: str = LATEST, arch: Arch | None = None) -> B
 
     Without `arch` it is this machine's, or the build's only one.  `build-not-found` if none matches.
     """
-    as_path = Path(which)
-    if "/" in which or which in (".", "..") or as_path.name == META:
-        folder = as_path.parent if as_path.name == META else as_path
-        if _has_meta(folder):
-            return _read(folder.resolve())
-        return _of_arch(folder.resolve(), arch)
-    return _of_arch(builds / (_newest(builds) if which == LATEST else which), arch)
+    folder = _folder(builds, which)
+    return _read(folder) if _has_meta(folder) else _of_arch(folder, arch)
 
 
 def find_builds(builds: Path, which: str = LATEST, arch: Arch | None = None) -> list[Build]:
-    """The build `which` for all its architectures, or only for `arch`."""
-    first = find_build(builds, which, arch)
-    if arch is not None or _has_meta(Path(which)) or Path(which).name == META:
-        return [first]
-    folder = first.path.parent
-    return [_read(folder / each.value) for each in Arch if _has_meta(folder / each.value)]
+    """The build `which` for all its architectures, or only for `arch`; `build-not-found` for none."""
+    folder = _folder(builds, which)
+    if arch is not None or _has_meta(folder):
+        return [find_build(builds, which, arch)]
+    found = [_read(folder / each.value) for each in Arch if _has_meta(folder / each.value)]
+    # The error that names what is there.
+    return found or [_of_arch(folder, None)]
 
 
 def digest_of(path: Path) -> str:
     """The SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -93,11 +91,23 @@ def _how_to_make(build: Build, key: str) -> str:
     return "get it with `bootimg builds fetch`, or build the layer again"
 
 
+def _folder(builds: Path, which: str) -> Path:
+    """The folder of a build, with or without the architecture."""
+    path = Path(which)
+    if path.name == META:
+        return path.parent.resolve()
+    if "/" in which or which in (".", ".."):
+        return path.resolve()
+    return builds / (_newest(builds) if which == LATEST else which)
+
+
 def _has_meta(folder: Path) -> bool:
     try:
         return (folder / META).is_file()
-    except OSError:
-        # The name is too long, or the folder is not readable.
+    except OSError as error:
+        # What was asked for may be anything, such as the reference of an image.
+        if error.errno != errno.ENAMETOOLONG:
+            raise
         return False
 
 

@@ -14,10 +14,11 @@ from bootimg.arch import Arch
 from bootimg.atomic import enough_space, require_no_link, sync
 from bootimg.builds.find import Build
 from bootimg.builds.index import insert_build
-from bootimg.builds.layout import BUILDS, LATEST, META, PRUNED, SIGNATURE, build_folder
+from bootimg.builds.layout import BUILDS, LATEST, META, PRUNED, SIGNATURES, build_folder
 from bootimg.builds.locks import build_lock
 from bootimg.builds.meta import MetaFile
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.storagefaults import named
 
 _SCRATCH = ".scratch"
 
@@ -60,10 +61,14 @@ class BuildDir:
             try:
                 os.fchmod(fd, os.fstat(fd).st_mode & ~0o222)
                 os.fsync(fd)
+            except OSError as error:
+                named(error, final)
+                raise
             finally:
                 os.close(fd)
-            # An existing signature belongs to the older file.
-            self.file(f"{name}{SIGNATURE}").unlink(missing_ok=True)
+            # Existing signatures belong to the older file.
+            for suffix in SIGNATURES:
+                self.file(f"{name}{suffix}").unlink(missing_ok=True)
             temp.replace(final)
             sync(self.path)
         return final
@@ -82,7 +87,7 @@ class BuildDir:
         before = self.meta.read().get("images", {}).get(key)
         self.meta.merge({"images": {key: entry}}, whole=("images", key))
         if before is not None and before["path"] != entry["path"]:
-            for suffix in ("", SIGNATURE):
+            for suffix in ("", *SIGNATURES):
                 self.file(f"{before['path']}{suffix}").unlink(missing_ok=True)
 
     def finish(self) -> None:

@@ -48,12 +48,6 @@ def listed(index: Json, build_id: str, arch: str, order: Sequence[str] = ()) -> 
     return {**index, "builds": entries, "timestamp": rfc3339(datetime.now(UTC))}
 
 
-def with_facts(index: Json, build_id: str, facts: Json) -> Json:
-    """The index with `facts` added to a build's entry."""
-    entries = [{**each, **facts} if each["id"] == build_id else each for each in index["builds"]]
-    return {**index, "builds": entries}
-
-
 def without(index: Json, build_ids: Collection[str]) -> Json:
     """The index without these builds."""
     entries = [each for each in index["builds"] if each["id"] not in build_ids]

@@ -9,17 +9,18 @@ others until it is deleted by hand.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-from bootimg.atomic import Opening, open_own
+from bootimg import filelock
+from bootimg.atomic import Opening, enough_space, open_own, set_times
 from bootimg.errors import BootimgError
 
 # Seconds of clock error that flufl.lock allows before it breaks an expired lock.
@@ -29,27 +30,57 @@ _OURS = "bootimg@"
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK)
 
 
+class HeldError(Exception):
+    """Another process has a lock; the text says which."""
+
+
 @contextmanager
-def build_lock(folder: Path) -> Iterator[None]:
+def build_lock(folder: Path, *, wait: float = 0.0) -> Iterator[None]:
     """Hold a build's lock while the body runs; the kernel releases it when the process ends.
 
-    If another process holds it: `build-running`, which names that process.
+    If another process holds it for more than `wait` seconds: `build-running`, which names that process.
     """
-    path = folder / ".build.lock"
-    with open_own(path, Opening.LOCK) as handle:
-        # Another process may remove the build, with this file, just now.
-        if not _try_flock(handle.fileno()) or not _has_name(handle.fileno(), path):
-            handle.seek(0)
+    deadline = time.monotonic() + wait
+    with ExitStack() as stack:
+        try:
+            _enter(stack, folder / ".build.lock", deadline)
+        except HeldError as held:
             raise BootimgError(
                 "build-running",
                 f"another process is at work in {folder}",
-                context=[line for line in (handle.read().decode(errors="replace").strip(),) if line],
+                context=[line for line in (str(held),) if line],
                 hint="wait for it, or end it",
-            )
-        handle.truncate(0)
+            ) from None
+        yield
+
+
+def _enter(stack: ExitStack, path: Path, deadline: float) -> None:
+    while True:
+        try:
+            stack.enter_context(owned_lock(path))
+            return
+        except HeldError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(0.05)
+
+
+@contextmanager
+def owned_lock(path: Path) -> Iterator[None]:
+    """Hold the flock of a file, which says who holds it; `HeldError` if another process does.
+
+    Raises `no-space-left`.
+    """
+    with _opened(path) as handle:
+        # Another process may remove the build, with this file, just now.
+        if not _try_lock(handle, path) or not _has_name(handle.fileno(), path):
+            handle.seek(0)
+            raise HeldError(handle.read().decode(errors="replace").strip())
         owner = {"pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())}
-        handle.write(json.dumps(owner).encode() + b"\n")
-        handle.flush()
+        with enough_space(path.parent):
+            os.ftruncate(handle.fileno(), 0)
+            # Not by the buffered handle: what a full disk does not take would stay in its buffer.
+            os.pwrite(handle.fileno(), json.dumps(owner).encode() + b"\n", 0)
         yield
 
 
@@ -57,15 +88,20 @@ def build_lock(folder: Path) -> Iterator[None]:
 def file_lock(path: Path, *, wait: float = 30.0) -> Iterator[None]:
     """Hold the lock of the JSON file `path` against both bootimg and coreos-assembler.
 
-    `wait` is in seconds; if the lock is still held afterwards: `build-locked`.
+    `wait` is in seconds; if the lock is still held afterwards: `build-locked`.  Raises `no-space-left`.
     """
     deadline = time.monotonic() + wait
-    lock = path.with_name(f".{path.name}.lock")
-    with open_own(path.with_name(f".{path.name}.flock"), Opening.LOCK) as handle:
-        while not _try_flock(handle.fileno()):
+    lock, ours = (path.with_name(f".{path.name}.{suffix}") for suffix in ("lock", "flock"))
+    with _opened(ours) as handle:
+        while not _try_lock(handle, ours):
             _wait(deadline, lock, "another bootimg process has it")
         with _claim(lock, deadline):
             yield
+
+
+def _opened(path: Path) -> BinaryIO:
+    with enough_space(path.parent):
+        return open_own(path, Opening.LOCK)
 
 
 def _has_name(fd: int, path: Path) -> bool:
@@ -75,9 +111,9 @@ def _has_name(fd: int, path: Path) -> bool:
         return False
 
 
-def _try_flock(fd: int) -> bool:
+def _try_lock(handle: BinaryIO, path: Path) -> bool:
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        filelock.lock(handle, path, wait=False)
     except BlockingIOError:
         return False
     return True
@@ -88,10 +124,10 @@ def _claim(lock: Path, deadline: float) -> Iterator[None]:
     host = f"{_OURS}{socket.gethostname()}"
     claim = Path(f"{lock.absolute()}|{host}|{os.getpid()}|{secrets.randbits(62)}")
     try:
-        with open_own(claim, Opening.NEW) as handle:
-            handle.write(str(claim).encode())
+        with enough_space(lock.parent), open_own(claim, Opening.NEW) as handle:
+            handle.write(os.fsencode(claim))
         expires = time.time() + _LIFETIME
-        os.utime(claim, (expires, expires))
+        set_times(claim, expires)
         linked = _link(claim, lock, deadline)
         try:
             yield
@@ -142,7 +178,7 @@ def _holder(lock: Path) -> str | None:
 
 def _break(lock: Path) -> None:
     with suppress(OSError):
-        claim = Path(lock.read_text().strip())
+        claim = Path(os.fsdecode(lock.read_bytes()).strip())
         if claim.name.startswith(f"{lock.name}|"):
             lock.with_name(claim.name).unlink()
     lock.unlink(missing_ok=True)

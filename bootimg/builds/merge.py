@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bootimg.errors import BootimgError
+from bootimg.platform import upload_places
 
 STAMP = "coreos-assembler.meta-stamp"
 # The keys that coreos-assembler requires to be equal, and the keys that identify the build.
@@ -24,8 +25,6 @@ _FIXED: tuple[tuple[str, ...], ...] = (
     ("coreos-assembler.image-config-checksum",),
     ("coreos-assembler.container-config-git", "commit"),
 )
-# Lists with one object for each region; two uploads may each have added to them.
-_REGIONS = {"amis": "name", "aws-winli": "name", "aliyun": "name", "ibmcloud": "region", "powervs": "region"}
 _IMAGES = "images"
 _LAST = 1 << 63
 Json = dict[str, Any]
@@ -89,7 +88,8 @@ def _union(older: Mapping[str, Any], newer: Mapping[str, Any]) -> Json:
 def _both(key: str, older: object, newer: object) -> object:
     if isinstance(older, dict) and isinstance(newer, dict):
         return {**older, **newer} if key == _IMAGES else _union(older, newer)
-    name = _REGIONS.get(key)
+    # Lists with one object for each region; two uploads may each have added to them.
+    name = upload_places().get(key)
     if name and isinstance(older, list) and isinstance(newer, list):
         replaced = [each.get(name) for each in newer if isinstance(each, dict)]
         kept = [each for each in older if not isinstance(each, dict) or each.get(name) not in replaced]

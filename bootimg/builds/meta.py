@@ -108,6 +108,14 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def built_at(meta: Mapping[str, Any]) -> float | None:
+    """When a build's layer was made, in seconds since 1970; None if its meta.json has no valid time."""
+    try:
+        return datetime.fromisoformat(str(meta.get(f"{_PREFIX}.build-timestamp"))).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class MetaFile:
     """A meta.json, which need not exist yet."""

@@ -8,18 +8,18 @@ from functools import partial
 from typing import Any, TypeGuard
 
 from bootimg.arch import Arch
-from bootimg.builds.layout import BUILDS, COMMIT_META, LATEST, META, SIGNATURE
+from bootimg.builds.layout import BUILDS, COMMIT_META, LATEST, META, SIGNATURES
 from bootimg.builds.malformed import malformed_meta, unreadable_meta
 from bootimg.builds.record import RECORD
 from bootimg.errors import BootimgError
 from bootimg.printable import shown
-from bootimg.targets import SPDX
+from bootimg.targets import INTOTO, SPDX
 from bootimg.untrusted.node import MOST, Fields, Node
 
 _OWN = (META, RECORD, BUILDS, COMMIT_META)
 """What the tree itself has in a build's folder, or beside the folders."""
-_BESIDE = (SIGNATURE, SPDX)
-"""How names of signatures and of the SBOM end."""
+_BESIDE = (*SIGNATURES, SPDX, INTOTO)
+"""How names of signatures, of the SBOM and of the provenance end."""
 _COMPRESSED = re.compile(r"\.(gz|xz|zst)$")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~^:@-]{0,254}")
 
@@ -70,7 +70,7 @@ def _same_name(where: str, path: str, *keys: str) -> BootimgError:
 
 
 def is_taken(name: str) -> bool:
-    """Whether no image may have that name: the tree's own files, the SBOM and signatures do.
+    """Whether no image may have that name: the tree's own files, SBOM, provenance and signatures do.
 
     A compressed image counts as its uncompressed file, which `bootimg uncompress` makes.
     """

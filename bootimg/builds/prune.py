@@ -9,23 +9,23 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bootimg.atomic import Opening, open_own, sync
 from bootimg.builds.index import change_index, read_index, tags_of, without
-from bootimg.builds.layout import META, PRUNED
-from bootimg.builds.locks import build_lock
-from bootimg.builds.meta import read_json
+from bootimg.builds.layout import META, PRUNED, UPLOAD
+from bootimg.builds.locks import HeldError, build_lock, owned_lock
+from bootimg.builds.meta import built_at, read_json
 from bootimg.builds.names import safe_name
+from bootimg.builds.policy import with_cleanup, with_tombstones
 from bootimg.errors import BootimgError, ExitCode
 
 _HIDDEN = ".pruned-"
-_TIMESTAMP = "coreos-assembler.build-timestamp"
+Index = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +94,29 @@ def prune(builds: Path, verdicts: Sequence[Verdict]) -> list[Verdict]:
         return []
     with build_lock(builds):
         _clean(builds)
-        return [_remove(builds, each.id) if each.removed else each for each in verdicts]
+        return [_remove(builds, each.id, without) if each.removed else each for each in verdicts]
 
 
-def _remove(builds: Path, build_id: str) -> Verdict:
+def bury(builds: Path, build_ids: Sequence[str]) -> list[Verdict]:
+    """Remove builds, which `tombstone-builds` of builds.json lists from then on; a build in use stays."""
+    with build_lock(builds):
+        _clean(builds)
+        return [_remove(builds, each, _buried) for each in build_ids]
+
+
+def _buried(index: Index, build_ids: Collection[str]) -> Index:
+    for each in build_ids:
+        index = with_cleanup(index, each, {"build": True})
+    return with_tombstones(index, [each for each in index["builds"] if each["id"] in build_ids])
+
+
+def _remove(builds: Path, build_id: str, unlist: Callable[[Index, Collection[str]], Index]) -> Verdict:
     folder = builds / build_id
     with ExitStack() as locks:
         try:
             _hold(folder, locks)
+        except HeldError:
+            return Verdict(build_id, False, "another process is uploading it")
         except BootimgError as error:
             if error.id != "build-running":
                 raise
@@ -109,7 +124,7 @@ def _remove(builds: Path, build_id: str) -> Verdict:
         if folder.is_dir():
             open_own(folder / PRUNED, Opening.LOCK).close()
             sync(folder)
-        index = change_index(builds, lambda index: _unless_tagged(index, build_id))
+        index = change_index(builds, lambda index: _unless_tagged(index, build_id, unlist))
         if any(each["id"] == build_id for each in index["builds"]):
             (folder / PRUNED).unlink(missing_ok=True)
             return _tagged(build_id, tags_of(index))
@@ -117,13 +132,15 @@ def _remove(builds: Path, build_id: str) -> Verdict:
     return Verdict(build_id, True)
 
 
-def _unless_tagged(index: dict[str, Any], build_id: str) -> dict[str, Any]:
-    return index if build_id in tags_of(index) else without(index, {build_id})
+def _unless_tagged(index: Index, build_id: str, unlist: Callable[[Index, Collection[str]], Index]) -> Index:
+    return index if build_id in tags_of(index) else unlist(index, {build_id})
 
 
 def _hold(folder: Path, locks: ExitStack) -> None:
     for each in sorted(folder.glob("*/")):
         locks.enter_context(build_lock(each))
+        for upload in sorted(each.glob(f"{UPLOAD}*.lock")):
+            locks.enter_context(owned_lock(upload))
 
 
 def _delete(folder: Path) -> None:
@@ -145,7 +162,7 @@ def _clean(builds: Path) -> None:
         if folder.name in listed:
             mark.unlink(missing_ok=True)
         else:
-            _remove(builds, folder.name)
+            _remove(builds, folder.name, without)
     for hidden in sorted(builds.glob(f"{_HIDDEN}*")):
         shutil.rmtree(hidden)
 
@@ -161,8 +178,5 @@ def _age(folder: Path) -> float:
 
 
 def _built(meta: Path) -> float:
-    stamp = read_json(meta).get(_TIMESTAMP)
-    try:
-        return datetime.fromisoformat(str(stamp)).timestamp()
-    except (ValueError, OverflowError):
-        return meta.stat().st_mtime
+    found = built_at(read_json(meta))
+    return meta.stat().st_mtime if found is None else found

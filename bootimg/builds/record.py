@@ -14,6 +14,7 @@ from typing import Any
 from bootimg.builds.made import Made, read_made
 from bootimg.builds.malformed import malformed_record
 from bootimg.builds.meta import write_json
+from bootimg.builds.source import Source, read_source
 from bootimg.sizes import MIB
 from bootimg.untrusted.files import read_start
 from bootimg.untrusted.jsonfile import parse_object
@@ -22,6 +23,7 @@ from bootimg.untrusted.node import Fields, Node
 RECORD = "bootimg.json"
 LIMIT = MIB
 SKIP_KEY = "skip-disk-images"
+_IMAGE_JSON, _SOURCE = "image-json", "source"
 _NO_REASON = "no reason was given"
 
 
@@ -31,16 +33,18 @@ class Record:
 
     `skip_reason` says why it has no disk images but QEMU's; None where it was not to skip any.  `expected`
     are the keys in meta.json's `images` that the stream's builds have, `left_out` the stream's artifacts
-    that this bootimg does not make, with the reason.  `deployed` says how the base disks were made (native,
-    appliance or layer), by sector size in bytes, `made` how each artifact was made, by its key in meta.json.
+    that this bootimg does not make, with the reason.  `image_json` has the values of the layer's image.json
+    that concern uploads, None if they are not known.  `made` says how each artifact was made, by its key in
+    meta.json.  `source` is the layer; None if another program put it into the build, or an older bootimg.
     """
 
     stream: str | None = None
     skip_reason: str | None = None
     expected: tuple[str, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
-    deployed: Mapping[str, str] = field(default_factory=dict)
     made: Mapping[str, Made] = field(default_factory=dict)
+    image_json: Mapping[str, Any] | None = None
+    source: Source | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Its keys in the file; None where there is nothing to say."""
@@ -49,8 +53,9 @@ class Record:
             SKIP_KEY: self.skip_reason,
             "expected": list(self.expected) or None,
             "left-out": dict(self.left_out) or None,
-            "deployed": dict(self.deployed) or None,
+            _IMAGE_JSON: None if self.image_json is None else dict(self.image_json),
             "made": {key: each.as_dict() for key, each in self.made.items()} or None,
+            _SOURCE: self.source.as_dict() if self.source else None,
         }
 
 
@@ -110,6 +115,9 @@ def _record(tree: Mapping[str, Any], name: str) -> Record:
         skip_reason=skip if isinstance(skip, str) and skip else _NO_REASON if skip else None,
         expected=fields.each("expected", str),
         left_out={key: each.of(str) for key, each in fields.members("left-out").items()},
-        deployed={key: each.of(str) for key, each in fields.members("deployed").items()},
+        image_json=None
+        if fields.is_absent(_IMAGE_JSON)
+        else {key: each.value for key, each in fields.members(_IMAGE_JSON).items()},
         made={key: read_made(each.fields()) for key, each in fields.members("made").items()},
+        source=None if fields.is_absent(_SOURCE) else read_source(fields.nested(_SOURCE)),
     )

@@ -13,15 +13,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from bootimg.builds.companions import companions
 from bootimg.builds.expected import expected
 from bootimg.builds.index import read_index, tags_of
-from bootimg.builds.layout import META, SIGNATURE
+from bootimg.builds.layout import META, SIGNATURES
 from bootimg.builds.meta import read_json
-from bootimg.builds.names import images_of, is_size, safe_name
+from bootimg.builds.names import images_of, is_name, is_size, safe_name
 from bootimg.builds.policy import Removed, removed_by_policy
-from bootimg.builds.sbomrecord import read_sbom
 from bootimg.errors import BootimgError
-from bootimg.targets import SBOM_KEY as SBOM
 
 _NOTHING = Removed()
 
@@ -31,7 +30,7 @@ class FileState(StrEnum):
 
     PRESENT = "present"
     ABSENT = "absent"
-    """meta.json (for an SBOM bootimg.json) lists it, but its file is not here."""
+    """meta.json (for SBOM and provenance bootimg.json) lists it, but its file is not here."""
     SIZE = "wrong-size"
     """Its file has another size than the listed one."""
     REMOVED = "removed"
@@ -83,12 +82,16 @@ class ArchState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildState:
-    """A build with all its architectures; not `listed` if only its folder exists."""
+    """A build with all its architectures; not `listed` if only its folder exists.
+
+    It is `retired` if a policy deleted its images in clouds.
+    """
 
     id: str
     listed: bool
     tags: tuple[str, ...]
     arches: tuple[ArchState, ...]
+    retired: bool = False
 
     @property
     def complete(self) -> bool:
@@ -130,7 +133,8 @@ def _build(
     builds: Path, name: str, arches: list[str] | None, tags: Iterable[str], removed: Removed = _NOTHING
 ) -> BuildState:
     folder, known = builds / name, arches or []
-    others = [path.parent.name for path in sorted(folder.glob(f"*/{META}"))]
+    # A folder that only lies there costs nobody the other builds, whatever its name is.
+    others = [path.parent.name for path in sorted(folder.glob(f"*/{META}")) if is_name(path.parent.name)]
     names = dict.fromkeys([*known, *(each for each in others if each not in known)])
     return BuildState(
         id=name,
@@ -140,12 +144,13 @@ def _build(
             arch_state(folder / safe_name(arch, str(folder)), listed=arch in known, removed=removed)
             for arch in names
         ),
+        retired=removed.uploads,
     )
 
 
 def _unlisted(builds: Path) -> list[str]:
     folders = (path.parents[1] for path in builds.glob(f"*/*/{META}"))
-    return sorted({each.name for each in folders if not (each.is_symlink() or each.name.startswith("."))})
+    return sorted({each.name for each in folders if is_name(each.name) and not each.is_symlink()})
 
 
 def _artifacts(folder: Path, meta: dict[str, Any], removed: Removed) -> Iterator[ArtifactState]:
@@ -154,8 +159,8 @@ def _artifacts(folder: Path, meta: dict[str, Any], removed: Removed) -> Iterator
         found = _artifact(folder, key, node.value)
         gone = found.state is FileState.ABSENT and removed.has(key)
         yield replace(found, state=FileState.REMOVED) if gone else found
-    if sbom := read_sbom(folder):
-        yield _artifact(folder, SBOM, sbom.as_dict())
+    for key, companion in companions(folder).items():
+        yield _artifact(folder, key, companion.as_dict())
     for key in expected(folder):
         if key not in images:
             yield ArtifactState(key=key, state=FileState.EXPECTED)
@@ -174,7 +179,7 @@ def _artifact(folder: Path, key: str, entry: object) -> ArtifactState:
         path=path,
         size=found if found is not None else size if is_size(size) else None,
         sha256=sha256 if isinstance(sha256, str) else None,
-        signed=_size(folder / f"{path}{SIGNATURE}") is not None,
+        signed=any(_size(folder / f"{path}{suffix}") is not None for suffix in SIGNATURES),
     )
 
 

@@ -16,6 +16,7 @@ from bootimg.builds.policy import removed_by_policy
 from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
 from bootimg.checks.sizerules import packed_size_findings
+from bootimg.disk.extents import is_zero
 from bootimg.errors import BootimgError
 from bootimg.events import Events, Step
 from bootimg.formats.compression.decompress import PlainReader
@@ -25,6 +26,8 @@ from bootimg.layer.fetching.fetch import inspect
 from bootimg.layer.tar.entry import MAX_NAME
 from bootimg.sizes import MIB
 from bootimg.targets import LAYER_KEY, MANIFEST_KEY, platform_of_key, target_file
+from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.limits import DEFAULT, Limits
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PACKED = (".gz", ".xz", ".zst")
@@ -33,7 +36,7 @@ _PLAIN_MEMORY, _PACKED_MEMORY = 8 * MIB, 320 * MIB
 Json = Mapping[str, Any]
 
 
-def artifact_findings(build: Build, events: Events, jobs: int = 1) -> list[Finding]:
+def artifact_findings(build: Build, events: Events, jobs: int = 1, limits: Limits = DEFAULT) -> list[Finding]:
     """Findings about the artifacts; reads every artifact, `jobs` at a time.
 
     The findings are in the order of meta.json, regardless of how long each artifact takes.
@@ -55,7 +58,7 @@ def artifact_findings(build: Build, events: Events, jobs: int = 1) -> list[Findi
         for key, entry in usable.items()
         if not removed.has(key) or (build.path / entry["path"]).exists()
     }
-    found += _contents(build, usable, events, jobs)
+    found += _contents(build, usable, events, jobs, limits)
     if LAYER_KEY in usable:
         found += _archive(build, usable)
     return found
@@ -70,12 +73,14 @@ def _index(build: Build) -> dict[str, Any]:
         return {"builds": []}
 
 
-def _contents(build: Build, entries: Mapping[str, Json], events: Events, jobs: int) -> Iterator[Finding]:
+def _contents(
+    build: Build, entries: Mapping[str, Json], events: Events, jobs: int, limits: Limits
+) -> Iterator[Finding]:
     sizes = {key: _size(build.path / entry["path"]) or 0 for key, entry in entries.items()}
     with events.step("verify", "Reading the artifacts", total=sum(sizes.values())) as step:
         # The largest first: a large one that begins last would run alone at the end.
         order = sorted(entries, key=lambda key: -sizes[key])
-        work = [_job(build.path / entries[key]["path"], key, entries[key], step) for key in order]
+        work = [_job(build.path / entries[key]["path"], key, entries[key], step, limits) for key in order]
         results = {each.name: each for each in run_jobs(work, workers=jobs, memory=memory_budget())}
         step.result(f"{len(entries)} artifacts")
     for key in entries:
@@ -84,9 +89,9 @@ def _contents(build: Build, entries: Mapping[str, Json], events: Events, jobs: i
         yield from results[key].value or ()
 
 
-def _job(path: Path, key: str, entry: Json, step: Step) -> Job[list[Finding]]:
+def _job(path: Path, key: str, entry: Json, step: Step, limits: Limits) -> Job[list[Finding]]:
     memory = _PACKED_MEMORY if path.suffix in _PACKED else _PLAIN_MEMORY
-    return Job(key, lambda stop: [*_content(path, key, entry, _Reading(step, stop))], memory)
+    return Job(key, lambda stop: [*_content(path, key, entry, _Reading(step, stop, limits))], memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +100,23 @@ class _Reading:
 
     step: Step
     stop: Stop
+    limits: Limits = DEFAULT
 
     def read(self, path: Path, *, packed: bool) -> Written:
-        """Sizes and digests of a file; if `packed`, also of its decompressed content."""
+        """Sizes and digests of a file; if `packed`, also of its decompressed content.
+
+        `image-over-budget` for content beyond the limits.
+        """
+        budget = Budget(self.limits)
+        if packed:
+            budget.pack(path.stat().st_size, str(path))
         with PlainReader(path, plain=not packed) as reader:
             before = 0
-            for _ in reader:
+            for data in reader:
                 self.stop.check()
+                if packed:
+                    charge = budget.hole if is_zero(data) else budget.unpack
+                    charge(len(data), str(path))
                 self.step.advance(reader.position - before)
                 before = reader.position
             self.step.advance(reader.position - before)

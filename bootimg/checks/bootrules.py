@@ -38,6 +38,9 @@ def _entry(entry: Json, arch: Arch) -> Iterator[Finding]:
     missing = [key for key in _KEYS if not entry.get(key)]
     if missing:
         yield finding(Rule.BLS_ENTRY, where, f"no {', '.join(missing)}", "the entry is incomplete")
+    if entry["fault"] is not None:
+        message = "boot loaders read the entry differently"
+        yield finding(Rule.BLS_ENTRY, where, entry["fault"], message)
     found = _values(options, "ostree=")
     if len(found) != 1:
         message = "the entry does not say which deployment to boot"

@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from bootimg.builds.find import Build
 from bootimg.builds.layout import META
 from bootimg.checks.artifactrules import artifact_findings
+from bootimg.checks.attestationrules import attestation_findings
+from bootimg.checks.companionrules import companion_findings
+from bootimg.checks.draftrules import draft_findings
 from bootimg.checks.findings import Finding, as_warnings
 from bootimg.checks.metarules import LABELS, meta_findings
+from bootimg.checks.provenancerules import provenance_findings
 from bootimg.checks.purity import Purity, label_purity
-from bootimg.checks.sbomrules import sbom_findings
 from bootimg.checks.signaturerules import Signatures, signature_findings, usable
 from bootimg.events import Events
+from bootimg.untrusted.limits import DEFAULT, Limits
 
 
 def build_findings(
@@ -22,8 +26,9 @@ def build_findings(
     allow: Sequence[str] = (),
     signatures: Signatures = Signatures(),  # noqa: B008 (frozen)
     jobs: int = 1,
+    limits: Limits = DEFAULT,
 ) -> list[Finding]:
-    """All findings about a build; reads every artifact, `jobs` at a time, and the SBOM.
+    """All findings about a build; reads every artifact, `jobs` at a time, SBOM and provenance.
 
     Raises `sign-key-unknown` and `program-missing` if signatures cannot be checked.
     """
@@ -34,5 +39,9 @@ def build_findings(
         impure = [*label_purity(texts, f"{META}, {LABELS}", allow)]
     if mode is Purity.WARN:
         impure = as_warnings(impure)
-    found = [*impure, *meta_findings(build), *artifact_findings(build, events, jobs), *sbom_findings(build)]
-    return [*found, *(signature_findings(build, signatures) if usable(found) else ())]
+    found = [*impure, *meta_findings(build), *artifact_findings(build, events, jobs, limits)]
+    found += [*companion_findings(build), *draft_findings(build)]
+    if not usable(found):
+        return found
+    found += [*provenance_findings(build), *signature_findings(build, signatures)]
+    return [*found, *attestation_findings(build, signatures)]

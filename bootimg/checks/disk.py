@@ -13,10 +13,12 @@ from bootimg.checks.image import system_findings
 from bootimg.checks.purity import Purity
 from bootimg.checks.rules import Rule
 from bootimg.checks.sizerules import size_findings
-from bootimg.checks.system import System
+from bootimg.checks.system import STRANGE, System
 from bootimg.checks.tablerules import layout_of, table_findings
+from bootimg.checks.ziplrules import zipl_findings
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH
-from bootimg.disk.inspection import deployments, inspect_disk, root_image
+from bootimg.disk.inspection import inspect_disk, root_image
+from bootimg.disk.unmounted import deployments
 from bootimg.disk.xfsread import XfsImage
 from bootimg.errors import BootimgError
 from bootimg.layer.image.fetched import VERSION_LABEL
@@ -51,6 +53,7 @@ def disk_findings(
     findings = [*table_findings(found, layout)]
     if found["boot"] is not None:
         findings += boot_findings(found["boot"], layout.arch)
+        findings += zipl_findings(found["zipl"], found["boot"], layout.arch)
         findings += size_findings(found["boot"]["ignition-platform"], found["virtual-size"])
     if found["root"] is not None:
         findings += _root(found["root"], root_image(folder), folder, mode, allow, name or disk.name)
@@ -73,7 +76,7 @@ def _root(
             yield from system_findings(system, mode, allow)
             yield from _name(name, system)
     except BootimgError as error:
-        if error.id != "root-filesystem-unreadable":
+        if error.id not in ("root-filesystem-unreadable", *STRANGE):
             raise
         yield finding(Rule.ROOT_UNREADABLE, "partition root", error, "parts of it were not checked")
 

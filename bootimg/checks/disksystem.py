@@ -1,4 +1,4 @@
-"""The operating system on a disk's root filesystem, read without mounting it."""
+"""The operating system on the root filesystem of a disk or a live system, read without mounting it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from bootimg.checks.system import System, os_release
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH
 from bootimg.disk.bootc import ALEPH as BOOTC_ALEPH
-from bootimg.disk.xfsread import XfsImage, is_plain
+from bootimg.disk.unmounted import Unmounted, is_plain
 from bootimg.errors import BootimgError
 from bootimg.layer.image.fetched import VERSION_LABEL
 from bootimg.rpmdb import sqlitedb
-from bootimg.rpmdb.dpkg import read_status
+from bootimg.rpmdb.dpkg import STATUS_LIMIT, read_status
 from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.sqlitedb import OTHERS, other_kind, packages_in, unreadable
 from bootimg.untrusted.jsonfile import find_object
@@ -23,14 +23,13 @@ from bootimg.untrusted.jsonfile import find_object
 # ostree moves RPM's database there; the stand-in layer moves dpkg's to _DPKG.
 _RPM = ("usr/share/rpm", "usr/lib/sysimage/rpm")
 _DPKG = "usr/share/dpkg-db/status"
-_DPKG_LIMIT = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class XfsContent:
+class DeployedContent:
     """The files of a deployment at `root`; links are not followed."""
 
-    image: XfsImage
+    image: Unmounted
     root: str
     _listed: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -45,7 +44,7 @@ class XfsContent:
         return (self.image.content(self.path(path)) or b"").decode(errors="replace")
 
     def has_file(self, path: str) -> bool:
-        """Whether a regular file is there, with a name that xfs_db accepts."""
+        """Whether a regular file is there, with a plain name."""
         folder, _, name = path.rpartition("/")
         return self._listing(folder).get(name) == "regular" and is_plain(name)
 
@@ -61,12 +60,12 @@ class XfsContent:
         return self._listed[folder]
 
 
-def system_of_deployment(image: XfsImage, root: str, where: str, folder: Path) -> System:
+def system_of_deployment(image: Unmounted, root: str, where: str, folder: Path) -> System:
     """The system of the deployment at `root`; `folder` is for copies of the package database.
 
-    Errors: `root-filesystem-unreadable`.
+    Errors: those of the filesystem.
     """
-    content = XfsContent(image, root)
+    content = DeployedContent(image, root)
     found = aleph(image)
     labels = labels_of(found)
     packages, problem = None, None
@@ -87,7 +86,7 @@ def system_of_deployment(image: XfsImage, root: str, where: str, folder: Path) -
     )
 
 
-def aleph(image: XfsImage) -> Mapping[str, Any]:
+def aleph(image: Unmounted) -> Mapping[str, Any]:
     """The aleph file, under the name that is not a link; empty if it is missing or is not JSON."""
     contents = (image.content(f"/{name}") for name in (ALEPH, COREOS_ALEPH, BOOTC_ALEPH))
     return find_object(next(filter(None, contents), b"{}")) or {}
@@ -100,7 +99,7 @@ def labels_of(document: Mapping[str, Any]) -> dict[str, str] | None:
     return {str(name): str(value) for name, value in labels.items()} if isinstance(labels, dict) else None
 
 
-def _packages(content: XfsContent, folder: Path) -> list[Package] | None:
+def _packages(content: DeployedContent, folder: Path) -> list[Package] | None:
     image = content.image
     with TemporaryDirectory(prefix="rpmdb-", dir=folder) as copy:
         target = Path(copy) / sqlitedb.NAME
@@ -116,7 +115,7 @@ def _packages(content: XfsContent, folder: Path) -> list[Package] | None:
                     raise other_kind(path, name)
             return None
         status = Path(copy) / "status"
-        image.copy(content.path(_DPKG), status, _DPKG_LIMIT)
+        image.copy(content.path(_DPKG), status, STATUS_LIMIT)
         try:
             return read_status(status.read_text(errors="replace"))
         except ValueError as error:

@@ -15,6 +15,7 @@ from bootimg.errors import BootimgError
 from bootimg.layer.declared.facts import read_facts
 from bootimg.layer.image.fetched import Image
 from bootimg.layer.tree.merged import Tree
+from bootimg.sizes import GIB
 
 
 def system_findings(system: System, mode: Purity, allow: Sequence[str]) -> list[Finding]:
@@ -37,3 +38,13 @@ def image_findings(
         if error.id != "layer-version-missing":
             found.append(finding(Rule.LAYER_UNBUILDABLE, "image", error, "bootimg cannot make a disk of it"))
     return found
+
+
+def disk_size(image: Image, tree: Tree) -> int | None:
+    """The size in bytes that image.json gives to disks; None if it gives none, or no disk can be made."""
+    try:
+        size = read_facts(image, tree).image_json.size
+    except BootimgError:
+        # `image_findings` reports it.
+        return None
+    return None if size is None else size * GIB

@@ -8,7 +8,7 @@ read its expectation from what it checks.  A test compares the two.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from bootimg.arch import Arch
@@ -22,6 +22,8 @@ TAIL = MIB
 _XBOOTLDR = "bc13c2ff-59e6-4262-a352-b275fd6f7172"
 _ESP = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 _RESERVED = "8da63339-0007-60c0-c436-083ac8230908"
+PREP = "9e1a2d38-c612-4316-aa26-8b49521e5a8b"
+"""The type of the partition from which the firmware of ppc64le starts."""
 _LINUX = "0fc63daf-8483-4772-8e79-3d69d8477de4"
 
 
@@ -76,7 +78,7 @@ LAYOUTS = (
     ExpectedLayout(
         Arch.PPC64LE,
         (
-            Place(1, "PowerPC-PReP-boot", "9e1a2d38-c612-4316-aa26-8b49521e5a8b", 4 * MIB),
+            Place(1, "PowerPC-PReP-boot", PREP, 4 * MIB),
             Place(2, "reserved", _RESERVED, MIB),
             _BOOT,
             Place(4, "root", "c31c45e6-3f39-412e-80fb-4809c4980599"),
@@ -102,3 +104,13 @@ FILESYSTEMS: Mapping[str, Filesystem] = {
     "root": Filesystem("xfs", "910678ff-f77e-4a7d-8d53-86f2ac47a823"),
 }
 """By the partition's name.  The first boot replaces these UUIDs of boot and root with random ones."""
+
+
+def arch_of_root(type_guids: Iterable[str]) -> Arch | None:
+    """The architecture whose root partition has one of the types; None if there is no such partition."""
+    found = set(type_guids)
+    for layout in LAYOUTS:
+        for place in layout.places:
+            if place.name == "root" and place.type_guid != _LINUX and place.type_guid in found:
+                return layout.arch
+    return None

@@ -48,6 +48,16 @@ def record_findings(key: str, made: Mapping[str, Made], origin: Made | None) -> 
     return [finding(Rule.REBUILD_VERSION, where, f"bootimg: {each}", message) for each in others]
 
 
+def other_programs(before: Made, now: Made) -> str | None:
+    """Which programs of others the artifact was made with that this machine or layer has otherwise."""
+    differ = [
+        f"made with {name} {before.programs[name]}, now with {now.programs.get(name, 'another program')}"
+        for name in before.programs
+        if before.programs[name] != now.programs.get(name)
+    ]
+    return "; ".join(differ) or None
+
+
 def difference_finding(key: str, compared: str, difference: str) -> Finding:
     """The finding about an artifact that is not equal when it is made again."""
     return finding(Rule.REBUILD_DIFFERS, f"artifact {key}", compared, difference)

@@ -31,51 +31,51 @@ class Rule(StrEnum):
 
     # fmt: off
     # Purity.
-    OCP_PACKAGE = ("ocp-package", "image, disk", Severity.ERROR,
+    OCP_PACKAGE = ("ocp-package", "image, disk, iso", Severity.ERROR,
         "no package has a name of OpenShift: `openshift-*`, `ose-*`, `cri-o*`, `openvswitch*`, …")
-    OCP_RELEASE = ("ocp-release", "image, disk", Severity.WARNING,
+    OCP_RELEASE = ("ocp-release", "image, disk, iso", Severity.WARNING,
         "no package was built for OpenShift (`rhaos` in its release), except a few of RHEL's layer")
-    OCP_FILE = ("ocp-file", "image, disk", Severity.ERROR,
+    OCP_FILE = ("ocp-file", "image, disk, iso", Severity.ERROR,
         "the system has no program or file of OpenShift, such as /usr/bin/oc or the node's list of packages")
-    OCP_UNIT = ("ocp-unit", "image, disk", Severity.ERROR,
+    OCP_UNIT = ("ocp-unit", "image, disk, iso", Severity.ERROR,
         "the system has no systemd unit of the kubelet, CRI-O or Open vSwitch")
-    OCP_LABEL = ("ocp-label", "image, disk, build", Severity.ERROR,
+    OCP_LABEL = ("ocp-label", "image, disk, iso, build", Severity.ERROR,
         "the image has no label of a node image, such as `io.openshift.metalayer`")
-    OCP_VERSION = ("ocp-version", "image, disk", Severity.ERROR,
+    OCP_VERSION = ("ocp-version", "image, disk, iso", Severity.ERROR,
         "os-release has no OPENSHIFT_VERSION")
-    OCP_MOTD = ("ocp-motd", "image, disk", Severity.ERROR,
+    OCP_MOTD = ("ocp-motd", "image, disk, iso", Severity.ERROR,
         'no message of the day contains "Part of OpenShift"')
-    PACKAGES_MISSING = ("packages-missing", "image, disk", Severity.WARNING,
+    PACKAGES_MISSING = ("packages-missing", "image, disk, iso", Severity.WARNING,
         "the system has a package database: without one, packages cannot be checked")
-    PACKAGES_UNREADABLE = ("packages-unreadable", "image, disk", Severity.ERROR,
+    PACKAGES_UNREADABLE = ("packages-unreadable", "image, disk, iso", Severity.ERROR,
         "the package database can be read")
     # Versions and labels.
-    VERSION_LABEL = ("version-label", "image, disk", Severity.ERROR,
+    VERSION_LABEL = ("version-label", "image, disk, iso", Severity.ERROR,
         "the label `org.opencontainers.image.version` is set: it is part of the names of builds and files")
-    VERSION_SCHEME = ("version-scheme", "image, disk", Severity.WARNING,
+    VERSION_SCHEME = ("version-scheme", "image, disk, iso", Severity.WARNING,
         "the version matches one of the known [schemes](version.md)")
-    OS_RELEASE_VERSION = ("os-release-version", "image, disk", Severity.ERROR,
+    OS_RELEASE_VERSION = ("os-release-version", "image, disk, iso", Severity.ERROR,
         "OSTREE_VERSION and IMAGE_VERSION of os-release equal the version")
-    OS_RELEASE_UNSET = ("os-release-unset", "image, disk", Severity.WARNING,
+    OS_RELEASE_UNSET = ("os-release-unset", "image, disk, iso", Severity.WARNING,
         "os-release has OSTREE_VERSION")
-    VERSION_ID = ("version-id", "image, disk", Severity.ERROR,
+    VERSION_ID = ("version-id", "image, disk, iso", Severity.ERROR,
         "VERSION_ID is the beginning of the version: X.Y for RHEL, X for CentOS Stream, Fedora's release")
-    STREAM_LABEL = ("stream-label", "image, disk", Severity.ERROR,
+    STREAM_LABEL = ("stream-label", "image, disk, iso", Severity.ERROR,
         "the label `com.coreos.stream` fits the version: `rhel-X.Y`, `cXs`, or Fedora's stream by its number")
-    STREAM_UNSET = ("stream-unset", "image, disk", Severity.WARNING,
+    STREAM_UNSET = ("stream-unset", "image, disk, iso", Severity.WARNING,
         "the label `com.coreos.stream` is set: a version alone does not identify the stream")
-    OSNAME_UNSET = ("osname-unset", "image, disk", Severity.WARNING,
+    OSNAME_UNSET = ("osname-unset", "image, disk, iso", Severity.WARNING,
         "the label `com.coreos.osname` is set: without it, bootimg names files `custom-…`")
-    BOOTC_LABEL = ("bootc-label", "image, disk", Severity.WARNING,
+    BOOTC_LABEL = ("bootc-label", "image, disk, iso", Severity.WARNING,
         "the label `containers.bootc` is 1, because coreos-assembler requires it")
-    MACHINE_OS_LABEL = ("machine-os-label", "image, disk", Severity.ERROR,
+    MACHINE_OS_LABEL = ("machine-os-label", "image, disk, iso", Severity.ERROR,
         "the label `io.openshift.build.versions`, if set, is `machine-os=` and the version")
     LAYER_UNBUILDABLE = ("layer-unbuildable", "image", Severity.ERROR,
         "bootimg can make a disk of the layer")
     # The pivot of openshift/installer's bootstrap machine into the node image.
-    PIVOT_PROGRAM = ("pivot-program", "image, disk", Severity.ERROR,
+    PIVOT_PROGRAM = ("pivot-program", "image, disk, iso", Severity.ERROR,
         "the layers of RHEL and CentOS Stream have the programs of the pivot: rpm, rpm-ostree, podman, …")
-    PIVOT_UNIT = ("pivot-unit", "image, disk", Severity.ERROR,
+    PIVOT_UNIT = ("pivot-unit", "image, disk, iso", Severity.ERROR,
         "the layers of RHEL and CentOS Stream have the units that the pivot waits for")
     # Disks.
     DISK_UNREADABLE = ("disk-unreadable", "disk", Severity.ERROR,
@@ -86,6 +86,8 @@ class Rule(StrEnum):
         "the partitions have the usual sizes: 1 MiB, 127 MiB, boot 384 MiB")
     DISK_SIZE = ("disk-size", "disk, build", Severity.ERROR,
         "the disk has a size that its platform accepts: whole GiB for Google Cloud, whole MiB for others")
+    BOOT_CODE = ("boot-code", "disk", Severity.ERROR,
+        "the PReP partition has a program for PowerPC, which the firmware of ppc64le starts")
     DISK_TAIL = ("disk-tail", "disk", Severity.ERROR,
         "1 MiB is free after the last partition: the first boot moves the backup table there")
     DISK_STAMP = ("disk-stamp", "disk", Severity.ERROR,
@@ -114,6 +116,8 @@ class Rule(StrEnum):
         "/boot/grub2/console.cfg has coreos-installer's markers (not on s390x)")
     FIRSTBOOT_STAMP = ("firstboot-stamp", "disk", Severity.ERROR,
         "/boot/ignition.firstboot exists: without it Ignition does not run")
+    ZIPL_RECORD = ("zipl-record", "disk", Severity.ERROR,
+        "on s390x, zipl's boot record leads to the kernel, the initramfs and the arguments of the entry")
     ROOT_UNREADABLE = ("root-unreadable", "disk", Severity.ERROR,
         "the root filesystem can be read")
     DEPLOYMENT = ("deployment", "disk", Severity.ERROR,
@@ -153,6 +157,8 @@ class Rule(StrEnum):
         "the archives of the initramfs can be read")
     LIVE_ROOTFS = ("live-rootfs", "iso, build", Severity.ERROR,
         "the rootfs image is an archive that has a squashfs or an erofs at byte 124")
+    LIVE_SYSTEM = ("live-system", "iso, build", Severity.ERROR,
+        "the files in the root file system can be read, and it has exactly one deployment")
     LIVE_VERSION = ("live-version", "iso, build", Severity.ERROR,
         "initramfs and rootfs image have the same version, in a build that of the build")
     LIVE_STREAM_HASH = ("live-stream-hash", "iso, build", Severity.ERROR,
@@ -187,16 +193,51 @@ class Rule(StrEnum):
         "the archive holds the image of the recorded manifest, and its version is the build's")
     RECORD_UNREADABLE = ("record-unreadable", "build", Severity.ERROR,
         "bootimg.json, if it exists, can be read")
+    DRAFT = ("draft", "build", Severity.WARNING,
+        "no artifact is a draft (`build --draft`), which is larger than the layer wants it")
     SBOM_GONE = ("sbom-gone", "build", Severity.ERROR,
         "the SBOM that bootimg.json names exists and can be read")
     SBOM_DIGEST = ("sbom-digest", "build", Severity.ERROR,
         "the SBOM has the digest that is in bootimg.json")
+    PROVENANCE_GONE = ("provenance-gone", "build", Severity.ERROR,
+        "the provenance that bootimg.json names exists and can be read")
+    PROVENANCE_DIGEST = ("provenance-digest", "build", Severity.ERROR,
+        "the provenance has the digest that is in bootimg.json")
+    PROVENANCE_MALFORMED = ("provenance-malformed", "build", Severity.ERROR,
+        "the [provenance](../provenance.md) is an in-toto statement with SLSA provenance")
+    PROVENANCE_SUBJECT = ("provenance-subject", "build", Severity.ERROR,
+        "each artifact is a subject of the provenance, with its digest (else a warning, if others made it)")
+    PROVENANCE_ARTIFACT = ("provenance-artifact", "build", Severity.WARNING,
+        "each subject of the provenance is an artifact of the build")
+    PROVENANCE_LAYER = ("provenance-layer", "build", Severity.ERROR,
+        "the provenance names the build's layer by its digest")
     SIGNATURE_GONE = ("signature-gone", "build", Severity.ERROR,
-        "if one artifact is signed (or with `--signed`), all artifacts and the SBOM have a `<file>.sig`")
+        "if one file is signed (or with `--signed`), all artifacts, SBOM and provenance have a `<file>.sig`")
     SIGNATURE_BAD = ("signature-bad", "build", Severity.ERROR,
         "each signature matches the file beside it and is made with a known key")
+    BUNDLE_GONE = ("bundle-gone", "build", Severity.ERROR,
+        "with `--cosign-key`: SBOM and provenance have a Sigstore bundle, `<file>.sigstore.json`")
+    BUNDLE_BAD = ("bundle-bad", "build", Severity.ERROR,
+        "each bundle holds the statement about the file beside it; a key of `--cosign-key` signed it")
     BUILD_UNLISTED = ("build-unlisted", "build", Severity.ERROR,
         "builds.json lists the build with its architecture")
+    # A node image with --base.
+    NODE_LABEL = ("node-label", "node", Severity.ERROR,
+        "the node image has the base's version, stream, name and `com.coreos.inputhash`")
+    NODE_BASE_DIGEST = ("node-base-digest", "node", Severity.WARNING,
+        "`org.opencontainers.image.base.digest`, if the node image has it, is the base's digest")
+    NODE_LAYERS = ("node-layers", "node", Severity.ERROR,
+        "the first layers of the node image are those of the base")
+    NODE_PACKAGE = ("node-package", "node", Severity.ERROR,
+        "every package of the base is in the node image, in the same version")
+    NODE_OC = ("node-oc", "node", Severity.ERROR,
+        "the node image has /usr/bin/oc and the package openshift-clients, which installers look for")
+    NODE_METADATA = ("node-metadata", "node", Severity.WARNING,
+        "the node image has the label `io.openshift.metalayer` and the list of packages in its last layer")
+    NODE_DISK_SPACE = ("node-disk-space", "node", Severity.ERROR,
+        "the node image fits into the free space of the base's disks: a bootstrap machine pulls it there")
+    NODE_LIVE_SPACE = ("node-live-space", "node", Severity.ERROR,
+        "the node image fits into the file system in memory for it: 5 GiB, on ppc64le 6 GiB")
     # With --rebuild.
     REBUILD_IMPOSSIBLE = ("rebuild-impossible", "build", Severity.ERROR,
         "with `--rebuild`: the build has its archive and a record of how its images were made, and `--deploy"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bootimg.builds.find import Build
 from bootimg.builds.layout import SIGNATURE
+from bootimg.builds.signing.gpg import USERS, Keys
 from bootimg.builds.signing.signatures import SignatureFinding, SignatureState, check_signatures
 from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
@@ -17,16 +18,21 @@ from bootimg.checks.rules import Rule
 class Signatures:
     """How to check signatures: whether every artifact must have one (`required`), and the public keys.
 
-    `keys` are files of public keys; without them the user's keyring is used.
+    `cosign_keys` are files of public keys of cosign; with them SBOM and provenance must have a bundle.
     """
 
     required: bool = False
-    keys: tuple[Path, ...] = ()
+    keys: Keys = USERS
+    cosign_keys: tuple[Path, ...] = ()
+
+    def concern(self, build: Build) -> bool:
+        """Whether signatures of the build are checked: not those of a build without any, unless required."""
+        return self.required or any(build.path.glob(f"*{SIGNATURE}"))
 
 
 def signature_findings(build: Build, wanted: Signatures) -> Iterator[Finding]:
     """Findings about the signatures; a build without any has none, unless signatures are required."""
-    if not wanted.required and not any(build.path.glob(f"*{SIGNATURE}")):
+    if not wanted.concern(build):
         return
     for each in check_signatures(build, wanted.keys):
         yield from _finding(each)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from bootimg.errors import BootimgError
-from bootimg.layer.declared.facts import parse_os_release
+from bootimg.layer.declared.osrelease import PATHS as OS_RELEASE
+from bootimg.layer.declared.osrelease import malformed, parse_os_release
 from bootimg.layer.image.fetched import VERSION_LABEL, Image
 from bootimg.layer.tar.entry import Kind
 from bootimg.layer.tree.merged import Tree
 from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.read import read_packages
+from bootimg.untrusted.files import TEXT_LIMIT
 
-TEXT_LIMIT = 1 << 20
-"""The largest size in bytes of a file that is read as text."""
+STRANGE = ("deployments-too-many", "os-release-malformed")
+"""Errors about what is on a file system, after which the rest of a disk is still checked."""
 # A layer in ostree's own layout has its /etc in /usr/etc.
 ETC = ("etc", "usr/etc")
 
@@ -101,7 +104,6 @@ def system_of_image(image: Image, tree: Tree, folder: Path) -> System:
 
 
 def os_release(content: Content) -> dict[str, str]:
-    """The variables of a system's os-release; empty if it has none."""
-    paths = [f"{etc}/os-release" for etc in ETC]
-    texts = (content.text(path) for path in (*paths, "usr/lib/os-release"))
-    return parse_os_release(next(filter(None, texts), ""))
+    """The variables of a system's os-release; empty if it has none, `os-release-malformed`."""
+    path = next(filter(content.text, OS_RELEASE), None)
+    return {} if path is None else parse_os_release(content.text(path).encode(), partial(malformed, path))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bootimg.checks.findings import Finding, finding
-from bootimg.checks.layouts import DISK_GUID, FILESYSTEMS, LAYOUTS, TAIL, ExpectedLayout, Place
+from bootimg.checks.layouts import DISK_GUID, FILESYSTEMS, LAYOUTS, PREP, TAIL, ExpectedLayout, Place
 from bootimg.checks.rules import Rule
 
 Json = dict[str, Any]
@@ -39,6 +39,9 @@ def table_findings(disk: Json, layout: ExpectedLayout) -> Iterator[Finding]:
         yield finding(Rule.DISK_TAIL, "partition table", evidence, message)
     for each in disk["partitions"]:
         yield from _filesystem(each)
+        if each["type"] == PREP and not each["boot-code"]:
+            message = "the firmware finds nothing to start"
+            yield finding(Rule.BOOT_CODE, f"partition {each['number']}", "no program for PowerPC", message)
 
 
 def _partition(place: Place, found: Json | None, layout: ExpectedLayout) -> Iterator[Finding]:

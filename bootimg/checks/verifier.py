@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,13 +14,18 @@ from bootimg.cache import Cache
 from bootimg.events import Events
 from bootimg.formats.plainimage import plain_image
 from bootimg.targets import LAYER_KEY, platform_of_key
+from bootimg.untrusted.limits import DEFAULT, Limits
 from bootimg.vm.image import image_format, is_archive, is_iso
 
 if TYPE_CHECKING:
     from bootimg.builds.find import Build
     from bootimg.checks.findings import Finding
+    from bootimg.checks.liveexpected import Expected
+    from bootimg.checks.node import NodeOnBase
     from bootimg.checks.purity import Purity
     from bootimg.layer.fetching.fetch import RegistryOptions
+    from bootimg.layer.image.fetched import Image
+    from bootimg.layer.tree.merged import Tree
 
 FileKind = Literal["disk", "iso"]
 
@@ -33,27 +39,48 @@ class Verifier:
     registry: RegistryOptions
     mode: Purity
     allow: tuple[str, ...]
+    limits: Limits = DEFAULT
 
     def file(self, path: Path) -> tuple[FileKind, list[Finding]]:
         """Whether a file, compressed or not, is a disk image or an ISO, and the findings about it."""
-        from bootimg.checks.live import iso_findings
-
-        with plain_image(path, self.cache, self.events) as plain:
+        with plain_image(path, self.cache, self.events, self.limits) as plain:
             if is_iso(plain):
-                return "iso", iso_findings(plain)
+                return "iso", self._iso(plain, None)
             return "disk", self._plain(plain, path.name)
 
     def image(self, reference: str, arch: Arch) -> list[Finding]:
         """Findings about an OCI image."""
         from bootimg.checks.image import image_findings
+
+        image, tree = self._tree(reference, arch)
+        return image_findings(image, tree, self.cache.folder("tmp"), self.mode, self.allow)
+
+    def node(
+        self, reference: str, base: str, arch: Arch, disk: int | None
+    ) -> tuple[NodeOnBase, list[Finding]]:
+        """How a node image sits on a base, and the findings about both.
+
+        `disk` is the size in bytes of the smallest disk that the base's build has, None for image.json's.
+        """
+        from bootimg.checks.image import disk_size, image_findings
+        from bootimg.checks.node import OpenedImage, node_on_base
+        from bootimg.checks.noderules import node_findings, of_base
+
+        tmp = self.cache.folder("tmp")
+        below, above = (OpenedImage.of(*self._tree(each, arch), tmp) for each in (base, reference))
+        facts = node_on_base(above, below, disk or disk_size(below.image, below.tree))
+        inside = image_findings(below.image, below.tree, tmp, self.mode, self.allow)
+        return facts, [*node_findings(above, below, facts), *of_base(inside)]
+
+    def _tree(self, reference: str, arch: Arch) -> tuple[Image, Tree]:
         from bootimg.layer.fetching.fetch import fetch
         from bootimg.layer.tree.merged import open_tree
 
         cache, events = self.cache, self.events
-        image = fetch(reference, arch=arch, cache=cache, events=events, registry=self.registry)
-        return image_findings(
-            image, open_tree(image, cache, events), cache.folder("tmp"), self.mode, self.allow
+        image = fetch(
+            reference, arch=arch, cache=cache, events=events, registry=self.registry, limits=self.limits
         )
+        return image, open_tree(image, cache, events)
 
     def opened(self, build: Build) -> Iterator[tuple[str, list[Finding] | None]]:
         """The findings about a build's layer, disk images and live media, by key of meta.json.
@@ -70,26 +97,41 @@ class Verifier:
         yield from self._live(build, files)
 
     def _live(self, build: Build, files: Mapping[str, Path]) -> Iterator[tuple[str, list[Finding]]]:
-        from bootimg.checks.live import iso_findings, pxe_findings
+        from bootimg.checks.live import pxe_findings
         from bootimg.checks.liveexpected import INITRD_KEY, ISO_KEY, ROOTFS_KEY, expected_of
+        from bootimg.checks.livesystem import system_of_image_findings
 
         if ISO_KEY in files:
-            found = iso_findings(files[ISO_KEY], expected_of(build))
+            found = self._iso(files[ISO_KEY], expected_of(build))
             yield ISO_KEY, [_in(ISO_KEY, each) for each in found]
         elif INITRD_KEY in files and ROOTFS_KEY in files:
             # An ISO has the same files, and their digests are compared.
-            yield ROOTFS_KEY, pxe_findings(files[INITRD_KEY], files[ROOTFS_KEY], expected_of(build))
+            found = pxe_findings(files[INITRD_KEY], files[ROOTFS_KEY], expected_of(build))
+            with self._scratch() as folder:
+                inside = system_of_image_findings(files[ROOTFS_KEY], folder, self.mode, self.allow)
+            yield ROOTFS_KEY, [*found, *(_in(ROOTFS_KEY, each) for each in inside)]
+
+    def _iso(self, iso: Path, expected: Expected | None) -> list[Finding]:
+        from bootimg.checks.live import iso_findings
+        from bootimg.checks.livesystem import system_of_iso_findings
+
+        with self._scratch() as folder:
+            inside = system_of_iso_findings(iso, folder, self.mode, self.allow)
+        return [*iso_findings(iso, expected), *inside]
 
     def _disk(self, path: Path) -> list[Finding] | None:
-        with plain_image(path, self.cache, self.events) as disk:
+        with plain_image(path, self.cache, self.events, self.limits) as disk:
             return None if is_archive(disk) else self._plain(disk, path.name)
 
     def _plain(self, disk: Path, name: str) -> list[Finding]:
         from bootimg.checks.disk import disk_findings
 
-        # In the cache, because the root filesystem is copied and /tmp may be in memory.
-        with scratch_folder(self.cache.folder("tmp"), "verify-") as folder:
+        with self._scratch() as folder:
             return disk_findings(disk, image_format(disk), folder, self.mode, self.allow, name=name)
+
+    def _scratch(self) -> AbstractContextManager[Path]:
+        # In the cache, because root filesystems and package databases are copied and /tmp may be in memory.
+        return scratch_folder(self.cache.folder("tmp"), "verify-")
 
 
 def _in(key: str, finding: Finding) -> Finding:

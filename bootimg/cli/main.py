@@ -20,6 +20,7 @@ class Verb:
 
 
 IMAGES, CONTENT = "Make and boot images", "Builds, packages and streams"
+CLOUDS = "Clouds"
 MACHINE = "This machine and bootimg itself"
 
 VERBS: Mapping[str, Verb] = {
@@ -40,6 +41,13 @@ VERBS: Mapping[str, Verb] = {
     "rpmdb": Verb("rpmdb", CONTENT, "List and compare the packages of images."),
     "version": Verb("version", CONTENT, "Print the version of a stream's next build."),
     "stream": Verb("stream", CONTENT, "Make and check the metadata that installers read."),
+    "upload": Verb("clouds.upload", CLOUDS, "Make the images of a build in their clouds."),
+    "replicate": Verb("clouds.replicate", CLOUDS, "Copy cloud images to the other regions."),
+    "publish": Verb("clouds.publish", CLOUDS, "Make cloud images public."),
+    "share": Verb("clouds.share", CLOUDS, "Grant cloud images to other accounts."),
+    "deprecate": Verb("clouds.deprecate", CLOUDS, "Mark cloud images as deprecated."),
+    "retire": Verb("clouds.retire", CLOUDS, "Delete the cloud images of old builds."),
+    "pull": Verb("clouds.pull", CLOUDS, "Get a disk image from a registry."),
     "doctor": Verb("doctor", MACHINE, "Show what this machine has and lacks."),
     "cache": Verb("cache", MACHINE, "List and clean what is kept between builds."),
     "completion": Verb("completion", MACHINE, "Print a shell's completion script."),

@@ -119,7 +119,6 @@ def _bootloaders(inputs: BaseInputs) -> tuple[Bootloader, ...]:
 
 def refuse_unrealised(recipe: Recipe, bootloaders: Sequence[Bootloader]) -> None:
     """Refuse what a manifest may ask for and this builder does not do: nothing is silently ignored."""
-    bios = recipe.bootloader.bios if recipe.bootloader else None
     sysroot = recipe.sysroot
     boot_mounts = tuple(mount.target for mount in recipe.mounts if mount.target != "/")
     unrealised = {
@@ -129,8 +128,9 @@ def refuse_unrealised(recipe: Recipe, bootloaders: Sequence[Bootloader]) -> None
         "org.osbuild.ostree.selinux without org.osbuild.selinux": sysroot is not None
         and sysroot.label_deployment
         and not recipe.labels,
-        "org.osbuild.zipl.inst": any(disk.zipl for disk in recipe.platforms.values()),
-        "org.osbuild.bootupd: bios.partition": bios is not None and bios.partition is not None,
+        "org.osbuild.zipl.inst: location": any(
+            disk.zipl and disk.zipl.location != _boot_start(recipe) for disk in recipe.platforms.values()
+        ),
     }
     found = [what for what, present in unrealised.items() if present]
     if recipe.bootloader is not None:
@@ -139,6 +139,12 @@ def refuse_unrealised(recipe: Recipe, bootloaders: Sequence[Bootloader]) -> None
             found += [f"org.osbuild.bootupd: {option}" for option in options]
     if found:
         raise unsupported("the recipe", found[0])
+
+
+def _boot_start(recipe: Recipe) -> int | None:
+    """The first sector of the partition that is mounted at /boot."""
+    number = next((mount.partition for mount in recipe.mounts if mount.target == "/boot"), None)
+    return next((part.start for part in recipe.disk.partitions if part.number == number), None)
 
 
 def _populate(vm: Appliance, inputs: BaseInputs, events: Events) -> list[Placement]:

@@ -2,7 +2,8 @@
 
 Platforms differ only there, so one base disk serves all of them.  The files are edited in a sparse copy of
 the partition, without root or a virtual machine.  The changed blocks are the patch.  The base disk is
-only read.
+only read.  A bootloader that has the kernel arguments in its own records (zipl) is part of the patch, with
+the record in the disk's first block.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from bootimg.disk.ext4edit import DirectoryEdit, Ext4Image, FileEdit
+from bootimg.disk.blsentry import append_options, options_of, remove_options, require_alike
+from bootimg.disk.ext4edit import DirectoryEdit, Ext4Image, FileEdit, Found, oversized
 from bootimg.disk.extents import FileSource, Source, copy_sparse, data_chunks, write_fully
 from bootimg.errors import BootimgError
-from bootimg.kernelarg import split
 from bootimg.platform import Console
 from bootimg.sizes import MIB
 
@@ -29,6 +31,7 @@ FIRSTBOOT = "/ignition.firstboot"
 CONSOLE_MARKERS = ("# CONSOLE-SETTINGS-START", "# CONSOLE-SETTINGS-END")
 # Bytes of an entry that are not UTF-8 stay unchanged.
 _BYTES = "surrogateescape"
+_MOST_ENTRIES = 100
 IGNITION_PLATFORM = "ignition.platform.id="
 
 
@@ -81,11 +84,8 @@ class BootFiles:
     @property
     def options(self) -> tuple[str, ...]:
         """The kernel arguments of the first entry."""
-        for text in self.entries.values():
-            for line in text.splitlines():
-                if _is_options(line):
-                    return tuple(split(line)[1:])
-        return ()
+        found = (options_of(text) for text in self.entries.values())
+        return next((options for options in found if options is not None), ())
 
 
 def platform_edits(
@@ -114,114 +114,125 @@ def console_cfg(commands: Sequence[str]) -> str:
     return f"\n{start}\n{body}\n{end}\n"
 
 
-def append_options(entry: str, arguments: Sequence[str]) -> str:
-    """A BLS entry with arguments appended to its options lines."""
-    if not arguments:
-        return entry
-    lines = entry.splitlines(keepends=True)
-    for number, line in enumerate(lines):
-        if _is_options(line):
-            lines[number] = " ".join([line.rstrip(), *arguments]) + "\n"
-    return "".join(lines)
+class BootRecord(Protocol):
+    """A bootloader that is made from the files of /boot."""
+
+    def install(self, image: Ext4Image, start: int) -> bytes:
+        """Write its files to the boot partition, which is at `start` of the disk, in bytes.
+
+        Returns the beginning of the disk's first sector, before the partition table of its MBR.
+        """
+        ...
 
 
-def remove_options(entry: str, arguments: Sequence[str]) -> str:
-    """A BLS entry without these arguments; `boot-entry-changed` if its options do not end with them."""
-    if not arguments:
-        return entry
-    lines = entry.splitlines(keepends=True)
-    for number, line in enumerate(lines):
-        if _is_options(line):
-            words = split(line.strip())
-            if tuple(words[-len(arguments) :]) != tuple(arguments):
-                raise BootimgError(
-                    "boot-entry-changed",
-                    "the disk's boot loader entry does not end with its platform's kernel arguments",
-                    context=[f"expected at the end: {' '.join(arguments)}", line.strip()[-200:]],
-                    hint="the disk was changed after it was made: build from the layer",
-                )
-            lines[number] = " ".join(words[: -len(arguments)]) + "\n"
-    return "".join(lines)
+def make_patch(
+    source: Source,
+    start: int,
+    length: int,
+    edits: BootEdits,
+    *,
+    scratch: Path,
+    record: BootRecord | None = None,
+) -> Patch:
+    """The patch that makes `edits` on the boot partition at `start`, `length` bytes long, then the `record`.
 
-
-def make_patch(source: Source, start: int, length: int, edits: BootEdits, *, scratch: Path) -> Patch:
-    """The patch that makes `edits` on the boot partition at `start`, `length` bytes long.
-
-    Errors: `boot-partition-unreadable`, `boot-entry-missing`, `boot-edit-failed` if an edit reads back
-    differently, `boot-filesystem-damaged` if e2fsck reports a problem afterwards.
+    Errors: `boot-partition-unreadable`, `boot-partition-oversized`, `boot-entry-missing`,
+    `boot-entry-malformed`, `boot-edit-failed` if an edit reads back differently, `boot-filesystem-damaged` if
+    e2fsck reports a problem afterwards, and those of the record.
     """
-    with _partition_copy(source, start, length, scratch) as image:
+    with partition_copy(source, start, length, scratch) as image:
         planned = _plan(image, edits)
-        if not planned:
+        if not planned and record is None:
             return Patch()
-        image.apply(planned)
+        if planned:
+            image.apply(planned)
+        first = b"" if record is None else record.install(image, start)
         image.check_clean()
         with FileSource(image.path) as edited:
-            return Patch(tuple(_changed_blocks(source, edited, start)))
+            return Patch((*_first_block(source, first), *_changed_blocks(source, edited, start)))
 
 
 def read_boot_files(source: Source, start: int, length: int, *, scratch: Path) -> BootFiles:
-    """Read the boot partition's entries and platform files."""
-    with _partition_copy(source, start, length, scratch) as image:
-        console = image.content(CONSOLE_CFG)
+    """Read the boot partition's entries and platform files.
+
+    Errors: `boot-partition-unreadable`, `boot-partition-oversized`, `boot-filesystem-damaged`.
+    """
+    with partition_copy(source, start, length, scratch) as image:
+        entries = _entry_paths(image)
+        found = image.read([*entries, CONSOLE_CFG, PLATFORMS_JSON, FIRSTBOOT])
+        console = found[CONSOLE_CFG].content
         return BootFiles(
-            _entries(image),
+            {path.rpartition("/")[2]: _text(found[path]) for path in entries},
             None if console is None else console.decode(errors="replace"),
-            image.content(PLATFORMS_JSON),
-            image.content(FIRSTBOOT),
+            found[PLATFORMS_JSON].content,
+            found[FIRSTBOOT].content,
         )
 
 
 def _plan(image: Ext4Image, edits: BootEdits) -> list[FileEdit | DirectoryEdit]:
+    entries = _entry_paths(image) if edits.kernel_arguments else []
+    found = image.read([*entries, "/", "/grub2", CONSOLE_CFG, "/coreos", PLATFORMS_JSON])
     planned: list[FileEdit | DirectoryEdit] = []
     if edits.kernel_arguments:
-        entries = _entries(image)
-        if not any(_is_options(line) for text in entries.values() for line in text.splitlines()):
-            raise BootimgError(
-                "boot-entry-missing",
-                "the boot partition has no boot loader entry with options",
-                hint="`bootimg inspect` shows what is there; build the base disk again with --force",
-            )
-        for name, text in entries.items():
-            bare = remove_options(text, edits.replaced_arguments)
-            content = append_options(bare, edits.kernel_arguments).encode(errors=_BYTES)
-            planned.append(_file(image, f"{ENTRIES}/{name}", content, edits.label))
-    if edits.console_commands is not None and image.inode("/grub2") is not None:
+        planned += _entry_edits({path: found[path] for path in entries}, edits)
+    if edits.console_commands is not None and found["/grub2"].inode is not None:
         content = console_cfg(edits.console_commands).encode()
-        planned.append(_file(image, CONSOLE_CFG, content, edits.label))
+        planned.append(_file(found, CONSOLE_CFG, content, edits.label))
     if edits.platforms_json is not None:
-        if image.inode("/coreos") is None:
-            planned.append(DirectoryEdit("/coreos", edits.label or image.label("/")))
-        planned.append(_file(image, PLATFORMS_JSON, edits.platforms_json, edits.label))
+        if found["/coreos"].inode is None:
+            planned.append(DirectoryEdit("/coreos", edits.label or found["/"].label))
+        planned.append(_file(found, PLATFORMS_JSON, edits.platforms_json, edits.label))
     return planned
 
 
-def _file(image: Ext4Image, path: str, content: bytes, label: str | None) -> FileEdit:
+def _entry_edits(entries: Mapping[str, Found], edits: BootEdits) -> Iterator[FileEdit]:
+    texts = {path: _text(found) for path, found in entries.items()}
+    if all(options_of(text) is None for text in texts.values()):
+        raise BootimgError(
+            "boot-entry-missing",
+            "the boot partition has no boot loader entry with options",
+            hint="`bootimg inspect` shows what is there; build the base disk again with --force",
+        )
+    for path, text in texts.items():
+        require_alike(path, text)
+        bare = remove_options(text, edits.replaced_arguments)
+        content = append_options(bare, edits.kernel_arguments).encode(errors=_BYTES)
+        yield _file(entries, path, content, edits.label)
+
+
+def _file(found: Mapping[str, Found], path: str, content: bytes, label: str | None) -> FileEdit:
+    if found[path].inode is not None:
+        return FileEdit(path, content, found[path].label)
     folder = path.rpartition("/")[0]
-    if image.inode(path) is not None:
-        return FileEdit(path, content, image.label(path))
-    return FileEdit(path, content, label or image.label(folder) or image.label("/"))
+    return FileEdit(path, content, label or found[folder].label or found["/"].label)
 
 
-def _entries(image: Ext4Image) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for name, inode in sorted(image.listing(ENTRIES).items()):
-        if inode.is_file and name.endswith(".conf"):
-            found[name] = (image.content(f"{ENTRIES}/{name}") or b"").decode(errors=_BYTES)
+def _entry_paths(image: Ext4Image) -> list[str]:
+    """The entries of /boot, at most `_MOST_ENTRIES`."""
+    listed = sorted(image.listing(ENTRIES).items())
+    found = [f"{ENTRIES}/{name}" for name, inode in listed if inode.is_file and name.endswith(".conf")]
+    if len(found) > _MOST_ENTRIES:
+        raise oversized(f"{ENTRIES} has {len(found)} boot loader entries; a system has one or two")
     return found
 
 
-def _is_options(line: str) -> bool:
-    return line.startswith(("options ", "options\t"))
+def _text(found: Found) -> str:
+    return (found.content or b"").decode(errors=_BYTES)
 
 
 @contextmanager
-def _partition_copy(source: Source, start: int, length: int, scratch: Path) -> Iterator[Ext4Image]:
+def partition_copy(source: Source, start: int, length: int, scratch: Path) -> Iterator[Ext4Image]:
+    """A sparse copy of the boot partition; `boot-partition-unreadable` if it is no ext4."""
     with tempfile.TemporaryDirectory(prefix="boot-", dir=scratch) as folder:
         image = Ext4Image(Path(folder) / "partition")
         copy_sparse(source, image.path, offset=start, length=length)
         image.check_usable()
         yield image
+
+
+def _first_block(source: Source, beginning: bytes) -> Iterator[tuple[int, bytes]]:
+    if beginning:
+        yield 0, beginning + source.read(len(beginning), BLOCK - len(beginning))
 
 
 def _changed_blocks(source: Source, edited: Source, start: int) -> Iterator[tuple[int, bytes]]:

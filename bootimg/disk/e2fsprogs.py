@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from bootimg import process
+from bootimg.sizes import MIB
+from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
 
 PACKAGE = "e2fsprogs"
+_CHECKING = ProcessLimits(seconds=60, written=MIB)
 
 
 def fixed_time(epoch: int) -> Mapping[str, str]:
@@ -18,5 +22,10 @@ def fixed_time(epoch: int) -> Mapping[str, str]:
 def e2fsck_errors(image: Path) -> str | None:
     """What e2fsck prints about a file system that is not clean; None if it is clean.  Nothing is changed."""
     program = process.require("e2fsck", packages=PACKAGE)
-    done = process.run([program, "-fn", image.name], cwd=image.parent, check=False, timeout=300)
-    return done.stdout.decode(errors="replace") if done.returncode else None
+    with TemporaryDirectory(dir=image.parent) as folder:
+        output = Path(folder) / "output"
+        try:
+            done = run_limited([program, "-fn", image.name], output, _CHECKING, cwd=image.parent)
+        except OverLimitError as error:
+            return f"e2fsck cannot check it: {error}"
+        return output.read_text(errors="replace") if done.returncode else None

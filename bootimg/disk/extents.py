@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from bootimg.sizes import MIB
+from bootimg.storagefaults import named
+from bootimg.untrusted.files import regular_descriptor
 
 _ZEROS = bytes(MIB)
 
@@ -51,7 +53,7 @@ class FileSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._fd = regular_descriptor(path, block_device=True)
         self._size = os.lseek(self._fd, 0, os.SEEK_END)
 
     def __enter__(self) -> Self:
@@ -73,7 +75,11 @@ class FileSource:
 
     def read(self, offset: int, length: int) -> bytes:
         """Bytes of the file."""
-        return read_exactly(self._fd, offset, length)
+        try:
+            return read_exactly(self._fd, offset, length)
+        except OSError as error:
+            named(error, self.path)
+            raise
 
 
 def read_exactly(fd: int, offset: int, length: int) -> bytes:
@@ -130,7 +136,8 @@ def is_zero(data: bytes | memoryview) -> bool:
     """Whether every byte is zero."""
     length = len(data)
     if length <= len(_ZEROS):
-        return data == (_ZEROS if length == len(_ZEROS) else memoryview(_ZEROS)[:length])
+        # == compares a memoryview byte by byte, a hundred times slower.
+        return _ZEROS.startswith(data)
     view = memoryview(data)
     return all(is_zero(view[at : at + MIB]) for at in range(0, length, MIB))
 
@@ -154,5 +161,8 @@ def copy_sparse(source: Source, target: Path, *, offset: int = 0, length: int | 
             data = source.read(at, amount)
             if not is_zero(data):
                 write_fully(fd, data, at - offset)
+    except OSError as error:
+        named(error, target)
+        raise
     finally:
         os.close(fd)

@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
-import configparser
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from bootimg import process
 from bootimg.disk.aleph import ALEPH, COREOS_ALEPH
-from bootimg.disk.bootpatch import CONSOLE_MARKERS, IGNITION_PLATFORM, BootFiles, read_boot_files
-from bootimg.disk.extents import FileSource
+from bootimg.disk.blsentry import bls_entry, entry_fault
+from bootimg.disk.bootpatch import (
+    CONSOLE_MARKERS,
+    IGNITION_PLATFORM,
+    BootFiles,
+    partition_copy,
+    read_boot_files,
+)
+from bootimg.disk.bootprogram import SECTOR, has_boot_code
+from bootimg.disk.extents import FileSource, Source
 from bootimg.disk.gpt import Partition
+from bootimg.disk.unmounted import deployments
 from bootimg.disk.view import DiskView
-from bootimg.disk.xfsread import XfsImage, is_plain
+from bootimg.disk.xfsread import XfsImage
+from bootimg.disk.zipl.describe import describe_zipl
+from bootimg.disk.zipl.read import has_zipl
 from bootimg.errors import BootimgError
-from bootimg.kernelarg import split
 from bootimg.sizes import MIB
 from bootimg.untrusted.jsonfile import find_object
+from bootimg.untrusted.keyfile import parse_key_file
+from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
+from bootimg.untrusted.tree import Malformed
 
 Json = dict[str, Any]
 ROOT = "root"
-_DEPLOYMENTS = "/ostree/deploy"
 # The second is the older name, today a link to the first.
 _ALEPHS = (f"/{ALEPH}", f"/{COREOS_ALEPH}")
 _OSTREE = "ostree="
 # blkid's exit status if it finds nothing, or more than one filesystem.
 _NOTHING, _AMBIGUOUS = 2, 8
+_PROBING = ProcessLimits(seconds=10, written=MIB)
 
 
 def inspect_disk(disk: Path, disk_format: str, folder: Path) -> Json:
     """The disk as a JSON document; offsets and sizes are in bytes.
 
-    `boot` is None if no partition has that name.  `root` is None if no partition named root has XFS; if that
-    XFS cannot be read, `problem` is the error.
+    A partition's `boot-code` says whether the firmware finds its program there; it is None where firmware
+    looks for none.  `boot` is None if no partition has that name, `zipl` if the disk has no record of it.
+    `root` is None if no partition named root has XFS; if that XFS cannot be read, `problem` is the error.
 
     `disk_format` is QEMU's name of the format, `folder` an empty scratch folder.  Errors: those of
     `open_image`, `gpt-damaged`, `boot-partition-unreadable`, `boot-filesystem-damaged`, `qemu-img-missing`,
@@ -54,12 +67,14 @@ def inspect_disk(disk: Path, disk_format: str, folder: Path) -> Json:
         "disk-guid": str(view.gpt.disk_guid),
         "partitions": [_partition(view, partition, blkid) for partition in view.gpt.partitions],
         "boot": None,
+        "zipl": None,
         "root": None,
     }
     span = view.boot()
     if span is not None:
         with FileSource(view.path) as source:
             document["boot"] = _boot(read_boot_files(source, *span, scratch=folder))
+            document["zipl"] = _zipl(source, view.gpt.sector_size, span, document["boot"], folder)
     for partition, described in zip(view.gpt.partitions, document["partitions"], strict=True):
         if partition.name == ROOT and (described["filesystem"] or {}).get("type") == "xfs":
             document["root"] = _root(view, *view.gpt.span(partition.number), folder)
@@ -76,7 +91,14 @@ def _partition(view: DiskView, partition: Partition, blkid: Path) -> Json:
         "offset": offset,
         "size": size,
         "filesystem": _filesystem(view.path, offset, size, blkid),
+        "boot-code": _boot_code(view, partition, offset),
     }
+
+
+def _boot_code(view: DiskView, partition: Partition, offset: int) -> bool | None:
+    with FileSource(view.path) as source:
+        start = source.read(offset, SECTOR) if offset + SECTOR <= source.size else b""
+    return has_boot_code(partition.type_guid, start)
 
 
 def _filesystem(path: Path, offset: int, size: int, blkid: Path) -> Json | None:
@@ -84,13 +106,17 @@ def _filesystem(path: Path, offset: int, size: int, blkid: Path) -> Json | None:
     words = ["--probe", "--usages", "filesystem", "--offset", str(offset), "--size", str(size)]
     # Only the name, because blkid prints the name unchanged; it quotes everything else.
     words += ["--output", "export", path.name]
-    done = process.run([blkid, *words], cwd=path.parent, check=False, timeout=60)
+    output = path.with_name("blkid")
+    try:
+        done = run_limited([blkid, *words], output, _PROBING, cwd=path.parent)
+    except OverLimitError:
+        return None
     if done.returncode in (_NOTHING, _AMBIGUOUS):
         return None
     if done.returncode:
         raise process.failure(done)
     found: dict[str, str] = {}
-    for line in done.stdout.decode(errors="replace").splitlines():
+    for line in output.read_text(errors="replace").splitlines():
         key, _, value = line.partition("=")
         found[key] = "".join(shlex.split(value))
     if "TYPE" not in found:
@@ -100,7 +126,7 @@ def _filesystem(path: Path, offset: int, size: int, blkid: Path) -> Json | None:
 
 def _boot(files: BootFiles) -> Json:
     return {
-        "entries": [{"file": name, **bls_entry(text)} for name, text in files.entries.items()],
+        "entries": [_entry(name, text) for name, text in files.entries.items()],
         "console": None if files.console_cfg is None else console_commands(files.console_cfg),
         "console-markers": files.console_cfg is not None and has_markers(files.console_cfg),
         "ignition-platform": _argument(files.options, IGNITION_PLATFORM),
@@ -109,24 +135,22 @@ def _boot(files: BootFiles) -> Json:
     }
 
 
-def bls_entry(text: str) -> Json:
-    """A Boot Loader Specification entry: its keys and their values, `options` and `initrd` as lists."""
-    found: Json = {"options": [], "initrd": []}
-    for line in text.splitlines():
-        key, *values = line.split(maxsplit=1) or [""]
-        if not key or key.startswith("#"):
-            continue
-        value = values[0] if values else ""
-        if key in ("options", "initrd"):
-            found[key] += split(value.strip())
-        else:
-            found[key] = value.strip()
-    return found
+def _zipl(source: Source, sector_size: int, span: tuple[int, int], boot: Json, folder: Path) -> Json | None:
+    if not has_zipl(source):
+        return None
+    entry: Json = next(iter(boot["entries"]), {})
+    with partition_copy(source, *span, folder) as image:
+        return describe_zipl(source, sector_size, span, image, entry)
+
+
+def _entry(name: str, text: str) -> Json:
+    # An entry may have keys of any name, so our own come last.
+    return {**bls_entry(text), "file": name, "fault": entry_fault(text)}
 
 
 def console_commands(text: str) -> list[str]:
     """The commands between the markers of a console.cfg."""
-    lines = text.splitlines()
+    lines = text.split("\n")
     if not has_markers(text):
         return []
     start, end = (lines.index(marker) for marker in CONSOLE_MARKERS)
@@ -135,7 +159,7 @@ def console_commands(text: str) -> list[str]:
 
 def has_markers(text: str) -> bool:
     """Whether a console.cfg has the two lines between which coreos-installer writes."""
-    lines = text.splitlines()
+    lines = text.split("\n")
     return all(marker in lines for marker in CONSOLE_MARKERS)
 
 
@@ -160,15 +184,6 @@ def root_image(folder: Path) -> XfsImage:
     return XfsImage(folder / "root")
 
 
-def deployments(image: XfsImage) -> Iterator[tuple[str, str]]:
-    """The stateroot and the path of each deployment."""
-    for stateroot in sorted(filter(is_plain, image.listing(_DEPLOYMENTS))):
-        folder = f"{_DEPLOYMENTS}/{stateroot}/deploy"
-        for name, kind in sorted(image.listing(folder).items()):
-            if kind == "directory" and is_plain(name):
-                yield stateroot, f"{folder}/{name}"
-
-
 def _deployments(image: XfsImage) -> list[Json]:
     found = []
     for stateroot, path in deployments(image):
@@ -179,11 +194,9 @@ def _deployments(image: XfsImage) -> list[Json]:
 
 
 def _origin(content: bytes) -> Json | None:
-    """The key file's group `origin`; None if the content is not a key file."""
-    parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    """The key file's group `origin`; None if the content is no such file."""
     try:
-        parser.read_string(content.decode(errors="replace"))
-        return dict(parser["origin"])
-    except (configparser.Error, KeyError):
+        group = parse_key_file(content).get("origin")
+    except Malformed:
         return None
+    return None if group is None else dict(group)

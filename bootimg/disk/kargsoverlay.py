@@ -6,18 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bootimg.disk.bootpatch import BootEdits, make_patch
-from bootimg.disk.extents import FileSource
+from bootimg.disk.extents import FileSource, Source
 from bootimg.disk.view import BOOT, DiskView
+from bootimg.disk.zipl.read import has_zipl, read_zipl
+from bootimg.disk.zipl.record import ZiplRecord
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.kernelarg import split
 from bootimg.vm.diskimage import DiskImage
 from bootimg.vm.imagetool import make_overlay, write_blocks
+
+# ostree's entry of the only deployment, and the argument that the record has beside it.
+_ENTRY, _FIRSTBOOT = "1", "ignition.firstboot"
 
 
 def overlay_with_kargs(disk: Path, disk_format: str, kargs: Sequence[str], folder: Path) -> DiskImage:
     """An overlay in `folder` that reads as `disk` with `kargs` appended to its BLS entries.
 
-    The disk itself is only read.  Errors: those of `open_image`, `gpt-damaged`, `boot-partition-missing`
-    and those of `bootimg.disk.bootpatch`.
+    zipl's record of the disk, if it has one, is made again.  The disk itself is only read.  Errors: those of
+    `open_image`, `gpt-damaged`, `boot-partition-missing`, `zipl-record-damaged` and those of
+    `bootimg.disk.bootpatch` and `ZiplRecord`.
     """
     view = DiskView(disk, disk_format, folder)
     span = view.boot()
@@ -29,7 +36,22 @@ def overlay_with_kargs(disk: Path, disk_format: str, kargs: Sequence[str], folde
             exit_code=ExitCode.USAGE,
         )
     with FileSource(view.path) as source:
-        patch = make_patch(source, *span, BootEdits(kernel_arguments=tuple(kargs)), scratch=folder)
+        edits, record = BootEdits(kernel_arguments=tuple(kargs)), _record(source, view.gpt.sector_size, span)
+        patch = make_patch(source, *span, edits, scratch=folder, record=record)
     overlay = make_overlay(view.image, folder / "overlay.qcow2")
     write_blocks(overlay, patch.blocks, folder)
     return overlay
+
+
+def _record(source: Source, sector_size: int, span: tuple[int, int]) -> ZiplRecord | None:
+    """zipl's record of the disk, to be made again with the arguments that are not those of the entry."""
+    if not has_zipl(source):
+        return None
+    found = read_zipl(source, sector_size, *span)
+    words = split(found.arguments.decode(errors="surrogateescape"))
+    return ZiplRecord(
+        stage3=found.stage3,
+        sector_size=sector_size,
+        entry=_ENTRY,
+        arguments=[word for word in words if word == _FIRSTBOOT],
+    )

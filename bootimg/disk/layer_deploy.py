@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from bootimg.appliance import Appliance
+from bootimg.disk.blsentry import replace_options
 from bootimg.disk.ostree_deploy import SYSROOT, Deployment, deployment_of
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tree.merged import Tree
@@ -87,13 +88,6 @@ def _set_arguments(vm: Appliance, arguments: Sequence[str]) -> None:
     """
     for path in vm.run(["sh", "-c", f"ls {_ENTRIES}"], timeout=60).decode().splitlines():
         before = vm.get(path).decode(errors=_BYTES)
-        after = "".join(_with_arguments(line, arguments) for line in before.splitlines(keepends=True))
+        after = replace_options(before, arguments)
         if after != before:
             vm.put(path, after.encode(errors=_BYTES))
-
-
-def _with_arguments(line: str, arguments: Sequence[str]) -> str:
-    if not line.startswith(("options ", "options\t")):
-        return line
-    deployment = [word for word in line.split() if word.startswith("ostree=")]
-    return f"{' '.join(['options', *arguments, *deployment])}\n"

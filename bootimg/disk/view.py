@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import Gpt, read_gpt
-from bootimg.sizes import MIB
+from bootimg.sizes import MIB, format_size
 from bootimg.vm.diskimage import open_image
+from bootimg.vm.image import damaged
 from bootimg.vm.imagetool import copy_range, virtual_size
 
 BOOT = "boot"
@@ -19,19 +21,28 @@ _SECTOR = 512
 class DiskView:
     """A raw file `path` in `folder`, of the size of `disk`, with the fetched ranges and holes elsewhere.
 
-    The constructor fetches the partition table, with the errors of `open_image`, and `gpt-damaged` if there
-    is no table.  The disk is only read.
+    The constructor fetches the partition table, with the errors of `open_image`, `image-unreadable` for a
+    disk that is larger than files can be, and `gpt-damaged` if there is no table.  The disk is only read.
     """
 
     def __init__(self, disk: Path, disk_format: str, folder: Path) -> None:
         self.image = open_image(disk, disk_format)
         self.size = virtual_size(self.image)
         self.path = folder / "view.raw"
-        with self.path.open("wb") as handle:
-            handle.truncate(self.size)
+        self._make_room(disk)
         self.fetch(0, MIB)
         with FileSource(self.path) as source:
             self.gpt: Gpt = read_gpt(source, backup=False)
+
+    def _make_room(self, disk: Path) -> None:
+        with self.path.open("wb") as handle:
+            try:
+                handle.truncate(self.size)
+            except OSError as error:
+                if error.errno != errno.EFBIG:
+                    raise
+                why = f"claims to be a disk of {format_size(self.size)}, and no file here can be so large"
+                raise damaged(disk, why, "get the image again") from None
 
     def fetch(self, offset: int, length: int) -> None:
         """Copy a range of the disk, up to the disk's end."""

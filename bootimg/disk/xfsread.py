@@ -1,32 +1,33 @@
 """Reads small files of an unmounted XFS filesystem with xfs_db.
 
 xfs_db exits 0 even if its command failed, and its output is for people.  So an unexpected line is never
-ignored: it raises `root-filesystem-unreadable`.
+ignored: it raises `root-filesystem-unreadable`.  The filesystem is untrusted: xfs_db runs with limits.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from bootimg import process
 from bootimg.errors import BootimgError
+from bootimg.sizes import MIB
+from bootimg.untrusted.files import TEXT_LIMIT
+from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
 
-_LIMIT = 1 << 20
-"""The largest file that `content` returns, in bytes."""
 _CHUNK = 1 << 20
+_LIMITS = ProcessLimits(seconds=30, written=16 * MIB)
 _NAME = re.compile(r"^\d+\s+\d+\s+(\w+)\s+0x[0-9a-f]+\s+\d+\s(.*) \(\w+\)$")
 _FIELD = re.compile(r"^(?:core\.)?(\w+) = (\S+)")
 _EXTENT = re.compile(r"^data offset (\d+) startblock \d+ \((\d+)/(\d+)\) count (\d+) flag 0$")
 # The message on stdout for a path that does not exist; the exit status is then 1.
 _ABSENT = b": No such file or directory\n"
 _REGULAR = 0o100000
-# Names without characters that xfs_db would read as a separator, a quote or a path.
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,9 @@ class XfsImage:
     def content(self, path: str) -> bytes | None:
         """A regular file's content; None if its folder has no regular file of that name.
 
-        Raises `root-filesystem-unreadable` for a file of more than a MiB, or one that is not complete.
+        Raises `root-filesystem-unreadable` for one of more than TEXT_LIMIT bytes, or not complete.
         """
-        size = self._size(path, _LIMIT)
+        size = self._size(path, TEXT_LIMIT)
         if size is None:
             return None
         output = BytesIO(bytes(size))
@@ -97,7 +98,11 @@ class XfsImage:
                 offset, ag, start, count = map(int, match.groups())
                 image.seek((ag * group + start) * block)
                 output.seek(offset * block)
-                for length in _pieces(min(count * block, size - offset * block)):
+                amount = max(0, min(count * block, size - offset * block))
+                # Without this a million extents could have one place.
+                if covered + amount > size:
+                    raise _unreadable(f"{path} has {size} bytes, but more are laid out")
+                for length in _pieces(amount):
                     covered += output.write(image.read(length))
         if covered != size or output.tell() > size:
             raise _unreadable(f"{path} has {size} bytes, but {covered} can be read")
@@ -114,7 +119,13 @@ class XfsImage:
     def _call(self, *commands: str) -> process.Completed:
         words = [word for command in commands for word in ("-c", command)]
         program = process.require("xfs_db", packages="xfsprogs")
-        return process.run([program, "-r", *words, self.path], check=False, timeout=60)
+        with TemporaryDirectory(dir=self.path.parent) as folder:
+            output = Path(folder) / "output"
+            try:
+                done = run_limited([program, "-r", *words, self.path.absolute()], output, _LIMITS)
+            except OverLimitError as error:
+                raise _unreadable(f"xfs_db: {error}") from None
+            return replace(done, stdout=output.read_bytes())
 
 
 def _lines(done: process.Completed) -> Iterator[str]:
@@ -125,11 +136,6 @@ def _lines(done: process.Completed) -> Iterator[str]:
 
 def _pieces(length: int) -> Iterator[int]:
     yield from (min(_CHUNK, length - at) for at in range(0, length, _CHUNK))
-
-
-def is_plain(name: str) -> bool:
-    """Whether a name can be part of a path given to `XfsImage`."""
-    return _PLAIN.fullmatch(name) is not None
 
 
 def _unreadable(why: str) -> BootimgError:

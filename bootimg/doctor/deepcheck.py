@@ -6,13 +6,14 @@ from bootimg.appliance import Appliance, Drive
 from bootimg.arch import Arch
 from bootimg.atomic import temporary_folder
 from bootimg.cache import Cache
-from bootimg.doctor.requirements import MachineFinding, Status
+from bootimg.doctor.finding import MachineFinding, Status
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.layer.fetching.fetch import RegistryOptions, fetch
 from bootimg.layer.tree.merged import open_tree
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_image
 from bootimg.sizes import GIB
+from bootimg.untrusted.limits import DEFAULT, Limits
 from bootimg.vm.probe import choose_accelerator
 
 NAME, PURPOSE = "layer-filesystems", "the kernel mounts what the layer's tools make"
@@ -25,10 +26,16 @@ DEADLINE = 120.0
 
 
 def mounts_of_layer(
-    reference: str, cache: Cache, events: Events, accel: str, registry: RegistryOptions
+    reference: str,
+    cache: Cache,
+    events: Events,
+    accel: str,
+    registry: RegistryOptions,
+    limits: Limits = DEFAULT,
 ) -> MachineFinding:
     """Make each filesystem with the layer's tools in the appliance, mount it, and report which failed."""
-    image = fetch(reference, arch=Arch.of_machine(), cache=cache, events=events, registry=registry)
+    arch = Arch.of_machine()
+    image = fetch(reference, arch=arch, cache=cache, events=events, registry=registry, limits=limits)
     tools = tool_tree_image(open_tree(image, cache, events), cache, events)
     with temporary_folder("bootimg-doctor-") as folder:
         disk = folder / "disk.raw"

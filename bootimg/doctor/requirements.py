@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
 
 from bootimg import process
@@ -14,13 +13,14 @@ from bootimg.arch import Arch
 from bootimg.arches.row import Firmware
 from bootimg.cache import Cache
 from bootimg.disk.native.products.store import has_bootloaders
+from bootimg.doctor.finding import MachineFinding, Status, Use
+from bootimg.doctor.liveprograms import live_programs
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.hostpackages import Packages
 from bootimg.layer.fetching.skopeo import MINIMUM as SKOPEO_MINIMUM
 from bootimg.layer.ostree import libostree
-from bootimg.live.fsoptions import FsType
-from bootimg.live.programs import MAKERS
+from bootimg.live.reading.readers import READERS
 from bootimg.osbuild import program as osbuild
 from bootimg.sizes import GIB, format_size
 from bootimg.vm import network, qemu
@@ -30,61 +30,6 @@ from bootimg.vm.probe import choose_accelerator
 
 CACHE_SPACE = 10 * GIB
 FILESYSTEMS = ("xfs", "ext4", "vfat", "squashfs")
-
-
-class Status(StrEnum):
-    """Whether a requirement is met."""
-
-    OK = "ok"
-    MISSING = "missing"
-    TOO_OLD = "too-old"
-    FAULT = "fault"
-
-
-class Use(StrEnum):
-    """What uses a thing: every build, the appliance, or only some commands and options."""
-
-    BUILD = "build"
-    APPLIANCE = "appliance"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MachineFinding:
-    """One line of the report.
-
-    `needed` is False if only some commands use the thing, or only the appliance, and the cache has what the
-    appliance makes.
-    """
-
-    name: str
-    status: Status
-    purpose: str
-    use: Use = Use.BUILD
-    needed: bool = True
-    version: str | None = None
-    minimum: str | None = None
-    detail: str = ""
-    packages: Packages | None = None
-
-    @property
-    def good(self) -> bool:
-        """Whether the requirement is met."""
-        return self.status is Status.OK
-
-    def as_dict(self) -> dict[str, object]:
-        """The finding as `--json` prints it."""
-        return {
-            "name": self.name,
-            "status": str(self.status),
-            "needed": self.needed,
-            "use": str(self.use),
-            "purpose": self.purpose,
-            "version": self.version,
-            "minimum": self.minimum,
-            "detail": self.detail,
-            "install": {"apt": self.packages.apt, "dnf": self.packages.dnf} if self.packages else None,
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +73,6 @@ _E2FSPROGS = Packages(apt="e2fsprogs", dnf="e2fsprogs")
 _XFSPROGS = Packages(apt="xfsprogs", dnf="xfsprogs")
 _DOSFSTOOLS = Packages(apt="dosfstools", dnf="dosfstools")
 _MTOOLS = Packages(apt="mtools", dnf="mtools")
-_EROFS = MAKERS[FsType.EROFS]
-_LIVE_SQUASHFS = ".".join(map(str, MAKERS[FsType.SQUASHFS].minimum))
 _SSH = Packages(apt="openssh-client", dnf="openssh-clients")
 TOOLS = (
     Tool(name="skopeo", purpose="fetches layers", minimum=SKOPEO_MINIMUM,
@@ -141,10 +84,8 @@ TOOLS = (
     # 4.5 is the first version with sqfstar.
     Tool(name="mksquashfs", purpose="images for the appliance", version_words=("-version",), minimum=(4, 5),
          packages=_SQUASHFS, use=Use.APPLIANCE),
-    Tool(name="sqfstar", purpose=f"the tool tree's image; live media need {_LIVE_SQUASHFS}",
+    Tool(name="sqfstar", purpose="the image of the appliance's programs",
          version_words=("-version",), minimum=(4, 5), packages=_SQUASHFS, use=Use.APPLIANCE),
-    Tool(name="mkfs.erofs", purpose="live media of layers that ask for erofs", use=Use.OTHER,
-         version_words=(_EROFS.version_option,), minimum=_EROFS.minimum, packages=_EROFS.packages),
     Tool(name="debugfs", purpose="fills and edits /boot", version_words=("-V",), packages=_E2FSPROGS),
     Tool(name="e2fsck", purpose="checks /boot", version_words=("-V",), packages=_E2FSPROGS),
     Tool(name="mkfs.xfs", purpose="makes the root", version_words=("-V",), minimum=(5, 10),
@@ -156,6 +97,9 @@ TOOLS = (
     Tool(name="mcopy", purpose="fills the ESP", version_words=("-V",), packages=_MTOOLS),
     Tool(name="qemu-io", purpose="run --kargs", use=Use.OTHER, minimum=qemu.MINIMUM,
          packages=qemu.IMG_PACKAGES),
+    *(Tool(name=each.name, purpose=f"verify a live ISO with {fstype}", use=Use.OTHER,
+           version_words=(each.version_option,), minimum=each.minimum, packages=each.packages)
+      for fstype, each in READERS.items()),
     Tool(name="ssh", purpose="run --ssh", use=Use.OTHER, version_words=("-V",), packages=_SSH),
     Tool(name="ssh-keygen", purpose="run --ssh", use=Use.OTHER, version_words=("-?",), packages=_SSH),
     Tool(name="osbuild", purpose="build --builder osbuild; it needs root", use=Use.OTHER,
@@ -168,16 +112,24 @@ TOOLS = (
 )  # fmt: skip
 
 
-def examine(cache: Cache, events: Events, accel: str) -> Iterator[MachineFinding]:
-    """Every finding, in the order of the report."""
-    kept = has_bootloaders(cache)
-    for finding in _examine(cache, events, accel):
-        yield replace(finding, needed=False) if kept and finding.use is Use.APPLIANCE else finding
+def examine(
+    cache: Cache, events: Events, accel: str, arches: Sequence[Arch] = ()
+) -> Iterator[MachineFinding]:
+    """Every finding, in the order of the report, for images of `arches` (this machine's by default)."""
+    here = Arch.of_machine()
+    # The appliance runs programs of the layer, so it makes nothing of another architecture.
+    spare = has_bootloaders(cache) or here not in (arches or [here])
+    for finding in _examine(cache, events, accel, arches or [here]):
+        yield replace(finding, needed=False) if spare and finding.use is Use.APPLIANCE else finding
 
 
-def _examine(cache: Cache, events: Events, accel: str) -> Iterator[MachineFinding]:
+def _examine(cache: Cache, events: Events, accel: str, arches: Sequence[Arch]) -> Iterator[MachineFinding]:
     for tool in TOOLS:
         yield _emulator(tool) if tool.name.startswith("qemu-system") else tool.check()
+    for arch in arches:
+        if arch is not Arch.of_machine():
+            yield _foreign_emulator(arch).check()
+    yield from live_programs(arches)
     yield binding(
         "libguestfs", "makes bootloaders", "guestfs", interpreter.PACKAGES, interpreter.guestfs_python,
         "import guestfs; v = guestfs.GuestFS(python_return_dict=True).version();"
@@ -190,10 +142,28 @@ def _examine(cache: Cache, events: Events, accel: str) -> Iterator[MachineFindin
         "print(f'{OSTree.YEAR_VERSION}.{OSTree.RELEASE_VERSION}')",
     )  # fmt: skip
     yield from kernel_findings()
-    yield uefi()
+    yield from _firmware(arches)
     yield accelerator(cache, events, accel)
     yield guest_network()
     yield space(cache)
+
+
+def _firmware(arches: Sequence[Arch]) -> Iterator[MachineFinding]:
+    """The finding for the one architecture, or those for each of several that has UEFI, named apart."""
+    if len(arches) == 1:
+        yield uefi(arches[0])
+        return
+    for arch in arches:
+        if arch.row.uefi is not None:
+            found = uefi(arch)
+            yield replace(found, name=f"{found.name}-{arch}")
+
+
+def _foreign_emulator(arch: Arch) -> Tool:
+    name, packages = qemu.system_name(arch), arch.row.hardware.packages
+    return Tool(
+        name=name, purpose=f"run: guests of {arch}", minimum=qemu.MINIMUM, packages=packages, use=Use.OTHER
+    )
 
 
 def _emulator(tool: Tool) -> MachineFinding:
@@ -285,9 +255,8 @@ def has_module(kernel: Kernel, name: str) -> bool:
     return False
 
 
-def uefi() -> MachineFinding:
-    """UEFI firmware for guests of this machine's architecture."""
-    arch = Arch.of_machine()
+def uefi(arch: Arch) -> MachineFinding:
+    """UEFI firmware for guests of an architecture; builds for a foreign one do without guests."""
     firmware = arch.row.uefi
     try:
         detail = str(find_uefi(arch).code) if firmware else f"{arch} has no UEFI"
@@ -299,7 +268,7 @@ def uefi() -> MachineFinding:
         status=status,
         purpose="run --firmware uefi",
         use=Use.OTHER,
-        needed=arch.row.firmwares[0] is Firmware.UEFI,
+        needed=arch.row.firmwares[0] is Firmware.UEFI and arch is Arch.of_machine(),
         detail=detail,
         packages=firmware.packages if firmware else None,
     )

@@ -104,6 +104,28 @@ class Digest:
         return self._digest.hexdigest()
 
 
+class DigestSink:
+    """A sink that only hashes."""
+
+    def __init__(self, digest: Digest) -> None:
+        self._digest = digest
+        self.position = 0
+
+    def write(self, data: bytes) -> None:
+        """Add `data`."""
+        self._digest.update(data)
+        self.position += len(data)
+
+    def skip(self, length: int) -> None:
+        """Add zeros."""
+        self._digest.zeros(length)
+        self.position += length
+
+    def digest(self) -> str:
+        """The SHA-256 of all bytes so far."""
+        return self._digest.hexdigest()
+
+
 class DigestingFile:
     """A file that is written in order and hashed; skipped zeros become holes."""
 

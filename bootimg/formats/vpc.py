@@ -9,12 +9,14 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
+from bootimg.disk.bootpatch import Patch
+from bootimg.disk.composite import Composite
 from bootimg.disk.extents import Source
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Step
 from bootimg.formats.allocation import content_identity
 from bootimg.formats.compression.writer import Packing, open_output
-from bootimg.formats.output import ReadingProgress, Written, data_length, refuse_options
+from bootimg.formats.output import Digest, DigestSink, ReadingProgress, Written, data_length, refuse_options
 from bootimg.formats.raw import copy_content
 from bootimg.sizes import GIB, MIB, format_size
 
@@ -48,6 +50,18 @@ def write_vpc(
         copy_content(source, file, ReadingProgress(step, total))
         file.write(footer(source.size, content_identity(file.digest(), "vhd").bytes))
         return file.finish(out)
+
+
+def as_vpc(source: Source) -> tuple[Source, str]:
+    """The bytes that `write_vpc` writes, without a file, and their SHA-256."""
+    _check_size(source.size)
+    with Digest() as digest:
+        sink = DigestSink(digest)
+        copy_content(source, sink, ReadingProgress(None, data_length(source)))
+        end = footer(source.size, content_identity(sink.digest(), "vhd").bytes)
+        sink.write(end)
+        sha256 = sink.digest()
+    return Composite(source, Patch(((source.size, end),)), source.size + _FOOTER.size), sha256
 
 
 def _check_size(size: int) -> None:

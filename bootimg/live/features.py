@@ -47,9 +47,14 @@ def has_installer(commit: Commit) -> bool:
     return commit.file(INSTALLER) is not None
 
 
+def brings_installer(tree: Tree) -> bool:
+    """`has_installer` for a layer whose commit is not read."""
+    return _is_file(tree.entries.get(INSTALLER))
+
+
 def require_features(tree: Tree) -> None:
     """Raise `live-features-malformed` for a layer whose commit `features_json` would refuse."""
-    if _is_file(tree.entries.get(INSTALLER)):
+    if brings_installer(tree):
         example = tree.entries.get(EXAMPLE)
         _require_example(example.size if example is not None and _is_file(example) else None)
         _directives(tree.read(EXAMPLE))

@@ -48,10 +48,10 @@ def read_header(file: BinaryIO, offset: int) -> FsHeader:
     start = file.read(_EROFS_AT + _EROFS_SIZE)
     found = next(filter(None, (parse(start) for parse in _PARSERS)), None)
     if found is None:
-        raise _unreadable(offset, "there is no superblock of squashfs 4.0 or erofs")
+        raise unreadable(offset, "there is no superblock of squashfs 4.0 or erofs")
     left = file.seek(0, os.SEEK_END) - offset
     if found.size > left:
-        raise _unreadable(offset, f"the file system has {found.size} bytes, the file only {left} from there")
+        raise unreadable(offset, f"the file system has {found.size} bytes, the file only {left} from there")
     return found
 
 
@@ -84,7 +84,8 @@ def _algorithms(bits: int) -> tuple[str, ...]:
 _PARSERS: tuple[Callable[[bytes], FsHeader | None], ...] = (_squashfs, _erofs)
 
 
-def _unreadable(offset: int, what: str) -> BootimgError:
+def unreadable(offset: int, what: str) -> BootimgError:
+    """The error for a root file system that begins at byte `offset` of its file."""
     return BootimgError(
         "live-rootfs-unreadable",
         "the live system's root file system cannot be read",

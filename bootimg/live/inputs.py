@@ -12,6 +12,7 @@ from bootimg.live.fsoptions import RootfsOptions
 from bootimg.live.iso.descriptors import Volume
 from bootimg.live.iso.syslinux import Syslinux
 from bootimg.live.iso.volumeid import volume_id, volume_set_id
+from bootimg.live.programs.program import Program
 from bootimg.sysroot.commit import Commit
 from bootimg.sysroot.entries import Entry
 from bootimg.sysroot.system import System
@@ -43,6 +44,7 @@ class LiveInputs:
     layer's PRETTY_NAME, `identity` its digest, `epoch` the recipe's source epoch in seconds.  `esp` has the
     entries of the disk's EFI system partition, `efi_programs` what the layer brings for it, from EFI on.
     `arguments` are the kernel arguments of the disk's boot entry, `template` the files of `read_template`.
+    `program` makes the root file system with the options `rootfs`.
     """
 
     arch: Arch
@@ -58,6 +60,7 @@ class LiveInputs:
     efi_programs: Sequence[Entry]
     arguments: Sequence[str]
     rootfs: RootfsOptions
+    program: Program
     metals: Sequence[Metal]
     template: Mapping[str, bytes]
     syslinux: Syslinux

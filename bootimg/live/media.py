@@ -106,6 +106,7 @@ class _Maker:
                 inputs.rootfs,
                 identity=inputs.identity,
                 epoch=inputs.epoch,
+                program=inputs.program,
             )
         path = self._scratch / self._names.rootfs
         with self._events.step("rootfs-image", self._names.rootfs):
@@ -148,7 +149,7 @@ class _Maker:
         inputs, volume, row = self._inputs, self._inputs.volume, boot_row(self._inputs.arch)
         programs = inputs.efi_programs
         tree = iso_tree(
-            inputs.template,
+            row.placed(inputs.template),
             live_arguments(inputs.arguments, volume.id),
             efi_vendor(programs) if row.has_efi_image else None,
         )

@@ -8,63 +8,60 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from bootimg import process
-from bootimg.atomic import no_space
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.live.fsheader import read_header
 from bootimg.live.fsoptions import FsType, RootfsOptions
-from bootimg.live.programs import require_maker
+from bootimg.live.programs.program import Command, Program, ThisMachines
 from bootimg.live.treetar import tree_tar
 from bootimg.sysroot.entries import Entry
 
 _NAMESPACE = uuid5(NAMESPACE_URL, "urn:bootimg:live-root")
+# What waits for a compressor or for the disk: by default it grows to a quarter of the machine's memory.
+_MEMORY = "128M"
 # Squashfs has no others; sqfstar passes over them.
 _PREFIXES = (b"user.", b"trusted.", b"security.")
 
 
 def write_filesystem(
-    entries: Sequence[Entry], image: Path, options: RootfsOptions, *, identity: str, epoch: int
+    entries: Sequence[Entry],
+    image: Path,
+    options: RootfsOptions,
+    *,
+    identity: str,
+    epoch: int,
+    program: Program | None = None,
 ) -> None:
-    """Write the file system of the entries to a scratch file.
+    """Write the file system of the entries to a scratch file, with a program of this machine by default.
 
-    The same arguments give the same bytes; `identity` (the layer's digest) makes the UUID, `epoch` is the
-    time in seconds at which the file system is said to be made.  Raises `live-program-too-old`,
-    `live-attribute-unsupported`, `live-rootfs-damaged`, `no-space-left`, `program-failed`.
+    The same arguments and the same version of the program give the same bytes; `identity` (the layer's
+    digest) makes the UUID, `epoch` is the time in seconds at which the file system is said to be made.
+    Raises `live-attribute-unsupported`, `live-rootfs-damaged`, and the program's errors.
     """
-    program = require_maker(options.fstype)
     image.unlink(missing_ok=True)
-    # mkfs.erofs keeps there what it reads until it knows where it goes.
-    with TemporaryDirectory(dir=image.parent, prefix=f".{image.name}.") as folder:
-        if options.fstype is FsType.SQUASHFS:
-            _require_attributes(entries)
-            words = [*_squashfs_words(options, entries[0], Path(folder), epoch), image]
-        else:
-            words = [*_erofs_words(options, uuid5(_NAMESPACE, identity), epoch), image]
-        # The mode of an inode without a name depends on the umask (mkfs.erofs 1.9.4).
-        done = process.feed([program, *words], tree_tar(entries), env={"TMPDIR": folder}, umask=0o022)
-    if done.returncode:
-        raise no_space(image) if b"No space left" in done.stderr else process.failure(done)
+    if options.fstype is FsType.SQUASHFS:
+        _require_attributes(entries)
+        command = _squashfs(options, entries[0], epoch)
+    else:
+        command = _erofs(options, uuid5(_NAMESPACE, identity), epoch)
+    (program or ThisMachines()).write(command, tree_tar(entries), image)
     _check(image, options.fstype, entries)
 
 
-def _squashfs_words(
-    options: RootfsOptions, root: Entry, folder: Path, epoch: int
-) -> Iterator[process.Argument]:
-    yield from ("-quiet", "-no-progress", "-exit-on-error")
-    yield from options.words
+def _squashfs(options: RootfsOptions, root: Entry, epoch: int) -> Command:
     # sqfstar passes over the archive's root directory.
     seconds = str(root.mtime // 10**9)
-    yield from ("-mkfs-time", str(epoch), "-root-time", seconds, "-root-mode", f"{root.mode:o}")
-    yield from ("-root-uid", str(root.uid), "-root-gid", str(root.gid))
-    if root.xattrs:
-        attributes = folder / "root"
-        attributes.write_text("".join(_pseudo(name, value) for name, value in root.xattrs))
-        yield from ("-pf", attributes)
+    words = (
+        *("-quiet", "-no-progress", "-exit-on-error", "-mem", _MEMORY),
+        *options.words,
+        *("-mkfs-time", str(epoch), "-root-time", seconds, "-root-mode", f"{root.mode:o}"),
+        *("-root-uid", str(root.uid), "-root-gid", str(root.gid)),
+    )
+    pseudo = "".join(_pseudo(name, value) for name, value in root.xattrs)
+    return Command(FsType.SQUASHFS, words, pseudo)
 
 
 def _pseudo(name: bytes, value: bytes) -> str:
@@ -72,8 +69,9 @@ def _pseudo(name: bytes, value: bytes) -> str:
     return f"/ x {name.decode()}=0s{base64.b64encode(value).decode()}\n"
 
 
-def _erofs_words(options: RootfsOptions, uuid: UUID, epoch: int) -> Iterator[str]:
-    yield from ("--quiet", "--tar=f", "-U", str(uuid), f"-T{epoch}", "--mkfs-time", *options.words)
+def _erofs(options: RootfsOptions, uuid: UUID, epoch: int) -> Command:
+    words = ("--quiet", "--tar=f", "-U", str(uuid), f"-T{epoch}", "--mkfs-time", *options.words)
+    return Command(FsType.EROFS, words)
 
 
 def _require_attributes(entries: Iterable[Entry]) -> None:

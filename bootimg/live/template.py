@@ -86,9 +86,8 @@ def read_template(tree: Tree) -> Mapping[str, bytes]:
 
     Raises `live-template-missing`, `live-template-invalid`.
     """
-    folder = tree.entries.get(PATH)
-    if folder is None or folder.kind is not Kind.DIRECTORY:
-        raise _missing()
+    if not has_template(tree):
+        raise missing_template()
     found: dict[str, bytes] = {}
     left = _LARGEST
     for entry in tree.walk(PATH):
@@ -106,7 +105,14 @@ def read_template(tree: Tree) -> Mapping[str, bytes]:
     return found
 
 
-def _missing() -> BootimgError:
+def has_template(tree: Tree) -> bool:
+    """Whether a layer has boot menus for an ISO, as CoreOS's layers do."""
+    folder = tree.entries.get(PATH)
+    return folder is not None and folder.kind is Kind.DIRECTORY
+
+
+def missing_template() -> BootimgError:
+    """The error for a layer without them."""
     return BootimgError(
         "live-template-missing",
         "the layer has no template for an ISO",

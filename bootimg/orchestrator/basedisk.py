@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bootimg.appliance import FailureHook
@@ -20,6 +20,7 @@ from bootimg.cache import BASES, Cache
 from bootimg.disk.base import BaseInputs, make_base_disks
 from bootimg.disk.extents import FileSource, Source, is_zero
 from bootimg.disk.layer_deploy import DeployWay
+from bootimg.disk.native.versions import native_versions
 from bootimg.events import Events
 from bootimg.manifest.recipe import Recipe
 from bootimg.platform import Platform
@@ -36,7 +37,8 @@ class BaseDisk:
 
     `platform` is None for a disk from the cache.  Else the disk is that platform's image, used instead of a
     base disk: it has the platform's edits already, and `digest` is the image's SHA-256.
-    `way` is how it was made; None for a platform's image.
+    `way` is how it was made; None for a platform's image.  `programs` are the versions of this machine's
+    packages whose programs wrote its file systems; none if others wrote them, or an older bootimg.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class BaseDisk:
     commit: str
     platform: Platform | None = None
     way: DeployWay | None = None
+    programs: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def base_key(recipe: Recipe, layer_digest: str, tools_digest: str, way: DeployWay) -> str:
@@ -110,7 +113,13 @@ def find_base(cache: Cache, key: str) -> BaseDisk | None:
         return None
     if seal["mtime_ns"] != status.st_mtime_ns or seal["size"] != status.st_size:
         return None
-    return BaseDisk(folder / "disk.raw", seal["digest"], seal["commit"], way=DeployWay(seal["way"]))
+    return BaseDisk(
+        folder / "disk.raw",
+        seal["digest"],
+        seal["commit"],
+        way=DeployWay(seal["way"]),
+        programs=seal.get("programs", {}),
+    )
 
 
 def make_bases(
@@ -178,6 +187,7 @@ def _seal(folder: Path, disk: Path, commit: str, way: DeployWay) -> None:
         "mtime_ns": status.st_mtime_ns,
         "commit": commit,
         "way": way,
+        "programs": native_versions() if way is DeployWay.NATIVE else {},
     }
     write_whole(folder / "seal.json", json.dumps(seal, indent=1).encode())
 

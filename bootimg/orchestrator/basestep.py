@@ -6,17 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bootimg import process
-from bootimg.appliance.interpreter import guestfs_python
 from bootimg.builds.made import FROM_METAL
 from bootimg.disk.bootloaders.choice import require_bootloaders
 from bootimg.disk.layer_deploy import DeployWay, require_programs
 from bootimg.disk.native import NATIVE_PROGRAMS
 from bootimg.disk.native.products.choice import maker_of
 from bootimg.disk.native.products.store import has_products
-from bootimg.layer.tar.squashfs import PACKAGES as SQUASHFS
 from bootimg.orchestrator.basedisk import BaseDisk
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_path
-from bootimg.orchestrator.basedisks.deployway import record_ways, timed_way
+from bootimg.orchestrator.basedisks.deployway import timed_way
+from bootimg.orchestrator.basedisks.foreign import refuse_foreign_layer, refuse_foreign_programs
+from bootimg.orchestrator.basedisks.layerprograms import require_appliance
 from bootimg.orchestrator.basedisks.making import base_disks
 from bootimg.orchestrator.recipes.prepare import Layer
 from bootimg.orchestrator.recipes.recipes import make_recipes
@@ -25,12 +25,11 @@ from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.space import appliance_bytes, tree_bytes
 from bootimg.orchestrator.step import MakingStep, Need, Why, needless
 from bootimg.orchestrator.survey import UNREAD, Survey
-from bootimg.orchestrator.targets.madewith import record_made
+from bootimg.orchestrator.targets.madewith import How, record_made
 from bootimg.orchestrator.targets.target import Target
 from bootimg.orchestrator.work import Work
 from bootimg.targets import LAYER_KEY
 from bootimg.vm.probe import choose_accelerator, known_accelerator
-from bootimg.vm.qemu import require_system
 
 
 class BaseDisks(MakingStep):
@@ -45,6 +44,8 @@ class BaseDisks(MakingStep):
     def require(self, request: Request) -> None:
         """Require an architecture whose disks can be made on this machine."""
         refuse_other_arches(request.arch, request.builder)
+        if request.deploy is not DeployWay.NATIVE:
+            refuse_foreign_programs(request.arch, f"--deploy {request.deploy} runs programs of the layer")
 
     def require_layer(self, request: Request, layer: Layer) -> None:
         """Require the bootloaders, and a layer that can deploy itself if the request says that it shall."""
@@ -52,6 +53,9 @@ class BaseDisks(MakingStep):
         recipes = make_recipes(request, layer, Path("layer.ociarchive"), "0" * 64)
         for size in _sector_sizes(self._targets):
             require_bootloaders(recipes[size], request.arch, layer.tree)
+            # The metal image of a build may have the disk.
+            if request.source is None:
+                refuse_foreign_layer(request, recipes[size], layer.tree)
         if request.deploy is DeployWay.LAYER:
             require_programs(layer.tree)
 
@@ -65,10 +69,7 @@ class BaseDisks(MakingStep):
             for program, package in NATIVE_PROGRAMS.items():
                 process.require(program, packages=package)
         if self.way(survey) != DeployWay.NATIVE:
-            guestfs_python()
-            require_system()
-            for program in ("mksquashfs", "sqfstar"):
-                process.require(program, packages=SQUASHFS)
+            require_appliance()
         known = known_accelerator("kvm", cache) if request.accelerator == "kvm" else None
         if known is not None and known.name != "kvm":
             # It knows why.
@@ -94,7 +95,7 @@ class BaseDisks(MakingStep):
         if survey.tree is None:
             return survey.request.deploy
         ways = [(survey.recipes[size], survey.way(size).way) for size in self._missing(survey)]
-        return timed_way(ways, survey.tree, survey.cache)
+        return timed_way(ways, survey.tree, survey.request.arch, survey.cache)
 
     def need(self, survey: Survey) -> Need:
         """Space for the disks; for the appliance also for the commit and the tools as file system images."""
@@ -118,8 +119,6 @@ class BaseDisks(MakingStep):
             work.results.recipes = recipes
             with work.journal.step(self.name):
                 work.results.bases = base_disks(work, {size: recipes[size] for size in sizes}, commit)
-            ways = {size: base.way for size, base in work.results.bases.items() if base.way}
-            record_ways(work.build.path, ways)
             record_made(work, [*_with_deploy(wanted, work.results.bases)])
         disks = {size: base.path for size, base in work.results.bases.items()}
         work.progress.base_disks.update(disks)
@@ -138,16 +137,16 @@ def _with_way(survey: Survey, sector_size: int, why: str) -> str:
     recipe, chosen = survey.recipes[sector_size], survey.way(sector_size)
     if chosen.way is not DeployWay.NATIVE:
         return f"{why}; by the appliance: {chosen.obstacle or f'--deploy {chosen.way}'}"
-    maker = maker_of(recipe, survey.tree)
+    maker = maker_of(recipe, survey.tree, survey.request.arch)
     if maker is not None and not has_products(survey.cache, maker.key):
         return f"{why}; natively, the appliance makes the bootloader first"
     return f"{why}; natively"
 
 
-def _with_deploy(targets: Sequence[Target], bases: Mapping[int, BaseDisk]) -> Iterator[tuple[Target, str]]:
+def _with_deploy(targets: Sequence[Target], bases: Mapping[int, BaseDisk]) -> Iterator[tuple[Target, How]]:
     for target in targets:
         for size in target.base_sector_sizes[:1]:
-            yield target, bases[size].way or FROM_METAL
+            yield target, How(bases[size].way or FROM_METAL, bases[size].programs)
 
 
 def _sector_sizes(targets: Sequence[Target]) -> list[int]:

@@ -23,6 +23,7 @@ from bootimg.builds.find import Build, find_builds, require_digest
 from bootimg.builds.folder import BuildDir, open_build
 from bootimg.builds.meta import image_entry
 from bootimg.builds.names import require_free
+from bootimg.builds.provenance.writing import write_provenance
 from bootimg.disk.extents import FileSource
 from bootimg.events import Events, Step
 from bootimg.formats import Compressor, Packing, Written
@@ -40,11 +41,15 @@ Work = Callable[[BuildDir], Iterator[Artifact]]
 
 
 def each_build(builds: Path, which: str, arch: Arch | None, work: Work) -> list[Artifact]:
-    """Call `work` on the locked build `which` (as for `find_build`), one architecture after the other."""
+    """Call `work` on the locked build `which` (as for `find_build`), one architecture after the other.
+
+    The provenance, which names the files, is written again.
+    """
     changed: list[Artifact] = []
     for build in find_builds(builds, which, arch):
         with open_build(build.path.parent.parent, build.id, build.arch) as folder:
             changed += work(folder)
+            write_provenance(folder)
     return changed
 
 

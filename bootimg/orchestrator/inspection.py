@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bootimg.builds.companions import COMPANIONS, companions
 from bootimg.builds.find import Build
-from bootimg.builds.sbomrecord import read_sbom
 from bootimg.cache import Cache
+from bootimg.checks.livesystem import iso_packages
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError
 from bootimg.events import Events
@@ -16,7 +17,7 @@ from bootimg.layer.declared.facts import read_facts
 from bootimg.layer.declared.imagejson import PATH as IMAGE_JSON
 from bootimg.layer.image.encapsulation import encapsulation
 from bootimg.layer.image.fetched import Image
-from bootimg.layer.tree.merged import Tree, open_tree
+from bootimg.layer.tree.merged import open_tree
 from bootimg.live.reading.describe import describe_initramfs, describe_iso, describe_rootfs
 from bootimg.live.reading.region import Region
 from bootimg.orchestrator.recipes.installation import kernel_arguments
@@ -50,7 +51,7 @@ def inspect_image(image: Image, cache: Cache, events: Events) -> Json:
         "problem": None,
     }
     tree = open_tree(image, cache, events)
-    document["packages"] = _packages(tree, cache, events)
+    document["packages"] = _packages(lambda: read_packages(tree, cache.folder("tmp")), events)
     form = encapsulation(image)
     try:
         facts = read_facts(image, tree)
@@ -74,11 +75,11 @@ def inspect_image(image: Image, cache: Cache, events: Events) -> Json:
     return document
 
 
-def _packages(tree: Tree, cache: Cache, events: Events) -> list[Json] | None:
+def _packages(read: Callable[[], list[Package] | None], events: Events) -> list[Json] | None:
     try:
-        packages = read_packages(tree, cache.folder("tmp"))
+        packages = read()
     except BootimgError as error:
-        events.message(f"{error.id}: {error.message}", "warning")
+        events.message("; ".join((f"{error.id}: {error.message}", *error.context)), "warning")
         return None
     return None if packages is None else [_package(each) for each in packages]
 
@@ -92,6 +93,15 @@ def _form(layers: int, base: int | None) -> str:
     if base is None:
         return "plain"
     return "encapsulated" if base == layers else "derived"
+
+
+def inspect_iso(iso: Path, folder: Path, events: Events) -> Json:
+    """An uncompressed live ISO as a document; `folder` is a scratch folder.
+
+    `packages` is None if the ISO has no package database, or one that cannot be read, which is a warning.
+    Errors: those of `describe_iso`.
+    """
+    return {**describe_iso(iso), "packages": _packages(lambda: iso_packages(iso, folder), events)}
 
 
 def inspect_build(build: Build) -> Json:
@@ -111,7 +121,7 @@ def inspect_build(build: Build) -> Json:
             key: {**entry, "present": (build.path / str(entry["path"])).is_file()}
             for key, entry in build.images.items()
         },
-        "sbom": _sbom(build),
+        **_companions(build),
         "live": _live(build),
     }
 
@@ -142,6 +152,10 @@ def _live_file(path: Path, describe: Callable[[Region], Json]) -> Json:
         return describe(Region(source, 0, source.size))
 
 
-def _sbom(build: Build) -> Json | None:
-    found = read_sbom(build.path)
-    return {**found.as_dict(), "present": (build.path / found.path).is_file()} if found else None
+def _companions(build: Build) -> Json:
+    """SBOM and provenance by their keys; None for one that the build does not have."""
+    found = companions(build.path)
+    there = {
+        key: {**each.as_dict(), "present": (build.path / each.path).is_file()} for key, each in found.items()
+    }
+    return {key: there.get(key) for key in COMPANIONS}

@@ -6,20 +6,14 @@ by its content key, and results appear by rename or not at all.
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bootimg.atomic import Opening, open_own
 from bootimg.errors import BootimgError
-from bootimg.untrusted.jsonfile import parse_object
-from bootimg.untrusted.tree import Malformed
+from bootimg.recordlog import RecordLog
 
 NAME = ".bootimg-journal.ndjson"
 RUN = "build"
@@ -34,24 +28,7 @@ class Journal:
 
     def record(self, step: str, state: str, **facts: object) -> None:
         """Append one record and make it durable."""
-        line = {
-            "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            "step": step,
-            "state": state,
-            **facts,
-        }
-        with open_own(self.path, Opening.APPEND) as handle:
-            # Artifacts are made side by side.
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            handle.seek(0, os.SEEK_END)
-            # A line that a crash cut short must not spoil this one.
-            if handle.tell():
-                handle.seek(-1, os.SEEK_END)
-                if handle.read(1) != b"\n":
-                    handle.write(b"\n")
-            handle.write(json.dumps(line).encode() + b"\n")
-            handle.flush()
-            os.fsync(handle.fileno())
+        RecordLog(self.path).append({"step": step, "state": state, **facts})
 
     @contextmanager
     def step(self, name: str, **facts: object) -> Iterator[None]:
@@ -66,10 +43,7 @@ class Journal:
 
     def records(self) -> list[dict[str, Any]]:
         """The records so far; a line that a crash cut short, or that is not a record, is left out."""
-        if not self.path.exists():
-            return []
-        lines = map(_parsed, self.path.read_bytes().splitlines())
-        return [each for each in lines if each is not None]
+        return RecordLog(self.path).records()
 
     def interrupted(self) -> str | None:
         """The step that was running when the last run was interrupted, or None; the newest of several."""
@@ -99,13 +73,3 @@ class Journal:
         """The newest record of a step in a state; empty if there is none."""
         found = [each for each in self.records() if (each["step"], each["state"]) == (step, state)]
         return found[-1] if found else {}
-
-
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    try:
-        record = parse_object(line)
-        record.required("step", str)
-        record.required("state", str)
-    except Malformed:
-        return None
-    return record.values

@@ -11,17 +11,19 @@ from collections.abc import Mapping
 
 from bootimg.atomic import enough_space, temporary_root
 from bootimg.builds.folder import open_build
+from bootimg.builds.provenance.writing import write_provenance
 from bootimg.cache import Cache
 from bootimg.events import Events
 from bootimg.layer.declared.facts import version_of
 from bootimg.orchestrator.journal import NAME, RUN, Journal
+from bootimg.orchestrator.leftout import leave_out
 from bootimg.orchestrator.opening import Opened
 from bootimg.orchestrator.plan import plan_of
 from bootimg.orchestrator.progress import BuildProgress
 from bootimg.orchestrator.reading import Reading
 from bootimg.orchestrator.rebuild import run_parameters
 from bootimg.orchestrator.recipes.variables import target_imgref, warn_of_no_updates
-from bootimg.orchestrator.recording import record_selection
+from bootimg.orchestrator.recording import record_image_json, record_selection, record_source
 from bootimg.orchestrator.request import Builder, Outcome, Request
 from bootimg.orchestrator.sidebyside import make_side_by_side
 from bootimg.orchestrator.space import require_room
@@ -37,6 +39,7 @@ from bootimg.targets import SBOM_KEY
 
 def run_build(request: Request, cache: Cache, events: Events) -> Outcome:
     """Make what the request asks for, up to its step `stop_after`, and return what the build has then."""
+    request = leave_out(request)
     require_request(request, cache)
     _announce(request, events)
     with (
@@ -53,8 +56,7 @@ def _announce(request: Request, events: Events) -> None:
         events.message(
             "osbuild's images are not compressed; `bootimg compress` does it afterwards", "warning"
         )
-    for name, why in request.selection.left_out.items():
-        events.message(f"{name} is left out: {why}", "warning")
+    _tell_left_out(request.selection.left_out, events)
     if stream is not None and not tells_versions(stream):
         events.message(f"the name {stream} implies no version: the layer's is not checked", "warning")
 
@@ -65,11 +67,22 @@ def _build(request: Request, cache: Cache, events: Events) -> Outcome:
         progress.done(step.name, step.run(reading))
     image, request = reading.fetched(), reading.request
     progress.version = version_of(image)
-    if reading.opened is None or not steps_of(request).making:
+    if reading.opened is None:
+        return progress.outcome()
+    before = request.selection.left_out
+    request = progress.request = leave_out(request, reading.opened.layer)
+    now = request.selection.left_out
+    _tell_left_out({name: why for name, why in now.items() if name not in before}, events)
+    if not steps_of(request).making:
         return progress.outcome()
     survey = Survey(request, image, reading.opened, cache)
     _require_to_make(survey, events)
     return _make(survey, reading.opened, events, progress)
+
+
+def _tell_left_out(reasons: Mapping[str, str], events: Events) -> None:
+    for name, why in reasons.items():
+        events.message(f"{name} is left out: {why}", "warning")
 
 
 def _require_to_make(survey: Survey, events: Events) -> None:
@@ -95,6 +108,8 @@ def _make(survey: Survey, opened: Opened, events: Events, progress: BuildProgres
         facts = run_parameters(request, layer, opened.impure, journal.last(RUN, "begun"))
         journal.record(RUN, "begun", **facts)
         record_selection(request, build, events)
+        record_image_json(build, layer.facts.image_json)
+        record_source(build, layer.image)
         work = Work(request, layer, build, journal, survey.cache, events, progress, opened.system)
         return _run(work)
 
@@ -106,6 +121,7 @@ def _run(work: Work) -> Outcome:
     make_side_by_side(work, steps.targets)
     if progress.failures and not any(target.name in progress.kept for target in steps.targets):
         raise next(iter(progress.failures.values()))
+    progress.add_provenance(write_provenance(work.build))
     if work.request.stop_after is not None:
         # builds.json lists a build only when all of it is made.
         return progress.outcome()

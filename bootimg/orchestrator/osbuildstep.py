@@ -22,10 +22,10 @@ from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.space import tree_bytes
 from bootimg.orchestrator.step import MakingStep, Need, Why, needless
 from bootimg.orchestrator.survey import Survey
-from bootimg.orchestrator.targets.madewith import record_made
+from bootimg.orchestrator.targets.madewith import How, record_made
 from bootimg.orchestrator.targets.target import Target
 from bootimg.orchestrator.work import Work
-from bootimg.osbuild.program import inspect, require_osbuild
+from bootimg.osbuild.program import inspect, require_osbuild, version_of
 from bootimg.osbuild.run import Job, run
 from bootimg.targets import LAYER_KEY
 
@@ -77,9 +77,10 @@ class Osbuild(MakingStep):
             archive = work.progress.artifact(LAYER_KEY)
             document = render_manifest(work.request, work.layer, archive.path, archive.sha256)
             work.results.manifest = document
+            how = How(BY_OSBUILD, {"osbuild": version_of(require_osbuild())})
             with work.journal.step(self.name):
                 _run(document, [each.name for each in wanted], work)
-            record_made(work, [(each, BY_OSBUILD) for each in wanted])
+            record_made(work, [(each, how) for each in wanted])
         work.progress.done(self.name, work.cache.root / "osbuild" if wanted else None)
 
     def _missing(self, survey: Survey) -> list[Target]:

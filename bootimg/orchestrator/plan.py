@@ -12,9 +12,11 @@ from bootimg.atomic import temporary_folder
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.events import Events
+from bootimg.layer.declared.facts import version_of
 from bootimg.layer.fetching.fetch import inspect
 from bootimg.layer.image.fetched import Image
 from bootimg.layer.tree.merged import is_open_tree
+from bootimg.orchestrator.leftout import leave_out
 from bootimg.orchestrator.opening import open_checked
 from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.selection import NOTHING, Selection
@@ -25,7 +27,7 @@ from bootimg.orchestrator.survey import Survey
 from bootimg.orchestrator.targets.target import PlannedArtifact
 from bootimg.vm.probe import known_accelerator
 
-__all__ = ["Plan", "PlannedArtifact", "PlannedStep", "make_plan", "plan_of"]
+__all__ = ["Plan", "PlannedArtifact", "PlannedStep", "check_image", "make_plan", "plan_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +104,32 @@ class Plan:
 
 def make_plan(request: Request, cache: Cache) -> Plan:
     """The plan for a request; refuses what `build` would refuse, as far as that is known already."""
-    require_request(request, cache)
-    image = inspect(request.reference, request.arch, request.registry)
-    request = require_image(request, image, cache)
+    request, image = _looked_at(request, cache)
     if not is_open_tree(image, cache):
         return plan_of(Survey(request, image, None, cache))
     with temporary_folder("bootimg-plan-") as folder:
         opened = open_checked(request, image, cache, folder, Events())
-        survey = Survey(request, image, opened, cache)
+        survey = Survey(leave_out(request, opened.layer), image, opened, cache)
         require_layer(survey)
         plan = plan_of(survey)
     require_room(plan.spaces)
     return plan
+
+
+def check_image(request: Request, cache: Cache) -> str:
+    """Refuse what the request, this machine and the image's manifest rule out; returns the image's version.
+
+    No layer is read, and nothing is kept.
+    """
+    return version_of(_looked_at(request, cache)[1])
+
+
+def _looked_at(request: Request, cache: Cache) -> tuple[Request, Image]:
+    """The checked request, updated for the version, and its image."""
+    request = leave_out(request)
+    require_request(request, cache)
+    image = inspect(request.reference, request.arch, request.registry, request.limits)
+    return require_image(request, image, cache), image
 
 
 def plan_of(survey: Survey) -> Plan:

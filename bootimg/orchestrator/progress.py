@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootimg.builds.layout import build_folder
+from bootimg.builds.provenance.writing import WrittenProvenance
 from bootimg.errors import BootimgError
 from bootimg.orchestrator.request import Artifact, Outcome, Request
-from bootimg.targets import SBOM_KEY
+from bootimg.targets import PROVENANCE_KEY, SBOM_KEY
 
 
 @dataclass
@@ -22,6 +23,7 @@ class BuildProgress:
     artifacts: list[Artifact] = field(default_factory=list)
     base_disks: dict[int, Path] = field(default_factory=dict)
     failures: dict[str, BootimgError] = field(default_factory=dict)
+    provenance: Artifact | None = None
 
     def done(self, step: str, path: Path | None) -> None:
         """Record a step and its result, if it made one."""
@@ -32,6 +34,13 @@ class BuildProgress:
         """Record a target that exists with all its artifacts."""
         self.artifacts += artifacts
         self.done(target, next((each.path for each in artifacts), None))
+
+    def add_provenance(self, written: WrittenProvenance | None) -> None:
+        """Record the statement about the build, if it has one."""
+        if written is not None:
+            file, folder = written.file, build_folder(self.request.builds, self.version, self.request.arch)
+            self.provenance = Artifact(key=PROVENANCE_KEY, path=folder / file.path, size=file.size,
+                                       sha256=file.sha256, seconds=0, cached=written.cached)  # fmt: skip
 
     def artifact(self, key: str) -> Artifact:
         """An artifact that an earlier step made or found."""
@@ -45,6 +54,7 @@ class BuildProgress:
             path=build_folder(self.request.builds, self.version, self.request.arch),
             artifacts=tuple(each for each in self.artifacts if each.key != SBOM_KEY),
             sbom=next((each for each in self.artifacts if each.key == SBOM_KEY), None),
+            provenance=self.provenance,
             base_disks=self.base_disks,
             failures=self.failures,
             statistics=statistics or {},

@@ -15,7 +15,7 @@ from bootimg.orchestrator.opening import open_checked
 from bootimg.orchestrator.reading import Reading
 from bootimg.orchestrator.rebuild import require_same_image
 from bootimg.orchestrator.recipes.prepare import fetch_image
-from bootimg.orchestrator.refusals import refuse_other_stream
+from bootimg.orchestrator.refusals import refuse_other_stream, refuse_other_version
 from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.space import blob_bytes, tar_bytes
 from bootimg.orchestrator.step import Need, ReadingStep, Why, needless
@@ -40,6 +40,7 @@ class Fetch(ReadingStep):
     def require_image(self, request: Request, image: Image, cache: Cache) -> None:
         """Require the requested layer, the labels that files are named after, and space for the layer."""
         refuse_other_stream(request, image)
+        refuse_other_version(request, image)
         if request.source is not None:
             require_same_image(request.source, image)
         version_of(image)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bootimg.arch import Arch
 from bootimg.disk.bootloaders.choice import arch_unsupported, disk_obstacle
 from bootimg.errors import BootimgError, ExitCode
@@ -14,13 +16,11 @@ from bootimg.targets import DeclaredTarget
 
 
 def refuse_other_arches(arch: Arch, builder: Builder) -> None:
-    """Refuse architectures without a bootloader or a tool tree here; osbuild builds its machine's own."""
+    """Refuse architectures whose bootloaders bootimg does not know; osbuild builds its machine's own."""
     if builder is Builder.OSBUILD:
         _refuse_foreign(arch)
     elif (reason := disk_obstacle(arch)) is not None:
         raise arch_unsupported(arch, reason)
-    elif arch is not Arch.of_machine():
-        raise arch_unsupported(arch, f"the layer's programs make the bootloader, and they are for {arch}")
 
 
 def _refuse_foreign(arch: Arch) -> None:
@@ -56,3 +56,21 @@ def refuse_other_stream(request: Request, image: Image) -> None:
     """Refuse a layer of another stream than the request's, with the errors of `require_stream`."""
     if (stream := request.selection.stream) is not None:
         require_stream(image.reference, image.labels, version_of(image), stream)
+
+
+def refuse_other_version(request: Request, image: Image) -> None:
+    """Refuse a layer of another version than the build's other architectures have."""
+    version = version_of(image)
+    if request.version not in (None, version):
+        raise versions_differ([f"{request.arch}: {version}", f"before: {request.version}"])
+
+
+def versions_differ(context: Sequence[str]) -> BootimgError:
+    """The error for layers of several versions that were to be one build."""
+    return BootimgError(
+        "layer-versions-differ",
+        "the layers of the architectures have different versions, and a build has one",
+        context=context,
+        hint="build them one by one with --arch, or make the layers again from the same sources",
+        exit_code=ExitCode.USAGE,
+    )

@@ -19,6 +19,7 @@ from bootimg.formats import Compressor, Written
 from bootimg.layer.fetching.fetch import RegistryOptions
 from bootimg.orchestrator.selection import NOTHING, Selection
 from bootimg.platform import Platform, platforms
+from bootimg.untrusted.limits import DEFAULT, Limits
 
 
 class Builder(StrEnum):
@@ -50,6 +51,9 @@ class Request:
     written, with `compressor` where the layer sets none for the platform.  `jobs` is how many artifacts
     are made at a time.  `source` is the build whose archive has the layer, or None.
     `selection` has the reasons for the platforms.
+    `version` is the one that the layer must have, because other architectures of the build have it.
+    A `draft` of live media is made quicker and larger.
+    `limits` are those of reading the layer.
     `purity` is the reaction to content of OpenShift in the layer, except to what `allow` names.
 
     For debugging: `stop_after` names the step to stop after, `keep` keeps the base disk's scratch folder,
@@ -61,6 +65,7 @@ class Request:
     platforms: tuple[Platform, ...]
     builds: Path
     registry: RegistryOptions = field(default_factory=RegistryOptions)
+    limits: Limits = DEFAULT
     target_imgref: str | None = None
     size: int | None = None
     accelerator: str = defaults.ACCELERATOR
@@ -76,6 +81,8 @@ class Request:
     jobs: int = field(default_factory=defaults.jobs)
     retry_failed: bool = False
     selection: Selection = NOTHING
+    version: str | None = None
+    draft: bool = False
     purity: Purity = _PURITY
     allow: tuple[str, ...] = ()
 
@@ -90,7 +97,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """A file of the build; it is `cached` if an earlier run made it."""
+    """A file of the build; it is `cached` if an earlier run made it.
+
+    `note` says what people have to know of it.
+    """
 
     key: str
     path: Path
@@ -98,6 +108,7 @@ class Artifact:
     sha256: str
     seconds: float
     cached: bool
+    note: str | None = None
 
     @classmethod
     def of(cls, key: str, output: Written, started: float) -> Artifact:
@@ -121,6 +132,7 @@ class Artifact:
             "sha256": self.sha256,
             "seconds": round(self.seconds, 3),
             "cached": self.cached,
+            "note": self.note,
         }
 
 
@@ -130,7 +142,7 @@ class Outcome:
 
     `kept` has the file or folder of every finished step, `failures` the errors of the platforms whose
     images could not be made, by name.  `sbom` is None if the layer's packages are not known, or the run was
-    stopped before it.  `base_disks` are those that were needed, by sector size in bytes.
+    stopped before it; so is `provenance`.  `base_disks` are those that were needed, by sector size in bytes.
     """
 
     build_id: str
@@ -139,6 +151,7 @@ class Outcome:
     artifacts: tuple[Artifact, ...]
     statistics: Mapping[str, object]
     sbom: Artifact | None = None
+    provenance: Artifact | None = None
     base_disks: Mapping[int, Path] = field(default_factory=dict)
     failures: Mapping[str, BootimgError] = field(default_factory=dict)
     stopped_after: str | None = None
@@ -153,6 +166,7 @@ class Outcome:
             "path": str(self.path),
             "artifacts": [artifact.as_dict() for artifact in self.artifacts],
             "sbom": self.sbom.as_dict() if self.sbom else None,
+            "provenance": self.provenance.as_dict() if self.provenance else None,
             "base-disks": {str(size): str(path) for size, path in self.base_disks.items()},
             "failures": {name: error.as_dict() for name, error in self.failures.items()},
             "statistics": dict(self.statistics),

@@ -39,7 +39,8 @@ class Selection:
     `stream` is the stream that the layer must belong to.  `expected` are the keys in meta.json that the
     stream's builds have, `left_out` its artifacts that are not made, with the reason.  `skip_reason` says why
     QEMU's is the only disk image, or is None.  `extensions` is the reference of the extensions image, which
-    may contain `${VERSION}`.  `targets` are the targets requested by name that are not platform images.
+    may contain `${VERSION}`.  `targets` are the requested targets that are not platform images, `optional`
+    the names of those that only `all` or the stream requested: one that cannot be made is left out.
     """
 
     stream: str | None = None
@@ -48,6 +49,7 @@ class Selection:
     skip_reason: str | None = None
     extensions: str | None = None
     targets: tuple[DeclaredTarget, ...] = ()
+    optional: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """The selection as `--json` prints it."""
@@ -66,11 +68,13 @@ NOTHING = Selection()
 class Requested:
     """What the command line requests; it takes precedence over the stream.
 
-    `platforms` is None if it names none; `targets` are the other targets that it names.
+    `platforms` is None if it names none; `targets` are the other targets that it names, `optional` the names
+    of those that only `all` names.
     """
 
     platforms: tuple[Platform, ...] | None = None
     targets: tuple[DeclaredTarget, ...] = ()
+    optional: tuple[str, ...] = ()
     skip_reason: str | None = None
     extensions: str | None = None
 
@@ -81,17 +85,20 @@ def named(names: Iterable[str], arch: Arch) -> Requested:
     Raises `platform-unknown` and `platform-arch-unsupported`.
     """
     found: dict[str, DeclaredTarget] = {}
-    for name in names:
+    words = tuple(names)
+    for name in words:
         every = _all(arch) if name == "all" else [_on_request(name, arch)]
         found.update((each.name, each) for each in every)
+    targets = tuple(each for each in found.values() if each.platform is None)
     return Requested(
         platforms=tuple(each.platform for each in found.values() if each.platform),
-        targets=tuple(each for each in found.values() if each.platform is None),
+        targets=targets,
+        optional=tuple(each.name for each in targets if each.name not in words),
     )
 
 
 def _all(arch: Arch) -> list[DeclaredTarget]:
-    known = (each for each in every_target() if each.on_request and each.only_named is None)
+    known = (each for each in every_target() if each.on_request)
     return [each for each in known if arch in each.arches and each.obstacle_on(arch) is None]
 
 
@@ -111,7 +118,10 @@ def select(
     if requested.skip_reason is not None:
         only_for_tests(names_of(requested.platforms or (), requested.targets), requested.skip_reason)
     selection = Selection(
-        skip_reason=requested.skip_reason, extensions=requested.extensions, targets=requested.targets
+        skip_reason=requested.skip_reason,
+        extensions=requested.extensions,
+        targets=requested.targets,
+        optional=requested.optional,
     )
     if requested.targets:
         return requested.platforms or (), selection
@@ -131,6 +141,7 @@ def _of_stream(
     explicit = bool(requested.platforms or requested.targets)
     if not (explicit or made):
         raise _nothing(config, arch, left_out)
+    targets = tuple(each for each in made if each.platform is None)
     others = [ARCHIVE, *made, *([EXTENSIONS] if extensions else [])]
     selection = Selection(
         stream=config.name,
@@ -138,7 +149,8 @@ def _of_stream(
         left_out=left_out,
         skip_reason=reason,
         extensions=extensions,
-        targets=requested.targets if explicit else tuple(each for each in made if each.platform is None),
+        targets=requested.targets if explicit else targets,
+        optional=requested.optional if explicit else tuple(each.name for each in targets),
     )
     if explicit:
         return requested.platforms or (), selection
@@ -186,7 +198,7 @@ def _sorted_out(
         if found is EXTENSIONS:
             if not extensions:
                 left_out[name] = _UNNAMED
-        elif (reason := found.obstacle_on(arch) or found.only_named) is not None:
+        elif (reason := found.obstacle_on(arch)) is not None:
             left_out[name] = reason
         else:
             made.append(found)

@@ -12,6 +12,7 @@ from bootimg.jobs import Job, Stop, memory_budget, run_jobs
 from bootimg.orchestrator.request import Artifact
 from bootimg.orchestrator.targets.target import Target
 from bootimg.orchestrator.work import Work
+from bootimg.storage import storage_error
 
 
 def make_side_by_side(work: Work, targets: Sequence[Target]) -> None:
@@ -49,9 +50,12 @@ def _told_apart(work: Work, target: Target) -> Iterator[None]:
         with enough_space(work.build.path):
             yield
     except OSError as error:
+        found = storage_error(error)
+        if found is None:
+            raise
         raise BootimgError(
             "artifact-not-written",
-            f"the image for {target.name} could not be written: {error.strerror}",
-            context=[str(name) for name in (error.filename, error.filename2) if name is not None],
-            hint="fix that and make it again with --retry-failed",
-        ) from None
+            f"the image for {target.name} could not be written: {found.message}",
+            context=found.context,
+            hint=f"{found.hint}; --retry-failed makes what is missing",
+        ) from error

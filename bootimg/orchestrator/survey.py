@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from bootimg.builds.folder import BuildDir
+from bootimg.builds.record import read_record
 from bootimg.cache import Cache
 from bootimg.layer.declared.facts import version_of
 from bootimg.layer.image.fetched import Image
@@ -78,8 +79,9 @@ class Survey:
         """Why `has` does not find a target."""
         if any(key not in self.build.meta.read().get("images", {}) for key in target.listed_keys):
             return "not made yet"
-        there = all(self.build.has(key) for key in target.listed_keys)
-        return "--force" if there else "its file is missing or has another size"
+        if not all(self.build.has(key) for key in target.listed_keys):
+            return "its file is missing or has another size"
+        return "--force" if self.request.force else "the one in the build is a draft"
 
     def base(self, sector_size: int) -> BaseDisk | None:
         """The base disk that is kept for a recipe."""
@@ -109,5 +111,15 @@ class Survey:
 
 
 def has_all(request: Request, build: BuildDir, target: DeclaredTarget) -> bool:
-    """Whether the build has every listed file of a target; never with `force`."""
-    return not request.force and all(build.has(key) for key in target.listed_keys)
+    """Whether the build has every listed file of a target; never with `force`.
+
+    A draft counts only for a request for drafts.
+    """
+    if request.force or not all(build.has(key) for key in target.listed_keys):
+        return False
+    return request.draft or not target.has_draft or not _is_draft(build, target)
+
+
+def _is_draft(build: BuildDir, target: DeclaredTarget) -> bool:
+    made = read_record(build.path).made
+    return any(made[key].draft for key in target.listed_keys if key in made)

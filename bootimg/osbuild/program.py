@@ -53,8 +53,17 @@ def parse_version(text: str) -> tuple[int, ...]:
     return (int(found[0]),) if found else ()
 
 
+def version_of(program: Path) -> str:
+    """The version that osbuild prints; `unknown` if it has no number."""
+    return ".".join(map(str, parse_version(_version_text(program)))) or "unknown"
+
+
+def _version_text(program: Path) -> str:
+    return process.run([program, "--version"], timeout=60).stdout.decode(errors="replace").strip()
+
+
 def _check_version(program: Path) -> None:
-    output = process.run([program, "--version"], timeout=60).stdout.decode(errors="replace").strip()
+    output = _version_text(program)
     if parse_version(output) < MINIMUM:
         raise BootimgError(
             "program-too-old",

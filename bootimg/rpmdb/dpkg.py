@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from bootimg.rpmdb.package import Kind, Package
+from bootimg.sizes import MIB
 
 _WANTED = ("Package", "Status", "Version", "Architecture", "Maintainer", "Source")
 _PRESENT = "installed"
+STATUS_LIMIT = 64 * MIB
+"""The most bytes of the file; a desktop's has some."""
 
 
 def read_status(text: str) -> list[Package]:

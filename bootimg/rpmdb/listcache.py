@@ -6,7 +6,6 @@ folder's flock.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from bootimg.atomic import make_folder, write_whole
 from bootimg.cache import require_trusted
+from bootimg.filelock import lock
 from bootimg.layer.image.fetched import hex_of
 from bootimg.rpmdb.lists import dump_list, parse_list
 from bootimg.rpmdb.package import Package
@@ -35,7 +35,7 @@ class ListCache:
         require_trusted(self.folder)
         fd = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
+            lock(fd, self.folder)
             yield
         finally:
             os.close(fd)

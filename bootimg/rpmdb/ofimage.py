@@ -21,9 +21,12 @@ from bootimg.rpmdb.listcache import ListCache
 from bootimg.rpmdb.lists import in_order, parse_list
 from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.read import read_packages
+from bootimg.sizes import MIB
+from bootimg.untrusted.limits import DEFAULT, Limits
 
 _METALAYER = "io.openshift.metalayer"
 _META = "usr/share/openshift/base/meta.json"
+_LARGEST = 16 * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +38,14 @@ class PackageSource:
     events: Events
     registry: RegistryOptions
     lists: ListCache | None = None
+    limits: Limits = DEFAULT
 
     def packages(self, reference: str) -> list[Package]:
         """The packages of the image, without signing keys, in order.
 
         Errors: those of `fetch`, `rpmdb-missing`, `rpmdb-unreadable`, `rpmdb-list-malformed`.
         """
-        image = inspect(reference, self.arch, self.registry)
+        image = inspect(reference, self.arch, self.registry, self.limits)
         with self.lists.locked() if self.lists else nullcontext():
             found = self.lists.load(image.digest) if self.lists else None
             if found is None:
@@ -52,7 +56,14 @@ class PackageSource:
 
     def tree(self, reference: str) -> tuple[Image, Tree, list[Package]]:
         """The image, its tree and all packages of its database; `rpmdb-missing` if it has no database."""
-        image = fetch(reference, arch=self.arch, cache=self.cache, events=self.events, registry=self.registry)
+        image = fetch(
+            reference,
+            arch=self.arch,
+            cache=self.cache,
+            events=self.events,
+            registry=self.registry,
+            limits=self.limits,
+        )
         tree = open_tree(image, self.cache, self.events)
         found = read_packages(tree, self.cache.folder("tmp"))
         if found is None:
@@ -67,7 +78,7 @@ class PackageSource:
         if image.labels.get(_METALAYER) != "true":
             return None
         layer = one_layer(image, len(image.layers) - 1, self.cache, self.registry)
-        tree = Tree([layer]) if layer else None
+        tree = Tree([layer], budget=image.budget.fork()) if layer else None
         if tree is None or not tree.exists(_META):
             return None
-        return parse_list(tree.read(_META), f"/{_META} in {image.reference}")
+        return parse_list(tree.read(_META, _LARGEST), f"/{_META} in {image.reference}")

@@ -9,7 +9,7 @@ from bootimg.errors import BootimgError
 from bootimg.layer.tar.entry import Kind
 from bootimg.layer.tree.merged import Tree
 from bootimg.rpmdb import sqlitedb
-from bootimg.rpmdb.dpkg import read_status
+from bootimg.rpmdb.dpkg import STATUS_LIMIT, read_status
 from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.sqlitedb import OTHERS, other_kind, read_sqlite, unreadable
 
@@ -44,7 +44,7 @@ def _place(tree: Tree, folders: Sequence[str], names: Sequence[str]) -> str | No
 
 def _dpkg(tree: Tree, path: str) -> list[Package]:
     try:
-        return read_status(tree.read(path).decode(errors="replace"))
+        return read_status(tree.read(path, STATUS_LIMIT).decode(errors="replace"))
     except ValueError as error:
         raise unreadable(f"/{path}: {error}") from error
     except BootimgError as error:

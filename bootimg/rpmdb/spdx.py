@@ -16,8 +16,9 @@ from typing import Any
 
 from bootimg.layer.image.fetched import Image, hex_of
 from bootimg.rpmdb.lists import in_order
-from bootimg.rpmdb.package import Kind, Package
+from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.purl import image_url, package_url
+from bootimg.rpmdb.supplier import supplier
 
 Json = dict[str, Any]
 _NOTHING = "NOASSERTION"
@@ -92,15 +93,8 @@ def _common(id: str, name: str, url: str) -> Json:
 
 
 def _supplier(package: Package) -> str:
-    """The vendor of an RPM, or the maintainer (perhaps a team) of a Debian package."""
-    # In `Organization: name (address)` brackets and line breaks have a meaning.
-    vendor = "".join(each if each.isprintable() else " " for each in package.vendor or "")
-    name = re.sub(r"[\s()]+", " ", vendor).strip()
-    if not name:
-        return _NOTHING
-    if package.kind is Kind.DEB:
-        name = re.sub(r" ?<[^>]*>", "", name) or name
-    return f"Organization: {name}"
+    name = supplier(package)
+    return f"Organization: {name}" if name else _NOTHING
 
 
 def _id(text: str) -> str:

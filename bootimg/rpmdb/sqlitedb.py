@@ -1,32 +1,29 @@
 """The packages in RPM's sqlite database.  Neither rpm nor a program of the tree is run.
 
-The database is untrusted, so the work of sqlite is limited.
+The database is untrusted, so sqlite reads a copy in a process with limits.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bootimg.errors import BootimgError
 from bootimg.layer.tar.entry import Kind
 from bootimg.layer.tree.merged import Tree
-from bootimg.rpmdb.header import package_of
 from bootimg.rpmdb.package import Package
+from bootimg.sizes import MIB
+from bootimg.untrusted.limited import ProcessLimits
+from bootimg.untrusted.worker import ask_worker
 
 NAME = "rpmdb.sqlite"
 OTHERS = {"Packages": "Berkeley DB, as in RHEL 8", "Packages.db": "ndb, as in SUSE"}
 """The files of RPM's other databases."""
 LIMIT = 1 << 30
 """The most bytes of the database, and of its write-ahead log."""
-_HEADER_LIMIT = 256 << 20
-_MAX_STEPS = 20_000
-"""The limit on sqlite's instructions, in thousands; they take some seconds."""
-MOST = 100_000
-"""The most packages; an operating system has some thousands."""
+_READER = "bootimg.rpmdb.sqlitereader"
+_LIMITS = ProcessLimits(memory=512 * MIB, seconds=20, written=64 * MIB)
+"""Some thousand packages take 0.2 s and 100 MiB."""
 
 
 def read_sqlite(tree: Tree, place: str, folder: Path) -> list[Package]:
@@ -41,12 +38,11 @@ def read_sqlite(tree: Tree, place: str, folder: Path) -> list[Package]:
 
 
 def packages_in(database: Path) -> list[Package]:
-    """The packages of a database file, which sqlite may write to; `rpmdb-unreadable`."""
-    try:
-        return [package_of(header) for header in _headers(database)]
-    except (sqlite3.Error, ValueError, MemoryError) as error:
-        # For some damaged files sqlite reports that it has no memory.
-        raise unreadable(str(error) or "sqlite has no memory for it") from error
+    """The packages of a database file, in whose folder sqlite may write; `rpmdb-unreadable`."""
+    rows = ask_worker(
+        _READER, str(database.absolute()), scratch=database.parent, limits=_LIMITS, refuse=unreadable
+    )
+    return [Package(*row) for row in rows]
 
 
 def _copy(tree: Tree, path: str, target: Path) -> None:
@@ -59,21 +55,6 @@ def _copy(tree: Tree, path: str, target: Path) -> None:
     with target.open("wb") as handle:
         for chunk in tree.chunks(entry):
             handle.write(chunk)
-
-
-def _headers(database: Path) -> Iterator[bytes]:
-    with closing(sqlite3.connect(database)) as connection:
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _HEADER_LIMIT)
-        left = iter(range(_MAX_STEPS))
-        # A result other than zero ends the query: "Packages" may be an endless view.
-        connection.set_progress_handler(lambda: next(left, None) is None, 1000)
-        connection.execute("PRAGMA trusted_schema = OFF")
-        for number, (blob,) in enumerate(connection.execute("SELECT blob FROM Packages")):
-            if not isinstance(blob, bytes):
-                raise ValueError("a header is not a blob")
-            if number == MOST:
-                raise ValueError(f"it has more than {MOST} packages")
-            yield blob
 
 
 def unreadable(why: str, hint: str = "the image is damaged: make it again") -> BootimgError:

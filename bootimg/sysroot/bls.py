@@ -7,9 +7,7 @@ The title's version is the commit's.
 
 from __future__ import annotations
 
-import shlex
-
-from bootimg.layer.declared.facts import parse_os_release
+from bootimg.layer.declared.osrelease import parse_os_release
 from bootimg.sysroot.commit import Commit
 from bootimg.sysroot.kernel import Kernel
 from bootimg.sysroot.unsupported import NativeUnsupportedError
@@ -54,9 +52,9 @@ def bls_entry(wanted: Wanted, kernel: Kernel) -> bytes:
 
 def _title(commit: Commit) -> str:
     """The system's name of os-release, and the commit's version unless the name has it."""
-    text = commit.read(_release_path(commit)).decode(errors="replace")
-    _require_quoted(text)
-    release = parse_os_release(text)
+    data = commit.read(_release_path(commit))
+    release = parse_os_release(data, _unlike)
+    _require_alike(data)
     title = release.get("PRETTY_NAME", release.get("ID"))
     if title is None:
         raise NativeUnsupportedError("os-release of the commit has neither PRETTY_NAME nor ID")
@@ -64,17 +62,17 @@ def _title(commit: Commit) -> str:
     return f"{title} {version}" if version and version not in title else title
 
 
-def _require_quoted(text: str) -> None:
+def _unlike(why: str) -> NativeUnsupportedError:
+    return NativeUnsupportedError(f"os-release of the commit is not what ostree reads: {why}")
+
+
+def _require_alike(data: bytes) -> None:
     """Leave to ostree a name that its reader and ours may read differently."""
-    for line in text.split("\n"):
-        key, _, value = line.partition("=")
-        if key in ("PRETTY_NAME", "ID"):
-            try:
-                words = shlex.split(value)
-            except ValueError:
-                words = []
-            if len(words) != 1:
-                raise NativeUnsupportedError(f"{key} of the commit's os-release is not one quoted word")
+    for line in data.split(b"\n"):
+        key, _, value = line.partition(b"=")
+        # ostree takes blanks at the end for a part of the value.
+        if key in (b"PRETTY_NAME", b"ID") and (not value or value != value.rstrip()):
+            raise _unlike(f"{key.decode()} is empty or ends with a blank")
 
 
 def _release_path(commit: Commit) -> str:

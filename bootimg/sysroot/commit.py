@@ -9,10 +9,12 @@ from pathlib import Path
 from bootimg.layer.importing.importer import ImportedCommit
 from bootimg.layer.ostree.objects import commit_strings, parse_commit
 from bootimg.layer.tar.entry import check_length
-from bootimg.layer.tar.merge import join
-from bootimg.layer.tar.opened import check_count
+from bootimg.layer.tar.paths import join
+from bootimg.layer.tree.merged import too_large
 from bootimg.sysroot.objects import DirectoryObject, DirectoryTree, FileObject, Objects
 from bootimg.sysroot.unsupported import NativeUnsupportedError
+from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.files import TEXT_LIMIT
 
 WHITEOUT = ".ostree-wh."
 """A regular file of this name and the name that follows stands for a whiteout (2022.6)."""
@@ -78,17 +80,22 @@ class Commit:
         found = self.find(path)
         return found if isinstance(found, FileObject) and found.target is None else None
 
-    def read(self, path: str) -> bytes:
-        """The content of a regular file; empty where the commit has no such file."""
+    def read(self, path: str, limit: int = TEXT_LIMIT) -> bytes:
+        """The content of a regular file of at most `limit` bytes; empty where the commit has no such file."""
         found = self.file(path)
-        return b"".join(self.objects.read(found)) if found else b""
+        if found is None:
+            return b""
+        if found.size > limit:
+            raise too_large(path, found.size, limit)
+        return b"".join(self.objects.read(found))
 
     def walk(self, folder: Folder, path: str = "") -> Iterator[tuple[str, Found]]:
         """What is below a directory, by path: each directory before what it holds, names in order."""
-        for count, inner in enumerate(self._walk(folder, path)):
+        budget = Budget(self.imported.limits)
+        for inner, found in self._walk(folder, path):
             # A few small dirtrees that name each other unfold to any number of paths.
-            check_count(count)
-            yield inner
+            budget.name(len(inner), inner)
+            yield inner, found
 
     def _walk(self, folder: Folder, path: str) -> Iterator[tuple[str, Found]]:
         files, folders = self.contents(folder)

@@ -1,17 +1,15 @@
 """SELinux labels by path, from the policy of the deployment.
 
-The host looks paths up with libselinux, through the import's worker; nothing of the layer runs.
+The host looks paths up with libselinux, as for the import; nothing of the layer runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 
 from bootimg.cache import Cache
 from bootimg.layer.declared.facts import selinux_enabled
-from bootimg.layer.importing.selabels import Key, labels_by
-from bootimg.layer.ostree.libostree import libostree
+from bootimg.layer.importing.selabels import Key, labels
 from bootimg.layer.tar.entry import TYPES
 from bootimg.layer.tar.entry import Kind as TarKind
 from bootimg.layer.tree.merged import Tree
@@ -37,22 +35,17 @@ def policy_labels(tree: Tree, policy: str, cache: Cache) -> LookUp:
     if not selinux_enabled(tree):
         raise NativeUnsupportedError("the layer has an SELinux policy that its configuration turns off")
 
-    def ask(folder: str, missing: Sequence[Key]) -> Sequence[str | None]:
-        with libostree(Path(folder), cache.folder("logs") / "ostree.log") as worker:
-            found: list[str | None] = worker.call("labels", folder, list(missing))
-            return found
-
-    return lambda keys: labels_by(tree, policy, keys, cache, ask)
+    return lambda keys: labels(tree, policy, keys, cache)
 
 
 def labelled(drafts: Iterable[Draft], look_up: LookUp) -> list[Entry]:
     """The entries with the labels of their paths; those the policy has none for keep what they have."""
     drafts = list(drafts)
     keys = sorted({_key(draft) for draft in drafts if draft.policy_path is not None})
-    labels = look_up(keys)
+    found = look_up(keys)
     return [
-        with_label(draft.entry, labels[_key(draft)])
-        if draft.policy_path is not None and _key(draft) in labels
+        with_label(draft.entry, found[_key(draft)])
+        if draft.policy_path is not None and _key(draft) in found
         else draft.entry
         for draft in drafts
     ]

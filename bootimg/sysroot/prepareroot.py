@@ -5,12 +5,13 @@ A deployment needs a composefs image where that file enables it, else the system
 
 from __future__ import annotations
 
-import configparser
+from functools import partial
 
 from bootimg.layer.declared.prepareroot import PATHS
 from bootimg.sysroot.commit import Commit
 from bootimg.sysroot.unsupported import NativeUnsupportedError
 from bootimg.sysroot.wanted import Wanted
+from bootimg.untrusted.keyfile import parse_key_file
 
 _STATES = {"yes": "yes", "true": "yes", "1": "yes", "no": "no", "false": "no", "0": "no", "maybe": "maybe"}
 _DIGEST = "ostree.composefs.digest.v0"
@@ -31,28 +32,24 @@ def needs_composefs(wanted: Wanted) -> bool:
 
 def composefs_state(commit: Commit) -> str:
     """`yes`, `no`, `maybe`, or empty where the commit does not say."""
-    found = {path: enabled_in(commit.read(path).decode(errors="replace"), path) for path in PATHS
-             if commit.file(path)}  # fmt: skip
+    found = {path: enabled_in(commit.read(path), path) for path in PATHS if commit.file(path)}
     if len(set(found.values())) > 1:
         raise NativeUnsupportedError(f"{' and '.join(found)} of the commit do not agree on composefs")
     return next(iter(found.values()), "")
 
 
-def enabled_in(text: str, path: str) -> str:
-    """What the text of the file at `path` says."""
-    parser = configparser.RawConfigParser(strict=False, delimiters=("=",), comment_prefixes=("#",))
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        raise NativeUnsupportedError(f"/{path} cannot be read") from None
-    if not parser.has_section("composefs"):
-        return ""
-    settings = dict(parser.items("composefs"))
+def enabled_in(data: bytes, path: str) -> str:
+    """What the file at `path` says."""
+    settings = parse_key_file(data, partial(_unreadable, path)).get("composefs", {})
     if unknown := sorted(settings.keys() - _KNOWN):
-        raise NativeUnsupportedError(f"/{path} has the key composefs.{unknown[0]}")
+        raise NativeUnsupportedError(f"/{path} has the key composefs.{unknown[0]:.80}")
     value = settings.get("enabled")
     if value is not None and value not in _STATES:
         raise NativeUnsupportedError(
-            f"composefs.enabled is {value} in /{path}: it needs digests of fs-verity"
+            f"composefs.enabled is {value:.80} in /{path}: it needs digests of fs-verity"
         )
     return _STATES[value] if value is not None else ""
+
+
+def _unreadable(path: str, why: str) -> NativeUnsupportedError:
+    return NativeUnsupportedError(f"/{path} cannot be read: {why}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bootimg.layer.importing.importer import ImportedCommit
 from bootimg.manifest.recipe import Recipe
+from bootimg.sizes import MIB
 from bootimg.sysroot.boot import boot
 from bootimg.sysroot.commit import Commit
 from bootimg.sysroot.entries import Entry
@@ -17,6 +18,8 @@ from bootimg.sysroot.root import root
 from bootimg.sysroot.unsupported import NativeUnsupportedError
 from bootimg.sysroot.versions import PROGRAM, rules_of
 from bootimg.sysroot.wanted import Wanted, wanted
+
+_LARGEST_PROGRAM = 64 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class System:
 def open_system(recipe: Recipe, repo: Path, imported: ImportedCommit) -> Wanted:
     """What is to be laid out; NativeUnsupportedError where only the layer's own tools can."""
     commit = Commit(repo, imported)
-    return wanted(recipe, commit, rules_of(commit.read(PROGRAM)))
+    return wanted(recipe, commit, rules_of(commit.read(PROGRAM, _LARGEST_PROGRAM)))
 
 
 def lay_out(

@@ -10,14 +10,20 @@ from bootimg.untrusted.node import Fields, Node
 from bootimg.untrusted.tree import LIMIT, Malformed, Refuse, clean_tree, refusing, require_size, unique
 
 
-def parse_json(data: bytes, refuse: Refuse = Malformed, *, limit: int = LIMIT) -> Node:
-    """The document in a file's bytes; the error is `refuse`'s."""
+def parse_json(data: bytes, refuse: Refuse = Malformed, *, limit: int = LIMIT, exact: bool = False) -> Node:
+    """The document in a file's bytes; the error is `refuse`'s.
+
+    With `exact` a lone surrogate is refused, as stricter readers do, and not replaced.
+    """
     require_size(data, limit, refuse)
     with refusing("JSON", refuse):
         tree = json.loads(
             data.decode(), object_pairs_hook=unique, parse_constant=_no_number, parse_float=_finite
         )
-        return Node(clean_tree(tree), refuse)
+        cleaned = clean_tree(tree)
+        if exact and cleaned != tree:
+            raise Malformed("a text in it has a lone surrogate")
+        return Node(cleaned, refuse)
 
 
 def parse_object(data: bytes, refuse: Refuse = Malformed, *, limit: int = LIMIT) -> Fields:

@@ -8,8 +8,13 @@ from pathlib import Path
 
 # Colours and cursor movements (ECMA-48 control sequences), other escapes, carriage returns.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\^_=>c]|\r|\x00")
-# The kernel's last message, if neither a crash kernel nor a reboot follows.
-_STANDSTILL = re.compile(r"^\[ *\d+\.\d+\] ---\[ end Kernel panic", re.MULTILINE)
+# The last messages of a kernel, if neither a crash kernel nor a reboot follows, and of systemd.
+_STANDSTILLS = {
+    "the guest's kernel panicked": re.compile(r"^\[ *\d+\.\d+\] ---\[ end Kernel panic", re.MULTILINE),
+    "the guest's systemd failed and froze": re.compile(
+        r"^(?:\[ *\d+\.\d+\] )?systemd\[1\]: Freezing execution", re.MULTILINE
+    ),
+}
 _UNFINISHED = re.compile(r"\x1b(\[[0-?]*[ -/]*)?$")
 
 
@@ -47,9 +52,9 @@ class Console:
         return match
 
     @property
-    def stands_still(self) -> bool:
-        """Whether the kernel has panicked and will do nothing more."""
-        return _STANDSTILL.search(self.text) is not None
+    def standstill(self) -> str | None:
+        """Why the system will do nothing more, in words; None if it goes on."""
+        return next((why for why, said in _STANDSTILLS.items() if said.search(self.text)), None)
 
     def tail(self, count: int = 8) -> list[str]:
         """The last lines that are not empty."""

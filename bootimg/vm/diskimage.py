@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.untrusted.files import open_regular
 from bootimg.vm.image import damaged, first_bytes, image_format, signature_format, unreadable, unsupported
 from bootimg.vm.references import (
     DamagedImageError,
@@ -95,7 +96,7 @@ def refuse_references(path: Path) -> None:
 
 def _refuse_references(path: Path, disk_format: str) -> None:
     try:
-        with path.open("rb") as handle:
+        with open_regular(path, block_device=True) as handle:
             found = list(_REFERENCES[disk_format](handle))
     except OSError as error:
         raise unreadable(path, error) from None

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from bootimg.arch import Arch
 from bootimg.arches.row import Firmware, UefiImage
 from bootimg.errors import BootimgError, ExitCode
+
+
+@dataclass(frozen=True, slots=True)
+class Flash:
+    """UEFI's two flash images: the code is shared, `variables` is a machine's own copy."""
+
+    code: Path
+    variables: Path
+    format: str = "raw"
+
+
+def make_flash(arch: Arch, firmware: Firmware | None, folder: Path) -> Flash | None:
+    """The flash images of a machine, with variables in `folder`; None if its firmware needs none.
+
+    The firmware is the architecture's first one if it is None.  Errors: those of `find_uefi`.
+    """
+    if check_firmware(arch, firmware) is not Firmware.UEFI:
+        return None
+    found = find_uefi(arch)
+    variables = folder / ("variables" + found.variables.suffix)
+    shutil.copyfile(found.variables, variables)  # not with its mode: the template may be read-only
+    return Flash(found.code, variables, found.format)
 
 
 def check_firmware(arch: Arch, firmware: Firmware | None) -> Firmware:

@@ -72,7 +72,7 @@ class Guest:
         """Wait for the next text on the console that matches, after the previous match.
 
         `pattern` is a regular expression in multi-line mode, applied to text without colours.
-        `guest-timeout` after `timeout` seconds; `guest-died` if QEMU ends, or the kernel panics, before that.
+        `guest-timeout` after `timeout` seconds; `guest-died` if QEMU ends or the system stands still before.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -82,7 +82,7 @@ class Guest:
                 return match
             if not running:
                 raise self._error_died(f"waited for {pattern!r}")
-            self._check_kernel()
+            self._check_system()
             if time.monotonic() > deadline:
                 raise BootimgError(
                     "guest-timeout",
@@ -94,12 +94,12 @@ class Guest:
     def wait_off(self, timeout: float | None) -> None:
         """Wait until the guest has powered off; None waits for ever.
 
-        `guest-timeout` after `timeout` seconds; `guest-died` if QEMU fails or the kernel panics.
+        `guest-timeout` after `timeout` seconds; `guest-died` if QEMU fails or the system stands still.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while self.running:
             self.console.poll()
-            self._check_kernel()
+            self._check_system()
             if deadline and time.monotonic() > deadline:
                 raise BootimgError(
                     "guest-timeout",
@@ -132,9 +132,9 @@ class Guest:
             self.console.poll()
             raise self._error_died("it should be running")
 
-    def _check_kernel(self) -> None:
-        if self.console.stands_still:
-            raise self._error_died("the guest's kernel panicked")
+    def _check_system(self) -> None:
+        if (why := self.console.standstill) is not None:
+            raise self._error_died(why)
 
     @property
     def _error_log(self) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.untrusted.files import open_regular
 from bootimg.vm.references import QCOW2_MAGIC, VHD_COOKIE
 from bootimg.vm.vmdkreferences import SPARSE_MAGIC, is_text_descriptor
 
@@ -48,7 +49,7 @@ def image_format(path: Path) -> str:
 def first_bytes(path: Path, offset: int = 0) -> bytes:
     """The first bytes of a file, or those at an offset; `image-unreadable` if that fails."""
     try:
-        with path.open("rb") as handle:
+        with open_regular(path, block_device=True) as handle:
             handle.seek(offset)
             return handle.read(_HEAD)
     except OSError as error:
@@ -70,7 +71,7 @@ def is_iso(path: Path) -> bool:
 def is_archive(path: Path) -> bool:
     """Whether a file is an uncompressed tar archive; `image-unreadable` if it cannot be read."""
     try:
-        with path.open("rb") as handle:
+        with open_regular(path, block_device=True) as handle:
             handle.seek(TAR_SIGNATURE_AT)
             return handle.read(len(TAR_SIGNATURE)) == TAR_SIGNATURE
     except OSError as error:

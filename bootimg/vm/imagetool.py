@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bootimg import process
-from bootimg.vm.diskimage import DiskImage, Json, layered, source_name
+from bootimg.vm.diskimage import DiskImage, Json, layered, open_image, source_name
 from bootimg.vm.image import damaged
 from bootimg.vm.qemu import IMG_PACKAGES, require_qemu_img
 
@@ -47,6 +47,12 @@ def make_overlay(base: DiskImage, overlay: Path) -> DiskImage:
     size = str(virtual_size(base))
     process.run([require_qemu_img().path, "create", "-q", "-f", "qcow2", overlay, size], timeout=_TIMEOUT)
     return layered(overlay, base)
+
+
+def make_disk(path: Path, size: int) -> DiskImage:
+    """A new, empty qcow2 for a disk of `size` bytes."""
+    process.run([require_qemu_img().path, "create", "-q", "-f", "qcow2", path, str(size)], timeout=_TIMEOUT)
+    return open_image(path, "qcow2")
 
 
 def write_blocks(image: DiskImage, blocks: Iterable[tuple[int, bytes]], scratch: Path) -> None:

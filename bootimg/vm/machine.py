@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import Literal
 
 from bootimg.arch import Arch
 from bootimg.vm.accelerator import Accelerator
-from bootimg.vm.diskimage import DiskImage, source_name
+from bootimg.vm.diskimage import DiskImage
+from bootimg.vm.drives import TargetDisk, cd_options, disk_options, target_options
+from bootimg.vm.firmware import Flash
 from bootimg.vm.network import RESTRICTED
 
 
@@ -23,29 +24,33 @@ class Bind:
 
 
 @dataclass(frozen=True, slots=True)
-class Flash:
-    """UEFI's two flash images: the code is shared, `variables` is this run's own copy."""
+class DirectBoot:
+    """A kernel that QEMU itself starts, with an initramfs and arguments, as a boot from the network does."""
 
-    code: Path
-    variables: Path
-    format: str = "raw"
+    kernel: Path
+    initrd: Path
+    arguments: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """A machine to boot `disk` with.
+    """A machine that boots a `disk`, a `cd`, or a kernel without a boot loader (`direct`).
 
-    Without `write` the disk stays as it is: what the guest writes goes to a temporary overlay.
-    `console` is where the serial port goes: `stdio` for an interactive terminal, or a log file (what
-    is written to QEMU's stdin is typed there then).  `netdev` is QEMU's option of that name for the network
-    device `net`, None for a machine without one.  `cpus` is the accelerator's choice where it is None.
-    `options` are words of QEMU's own that come after all others: more drives, another network.
+    Without `write` the disk stays as it is: what the guest writes goes to a temporary overlay.  `target` is
+    an empty disk beside a CD or a kernel.  `console` is where the serial port goes: `stdio` for a terminal,
+    or a log file (what is written to QEMU's stdin is typed there then).  `netdev` is QEMU's option of that
+    name for the network device `net`, None for a machine without one.  `cpus` is the accelerator's choice
+    where it is None.  `options` are words of QEMU's own that come after all others: more drives, another
+    network.
     """
 
     arch: Arch
     accelerator: Accelerator
-    disk: DiskImage
     console: Path | Literal["stdio"]
+    disk: DiskImage | None = None
+    cd: DiskImage | None = None
+    direct: DirectBoot | None = None
+    target: TargetDisk | None = None
     flash: Flash | None = None
     memory_mib: int = 2048
     cpus: int | None = None
@@ -56,13 +61,19 @@ class Machine:
     reboot: bool = True
     options: Sequence[str] = ()
 
+    @property
+    def keeps_writes(self) -> bool:
+        """Whether what the guest writes to its disks is still there after the run."""
+        return self.write or self.target is not None
+
     def argv(self, qemu: Path) -> list[str]:
         """The command line."""
         return [
             str(qemu),
             *self._base(),
             *self._firmware(),
-            *self._disk(),
+            *self._drives(),
+            *self._direct(),
             *self._ignition(),
             *self._console(),
             *self._network(),
@@ -88,15 +99,21 @@ class Machine:
             *("-drive", f"if=pflash,unit=1,format={kind},file={variables}"),
         ]
 
-    def _disk(self) -> list[str]:
-        node = self.disk.node()
-        if self.write:
-            words = ["-blockdev", json.dumps({"node-name": "disk", **node})]
-        else:
-            # QEMU's own temporary overlay has no name any more, so nothing is left when QEMU is killed.
-            name = source_name(node).replace(",", ",,")
-            words = ["-drive", f"if=none,id=disk,snapshot=on,file={name}"]
-        return [*words, "-device", f"virtio-blk-{self.arch.row.hardware.bus},drive=disk,bootindex=1"]
+    def _drives(self) -> list[str]:
+        hardware, words = self.arch.row.hardware, list[str]()
+        if self.disk is not None:
+            words += disk_options(self.disk, hardware.bus, write=self.write)
+        if self.target is not None:
+            words += target_options(self.target, hardware.bus)
+        if self.cd is not None:
+            words += cd_options(self.cd, hardware.cd)
+        return words
+
+    def _direct(self) -> list[str]:
+        if self.direct is None:
+            return []
+        kernel, initrd = str(self.direct.kernel.absolute()), str(self.direct.initrd.absolute())
+        return ["-kernel", kernel, "-initrd", initrd, "-append", " ".join(self.direct.arguments)]
 
     def _ignition(self) -> list[str]:
         if self.ignition is None:

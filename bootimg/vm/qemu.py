@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,13 @@ def parse_version(text: str) -> tuple[int, ...]:
 
 
 def _program(path: Path) -> Program:
+    status = path.stat()
+    return _asked(path, status.st_ino, status.st_mtime_ns)
+
+
+@functools.cache
+def _asked(path: Path, inode: int, changed: int) -> Program:
+    """A program is asked once, and again if its file is replaced: disks are read in many short calls."""
     done = process.run([path, "--version"], check=False, timeout=60)
     lines = (done.stdout + done.stderr).decode(errors="replace").splitlines() or [""]
     return Program(path, parse_version(lines[0]), lines[0])

@@ -1,8 +1,7 @@
-"""One interactive run of an image: on the terminal, with a log, or over ssh."""
+"""One interactive run of an image or of live media: on the terminal, with a log, or over ssh."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 import termios
 from collections.abc import Iterator, Sequence
@@ -15,11 +14,12 @@ from bootimg.arch import Arch
 from bootimg.arches.row import Firmware
 from bootimg.events import Events
 from bootimg.vm.accelerator import Accelerator
-from bootimg.vm.diskimage import DiskImage
-from bootimg.vm.firmware import check_firmware, find_uefi
+from bootimg.vm.bootable import Bootable
+from bootimg.vm.drives import TargetDisk
+from bootimg.vm.firmware import make_flash
 from bootimg.vm.guest import Guest
 from bootimg.vm.ignition import Mount, guest_config
-from bootimg.vm.machine import Bind, Flash, Machine
+from bootimg.vm.machine import Bind, Machine
 from bootimg.vm.network import Link, Network, linked
 from bootimg.vm.qemu import require_system
 from bootimg.vm.ssh import SshKey, free_port, make_key, ssh_argv, wait_for_sshd
@@ -41,10 +41,11 @@ class Session:
     """What to boot and how.
 
     `config` is the user's Ignition config.  `console` is a log file, or None for the terminal (with `ssh` it
-    must be a file).  `ssh` is None for no login, "" for a shell, or a command to run as core.
+    must be a file).  `ssh` is None for no login, "" for a shell, or a command to run as core.  `target` is a
+    disk that live media can install to.
     """
 
-    disk: DiskImage
+    bootable: Bootable
     arch: Arch
     accelerator: Accelerator
     firmware: Firmware | None = None
@@ -54,7 +55,7 @@ class Session:
     shares: Sequence[Share] = ()
     ssh: str | None = None
     console: Path | None = None
-    write: bool = False
+    target: TargetDisk | None = None
     network: Network = Network.ON
 
     def run(self, folder: Path, events: Events) -> int:
@@ -75,40 +76,29 @@ class Session:
 
     def machine(self, folder: Path, link: Link, key: SshKey | None = None) -> Machine:
         """The machine, with its flash and its Ignition config made in `folder`."""
-        ignition = folder / "config.ign"
-        ignition.write_bytes(self._config(key))
-        ignition.chmod(0o600)
-        return Machine(
+        machine = Machine(
             arch=self.arch,
             accelerator=self.accelerator,
-            disk=self.disk,
             console=self.console or "stdio",
-            flash=self._flash(folder),
+            flash=make_flash(self.arch, self.firmware, folder),
             memory_mib=self.memory_mib,
             cpus=self.cpus,
-            write=self.write,
-            ignition=ignition,
+            target=self.target,
             netdev=link.netdev,
             binds=[Bind(f"bind{number}", share.source) for number, share in enumerate(self.shares)],
         )
+        return self.bootable.put_into(machine, self._config(key), folder)
 
     def _config(self, key: SshKey | None) -> bytes:
-        if self.config is not None and key is None and not self.shares:
-            return self.config
+        user = self.bootable.config if self.config is None else self.config
+        if user is not None and key is None and not self.shares:
+            return user
         return guest_config(
-            user=self.config,
-            console=self.arch.row.hardware.console if self.config is None else None,
+            user=user,
+            console=self.arch.row.hardware.console if user is None else None,
             ssh_keys=[key.public] if key else [],
             mounts=[Mount(f"bind{number}", share.path) for number, share in enumerate(self.shares)],
         )
-
-    def _flash(self, folder: Path) -> Flash | None:
-        if check_firmware(self.arch, self.firmware) is not Firmware.UEFI:
-            return None
-        found = find_uefi(self.arch)
-        variables = folder / ("variables" + found.variables.suffix)
-        shutil.copyfile(found.variables, variables)  # not with its mode: the template may be read-only
-        return Flash(found.code, variables, found.format)
 
     def _over_ssh(self, folder: Path, events: Events) -> int:
         key, port = make_key(folder), free_port()
@@ -119,7 +109,7 @@ class Session:
             with events.step("boot", "boot and wait for ssh"):
                 wait_for_sshd(port, SSH_DEADLINE, guest.check)
             code = _foreground(ssh_argv(port, key, self.ssh))
-            if self.write:
+            if guest.machine.keeps_writes:
                 # Ending QEMU at once would lose what the guest has not written yet.
                 process.run(ssh_argv(port, key, "sudo systemctl poweroff"), check=False, timeout=60)
                 guest.wait_off(POWEROFF_DEADLINE)

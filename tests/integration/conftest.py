@@ -31,14 +31,18 @@ class Workspace:
         return self.cache.with_name("tmp").resolve()
 
     def bootimg(
-        self, *arguments: str | Path, check: bool = True, **environment: str
+        self,
+        *arguments: str | Path,
+        check: bool = True,
+        seconds: float | None = None,
+        **environment: str,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run the program as a user would."""
+        """Run the program as a user would, for at most some seconds."""
         argv = [sys.executable, "-m", "bootimg", *map(str, arguments)]
         env = (
             os.environ | {"BOOTIMG_CACHE": str(self.cache), "BOOTIMG_BUILDS": str(self.builds)} | environment
         )
-        done = subprocess.run(argv, env=env, capture_output=True)
+        done = subprocess.run(argv, env=env, capture_output=True, timeout=seconds)
         if check and done.returncode:
             pytest.fail(f"{' '.join(argv)} exited with {done.returncode}\n{done.stderr.decode()}")
         return done

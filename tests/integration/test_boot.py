@@ -16,9 +16,9 @@ from bootimg.arch import Arch
 from bootimg.arches.row import Firmware
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.diskimage import DiskImage, open_image
-from bootimg.vm.firmware import find_uefi
+from bootimg.vm.firmware import make_flash
 from bootimg.vm.guest import Guest
-from bootimg.vm.machine import Flash, Machine
+from bootimg.vm.machine import Machine
 from bootimg.vm.network import RESTRICTED
 from tests.integration.conftest import Built
 from tests.integration.test_disk import loop, output
@@ -96,7 +96,7 @@ def boot(
         disk=disk if isinstance(disk, DiskImage) else open_image(disk, "qcow2"),
         netdev=netdev,
         console=log,
-        flash=flash(firmware, log.parent),
+        flash=make_flash(Arch.X86_64, firmware, log.parent),
         ignition=config,
         write=True,
         reboot=False,
@@ -107,14 +107,6 @@ def boot(
         guest.wait_off(DEADLINE)
         text = guest.console.text
     return dict(re.findall(r"REPORT-42 (\w+)=(.*?)$", text, re.MULTILINE))
-
-
-def flash(firmware: Firmware, folder: Path) -> Flash | None:
-    """UEFI's flash images, with variables of this boot's own."""
-    if firmware is Firmware.BIOS:
-        return None
-    found = find_uefi(Arch.X86_64)
-    return Flash(found.code, Path(shutil.copy(found.variables, folder / "variables.fd")), found.format)
 
 
 @pytest.fixture(scope="module")

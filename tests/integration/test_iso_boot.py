@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bootimg.arches.row import Firmware
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.live.iso.efiboot import efi_vendor, make_efi_image
@@ -20,9 +21,9 @@ from bootimg.vm.kernel import find_kernel
 from tests.integration.conftest import Workspace
 from tests.support.efiprograms import efi_programs
 from tests.support.liveiso import AREA, EPOCH, VOLUME, host_syslinux, part, written_iso
+from tests.support.livemedia import console_until_off, iso_machine
 
 BUSYBOX = Path("/bin/busybox")
-OVMF = Path("/usr/share/OVMF")
 CONFIG = {"ignition": {"version": "3.0.0"}, "of": "the test"}
 INIT = """#!/busybox sh
 /busybox mkdir /proc
@@ -52,9 +53,6 @@ label live
 """
     % AREA
 )
-MEDIA = {"cd": ["-drive", "file={},format=raw,media=cdrom,readonly=on"],
-         "disk": ["-drive", "file={},format=raw,if=virtio,snapshot=on"]}  # fmt: skip
-
 pytestmark = [
     pytest.mark.boot,
     pytest.mark.skipif(not shutil.which("qemu-system-x86_64"), reason="QEMU is not installed"),
@@ -98,31 +96,13 @@ def iso(layer: Path, workspace: Workspace, tmp_path_factory: pytest.TempPathFact
     return made
 
 
-def serial_output(
-    iso: Path, medium: str, firmware: str, folder: Path, *, seconds: int = 400, memory: int = 512
-) -> str:
-    """What a machine with MiB of memory that starts the ISO says on its serial port until it powers off."""
-    argv = ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-machine", "q35", "-m", str(memory)]
-    argv += ["-display", "none"]
-    argv += ["-serial", "stdio", "-no-reboot", "-nic", "none"]
-    argv += [word.format(iso) for word in MEDIA[medium]]
-    if firmware == "uefi":
-        if not (OVMF / "OVMF_CODE_4M.fd").exists():
-            pytest.skip("ovmf is not installed")
-        variables = shutil.copy(OVMF / "OVMF_VARS_4M.fd", folder / "vars.fd")
-        argv += ["-drive", f"if=pflash,format=raw,readonly=on,file={OVMF / 'OVMF_CODE_4M.fd'}"]
-        argv += ["-drive", f"if=pflash,format=raw,file={variables}"]
-    done = subprocess.run(argv, capture_output=True, timeout=seconds)
-    return done.stdout.decode(errors="replace")
-
-
 every_start = pytest.mark.parametrize(
     ("medium", "firmware"),
     [
-        ("cd", "bios"),
-        pytest.param("disk", "bios", marks=pytest.mark.matrix),
-        pytest.param("cd", "uefi", marks=pytest.mark.matrix),
-        pytest.param("disk", "uefi", marks=pytest.mark.matrix),
+        ("cd", Firmware.BIOS),
+        pytest.param("disk", Firmware.BIOS, marks=pytest.mark.matrix),
+        pytest.param("cd", Firmware.UEFI, marks=pytest.mark.matrix),
+        pytest.param("disk", Firmware.UEFI, marks=pytest.mark.matrix),
     ],
 )
 """How a machine can start a live ISO; one way is in the default tier."""
@@ -130,9 +110,9 @@ every_start = pytest.mark.parametrize(
 
 @every_start
 def test_the_live_system_gets_its_arguments_and_its_config(
-    medium: str, firmware: str, iso: Path, tmp_path: Path
+    medium: str, firmware: Firmware, iso: Path, tmp_path: Path
 ) -> None:
-    said = serial_output(iso, medium, firmware, tmp_path)
+    said = console_until_off(iso_machine(iso, medium, firmware, tmp_path, 512), 400)
     lines = [line.strip() for line in said.splitlines()]
     [arguments] = [line.split()[1:] for line in lines if line.startswith("ARGUMENTS ")]
     assert f"coreos.liveiso={VOLUME.id}" in arguments

@@ -27,6 +27,7 @@ from bootimg.events import Events
 from bootimg.kernelarg import fault, split
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import open_tree
+from bootimg.sizes import MIB
 from bootimg.vm.kernel import find_kernel
 from tests.support.grubline import command_line, expand, parameters
 from tests.unit.disk.test_gpt import coreos
@@ -195,7 +196,7 @@ def test_blscfg_replaces_variables_and_then_runs_the_options(layer: Path, tmp_pa
     tree = open_tree(fetch(str(layer), arch=Arch.X86_64, cache=cache, events=Events()), cache, Events())
     modules.mkdir()
     for name in tree.listdir("usr/lib/grub/i386-pc"):
-        (modules / name).write_bytes(tree.read(f"usr/lib/grub/i386-pc/{name}"))
+        (modules / name).write_bytes(tree.read(f"usr/lib/grub/i386-pc/{name}", 8 * MIB))
     entry = "title Entry\nversion 1\nlinux /printer\noptions {}\n"
     files = {f"{n}/e.conf": entry.format(each).encode() for n, each in enumerate(ENTRIES)}
     variables = {"ignition_firstboot": "ignition.firstboot"}

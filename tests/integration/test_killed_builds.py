@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.support.killedbuilds import SCENARIOS, kill_before_writes
-from tests.unit.builds.test_bucket import PUSH_WRITES, descriptions, endpoint, push_killed_before, s3
+from tests.unit.builds.test_bucket import PUSH_WRITES, client, descriptions, endpoint, push_killed_before, s3
 
-__all__ = ["descriptions", "endpoint", "s3"]
+__all__ = ["client", "descriptions", "endpoint", "s3"]
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

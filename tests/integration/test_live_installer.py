@@ -1,4 +1,4 @@
-"""coreos-installer and rdcore on the files of live media that boot from the network."""
+"""coreos-installer and rdcore on the files of live media that boot from the network, and on a build's ISO."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from bootimg.live.cpio import Member
 from bootimg.live.fsoptions import FsType
 from bootimg.live.initramfs import overlay, write_initramfs
 from bootimg.live.rootfsimage import RootfsImage, write_image
+from tests.integration.test_live import Made, made
 from tests.layer import tools
 
+__all__ = ["made"]
 pytestmark = pytest.mark.real
 
 FEATURES = {
@@ -95,3 +97,39 @@ def keyfile(folder: Path) -> Path:
     path = folder / "eth.nmconnection"
     path.write_text("[connection]\nid=eth\ntype=ethernet\n")
     return path
+
+
+@pytest.mark.matrix
+def test_coreos_installer_on_the_iso_of_a_build(made: Made, tmp_path: Path) -> None:
+    """It changes the ISO and resets it to its bytes, finds the files for PXE in it, makes a minimal ISO."""
+    iso, config = tmp_path / "live.iso", tmp_path / "config.ign"
+    original = made.built.artifact("live-iso").read_bytes()
+    iso.write_bytes(original)
+    config.write_text('{"ignition": {"version": "3.0.0"}}')
+    changes: list[list[str | Path]] = [
+        ["ignition", "embed", "-i", config],
+        ["network", "embed", "-k", keyfile(tmp_path)],
+        ["kargs", "modify", "-a", "console=ttyS1"],
+    ]
+    for words in changes:
+        before = iso.read_bytes()
+        checked("iso", *words, iso)
+        assert iso.read_bytes() != before
+    assert made.built.workspace.bootimg("iso", "ignition", "show", iso).stdout == config.read_bytes()
+    checked("iso", "reset", iso)
+    assert iso.read_bytes() == original
+    checked("iso", "extract", "pxe", "-o", tmp_path / "pxe", iso)
+    found = {path.name: path.read_bytes() for path in (tmp_path / "pxe").iterdir()}
+    names = {"vmlinuz": "live-kernel", "initrd.img": "live-initramfs", "rootfs.img": "live-rootfs"}
+    assert found == {f"live-{name}": made.built.artifact(key).read_bytes() for name, key in names.items()}
+    checked("iso", "extract", "minimal-iso", iso, tmp_path / "theirs.iso")
+    made.built.workspace.bootimg("iso", "extract", "minimal", iso, "-o", tmp_path / "ours.iso")
+    assert (tmp_path / "ours.iso").read_bytes() == (tmp_path / "theirs.iso").read_bytes()
+    assert "IMAGES/PXEBOOT/VMLINUZ" in json.loads(checked("dev", "show", "iso", iso))["records"]
+
+
+def checked(*arguments: str | Path) -> bytes:
+    """What coreos-installer prints; it succeeds."""
+    done = run("coreos-installer", *arguments)
+    assert not done.returncode, done.stderr
+    return done.stdout

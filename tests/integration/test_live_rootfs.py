@@ -13,7 +13,8 @@ import pytest
 
 from bootimg.errors import BootimgError
 from bootimg.live.fsoptions import FsType, RootfsOptions, rootfs_options
-from bootimg.live.programs import require_maker
+from bootimg.live.programs.choice import require_here
+from bootimg.live.programs.known import MAKERS
 from bootimg.live.rootfs import write_filesystem
 from bootimg.live.rootfsimage import DATA_OFFSET
 from bootimg.live.roottree import live_root
@@ -107,7 +108,7 @@ def options_of(name: str) -> RootfsOptions:
     """The options; skips where neither this machine nor the layer has a program that is new enough."""
     options = rootfs_options(OPTIONS[name])
     try:
-        require_maker(options.fstype)
+        require_here(MAKERS[options.fstype])
     except BootimgError as error:
         pytest.skip(str(error))
     return options

@@ -31,9 +31,10 @@ def installer() -> Path:
     return tools.program("coreos-installer")
 
 
-@pytest.fixture(scope="module")
-def layouts() -> tuple[IsoLayout, IsoLayout]:
-    info = json.dumps(json.loads(live_iso().kargs_info), indent=2).encode()
+@pytest.fixture(scope="module", params=[False, True], ids=["its-order", "sorted"])
+def layouts(request: pytest.FixtureRequest) -> tuple[IsoLayout, IsoLayout]:
+    """An ISO whose kargs.json has coreos-installer's order of keys, and one as we write it."""
+    info = json.dumps(json.loads(live_iso().kargs_info), indent=2, sort_keys=request.param).encode()
     made = live_iso(kargs_info=info)
     return made.layout(), made.minimal_layout()
 

@@ -7,12 +7,28 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from bootimg.appliance import Appliance, Drive
+from bootimg.arch import Arch
 from bootimg.arches.row import Firmware
+from bootimg.cache import Cache
+from bootimg.disk.native.content import read_content
+from bootimg.disk.native.products.bootupd import ByBootupd
+from bootimg.disk.native.products.bootupddata import bootupd_as_data
+from bootimg.disk.native.products.choice import maker_of
+from bootimg.events import Events
+from bootimg.orchestrator.basedisks.applianceimages import tool_tree_image
+from bootimg.orchestrator.recipes.prepare import open_layer
+from bootimg.orchestrator.recipes.recipes import make_recipes
+from bootimg.orchestrator.request import Request
+from bootimg.platform import platform
+from bootimg.sysroot.entries import Entry
+from bootimg.vm.accelerator import Accelerator
 from tests.integration.conftest import Built, Workspace
 from tests.integration.test_coreos import assert_well, layer_of, report
 from tests.layer import Flavour, Form, stand_in
@@ -94,3 +110,39 @@ def code(built: Built) -> bytes:
 @pytest.mark.parametrize("firmware", [Firmware.BIOS, Firmware.UEFI])
 def test_it_boots_and_bootupd_finds_all_in_order(firmware: Firmware, first: Run, tmp_path: Path) -> None:
     assert_well(report(first.built.artifact("qemu"), tmp_path, firmware))
+
+
+def test_the_same_files_are_written_as_data_where_uefi_alone_starts_the_disk(
+    workspace_: Workspace, tmp_path: Path
+) -> None:
+    """As for a layer of another architecture; x86_64's disk with large sectors has no GRUB for the BIOS."""
+    layer = layer_of(Flavour.COREOS, Form.PLAIN)
+    cache, tcg = Cache(workspace_.cache), Accelerator("tcg", "the tests' choice")
+    request = Request(
+        reference=str(layer),
+        arch=Arch.X86_64,
+        platforms=(platform("metal4k", Arch.X86_64),),
+        builds=workspace_.builds,
+    )
+    opened = open_layer(request, cache, Events())
+    recipe = make_recipes(request, opened, layer, "0" * 64)[4096]
+    maker = maker_of(recipe, opened.tree, Arch.X86_64)
+    assert isinstance(maker, ByBootupd)
+
+    def start(drives: Sequence[Drive]) -> Appliance:
+        tools = Drive("tools", tool_tree_image(opened.tree, cache, Events()), readonly=True)
+        log = tmp_path / "appliance.log"
+        return Appliance.start(
+            [*drives, tools], tool_tree="tools", log=log, accelerator=tcg, cache=cache, events=Events()
+        )
+
+    by_program = maker.make(start, tmp_path)
+    as_data = bootupd_as_data(recipe, maker.options, opened.tree, Arch.X86_64, tmp_path)
+    assert whole(as_data.boot) == whole(by_program.boot)
+    assert whole(as_data.esp) == whole(by_program.esp)
+    assert as_data.code is by_program.code is None
+
+
+def whole(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries with their content."""
+    return [replace(each, content=read_content(each)) for each in entries]

@@ -15,16 +15,20 @@ import pytest
 from tests.integration.conftest import Workspace
 from tests.integration.diskfacts import DiskFacts, facts_of_disk, unexplained
 from tests.integration.test_coreos import layer_of
-from tests.layer import Flavour, Form
+from tests.layer import Flavour, Form, Variant
 
 pytestmark = pytest.mark.real
 
 PLATFORMS = {512: "qemu", 4096: "metal4k"}
 FORMS = (Form.PLAIN, Form.ENCAPSULATED, Form.DERIVED)
-EVERY = [(flavour, form, sector) for flavour in Flavour for form in FORMS for sector in PLATFORMS]
-DEFAULT = (Flavour.DEBIAN, Form.PLAIN, 512)
+DEFAULT = (Flavour.DEBIAN, Form.PLAIN, Variant.BASE, 512)
+EVERY = [
+    *((flavour, form, Variant.BASE, size) for flavour in Flavour for form in FORMS for size in PLATFORMS),
+    (Flavour.DEBIAN, Form.PLAIN, Variant.COMPOSEFS, 512),
+]
 OBJECTS = "ostree/repo/objects"
-# What ostree older than 2023.1 writes whether there are such files or not.
+IMAGE = ".ostree.cfs"
+# What ostree 2025.2 and older write whether there are such files or not.
 ANDROID = ("aboot ", "abootcfg ")
 
 
@@ -32,7 +36,7 @@ ANDROID = ("aboot ", "abootcfg ")
 class Both:
     """A layer's two disks."""
 
-    flavour: Flavour
+    variant: Variant
     theirs: DiskFacts
     ours: DiskFacts
     first: tuple[bytes, bytes]
@@ -69,11 +73,11 @@ def both(
 ) -> Both:
     if os.geteuid() != 0:
         pytest.skip("mounts the disks on this machine: needs root")
-    flavour, form, sector = request.param
-    layer, folder = layer_of(flavour, form), tmp_path_factory.mktemp("both")
+    flavour, form, variant, sector = request.param
+    layer, folder = layer_of(flavour, form, variant), tmp_path_factory.mktemp("both")
     theirs, ours = (made(workspace, folder / way, layer, sector, way) for way in ("appliance", "native"))
     return Both(
-        flavour,
+        variant,
         facts_of_disk(theirs, sector, folder / "theirs"),
         facts_of_disk(ours, sector, folder / "ours"),
         (start_of(theirs), start_of(ours)),
@@ -82,16 +86,27 @@ def both(
 
 def test_the_root_is_the_appliance_s(both: Both) -> None:
     found = unexplained(both.theirs.root, both.ours.root, now=both.now, made=both.theirs.made)
-    # setfiles leaves the folders of objects out with the objects, and labels `upper` by its path.
+    # setfiles leaves out the objects with their folders, and the deployment with its composefs image.
+    # It labels `upper` by its path.
     assert set(found) == {"xattrs"}
     others = {name for name in found["xattrs"] if not name.startswith(OBJECTS)}
-    assert {name.rpartition("/")[2] for name in others} == {"upper"}
+    image = {IMAGE} if both.variant is Variant.COMPOSEFS else set()
+    assert {name.rpartition("/")[2] for name in others} == {"upper", *image}
     assert len(both.ours.root) > 20_000
+
+
+def test_the_composefs_image_is_the_appliance_s(both: Both) -> None:
+    images = [name for name in both.ours.root if name.rpartition("/")[2] == IMAGE]
+    assert len(images) == (1 if both.variant is Variant.COMPOSEFS else 0)
+    for name in images:
+        assert both.ours.root[name]["content"] == both.theirs.root[name]["content"]
 
 
 def test_boot_is_the_appliance_s(both: Both) -> None:
     found = unexplained(both.theirs.boot, both.ours.boot, now=both.now, made=both.theirs.made)
-    assert found == {"content": {"loader.1/entries/ostree-1.conf"}}
+    # The ostree of the variant `composefs` is newer.
+    android = {} if both.variant is Variant.COMPOSEFS else {"content": {"loader.1/entries/ostree-1.conf"}}
+    assert found == android
     assert [line for line in both.theirs.entry.splitlines() if not line.startswith(ANDROID)] == (
         both.ours.entry.splitlines()
     )

@@ -15,6 +15,7 @@ import pytest
 
 from bootimg.arch import Arch
 from bootimg.platform import DiskSize, Platform, platforms
+from bootimg.targets import LIVE
 from tests.integration.conftest import Built, Workspace
 from tests.integration.test_disk import output
 from tests.layer.contract import platforms_json
@@ -30,7 +31,7 @@ LAYER_SIZE = 4 * GIB
 
 @pytest.fixture(scope="module")
 def everything(workspace: Workspace, layer: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """All platforms, from one launch for both sector sizes."""
+    """All platforms and live media, from base disks of both sector sizes."""
     own = Workspace(workspace.cache, tmp_path_factory.mktemp("all"))
     done = own.bootimg("build", layer, "-p", "all", "--json")
     return Built(own, json.loads(done.stdout))
@@ -183,7 +184,8 @@ def test_an_artifact_holds_the_base_disk_and_its_platform(
 
 def test_meta_json_has_them_all_with_their_digests(everything: Built) -> None:
     images = everything.meta["images"]
-    assert set(images) == {"ostree", "oci-manifest", *(each.image_key for each in KNOWN.values())}
+    keys = {"ostree", "oci-manifest", *LIVE.meta_keys, *(each.image_key for each in KNOWN.values())}
+    assert set(images) == keys
     for name, platform in KNOWN.items():
         entry = images[platform.image_key]
         path = everything.path / entry["path"]

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from bootimg.disk.native import NATIVE_PROGRAMS
 from tests.integration.conftest import Built, Workspace
 from tests.integration.test_unprivileged import MAIN, ROOT, USER, interpreter, user_can
+from tests.support import otherclock
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 
@@ -83,7 +85,10 @@ def test_another_user_with_other_settings_gets_the_same_bytes(
     python, packages = interpreter(), sysconfig.get_path("purelib")
     if not user_can("test", "-r", f"{packages}/click/__init__.py", "-a", "-r", ROOT / "bootimg/__main__.py"):
         pytest.skip(f"the program's files are not readable by user {USER}")
-    env = {"PATH": os.environ["PATH"], "HOME": f"{home}/home", "TMPDIR": f"{home}/tmp", **SETTINGS}
+    if reason := otherclock.why_not():
+        pytest.skip(reason)
+    clock = otherclock.other_clock(home, os.environ["PATH"], NATIVE_PROGRAMS)
+    env = {**clock, "HOME": f"{home}/home", "TMPDIR": f"{home}/tmp", **SETTINGS}
     if backend := os.environ.get("LIBGUESTFS_BACKEND"):
         env["LIBGUESTFS_BACKEND"] = backend
     argv = [*WITHOUT_RIGHTS, "env", "-i", *(f"{name}={value}" for name, value in env.items())]

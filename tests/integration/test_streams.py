@@ -24,6 +24,7 @@ from bootimg.streams.metadata.stream import Extensions, Metadata, Stream, Stream
 from tests.layer import tools
 from tests.layer.tools import streamreader
 from tests.support import streams
+from tests.unit.streams import test_four_arches
 from tests.unit.streams.test_metadata import GOLDEN, sold
 from tests.unit.streams.test_stream_json import GO_CLOUDS, any_stream, go_clouds, go_extensions
 
@@ -61,6 +62,18 @@ def stream(signatures: bool = False) -> Stream:
 
 def test_go_writes_the_golden_file_back_byte_for_byte(reader: Path) -> None:
     assert through_go(reader, "stream", GOLDEN.read_bytes()) == GOLDEN.read_bytes()
+
+
+def test_go_reads_every_platform_of_every_architecture(reader: Path) -> None:
+    data = test_four_arches.the_stream().encoded()
+    assert through_go(reader, "stream", data) == data
+
+
+def test_go_makes_that_stream_of_the_release_of_the_four(reader: Path) -> None:
+    release = release_of(test_four_arches.builds(), test_four_arches.PUBLISHED)
+    release = replace(release, metadata=Metadata(THEN.last_modified))
+    wanted = replace(test_four_arches.the_stream(), metadata=Metadata(THEN.last_modified))
+    assert through_go(reader, "release", release.encoded()) == wanted.encoded()
 
 
 @pytest.mark.parametrize("signatures", [False, True])

@@ -22,7 +22,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from a copy: setuptools writes beside what it builds."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
-    names = ["pyproject.toml", "README.md", "LICENSE", "bootimg", "platforms", "osbuild-manifests"]
+    names = [
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "bootimg",
+        "platforms",
+        "uploaders",
+        "osbuild-manifests",
+    ]
     source.mkdir()
     subprocess.run(["cp", "-r", *[str(ROOT / name) for name in names], str(source)], check=True)
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(source))

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.layer import chunked, coreos, debian, derived, encapsulated, packing, store, tools
+from tests.layer import chunked, composefs, coreos, debian, derived, encapsulated, packing, store, tools
 from tests.layer.content import Content, opened
 from tests.layer.debian import say
 from tests.layer.progress import timed
-from tests.layer.recipe import HERE, ROOTFS, Flavour, Form, Recipe, Request, read_recipe
+from tests.layer.recipe import HERE, ROOTFS, Flavour, Form, Recipe, Request, Variant, read_recipe
 from tests.layer.sandbox import check_privileges, run_as_root
 
 _PACKING = ("content.py", "contract.py", "oci.py", "packing.py", "rpmdb.py", "tree.py")
@@ -30,7 +30,7 @@ def build(request: Request, *, refresh: bool = False) -> Path:
     `refresh` looks which versions Debian has now; else those of the last time are used again.
     """
     request.check()
-    recipe = read_recipe(request.flavour)
+    recipe = read_recipe(request.flavour, request.variant)
     if not refresh and (archive := _kept(request, recipe)):
         return archive
     check_privileges()
@@ -39,7 +39,7 @@ def build(request: Request, *, refresh: bool = False) -> Path:
     with store.locked(store.layers()):
         store.sweep(store.layers(), "layers.*", "stages/tree.*")
         packages = _make_packages(recipe, refresh)
-        tree = _make_tree(request.flavour, recipe, packages)
+        tree = _make_tree(request, recipe, packages)
         return _make_archive(request, recipe, packages, tree)
 
 
@@ -51,7 +51,7 @@ def needed_tools(request: Request) -> tuple[str, ...]:
 
 def why_not(request: Request) -> str | None:
     """Why a layer cannot be had here, as far as its compiled tools go; None if it is there or can be made."""
-    if _kept(request, read_recipe(request.flavour)):
+    if _kept(request, read_recipe(request.flavour, request.variant)):
         return None
     needed = needed_tools(request)
     return tools.why_not(*needed) if needed else None
@@ -63,7 +63,7 @@ def _kept(request: Request, recipe: Recipe) -> Path | None:
     if not known.exists():
         return None
     packages = _packages_path(recipe, json.loads(known.read_text()))
-    archive = _archive_path(request, recipe, _tree_path(request.flavour, recipe, packages))
+    archive = _archive_path(request, recipe, _tree_path(request, recipe, packages))
     return archive if archive.exists() else None
 
 
@@ -80,7 +80,15 @@ def _packages_path(recipe: Recipe, versions: Mapping[str, str]) -> Path:
     return store.layers() / f"stages/packages-{store.key(_asked(recipe), versions)}.tar"
 
 
-def _tree_path(flavour: Flavour, recipe: Recipe, packages: Path) -> Path:
+def _tree_path(request: Request, recipe: Recipe, packages: Path) -> Path:
+    converted = _converted_path(request.flavour, recipe, packages)
+    if request.variant is not Variant.COMPOSEFS:
+        return converted
+    key = store.key(converted.name, composefs.ROOTFS, store.source("composefs.py"))
+    return converted.with_name(f"tree-{key}.tar")
+
+
+def _converted_path(flavour: Flavour, recipe: Recipe, packages: Path) -> Path:
     sources = store.source("chroot.py", "convert.py")
     parts: list[object] = [packages.name, HERE / "recipe.toml", ROOTFS, sources]
     if flavour is Flavour.COREOS:
@@ -118,8 +126,19 @@ def _write_json(path: Path, document: object) -> None:
     path.write_text(json.dumps(document, indent=1, sort_keys=True))
 
 
-def _make_tree(flavour: Flavour, recipe: Recipe, packages: Path) -> Path:
-    path = _tree_path(flavour, recipe, packages)
+def _make_tree(request: Request, recipe: Recipe, packages: Path) -> Path:
+    path = _tree_path(request, recipe, packages)
+    if path.exists():
+        return path
+    converted = _make_converted(request.flavour, recipe, packages)
+    if path == converted:
+        return converted
+    with timed("tree that boots by composefs, initramfs"):
+        return store.made(path, lambda output: _change(converted, output))
+
+
+def _make_converted(flavour: Flavour, recipe: Recipe, packages: Path) -> Path:
+    path = _converted_path(flavour, recipe, packages)
     if path.exists():
         return path
     folders = [tools.location(name) for name in recipe.tools]
@@ -129,6 +148,10 @@ def _make_tree(flavour: Flavour, recipe: Recipe, packages: Path) -> Path:
 
 def _convert(flavour: Flavour, packages: Path, output: Path, folders: list[Path]) -> None:
     run_as_root("convert", [packages, output, flavour, *folders])
+
+
+def _change(converted: Path, output: Path) -> None:
+    run_as_root("composefs", [converted, output])
 
 
 def _make_archive(request: Request, recipe: Recipe, packages: Path, tree: Path) -> Path:

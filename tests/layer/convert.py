@@ -64,9 +64,14 @@ def place_kernel(root: Path) -> str:
     version = folder.name
     for source, target in (("vmlinuz", "vmlinuz"), ("config", "config"), ("System.map", "System.map")):
         shutil.move(root / f"boot/{source}-{version}", folder / target)
-    digest = hmac.new(_HMAC_KEY, (folder / "vmlinuz").read_bytes(), hashlib.sha512).hexdigest()
+    digest = kernel_checksum((folder / "vmlinuz").read_bytes())
     (folder / ".vmlinuz.hmac").write_text(f"{digest}  vmlinuz-{version}\n")
     return version
+
+
+def kernel_checksum(kernel: bytes) -> str:
+    """The checksum in .vmlinuz.hmac."""
+    return hmac.new(_HMAC_KEY, kernel, hashlib.sha512).hexdigest()
 
 
 def mask(root: Path, recipe: Recipe) -> None:

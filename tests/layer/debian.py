@@ -33,12 +33,20 @@ class Mirror:
         development, and its signature is checked like the others'.
         """
         keyring, suite = f"signed-by={recipe.keyring}", recipe.suite
+        in_development = f"deb [{keyring} check-valid-until=no] {self.main} {recipe.grub_suite} main"
+        if suite == recipe.grub_suite:
+            return (in_development,)
         return (
             f"deb [{keyring}] {self.main} {suite} main",
             f"deb [{keyring}] {self.main} {suite}-updates main",
             f"deb [{keyring}] {self.security} {suite}-security main",
-            f"deb [{keyring} check-valid-until=no] {self.main} {recipe.grub_suite} main",
+            *self.grub_source(recipe),
         )
+
+    def grub_source(self, recipe: Recipe) -> tuple[str]:
+        """The line of the suite GRUB comes from alone, which has all other packages too."""
+        options = f"signed-by={recipe.keyring} check-valid-until=no"
+        return (f"deb [{options}] {self.main} {recipe.grub_suite} main",)
 
 
 def find_mirror() -> Mirror:

@@ -48,10 +48,14 @@ class Form(StrEnum):
 
 
 class Variant(StrEnum):
-    """`changed` is the next version of `base`: one small package is another, in a layer of its own."""
+    """`changed` is the next version of `base`: one small package is another, in a layer of its own.
+
+    `composefs` has an ostree that is built with composefs, and boots by it.
+    """
 
     BASE = "base"
     CHANGED = "changed"
+    COMPOSEFS = "composefs"
 
 
 class UnsupportedError(Exception):
@@ -119,9 +123,10 @@ class Recipe:
 
 
 @cache
-def read_recipe(flavour: Flavour = Flavour.DEBIAN) -> Recipe:
-    """The recipe of a flavour."""
-    return _debian() if flavour is Flavour.DEBIAN else _coreos(_debian())
+def read_recipe(flavour: Flavour = Flavour.DEBIAN, variant: Variant = Variant.BASE) -> Recipe:
+    """The recipe of a flavour's variant."""
+    recipe = _debian() if flavour is Flavour.DEBIAN else _coreos(_debian())
+    return _composefs(recipe) if variant is Variant.COMPOSEFS else recipe
 
 
 def _debian() -> Recipe:
@@ -164,6 +169,16 @@ def _coreos(debian: Recipe) -> Recipe:
         rpms=rpms | table["rpms"],
         tools=tuple(table["tools"]),
         tool_rpms=table["tools"],
+    )
+
+
+def _composefs(recipe: Recipe) -> Recipe:
+    """A flavour's recipe with what composefs.toml changes in it."""
+    table = tomllib.loads((HERE / "composefs.toml").read_text())
+    return replace(
+        recipe,
+        grub_pin=f"{recipe.grub_pin} {table['debian']['pin']}",
+        rpms={**recipe.rpms, **table["rpms"]},
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shlex
 import shutil
@@ -23,7 +25,11 @@ _UNUSED = ("usr/share", "var")
 
 @dataclass(frozen=True)
 class DebianPrograms:
-    """Programs of a release, in the tests' cache under `name`; `packages` by program."""
+    """Programs of a release; `packages` by program.
+
+    They lie in the tests' cache under `name`, the suite and a digest of what makes them: two sets of programs
+    that share a name never take each other's folder.
+    """
 
     suite: str
     name: str
@@ -31,7 +37,9 @@ class DebianPrograms:
 
     @property
     def _place(self) -> Path:
-        return store.test_cache() / "debian-programs" / f"{self.name}-{self.suite}"
+        made_from = [*map(list, sorted(self.packages.items())), Path(__file__).read_text("utf-8")]
+        digest = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
+        return store.test_cache() / "debian-programs" / f"{self.name}-{self.suite}-{digest}"
 
     def why_not(self) -> str | None:
         """Why they are not available here, or None: they are there or can be fetched."""
@@ -90,6 +98,16 @@ def ostree_program(suite: str) -> DebianPrograms:
 def native_programs(suite: str) -> DebianPrograms:
     """The programs that a native base disk is made with."""
     return DebianPrograms(suite, "native", NATIVE_PROGRAMS)
+
+
+def erofs_programs() -> DebianPrograms:
+    """mkfs.erofs and dump.erofs that are new enough for every layer: those of sid."""
+    return DebianPrograms("sid", "erofs", dict.fromkeys(("mkfs.erofs", "dump.erofs"), "erofs-utils"))
+
+
+def squashfs_programs() -> DebianPrograms:
+    """sqfstar and unsquashfs that are new enough for every layer: those of Debian 13."""
+    return DebianPrograms("trixie", "squashfs", dict.fromkeys(("sqfstar", "unsquashfs"), "squashfs-tools"))
 
 
 def _script(final: Path, root: Path, name: str) -> str:

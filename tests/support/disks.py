@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from bootimg import formats
-from bootimg.disk.extents import FileSource, data_chunks
+from bootimg.disk.extents import FileSource, data_chunks, is_zero
 from bootimg.disk.gpt import Gpt, read_gpt
 from bootimg.formats import Compressor, Packing
 from bootimg.sizes import KIB, MIB
@@ -55,7 +55,7 @@ def pieces(disk: Path) -> dict[int, bytes]:
         numbers = {at // MIB for offset, length in chunks for at in (offset, offset + length - 1)}
         starts = ((number, number * MIB) for number in sorted(numbers))
         read = ((number, source.read(at, min(MIB, source.size - at))) for number, at in starts)
-        return {number: data for number, data in read if any(data)}
+        return {number: data for number, data in read if not is_zero(data)}
 
 
 def write(

@@ -11,6 +11,7 @@ from bootimg.events import Events
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tar.entry import Kind
 from bootimg.layer.tree.merged import open_tree
+from bootimg.sizes import MIB
 from bootimg.sysroot.entries import Entry, directory, text
 
 
@@ -24,5 +25,5 @@ def efi_programs(layer: Path, cache: Cache) -> list[Entry]:
             if each.kind is Kind.DIRECTORY:
                 found.append(directory(path, 0o755, 0))
             else:
-                found.append(text(path, tree.read(each.path), 0))
+                found.append(text(path, tree.read(each.path, 64 * MIB), 0))
     return found

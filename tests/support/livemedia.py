@@ -5,36 +5,44 @@ from __future__ import annotations
 import http.server
 import json
 import re
-import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bootimg import process
 from bootimg.arch import Arch
+from bootimg.arches.row import Firmware
 from bootimg.errors import BootimgError
-from bootimg.live import cpio
-from bootimg.live.cpio import Member
+from bootimg.live.booting.pxe import ARGUMENTS, write_initrd
+from bootimg.live.embed.pxe import wrap_ignition
 from bootimg.live.features import features_json
 from bootimg.live.fsoptions import FsType, RootfsOptions
 from bootimg.live.initramfs import overlay, write_initramfs
-from bootimg.live.programs import require_maker
+from bootimg.live.programs.choice import require_here
+from bootimg.live.programs.known import MAKERS
 from bootimg.live.rootfs import write_filesystem
 from bootimg.live.rootfsimage import RootfsImage, write_image
 from bootimg.live.roottree import live_root
+from bootimg.sizes import MIB
 from bootimg.sysroot.commit import Commit
 from bootimg.sysroot.kernel import find_kernel
 from bootimg.sysroot.objects import FileObject
 from bootimg.sysroot.system import System
 from bootimg.sysroot.wanted import Wanted
-from bootimg.vm.qemu import find_system
+from bootimg.vm.accelerator import Accelerator
+from bootimg.vm.diskimage import open_image
+from bootimg.vm.firmware import make_flash
+from bootimg.vm.guest import Guest
+from bootimg.vm.machine import DirectBoot, Machine
 
 # What a boot in the tests prints when it has reached its end; the config has another text.
 REACHED = re.compile(r"live system: root (\w+) user core:(\d+)")
-_DEADLINE = 1800
+DEADLINE = 1800
+"""Seconds of a boot under TCG on a busy machine."""
 _LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu"
 _LIBRARIES = (
     "ld-linux-x86-64.so.2", "libc.so.6", "libm.so.6", "liblz4.so.1", "liblzma.so.5", "liblzo2.so.2",
@@ -44,8 +52,6 @@ _REPORT = """[Unit]
 After=multi-user.target
 [Service]
 Type=oneshot
-StandardOutput=tty
-TTYPath=/dev/ttyS0
 ExecStart=/bin/sh -c 'test -e /run/ostree-live && touch /etc/written /var/written && \
   echo "live system: root $(findmnt -no FSTYPE /sysroot) user core:$(id -u core)"'
 ExecStopPost=/usr/bin/systemctl --no-block poweroff
@@ -85,24 +91,35 @@ def make_live(wanted: Wanted, system: System, folder: Path, options: RootfsOptio
 
 
 def newer_programs(commit: Commit, folder: Path) -> Path | None:
-    """A folder with the layer's sqfstar where this machine's is too old; None where it will do.
-
-    It runs on the layer's libc.
-    """
+    """A folder with the layer's sqfstar where this machine's is too old; None where it will do."""
     try:
-        require_maker(FsType.SQUASHFS)
+        require_here(MAKERS[FsType.SQUASHFS])
     except BootimgError:
-        for library in _LIBRARIES:
-            (folder / library).write_bytes(_followed(commit, f"{_LIBRARY_FOLDER}/{library}"))
-            (folder / library).chmod(0o755)
-        # sqfstar is another name of mksquashfs, by which it knows what it is to do.
-        (folder / "programs").mkdir()
-        (folder / "programs/sqfstar").write_bytes(_followed(commit, "usr/bin/sqfstar"))
-        loader = f"{folder}/{_LIBRARIES[0]} --library-path {folder}"
-        (folder / "sqfstar").write_text(f'#!/bin/sh\nexec {loader} {folder}/programs/sqfstar "$@"\n')
-        (folder / "sqfstar").chmod(0o755)
-        return folder
+        return layers_programs(commit, folder)
     return None
+
+
+def layers_programs(commit: Commit, folder: Path) -> Path:
+    """That folder, with the layer's sqfstar, which runs on the layer's libc."""
+    for library in _LIBRARIES:
+        (folder / library).write_bytes(_followed(commit, f"{_LIBRARY_FOLDER}/{library}"))
+        (folder / library).chmod(0o755)
+    # sqfstar is another name of mksquashfs, by which it knows what it is to do.
+    (folder / "programs").mkdir()
+    (folder / "programs/sqfstar").write_bytes(_followed(commit, "usr/bin/sqfstar"))
+    loader = f"{folder}/{_LIBRARIES[0]} --library-path {folder}"
+    (folder / "sqfstar").write_text(f'#!/bin/sh\nexec {loader} {folder}/programs/sqfstar "$@"\n')
+    (folder / "sqfstar").chmod(0o755)
+    return folder
+
+
+def older_program(folder: Path) -> Path:
+    """A folder with an sqfstar that does what this machine's does, and says that it is 4.5.1."""
+    real = process.require("sqfstar", packages="squashfs-tools")
+    script = f'[ "$1" = -version ] && {{ echo "sqfstar version 4.5.1"; exit; }}\nexec {real} "$@"'
+    (folder / "sqfstar").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "sqfstar").chmod(0o755)
+    return folder
 
 
 def _followed(commit: Commit, path: str) -> bytes:
@@ -110,7 +127,7 @@ def _followed(commit: Commit, path: str) -> bytes:
     found = commit.find(path)
     assert isinstance(found, FileObject), path
     if found.target is None:
-        return commit.read(path)
+        return commit.read(path, 64 * MIB)
     return _followed(commit, f"{path.rpartition('/')[0]}/{found.target.decode()}")
 
 
@@ -122,33 +139,49 @@ def report_config() -> bytes:
 
 
 def ignition_archive() -> bytes:
-    """An archive with that config."""
-    return b"".join(cpio.members([Member("config.ign", report_config())]))
+    """An initramfs with that config."""
+    return wrap_ignition(report_config())
+
+
+def iso_machine(iso: Path, medium: str, firmware: Firmware, folder: Path, memory_mib: int) -> Machine:
+    """A machine without a network that has the ISO as a `cd` or as a `disk`; its console is in the folder."""
+    return replace(
+        _machine(folder, memory_mib),
+        disk=open_image(iso, "raw") if medium == "disk" else None,
+        cd=open_image(iso, "raw") if medium == "cd" else None,
+        flash=make_flash(Arch.X86_64, firmware, folder),
+        netdev=None,
+    )
 
 
 def console_of(live: Live, initrds: Sequence[Path | bytes], arguments: Sequence[str], folder: Path) -> str:
     """What a machine without a disk prints until it turns itself off; `initrds` follow the initramfs."""
     initrd = folder / "initrd"
-    with initrd.open("wb") as out:
-        for each in (live.initramfs, *initrds):
-            data = each if isinstance(each, bytes) else each.read_bytes()
-            out.write(data + cpio.padding(len(data)))
+    write_initrd(initrd, [live.initramfs, *initrds])
     debug = ["console=ttyS0", "systemd.show_status=0", "rd.shell=0", "rd.emergency=poweroff", "selinux=0",
              "systemd.journald.forward_to_console=1", "systemd.journald.max_level_console=info",
              "lsm=lockdown,yama", "init_on_alloc=0", "transparent_hugepage=madvise"]  # fmt: skip
-    always = ["ignition.firstboot", "ignition.platform.id=metal"]
-    system = find_system(Arch.X86_64)
-    assert system
-    argv = [system.path, "-M", "q35", "-accel", "tcg", "-cpu", "max", "-smp", "2", "-m", "2560", "-nographic",
-            "-no-reboot", "-kernel", live.kernel, "-initrd", initrd, "-append",
-            " ".join([*arguments, *always, *debug]), "-netdev", "user,id=net", "-device",
-            "virtio-net-pci,netdev=net"]  # fmt: skip
-    words = [str(word) for word in argv]
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_DEADLINE)
+    direct = DirectBoot(live.kernel, initrd, [*arguments, *ARGUMENTS, *debug])
+    text = console_until_off(replace(_machine(folder, 2560), direct=direct, netdev="user,id=net"))
     initrd.unlink()
-    text = done.stdout.decode(errors="replace")
-    (folder / "console.log").write_text(text)
     return text
+
+
+def console_until_off(machine: Machine, seconds: float = DEADLINE) -> str:
+    """What a machine prints until it turns itself off."""
+    with Guest(machine) as guest:
+        guest.wait_off(seconds)
+        return guest.console.text
+
+
+def _machine(folder: Path, memory_mib: int) -> Machine:
+    return Machine(
+        arch=Arch.X86_64,
+        accelerator=Accelerator("tcg", "the tests' choice"),
+        console=folder / "console.log",
+        memory_mib=memory_mib,
+        reboot=False,
+    )
 
 
 @contextmanager

@@ -14,18 +14,22 @@ import pytest
 
 
 @contextmanager
-def serving_registry(folder: Path, http: str = "", more: str = "") -> Iterator[str]:
-    """A registry on loopback that keeps its files in `folder`; `http` and `more` are YAML of its config."""
+def serving_registry(folder: Path, http: str = "", more: str = "", *, delete: bool = False) -> Iterator[str]:
+    """A registry on loopback that keeps its files in `folder`; `http` and `more` are YAML of its config.
+
+    With `delete` it deletes manifests.
+    """
     program = shutil.which("docker-registry")
     if not program:
         pytest.skip("docker-registry is not installed")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
-    config = folder / "registry.yml"
+    config, deletion = folder / "registry.yml", str(delete).lower()
     config.write_text(
         f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: {address}{http}}}\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder}/registry}}}}\n{more}"
+        f"storage:\n  filesystem: {{rootdirectory: {folder}/registry}}\n"
+        f"  delete: {{enabled: {deletion}}}\n{more}"
     )
     child = subprocess.Popen([program, "serve", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

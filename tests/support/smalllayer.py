@@ -34,6 +34,6 @@ def keep_bootloader(archive: Path, cache: Cache) -> None:
     request = Request(reference=str(archive), arch=Arch.X86_64, platforms=platforms, builds=archive.parent)
     layer = open_layer(request, cache, Events())
     for recipe in make_recipes(request, layer, archive, "0" * 64).values():
-        maker = maker_of(recipe, layer.tree)
+        maker = maker_of(recipe, layer.tree, request.arch)
         if maker is not None:
             keep_products(cache, maker.key, Products(code=CODE))

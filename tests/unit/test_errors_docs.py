@@ -13,7 +13,8 @@ PAGES = ROOT / "docs" / "errors"
 def raised_ids() -> dict[str, list[str]]:
     """Where each id is passed to BootimgError as a literal; any other first argument fails."""
     found: dict[str, list[str]] = {}
-    for source in sorted([*ROOT.glob("bootimg/**/*.py"), *ROOT.glob("platforms/*.py")]):
+    patterns = ("bootimg/**/*.py", "platforms/*.py", "uploaders/**/*.py")
+    for source in sorted(each for pattern in patterns for each in ROOT.glob(pattern)):
         for node in ast.walk(ast.parse(source.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "BootimgError":
                 where = f"{source.relative_to(ROOT)}:{node.lineno}"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted([*ROOT.glob("bootimg/**/*.py"), *ROOT.glob("platforms/*.py")])
+PATTERNS = ("bootimg/**/*.py", "platforms/*.py", "uploaders/**/*.py")
+SOURCES = sorted(each for pattern in PATTERNS for each in ROOT.glob(pattern))
 ONLY = {
     "guestfs": {"bootimg/appliance/worker.py"},
     "gi": {"bootimg/layer/ostree/ostree_worker.py"},

@@ -88,7 +88,7 @@ def test_a_disk_is_told_what_it_is(tmp_path: Path, name: str) -> None:
 @pytest.mark.skipif(not process.find("qemu-io"), reason="needs qemu-io")
 def test_kernel_arguments_for_one_run(tmp_path: Path, place: Path) -> None:
     """The disk itself and the files of the run are in such places."""
-    disk = make_disk(tmp_path).rename(place / "disk.raw")
+    disk = make_disk(tmp_path, entry="title One\noptions rw\nlinux /l\n").rename(place / "disk.raw")
     overlay = overlay_with_kargs(disk, "raw", ["odd.place=1"], place)
     whole_disk(overlay, place / "whole")
     with FileSource(place / "whole") as source:

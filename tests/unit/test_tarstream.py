@@ -21,6 +21,7 @@ from bootimg.tarstream import (
     pax_headers,
     sparse_headers,
 )
+from bootimg.untrusted.budget import Budget
 from tests.support.disks import run
 
 ENTRIES = [
@@ -74,7 +75,7 @@ def test_names_that_are_not_utf8_stay_as_they_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["d" * 99, "d" * 100, "d" * 200, "ü" * 99, "a/" * 60 + "b"])
 def test_directories_with_long_names_are_directories(name: str) -> None:
     data = member(Entry(name, Kind.DIRECTORY, 0o755, 0, 0)) + END
-    (entry,) = read_entries(data)
+    (entry,) = read_entries(data, Budget())
     (found,) = _tarfile(data)
     assert (entry.path, entry.kind) == (name, Kind.DIRECTORY)
     assert (found.name, found.isdir()) == (name, True)

@@ -21,6 +21,8 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(lam
         ("a^b~c@d:e", "a%5Eb~c%40d%3Ae"),
         ("a?b#c%d e", "a%3Fb%23c%25d%20e"),
         ("a/b+c", "a/b%2Bc"),
+        # A name of a file that is no text.
+        ("a\udcff", "a%FF"),
     ],
 )
 def test_only_unreserved_characters_stay(name: str, written: str) -> None:

@@ -16,16 +16,24 @@ from bootimg.atomic import require_space, write_own
 from bootimg.builds.bucket.jsonstore import parse
 from bootimg.builds.bucket.push import Moved, chosen_images
 from bootimg.builds.bucket.tree import Bucket, Head
+from bootimg.builds.companions import TITLES, Companion, companions, parse_companions, record_companion
 from bootimg.builds.expected import join_record
 from bootimg.builds.find import digest_of
 from bootimg.builds.folder import BuildDir, open_build
-from bootimg.builds.index import change_index, checked_index, insert_build, with_facts
-from bootimg.builds.layout import BUILDS, COMMIT_META, LATEST, META, SIGNATURE
+from bootimg.builds.index import change_index, checked_index, insert_build
+from bootimg.builds.layout import BUILDS, COMMIT_META, LATEST, META, SIGNATURES
 from bootimg.builds.merge import merged, require_same_build, with_images
 from bootimg.builds.names import known_arches, safe_images, safe_name
-from bootimg.builds.policy import CLEANUP, Removed, is_tombstone, removed_by_policy
+from bootimg.builds.policy import (
+    CLEANUP,
+    Removed,
+    cleanup_of,
+    is_tombstone,
+    removed_by_policy,
+    with_cleanup,
+)
+from bootimg.builds.provenance.writing import complete_provenance
 from bootimg.builds.record import RECORD, parse_record, parse_tree
-from bootimg.builds.sbomrecord import Sbom, parse_sbom, read_sbom, record_sbom
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 
@@ -68,8 +76,8 @@ def fetch_build(builds: Path, bucket: Bucket, wanted: Wanted, events: Events) ->
             files = list(_fetch(folder, bucket, wanted.artifacts, removed, events))
         insert_build(builds, build_id, arch, order=order)
         fetched.append(Fetched(build_id, arch, folder.path, files))
-    if cleanup := index["builds"][order.index(build_id)].get(CLEANUP):
-        change_index(builds, lambda ours: with_facts(ours, build_id, {CLEANUP: cleanup}))
+    if cleanup := cleanup_of(index, build_id):
+        change_index(builds, lambda ours: with_cleanup(ours, build_id, cleanup))
     return fetched
 
 
@@ -97,6 +105,7 @@ def _fetch(
     yield from _record(folder, bucket, prefix, events)
     kept = _ours(folder) | images
     folder.meta.join(lambda ours: with_images(merged(ours, theirs, str(folder.path)), kept))
+    complete_provenance(folder)
 
 
 def _skip_removed(key: str, name: str, bucket: Bucket, artifacts: Collection[str], events: Events) -> None:
@@ -123,32 +132,37 @@ def _artifact(
             folder.publish(scratch, path.name)
         else:
             step.result("is here", cached=True)
-    _beside(folder, bucket, f"{key}{SIGNATURE}")
+    for suffix in SIGNATURES:
+        _beside(folder, bucket, f"{key}{suffix}")
     return Moved(key, path.stat().st_size, missing)
 
 
 def _record(folder: BuildDir, bucket: Bucket, prefix: str, events: Events) -> Iterator[Moved]:
-    """Merge the bucket's bootimg.json, if it exists, into the local one, and fetch the SBOM that it names."""
+    """Merge the bucket's bootimg.json, if it exists, into the local one, and fetch what it names."""
     where = bucket.url(f"{prefix}/{RECORD}")
     stored = bucket.read(f"{prefix}/{RECORD}", optional=True)
     if stored is None:
         return
     parse_record(stored.data, where)
     record = parse_tree(stored.data, where)
-    ours, theirs = read_sbom(folder.path), parse_sbom(record, where)
-    if theirs and (ours in (None, theirs) or not ours.is_whole(folder.path)):
-        yield from _sbom(folder, bucket, f"{prefix}/{theirs.path}", theirs, events)
-        record_sbom(folder.path, theirs)
+    ours = companions(folder.path)
+    for key, theirs in parse_companions(record, where).items():
+        here = ours.get(key)
+        if here is None or here == theirs or not here.is_whole(folder.path):
+            yield from _companion(folder, bucket, f"{prefix}/{theirs.path}", key, theirs, events)
+            record_companion(folder.path, key, theirs)
     join_record(folder.path, record)
 
 
-def _sbom(folder: BuildDir, bucket: Bucket, key: str, sbom: Sbom, events: Events) -> Iterator[Moved]:
-    """Fetch the SBOM and its signature; a missing one is a warning, because no image depends on it."""
-    missing = not sbom.is_whole(folder.path)
-    if missing and bucket.head(key, optional=True) is None:
-        events.message(f"{bucket.url(key)}, the build's SBOM, does not exist", "warning")
+def _companion(
+    folder: BuildDir, bucket: Bucket, where: str, key: str, found: Companion, events: Events
+) -> Iterator[Moved]:
+    """Fetch the file and its signatures; a missing one is a warning, because no image depends on it."""
+    missing = not found.is_whole(folder.path)
+    if missing and bucket.head(where, optional=True) is None:
+        events.message(f"{bucket.url(where)}, the build's {TITLES[key]}, does not exist", "warning")
     else:
-        yield _artifact(folder, bucket, key, sbom.as_dict(), missing, events)
+        yield _artifact(folder, bucket, where, found.as_dict(), missing, events)
 
 
 def _size(bucket: Bucket, key: str, entry: Json) -> int:

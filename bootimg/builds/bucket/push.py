@@ -14,6 +14,7 @@ from typing import Any
 
 from bootimg.builds.bucket.jsonstore import parse, update
 from bootimg.builds.bucket.tree import ARTIFACT_AGE, METADATA_AGE, Bucket, Head
+from bootimg.builds.companions import Companion, companions
 from bootimg.builds.expected import joined
 from bootimg.builds.find import Build, digest_of, require_digest
 from bootimg.builds.folder import BuildDir, open_build
@@ -22,10 +23,8 @@ from bootimg.builds.layout import BUILDS, META, SIGNATURE
 from bootimg.builds.merge import merged, with_images
 from bootimg.builds.names import safe_images, safe_name
 from bootimg.builds.record import RECORD, read_tree
-from bootimg.builds.sbomrecord import Sbom, read_sbom
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
-from bootimg.targets import SBOM_KEY as SBOM
 
 Json = dict[str, Any]
 
@@ -126,20 +125,20 @@ def _files(
     known = {
         f"{each['path']}{suffix}" for each in meta.get("images", {}).values() for suffix in ("", SIGNATURE)
     }
-    if sbom := read_sbom(folder.path):
-        known.add(sbom.path)
-        yield from _sbom(folder.file(sbom.path), sbom, bucket, prefix)
+    for key, found in companions(folder.path).items():
+        known.add(found.path)
+        yield from _companion(folder.file(found.path), key, found, bucket, prefix)
     for path in _plain_files(folder.path):
         if path.name not in known and path.name not in (META, RECORD):
             yield _File(path, digest_of(path))
 
 
-def _sbom(path: Path, sbom: Sbom, bucket: Bucket, prefix: str) -> Iterator[_File]:
+def _companion(path: Path, key: str, found: Companion, bucket: Bucket, prefix: str) -> Iterator[_File]:
     if path.is_file():
-        require_digest(path, "sha256", sbom.sha256, digest_of(path), record=RECORD)
-        yield _File(path, sbom.sha256)
+        require_digest(path, "sha256", found.sha256, digest_of(path), record=RECORD)
+        yield _File(path, found.sha256)
     else:
-        _require_object(bucket, f"{prefix}/{path.name}", SBOM, sbom.sha256)
+        _require_object(bucket, f"{prefix}/{path.name}", key, found.sha256)
 
 
 def _plain_files(folder: Path) -> list[Path]:

@@ -117,6 +117,7 @@ def refusals(url: str, place: Place) -> Iterator[None]:
         exceptions.CredentialRetrievalError,
         exceptions.ProfileNotFound,
         exceptions.TokenRetrievalError,
+        exceptions.UnauthorizedSSOTokenError,
     ) as error:
         raise _no_credentials(str(error)) from None
     except exceptions.BotoCoreError as error:

@@ -26,14 +26,19 @@ from bootimg.builds.bucket.s3client import (
     refusals,
     unreachable,
 )
+from bootimg.builds.layout import BUNDLE
 from bootimg.builds.malformed import malformed_meta
+from bootimg.builds.provenance.statement import MEDIA_TYPE
+from bootimg.builds.signing.bundle import BUNDLE_TYPE
 from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
-from bootimg.targets import SPDX
+from bootimg.targets import INTOTO, SPDX
 
 # Seconds, the values of coreos-assembler's buildupload.
 ARTIFACT_AGE, METADATA_AGE = 60 * 60 * 24 * 365, 60 * 5
 _TYPES = {
+    BUNDLE: BUNDLE_TYPE,
+    INTOTO: MEDIA_TYPE,
     SPDX: "application/spdx+json",
     ".json": "application/json",
     ".tar": "application/x-tar",

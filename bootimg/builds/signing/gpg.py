@@ -1,4 +1,4 @@
-"""Detached signatures with gpg: signing with a key of the user, checking with key files or the keyring."""
+"""Detached signatures with gpg: signing with a key of the user, checking with the keys that are named."""
 
 from __future__ import annotations
 
@@ -19,6 +19,31 @@ _NOT_GOOD = ("BADSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "ERRSIG")
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """The public keys that may have signed: exported keys in files, and keyrings of gpg.
+
+    If neither is named, it is the user's keyring: that of GNUPGHOME, else of the home folder.  gpg's trust in
+    a key is ignored: who names a file or a keyring trusts all keys in it.
+    """
+
+    files: tuple[Path, ...] = ()
+    keyrings: tuple[Path, ...] = ()
+
+    def __str__(self) -> str:
+        named = [str(each) for each in (*self.keyrings, *self.files)]
+        return ", ".join(named) or f"the user's keyring in {os.environ.get('GNUPGHOME') or '~/.gnupg'}"
+
+    @property
+    def named(self) -> bool:
+        """Whether the user said which keys count."""
+        return bool(self.files or self.keyrings)
+
+
+USERS = Keys()
+"""The user's keyring."""
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """gpg's verdict on a signature: whether it is good, the key's fingerprints, and the reason if not."""
 
@@ -27,9 +52,14 @@ class Checked:
     reason: str = ""
 
 
-def sign_with_key(file: Path, signature: Path, key: str) -> None:
-    """Write a detached signature of the file with the user's key; `sign-failed` if gpg fails."""
-    done = _gpg("--local-user", key, "--output", str(signature), "--detach-sign", "--", str(file))
+def sign_with_key(file: Path, signature: Path, key: str, keyrings: Sequence[Path] = ()) -> None:
+    """Write a detached signature of the file with the user's key; `sign-failed` if gpg fails.
+
+    The key is looked for in these keyrings, else in the user's; the agent has its secret part in any case.
+    """
+    done = _gpg(
+        *_only(keyrings), "--local-user", key, "--output", str(signature), "--detach-sign", "--", str(file)
+    )
     if done.returncode:
         error = failure(done)
         raise BootimgError(
@@ -40,15 +70,15 @@ def sign_with_key(file: Path, signature: Path, key: str) -> None:
         )
 
 
-def fingerprints(key: str) -> tuple[str, ...]:
+def fingerprints(key: str, keyrings: Sequence[Path] = ()) -> tuple[str, ...]:
     """The fingerprints of a secret key and its subkeys: `sign-key-unknown` if gpg has no such key."""
-    done = _gpg("--with-colons", "--list-secret-keys", "--", key)
+    done = _gpg(*_only(keyrings), "--with-colons", "--list-secret-keys", "--", key)
     lines = [line.split(":") for line in done.stdout.decode(errors="replace").splitlines()]
     found = tuple(line[9] for line in lines if line[0] == "fpr" and len(line) > 9)
     if done.returncode or not found:
         raise BootimgError(
             "sign-key-unknown",
-            f"gpg has no secret key {key}",
+            f"gpg has no secret key {key} in {Keys(keyrings=tuple(keyrings))}",
             context=done.stderr.decode(errors="replace").strip().splitlines()[-3:],
             hint="`gpg --list-secret-keys` lists the keys; GNUPGHOME names their folder",
             exit_code=ExitCode.USAGE,
@@ -56,17 +86,20 @@ def fingerprints(key: str) -> tuple[str, ...]:
     return found
 
 
-def check(file: Path, signature: Path, keys: Sequence[Path] = ()) -> Checked:
-    """Check a detached signature: with the public keys in these files, else with the user's keyring.
+def check(file: Path, signature: Path, keys: Keys = USERS) -> Checked:
+    """Check a detached signature: nothing of the user's own keyring counts if keys are named.
 
-    gpg's trust in a key is ignored: a user who names a key file, or imports a key, trusts it.
+    Raises `sign-key-unknown` for a file or a keyring without keys.
     """
     with ExitStack() as stack:
         words: list[str] = []
-        if keys:
+        if keys.named:
             home = stack.enter_context(temporary_folder("bootimg-gpg-"))
             words = ["--homedir", str(home), "--no-autostart"]
-            _import(words, keys)
+            _require_keys(words, keys.keyrings)
+            if keys.files:
+                _import(words, keys.files)
+            words += _rings(keys.keyrings)
         done = _gpg(*words, "--status-fd", "1", "--verify", "--", str(signature), str(file))
     return _verdict(done)
 
@@ -81,6 +114,28 @@ def _verdict(done: Completed) -> Checked:
         return Checked(True, tuple({words[index] for words in valid for index in (1, -1)}))
     output = done.stderr.decode(errors="replace").strip().splitlines()
     return Checked(False, reason=output[-1] if output else "gpg does not say why")
+
+
+def _rings(keyrings: Sequence[Path]) -> list[str]:
+    # gpg looks for a name without a slash in its own folder.
+    return [word for each in keyrings for word in ("--keyring", str(each.absolute()))]
+
+
+def _only(keyrings: Sequence[Path]) -> list[str]:
+    return ["--no-default-keyring", *_rings(keyrings)] if keyrings else []
+
+
+def _require_keys(words: Sequence[str], keyrings: Sequence[Path]) -> None:
+    for each in keyrings:
+        done = _gpg(*words, *_only([each]), "--with-colons", "--list-keys")
+        if not any(line.startswith(b"pub:") for line in done.stdout.splitlines()):
+            raise BootimgError(
+                "sign-key-unknown",
+                f"gpg finds no public key in the keyring {each}",
+                context=done.stderr.decode(errors="replace").strip().splitlines()[-3:],
+                hint="a file of `gpg --export --armor` is no keyring: `bootimg verify --key` takes it",
+                exit_code=ExitCode.USAGE,
+            )
 
 
 def _import(words: Sequence[str], keys: Sequence[Path]) -> None:

@@ -1,4 +1,4 @@
-"""Detached signatures of a build's artifacts and SBOM: `<file>.sig` beside each file.
+"""Detached signatures of a build's artifacts, SBOM and provenance: `<file>.sig` beside each file.
 
 `sign_build` makes them, `check_signatures` checks them.
 """
@@ -12,16 +12,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from bootimg.builds.companions import companion_file, companions
 from bootimg.builds.find import Build, digest_of, require_digest
 from bootimg.builds.folder import BuildDir
 from bootimg.builds.layout import SIGNATURE
-from bootimg.builds.sbomrecord import read_sbom, sbom_file
 from bootimg.builds.signing import gpg
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.process import run
 from bootimg.sizes import MIB
-from bootimg.targets import SBOM_KEY as SBOM
 
 _LIMIT = MIB
 _PATIENCE = 3600.0
@@ -68,18 +67,22 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GpgSigner:
-    """Signs with gpg and a secret key of the user: an id, a fingerprint or an address."""
+    """Signs with gpg and a secret key of the user: an id, a fingerprint or an address.
+
+    The key is one of those in `keyrings`, else in the user's keyring.
+    """
 
     key: str
+    keyrings: tuple[Path, ...] = ()
 
     def sign(self, file: Path) -> None:
         """Write `<file>.sig`, a binary signature."""
-        gpg.sign_with_key(file, signature_of(file), self.key)
+        gpg.sign_with_key(file, signature_of(file), self.key, self.keyrings)
 
     def accepts(self, file: Path, signature: Path) -> bool:
         """Whether it is a good signature made with that key."""
-        found = gpg.check(file, signature)
-        return found.good and bool(set(found.fingerprints) & set(gpg.fingerprints(self.key)))
+        found = gpg.check(file, signature, gpg.Keys(keyrings=self.keyrings))
+        return found.good and bool(set(found.fingerprints) & set(gpg.fingerprints(self.key, self.keyrings)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +125,10 @@ def sign_build(
     return [Signed(key, signature_of(path), key not in made) for key, path in files.items()]
 
 
-def check_signatures(build: Build, keys: Sequence[Path] = ()) -> Iterator[SignatureFinding]:
+def check_signatures(build: Build, keys: gpg.Keys = gpg.USERS) -> Iterator[SignatureFinding]:
     """The state of the signature of each artifact that is here.
 
-    `keys` are files with public keys, as `gpg --export` writes them; without them the user's keyring is
-    used.  Raises `sign-key-unknown` if a file has no key, `program-missing` without gpg.
+    Raises `sign-key-unknown` if a named file or keyring has no key, `program-missing` without gpg.
     """
     for key, name in _names(build).items():
         path = build.path / name
@@ -137,20 +139,19 @@ def check_signatures(build: Build, keys: Sequence[Path] = ()) -> Iterator[Signat
 def _names(build: Build) -> dict[str, str]:
     """The names of the files to sign, by the artifacts' keys."""
     names = {key: str(entry["path"]) for key, entry in build.images.items()}
-    sbom = read_sbom(build.path)
-    return {**names, SBOM: sbom.path} if sbom else names
+    return {**names, **{key: each.path for key, each in companions(build.path).items()}}
 
 
 def _file(build: Build, key: str) -> Path:
     """The file of an artifact; `artifact-damaged` if it does not match the record."""
-    if key == SBOM and (sbom := read_sbom(build.path)):
-        return sbom_file(build, sbom)
+    if (found := companions(build.path).get(key)) is not None:
+        return companion_file(build, found)
     path = build.artifact(key)
     require_digest(path, "sha256", build.images[key]["sha256"], digest_of(path))
     return path
 
 
-def _finding(key: str, path: Path, keys: Sequence[Path]) -> SignatureFinding:
+def _finding(key: str, path: Path, keys: gpg.Keys) -> SignatureFinding:
     signature = signature_of(path)
     if not signature.is_file():
         return SignatureFinding(key, path, SignatureState.MISSING)

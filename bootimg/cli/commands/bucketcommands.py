@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from bootimg.arch import Arch
-from bootimg.cli.options.common import builds_option, common, force_option
+from bootimg.cli.options.common import builds_option, common, force_option, split_names
 from bootimg.cli.output.session import App
 from bootimg.printable import printable
 from bootimg.sizes import format_size
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from bootimg.builds.bucket.s3client import Place
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-
-def split_names(ctx: click.Context, parameter: click.Parameter, value: Iterable[str]) -> tuple[str, ...]:
-    """A callback: the names of an option that takes several, each once."""
-    return tuple(dict.fromkeys(name for words in value for name in words.split(",") if name))
 
 
 def _arches(ctx: click.Context, parameter: click.Parameter, value: Iterable[str]) -> tuple[Arch, ...] | None:

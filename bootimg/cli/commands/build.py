@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootimg.cli.commands.manyarches import build_several
 from bootimg.cli.options.buildoptions import BuildOptions, build_options
 from bootimg.cli.options.common import common
 from bootimg.cli.options.debugging import DebugOptions, debug_options
 from bootimg.cli.options.streamchoice import selection_lines
+from bootimg.cli.output.outcomes import HEADER, RETRY, artifact_rows, note_lines
 from bootimg.cli.output.session import App
 from bootimg.cli.output.table import table
 from bootimg.errors import ExitCode
 
 if TYPE_CHECKING:
-    from bootimg.orchestrator.request import Outcome
+    from bootimg.orchestrator.request import Outcome, Request
 
 
 @click.command(
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 Examples:
   bootimg build quay.io/fedora/fedora-coreos:stable
   bootimg build layer.ociarchive -p all --compress -o builds
+  bootimg build layer.ociarchive --arch all -p metal,qemu
   bootimg build --from latest -p aws,gcp
   bootimg build --stream rhel-9.6 --streams pipecfg/config.yaml"""
 )
@@ -39,13 +42,19 @@ def command(app: App, options: BuildOptions, debugging: DebugOptions) -> None:
     from bootimg.orchestrator.mainjob import run_build
     from bootimg.orchestrator.progress import stopped_text
 
-    request = replace(
-        options.request(app),
-        stop_after=debugging.stop_after,
-        keep=debugging.keep,
-        on_failure=debugging.on_failure,
-    )
-    outcome = run_build(request, app.cache, app.events)
+    def changed(request: Request) -> Request:
+        return replace(
+            request,
+            stop_after=debugging.stop_after,
+            keep=debugging.keep,
+            on_failure=debugging.on_failure,
+        )
+
+    arch = options.arch.single
+    if arch is None:
+        build_several(app, options, changed)
+        return
+    outcome = run_build(changed(options.request(app, arch)), app.cache, app.events)
     text = stopped_text(outcome) if outcome.stopped_after else artifact_table(outcome, app.width)
     app.result(outcome.as_dict(), text)
     if outcome.failures:
@@ -54,16 +63,12 @@ def command(app: App, options: BuildOptions, debugging: DebugOptions) -> None:
 
 def artifact_table(outcome: Outcome, width: int | None = None) -> str:
     """The artifacts as a table (file, size, digest, time), and the next command."""
-    from bootimg.sizes import format_size
-
-    rows = [("FILE", "SIZE", "SHA256", "TIME")]
-    for artifact in (*outcome.artifacts, *([outcome.sbom] if outcome.sbom else [])):
-        took = "kept" if artifact.cached else f"{artifact.seconds:.1f} s"
-        rows.append((artifact.path.name, format_size(artifact.size), artifact.sha256[:16], took))
-    lines = table(rows, width=width, header=True, right={1, 3})
+    lines = table([HEADER, *artifact_rows(outcome)], width=width, header=True, right={1, 3})
+    if notes := list(note_lines(outcome)):
+        lines += ["", *notes]
     failed = [f"failed: {name}: {error}" for name, error in outcome.failures.items()]
     if failed:
-        lines += ["", *failed, "the same command with --retry-failed makes only these"]
+        lines += ["", *failed, RETRY]
     lines += selection_lines(outcome.selection)
     following = f"next: bootimg run -o {outcome.path.parent.parent}"
     return "\n".join([*lines, "", f"in {outcome.path}", following])

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootimg.arch import Arch
-from bootimg.cli.options.common import arch_option, builds_option, common, registry_options
+from bootimg.cli.options.common import arch_option, builds_option, common, limit_option, registry_options
 from bootimg.cli.output.isolines import build_live_rows, iso_lines
 from bootimg.cli.output.session import App
 from bootimg.cli.output.table import table
 from bootimg.sizes import format_size
+from bootimg.untrusted.limits import Limits
 
 if TYPE_CHECKING:
     from bootimg.layer.fetching.fetch import RegistryOptions
@@ -36,7 +37,8 @@ Examples:
 @arch_option
 @builds_option
 @registry_options
-def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOptions) -> None:
+@limit_option
+def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOptions, limits: Limits) -> None:
     """Show what a layer, a disk image, a live ISO or a build contains.
 
     An existing path is inspected: a build's folder, an image in an archive or a folder, else a disk or an
@@ -50,6 +52,7 @@ def command(app: App, what: str, arch: Arch, builds: Path, registry: RegistryOpt
         arch=arch,
         builds=builds,
         registry=registry,
+        limits=limits,
         cache=app.idle_cache.root,
         events=app.events,
     )
@@ -66,8 +69,8 @@ def build_lines(document: Json, width: int | None = None) -> Iterator[str]:
         ("commit", str(document["commit"])),
     ], width=width)  # fmt: skip
     rows = [("ARTIFACT", "FILE", "SIZE", "SHA256", "")]
-    sbom = {"sbom": document["sbom"]} if document["sbom"] else {}
-    for key, entry in {**document["images"], **sbom}.items():
+    beside = {key: document[key] for key in ("sbom", "provenance") if document.get(key)}
+    for key, entry in {**document["images"], **beside}.items():
         size = format_size(entry["size"]) if "size" in entry else ""
         rows.append(
             (key, entry["path"], size, entry.get("sha256", ""), "" if entry["present"] else "missing")
@@ -92,13 +95,15 @@ def disk_lines(document: Json, width: int | None = None) -> Iterator[str]:
     rows = [("#", "PARTITION", "SIZE", "TYPE", "LABEL", "UUID"), *map(_partition, document["partitions"])]
     yield from table(rows, width=width, header=True, right={0, 2}, indent=1)
     yield ""
-    yield from table([*_root(document["root"] or {}), *_boot(document["boot"])], width=width)
+    rows = [*_root(document["root"] or {}), *_boot(document["boot"]), *_zipl(document["zipl"])]
+    yield from table(rows, width=width)
 
 
 def _partition(partition: Json) -> tuple[str, ...]:
     found = partition["filesystem"] or {}
     place = (str(partition["number"]), partition["name"], format_size(partition["size"]))
-    return (*place, found.get("type") or "-", found.get("label") or "", found.get("uuid") or "")
+    kind = found.get("type") or ("boot code" if partition["boot-code"] else "-")
+    return (*place, kind, found.get("label") or "", found.get("uuid") or "")
 
 
 def _root(root: Json) -> Iterator[tuple[str, str]]:
@@ -131,6 +136,19 @@ def _boot(boot: Json | None) -> Iterator[tuple[str, str]]:
         yield "entry", f"{entry['file']}: {entry.get('title', '')}"
         yield "  linux", entry.get("linux", "")
         yield "  options", " ".join(entry["options"])
+        if entry["fault"] is not None:
+            yield "  fault", entry["fault"]
+
+
+def _zipl(zipl: Json | None) -> Iterator[tuple[str, str]]:
+    if zipl is None:
+        return
+    if zipl["problem"]:
+        yield "zipl", zipl["problem"]["message"]
+        return
+    wrong = [what for what in ("kernel", "initramfs") if not zipl[what]]
+    yield "zipl", f"not with the entry's {' and '.join(wrong)}" if wrong else "starts the entry's files"
+    yield "  options", " ".join(zipl["arguments"])
 
 
 def image_lines(document: Json, width: int | None = None) -> Iterator[str]:

@@ -13,10 +13,12 @@ from bootimg.cli.options.common import (
     arch_option,
     chosen_platforms,
     common,
+    limit_option,
     platform_option,
     registry_options,
 )
 from bootimg.cli.output.session import App
+from bootimg.untrusted.limits import Limits
 
 if TYPE_CHECKING:
     from bootimg.layer.fetching.fetch import RegistryOptions
@@ -36,6 +38,7 @@ Examples:
 @size_option
 @target_imgref_option
 @registry_options
+@limit_option
 def command(
     app: App,
     image: str,
@@ -44,6 +47,7 @@ def command(
     size: int | None,
     target_imgref: str | None,
     registry: RegistryOptions,
+    limits: Limits,
 ) -> None:
     """Print the osbuild manifest of an image: what osbuild would run, as one JSON document."""
     from bootimg.manifest.render import canonical_json
@@ -56,6 +60,7 @@ def command(
         platforms=tuple(chosen_platforms(platforms, arch)),
         builds=Path("builds"),
         registry=registry,
+        limits=limits,
         target_imgref=target_imgref,
         size=size,
     )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from bootimg.cli.commands.clouds.planned import plan_upload
+from bootimg.cli.commands.manyarches import plan_several
 from bootimg.cli.options.buildoptions import BuildOptions, build_options
+from bootimg.cli.options.cloudoptions import account_option, set_option
 from bootimg.cli.options.common import common
 from bootimg.cli.options.streamchoice import selection_lines
 from bootimg.cli.output.amounts import clock
@@ -25,18 +28,34 @@ if TYPE_CHECKING:
 Examples:
   bootimg plan quay.io/fedora/fedora-coreos:stable
   bootimg plan layer.ociarchive -p qemu --json
-  bootimg plan --stream rhel-9.6 --streams pipecfg/config.yaml"""
+  bootimg plan layer.ociarchive --arch all -p all
+  bootimg plan --upload 9.6.20261101-0 --stream rhel-9.6"""
 )
 @common
 @build_options
-def command(app: App, options: BuildOptions) -> None:
+@click.option("--upload", is_flag=True, help="Show what `upload` would send; IMAGE is a build's id or path.")
+@click.option("--look", is_flag=True, help="With --upload: look in the clouds too, as upload --dry-run does.")
+@account_option
+@set_option
+def command(
+    app: App, options: BuildOptions, upload: bool, look: bool, account: str | None, settings: dict[str, Any]
+) -> None:
     """Show what `build` would do with the layer IMAGE: artifacts, time, disk space; change nothing.
 
     It takes the options of `build` that decide what is made.  With --stream, IMAGE is optional.
     """
     from bootimg.api.building import plan_request
 
-    plan = plan_request(options.request(app), app.idle_cache.root)
+    if upload:
+        plan_upload(app, options, look=look, account=account, settings=settings)
+        return
+    if look or account or settings:
+        raise click.UsageError("--look, --account and --set are for --upload")
+    arch = options.arch.single
+    if arch is None:
+        plan_several(app, options, plan_lines)
+        return
+    plan = plan_request(options.request(app, arch), app.idle_cache.root)
     app.result(plan.as_dict(), "\n".join(plan_lines(plan, app.width)))
 
 

@@ -50,6 +50,7 @@ def _entry(platform: Platform) -> dict[str, object]:
         "ignition-platform": platform.ignition_id,
         "image-key": platform.image_key,
         "release-key": list(platform.release_key),
+        "uploader": platform.uploader,
         "uploads": [
             {"meta-key": each.meta_key, "form": str(each.form), "extension": each.extension}
             for each in platform.uploads

@@ -17,11 +17,13 @@ from bootimg.cli.options.common import (
     builds_option,
     common,
     folder_type,
+    limit_option,
     registry_options,
 )
 from bootimg.cli.output.session import App
 from bootimg.printable import printable
 from bootimg.targets import LAYER_KEY
+from bootimg.untrusted.limits import Limits
 
 if TYPE_CHECKING:
     from bootimg.builds.find import Build
@@ -53,12 +55,13 @@ def _images(function: Decorated) -> Decorated:
         arch: Arch,
         builds: Path,
         registry: RegistryOptions,
+        limits: Limits,
         **kwargs: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
-        return function(*args, app=app, fetched=_Fetched(app, arch, builds, registry), **kwargs)
+        return function(*args, app=app, fetched=_Fetched(app, arch, builds, registry, limits), **kwargs)
 
     decorated: Any = with_images
-    for option in (registry_options, builds_option, arch_option, common):
+    for option in (limit_option, registry_options, builds_option, arch_option, common):
         decorated = option(decorated)
     return decorated  # type: ignore[no-any-return]
 
@@ -66,15 +69,22 @@ def _images(function: Decorated) -> Decorated:
 class _Fetched:
     """Fetches images; an argument may also name a build, whose image is the archive in it."""
 
-    def __init__(self, app: App, arch: Arch, builds: Path, registry: RegistryOptions) -> None:
+    def __init__(self, app: App, arch: Arch, builds: Path, registry: RegistryOptions, limits: Limits) -> None:
         self._app, self._arch, self._builds, self._registry = app, arch, builds, registry
+        self._limits = limits
 
     def source(self, lists: Path | None = None) -> PackageSource:
         from bootimg.rpmdb.listcache import ListCache
         from bootimg.rpmdb.ofimage import PackageSource
 
-        return PackageSource(arch=self._arch, cache=self._app.cache, events=self._app.events,
-                      registry=self._registry, lists=ListCache(lists) if lists else None)  # fmt: skip
+        return PackageSource(
+            arch=self._arch,
+            cache=self._app.cache,
+            events=self._app.events,
+            registry=self._registry,
+            limits=self._limits,
+            lists=ListCache(lists) if lists else None,
+        )
 
     def build(self, what: str) -> Build | None:
         return named_build(what, self._builds, self._arch)
@@ -135,21 +145,38 @@ def diff(app: App, fetched: _Fetched, old: str, new: str, full: bool, lists: Pat
     app.result(document, "\n".join(map(printable, _changes(document, one, other))) or "no difference")
 
 
-@command.command("sbom", epilog="\b\nExample:\n  bootimg rpmdb sbom latest > sbom.spdx.json")
+@command.command(
+    "sbom",
+    epilog="""\
+\b
+Examples:
+  bootimg rpmdb sbom latest > sbom.spdx.json
+  bootimg rpmdb sbom latest --format cyclonedx > sbom.cdx.json""",
+)
 @_images
 @click.argument("image", metavar="IMAGE|BUILD")
-def sbom(app: App, fetched: _Fetched, image: str) -> None:
-    """Print an SPDX document of an image and its packages, always as JSON.
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["spdx", "cyclonedx"]),
+    default="spdx",
+    show_default=True,
+    help="SPDX 2.3 or CycloneDX 1.6.",
+)
+def sbom(app: App, fetched: _Fetched, image: str, form: str) -> None:
+    """Print an SBOM of an image and its packages, always as JSON.
 
     If a BUILD has its own SPDX document, that file is printed, byte for byte.
     """
-    from bootimg.layer.declared.facts import os_release
+    from bootimg.layer.declared.osrelease import os_release
+    from bootimg.rpmdb.cyclonedx import cyclonedx
     from bootimg.rpmdb.spdx import dump_sbom
-    from bootimg.rpmdb.spdx import sbom as described
+    from bootimg.rpmdb.spdx import sbom as spdx
 
     build = fetched.build(image)
-    data = _kept_sbom(build) if build else None
+    data = _kept_sbom(build) if build and form == "spdx" else None
     if data is None:
+        described = cyclonedx if form == "cyclonedx" else spdx
         found, tree, packages = fetched.source().tree(fetched.reference(image))
         os_id = os_release(tree).get("ID", "")
         data = dump_sbom(described(found, packages, os_id, located=build is None))
@@ -157,12 +184,13 @@ def sbom(app: App, fetched: _Fetched, image: str) -> None:
 
 
 def _kept_sbom(build: Build) -> bytes | None:
-    from bootimg.builds.sbomrecord import read_sbom, sbom_file
+    from bootimg.builds.companions import companion, companion_file
+    from bootimg.targets import SBOM_KEY
 
-    sbom = read_sbom(build.path)
-    if sbom is None or not (build.path / sbom.path).exists():
+    kept = companion(build.path, SBOM_KEY)
+    if kept is None or not (build.path / kept.path).exists():
         return None
-    return sbom_file(build, sbom).read_bytes()
+    return companion_file(build, kept).read_bytes()
 
 
 def _lines(packages: Iterable[Package]) -> Iterator[str]:

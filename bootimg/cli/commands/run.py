@@ -1,57 +1,50 @@
-"""`bootimg run`: boot a disk image in QEMU."""
+"""`bootimg run`: boot a disk image or live media in QEMU."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 import click
 
 from bootimg.arch import Arch
 from bootimg.arches.row import Firmware
 from bootimg.atomic import temporary_folder
-from bootimg.builds.find import find_build
-from bootimg.builds.layout import META
-from bootimg.cli.options.common import accel_option, arch_option, builds_option, common, size_type
+from bootimg.cli.commands.runmedia import Choice, opened
+from bootimg.cli.commands.runtarget import check_target, target_for
+from bootimg.cli.options.archoptions import image_arch_option
+from bootimg.cli.options.common import (
+    accel_option,
+    builds_option,
+    common,
+    limit_option,
+    size_type,
+)
+from bootimg.cli.options.runtypes import BindType, TargetSize, TargetType
 from bootimg.cli.output.session import App
-from bootimg.formats.plainimage import is_packed, plain_image
 from bootimg.kernelarg import parse_arguments
-from bootimg.sizes import MIB
-from bootimg.vm.diskimage import open_image
+from bootimg.sizes import GIB, MIB
+from bootimg.untrusted.limits import Limits
 from bootimg.vm.ignition import read_config
 from bootimg.vm.network import Network
 from bootimg.vm.probe import choose_accelerator
 from bootimg.vm.session import Session, Share
 
-KEY = "qemu"
-"""Key of the artifact in meta.json that is booted."""
+_MEMORY, _LIVE_MEMORY = 2 * GIB, 4 * GIB
 EPILOG = """\
 \b
 Examples:
   bootimg run
   bootimg run --firmware uefi -i config.ign --ssh='systemctl status' disk.qcow2
+  bootimg run --target-disk 10G live.iso
+  bootimg run --pxe latest
 """
-
-
-class BindType(click.ParamType[Share]):
-    """SRC:DST, a folder of this machine and an absolute path in the guest."""
-
-    name = "SRC:DST"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Share:  # noqa: ANN401
-        """The folder and the path; a usage error where they are malformed."""
-        source, _, path = str(value).rpartition(":")
-        if not source or not path.startswith("/"):
-            self.fail(f"{value!r} is not SRC:DST with an absolute DST", param, ctx)
-        if not Path(source).is_dir():
-            self.fail(f"{source} is not a folder", param, ctx)
-        return Share(Path(source).absolute(), PurePosixPath(path))
 
 
 @click.command("run", epilog=EPILOG)
 @common
 @click.argument("image", metavar="[BUILD|FILE]", required=False)
+@click.option("--pxe", is_flag=True, help="Boot the live kernel, initramfs and rootfs of the build.")
 @click.option(
     "--firmware",
     type=click.Choice(["bios", "uefi"]),
@@ -65,7 +58,10 @@ class BindType(click.ParamType[Share]):
     help="Ignition config, or Butane config (.bu, .yaml).  [default: one that logs core in on the console]",
 )
 @click.option(
-    "--memory", type=size_type, default="2G", show_default=True, metavar="SIZE", help="Memory of the machine."
+    "--memory",
+    type=size_type,
+    metavar="SIZE",
+    help=f"Memory of the machine.  [default: {_MEMORY // GIB}G, {_LIVE_MEMORY // GIB}G for live media]",
 )
 @click.option(
     "--cpus",
@@ -95,6 +91,18 @@ class BindType(click.ParamType[Share]):
     metavar="[FILE]",
     help="Write the serial console to a file; without FILE, to the terminal.",
 )
+@click.option(
+    "--target-disk",
+    type=TargetType(),
+    metavar="SIZE[:SECTOR]",
+    help="Give live media an empty disk to install to.  [default: no disk; sectors of 512 bytes]",
+)
+@click.option(
+    "--keep-target",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Keep that disk, as a new qcow2.",
+)
 @click.option("--write", is_flag=True, help="Let the guest change the disk; otherwise changes are dropped.")
 @click.option(
     "--network",
@@ -103,29 +111,34 @@ class BindType(click.ParamType[Share]):
     show_default=True,
     help="What the guest reaches: other machines (on), nothing (off), also this machine's loopback (host).",
 )
-@arch_option
+@image_arch_option
 @accel_option
 @builds_option
+@limit_option
 def command(
     *,
     app: App,
     image: str | None,
     builds: Path,
-    arch: Arch,
+    arch: Arch | None,
+    pxe: bool,
     firmware: str | None,
     ignition: Path | None,
-    memory: int,
+    memory: int | None,
     cpus: int | None,
     kargs: tuple[str, ...],
     bind_ro: tuple[Share, ...],
     ssh: str | None,
     console: str | None,
     write: bool,
+    target_disk: TargetSize | None,
+    keep_target: Path | None,
     network: str,
+    limits: Limits,
 ) -> None:
-    """Boot a disk image; by default the qemu image of the latest build.
+    """Boot a disk image (by default the qemu image of the latest build), a live ISO, or live files.
 
-    Without --write the disk is not changed.  A compressed disk is uncompressed for the run.  Ctrl-A X
+    Without --write the disk is not changed.  A compressed image is uncompressed for the run.  Ctrl-A X
     leaves the console.
     """
     words = parse_arguments(kargs, "--kargs")
@@ -135,58 +148,31 @@ def command(
         raise click.UsageError("--ssh uses the terminal: give --console a file")
     if ssh is not None and network == Network.OFF:
         raise click.UsageError("--ssh needs a network: do not give --network off")
-    given = _disk(image, builds, arch)
-    if write and is_packed(given):
-        raise click.UsageError(f"{given} is compressed, --write needs a plain file: uncompress it first")
+    check_target(target_disk, keep_target, Firmware(firmware) if firmware else None)
     config = read_config(ignition) if ignition else None
-    with (
-        temporary_folder("bootimg-run-") as folder,
-        plain_image(given, app.cache, app.events, _size(image, builds, arch)) as disk,
-    ):
-        opened = open_image(disk)
-        if words:
-            from bootimg.disk.kargsoverlay import overlay_with_kargs
-
-            opened = overlay_with_kargs(disk, opened.format, words, folder)
-        session = Session(
-            disk=opened,
-            arch=arch,
-            accelerator=choose_accelerator(app.accel, app.cache, app.events, arch),
-            firmware=Firmware(firmware) if firmware else None,
-            config=config,
-            memory_mib=memory // MIB,
-            cpus=cpus,
-            shares=bind_ro,
-            ssh=ssh,
-            console=_console(console, ssh, app),
-            write=write,
-            network=Network(network),
-        )
-        app.events.message(f"boot {given.name}   accel: {session.accelerator}")
-        code = session.run(folder, app.events)
+    choice = Choice(image=image, builds=builds, arch=arch, pxe=pxe, write=write, kargs=words, limits=limits)
+    with temporary_folder("bootimg-run-") as folder, opened(choice, app, folder) as found:
+        if target_disk and not found.live:
+            raise click.UsageError(f"--target-disk is for live media, and {found.name} is a disk image")
+        accelerator = choose_accelerator(app.accel, app.cache, app.events, found.arch)
+        app.events.message(f"boot {found.name}   accel: {accelerator}")
+        with target_for(target_disk, keep_target, app) as target:
+            session = Session(
+                bootable=found.bootable,
+                arch=found.arch,
+                accelerator=accelerator,
+                firmware=Firmware(firmware) if firmware else None,
+                config=config,
+                memory_mib=(memory or (_LIVE_MEMORY if found.live else _MEMORY)) // MIB,
+                cpus=cpus,
+                shares=bind_ro,
+                ssh=ssh,
+                console=_console(console, ssh, app),
+                target=target,
+                network=Network(network),
+            )
+            code = session.run(folder, app.events)
     click.get_current_context().exit(code)
-
-
-def _disk(image: str | None, builds: Path, arch: Arch) -> Path:
-    return _file(image) or find_build(builds, image or "latest", arch).artifact(KEY)
-
-
-def _size(image: str | None, builds: Path, arch: Arch) -> int | None:
-    """The uncompressed size of a build's image, if it is compressed."""
-    if _file(image):
-        return None
-    return find_build(builds, image or "latest", arch).images[KEY].get("uncompressed-size")
-
-
-def _file(image: str | None) -> Path | None:
-    path = Path(image) if image else None
-    if path is None or path.name == META:
-        return None
-    try:
-        return path if path.is_file() or path.is_block_device() else None
-    except OSError:
-        # The name is too long, or its folder may not be read.
-        return None
 
 
 def _console(console: str | None, ssh: str | None, app: App) -> Path | None:

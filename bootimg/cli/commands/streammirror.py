@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from bootimg.arch import Arch
-from bootimg.cli.commands.bucketcommands import arches_option, split_names
-from bootimg.cli.options.common import common, dry_run_option
+from bootimg.cli.commands.bucketcommands import arches_option
+from bootimg.cli.options.common import common, dry_run_option, split_names
 from bootimg.cli.options.streamoptions import json_file
 from bootimg.cli.output.session import App
 from bootimg.printable import printable

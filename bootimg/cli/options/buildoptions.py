@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,14 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from bootimg import defaults
-from bootimg.arch import Arch
+from bootimg.arch import Arch, ArchChoice
+from bootimg.cli.options.archoptions import arches_option
 from bootimg.cli.options.common import (
     RenamedChoice,
     accel_option,
-    arch_option,
     builds_option,
     force_option,
     jobs_option,
+    limit_option,
     platform_option,
     registry_options,
     size_type,
@@ -27,9 +29,12 @@ from bootimg.cli.options.compression import compress_options
 from bootimg.cli.options.purity import purity_options
 from bootimg.cli.options.streamchoice import selection_options
 from bootimg.cli.output.session import App
+from bootimg.untrusted.limits import Limits
 
 if TYPE_CHECKING:
+    from bootimg.api.keywords import BuildKeywords
     from bootimg.layer.fetching.fetch import RegistryOptions
+    from bootimg.orchestrator.manyarches.requests import ArchRequests
     from bootimg.orchestrator.request import Request
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -62,53 +67,74 @@ class BuildOptions:
     skip_disk_images: str | None
     extensions: str | None
     platforms: tuple[str, ...] | None
-    arch: Arch
+    arch: ArchChoice
     builds: Path
     size: int | None
     target_imgref: str | None
     builder: str
     deploy: str
     force: bool
+    draft: bool
     purity: str | None
     allow: tuple[str, ...]
     compress: bool
     compressor: str | None
     jobs: int
     registry: RegistryOptions
+    limits: Limits
 
-    def request(self, app: App) -> Request:
-        """The request of these options, with the errors of the API's `request`."""
-        from bootimg.api.choosing import LayerUnclear
+    def request(self, app: App, arch: Arch) -> Request:
+        """The request of these options for one architecture, with the errors of the API's `request`."""
         from bootimg.api.requesting import request
 
-        try:
-            return request(
-                self.image,
-                events=app.events,
-                platforms=self.platforms,
-                stream=self.stream,
-                streams=self.streams,
-                skip_disk_images=self.skip_disk_images,
-                extensions=self.extensions,
-                arch=self.arch,
-                builds=self.builds,
-                from_build=self.from_build,
-                retry_failed=self.retry_failed,
-                size=self.size,
-                target_imgref=self.target_imgref,
-                builder=self.builder,
-                deploy=self.deploy,
-                accelerator=app.accel,
-                force=self.force,
-                purity=self.purity,
-                allow=self.allow,
-                compress=self.compress,
-                compressor=self.compressor,
-                jobs=self.jobs,
-                registry=self.registry,
-            )
-        except LayerUnclear as error:
-            raise click.UsageError(_BOTH if error.both else _NEITHER) from None
+        keywords: BuildKeywords = {**self._keywords(app), "arch": arch}
+        with _told_by_options():
+            return request(self.image, events=app.events, **keywords)
+
+    def requests(self, app: App) -> ArchRequests:
+        """The requests for several architectures, with the errors of the API's `arch_requests`."""
+        from bootimg.api.arches import arch_requests
+
+        with _told_by_options():
+            return arch_requests(self.image, self.arch, events=app.events, **self._keywords(app))
+
+    def _keywords(self, app: App) -> BuildKeywords:
+        """All but the image and the architecture."""
+        return {
+            "platforms": self.platforms,
+            "stream": self.stream,
+            "streams": self.streams,
+            "skip_disk_images": self.skip_disk_images,
+            "extensions": self.extensions,
+            "builds": self.builds,
+            "from_build": self.from_build,
+            "retry_failed": self.retry_failed,
+            "size": self.size,
+            "target_imgref": self.target_imgref,
+            "builder": self.builder,
+            "deploy": self.deploy,
+            "accelerator": app.accel,
+            "force": self.force,
+            "draft": self.draft,
+            "purity": self.purity,
+            "allow": self.allow,
+            "compress": self.compress,
+            "compressor": self.compressor,
+            "jobs": self.jobs,
+            "registry": self.registry,
+            "limits": self.limits,
+        }
+
+
+@contextmanager
+def _told_by_options() -> Iterator[None]:
+    """Name the options, not the API's keywords, where the layer is unclear."""
+    from bootimg.api.choosing import LayerUnclear
+
+    try:
+        yield
+    except LayerUnclear as error:
+        raise click.UsageError(_BOTH if error.both else _NEITHER) from None
 
 
 _OPTIONS = (
@@ -119,7 +145,7 @@ _OPTIONS = (
                  help="Make only the artifacts that failed in the build's last run."),
     selection_options,
     platform_option,
-    arch_option,
+    arches_option,
     builds_option,
     size_option,
     target_imgref_option,
@@ -132,10 +158,13 @@ _OPTIONS = (
                       "(appliance), or the layer's own programs in one (layer)."),
     accel_option,
     force_option,
+    click.option("--draft", is_flag=True,
+                 help="Make live media quicker and larger than a release has them."),
     purity_options,
     compress_options,
     jobs_option,
     registry_options,
+    limit_option,
 )  # fmt: skip
 
 

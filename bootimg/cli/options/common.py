@@ -23,6 +23,8 @@ from bootimg.cache import Cache, default_root
 from bootimg.cli.output.session import App, Session
 from bootimg.cli.output.sinks import open_events
 from bootimg.sizes import parse_duration, parse_size
+from bootimg.storage import storage_errors
+from bootimg.untrusted.limits import DEFAULT, Limit, Limits
 
 if TYPE_CHECKING:
     from bootimg.platform import Platform
@@ -153,7 +155,8 @@ def _complete_platforms(
     return [CompletionItem(before + comma + name) for name in names]
 
 
-def _split_platforms(ctx: click.Context, parameter: click.Parameter, value: Iterable[str]) -> tuple[str, ...]:
+def split_names(ctx: click.Context, parameter: click.Parameter, value: Iterable[str]) -> tuple[str, ...]:
+    """A callback: the names of an option that takes several, each once."""
     names = [name.strip() for words in value for name in words.split(",")]
     return tuple(dict.fromkeys(name for name in names if name))
 
@@ -166,7 +169,7 @@ platform_option = click.option(
     default=defaults.PLATFORMS,
     show_default=True,
     metavar="NAME[,NAME…]|all",
-    callback=_split_platforms,
+    callback=split_names,
     shell_complete=_complete_platforms,
     envvar="BOOTIMG_PLATFORM",
     show_envvar=True,
@@ -214,6 +217,23 @@ def registry_options(function: Decorated) -> Decorated:
     return decorated  # type: ignore[no-any-return]
 
 
+def _with_limits(ctx: click.Context, parameter: click.Parameter, value: Iterable[str]) -> Limits:
+    # Commas only separate in the environment's variable.
+    return DEFAULT.with_texts(text for words in value for text in words.split(","))
+
+
+limit_option = click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_with_limits,
+    envvar="BOOTIMG_LIMIT",
+    show_envvar=True,
+    help=f"Raise a limit on what is read, for images that are honestly huge; repeatable: {', '.join(Limit)}.",
+)
+"""Passes `limits: Limits`."""
+
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 _REGISTRY = (
@@ -224,6 +244,18 @@ _REGISTRY = (
     click.option("--tls-verify", type=bool, default=defaults.TLS_VERIFY, show_default=True,
                  envvar="BOOTIMG_TLS_VERIFY", show_envvar=True, help="Check the registry's certificate."),
 )  # fmt: skip
+
+keyrings_option = click.option(
+    "--keyring",
+    "keyrings",
+    type=_FILE,
+    multiple=True,
+    metavar="FILE",
+    envvar="BOOTIMG_KEYRING",
+    show_envvar=True,
+    help="A keyring of gpg whose keys count; repeatable.  [default: the user's, with every key in it]",
+)
+"""Passes `keyrings: tuple[Path, ...]`."""
 
 force_option = click.option("-f", "--force", is_flag=True, help="Make existing artifacts again.")
 """Passes `force: bool`."""
@@ -289,6 +321,8 @@ def common(function: Decorated) -> Decorated:
                 color=color,
                 plain=context.meta.get(PLAIN_EVENTS, False),
             ) as sent,
+            # Inside of the events, which tell machines of an error too.
+            storage_errors(),
         ):
             session.app = App(
                 events=sent,

@@ -1,8 +1,17 @@
-"""Times and amounts as people read them."""
+"""Times, amounts and names of steps as people read them."""
 
 from __future__ import annotations
 
+from bootimg.events import StepFinished, StepProgress, StepStarted
 from bootimg.sizes import format_size
+
+STEP_WIDTH, ARCH_WIDTH = 14, 8
+
+
+def step_label(event: StepStarted | StepProgress | StepFinished) -> str:
+    """The name of a step, padded; before it the architecture, if events of several are shown."""
+    arch = f"{event.arch:<{ARCH_WIDTH}}" if event.arch else ""
+    return f"{arch}{event.step:<{STEP_WIDTH}}"
 
 
 def clock(seconds: float) -> str:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
-from bootimg.cli.output.amounts import amount, clock
+from bootimg.cli.output.amounts import STEP_WIDTH, amount, clock, step_label
 from bootimg.events import Event, Message, StepFinished, StepProgress, StepStarted
 from bootimg.printable import printable
 from bootimg.sizes import format_size
@@ -79,7 +79,7 @@ class Bars:
         if not self._tasks:
             self.progress.start()
         self._tasks[event.step] = self.progress.add_task(
-            escape(printable(event.title)), total=event.total, step=event.step, unit=event.unit
+            escape(printable(event.title)), total=event.total, step=step_label(event), unit=event.unit
         )
 
     def _end(self, event: StepFinished) -> None:
@@ -89,19 +89,19 @@ class Bars:
         mark = "[red]✘[/]" if event.failed else "[cyan]=[/]" if event.cached else "[green]✔[/]"
         text = printable("failed" if event.failed and not event.text else event.text)
         console = self.progress.console
-        room = max(min(console.width, _WIDEST) - _AROUND, 1)
+        label = step_label(event)
+        room = max(min(console.width, _WIDEST) - _AROUND - (len(label) - STEP_WIDTH), 1)
         text = text if cell_len(text) <= room else f"{set_cell_size(text, room - 1)}…"
         space = " " * (room - cell_len(text))
-        console.print(
-            f"{mark} {event.step:<14} {escape(text)}{space} {clock(event.seconds):>8}", highlight=False
-        )
+        console.print(f"{mark} {label} {escape(text)}{space} {clock(event.seconds):>8}", highlight=False)
         if not self._tasks:
             self.progress.stop()
 
     def _say(self, event: Message) -> None:
         if event.level == "debug" and not self.debug:
             return
-        prefix = "[yellow]warning:[/] " if event.level == "warning" else ""
+        prefix = f"{event.arch}: " if event.arch else ""
+        prefix += "[yellow]warning:[/] " if event.level == "warning" else ""
         self.progress.console.print(prefix + escape(printable(event.text)), highlight=False)
 
 
@@ -109,7 +109,7 @@ def bars_on(console: Console, *, debug: bool = False, time: Callable[[], float] 
     """Bars on a console; `time` replaces the console's clock."""
     progress = Progress(
         SpinnerColumn(),
-        TextColumn("{task.fields[step]:<14}"),
+        TextColumn("{task.fields[step]}"),
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
         AmountColumn(),

@@ -41,6 +41,7 @@ def iso_lines(document: Json, width: int | None = None) -> Iterator[str]:
         ("features", ", ".join(_features(document["features"] or {})) or "none"),
         *live_rows(document["initramfs"], document["rootfs"]),
         ("minimal ISO", _minimal(document["minimal-iso"])),
+        *(("package", each["nevra"]) for each in document["packages"] or ()),
     ], width=width)  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
-from bootimg.cli.output.amounts import amount, clock
+from bootimg.cli.output.amounts import amount, clock, step_label
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message, Sink, StepFinished, StepProgress, StepStarted
 from bootimg.printable import printable
@@ -105,26 +105,27 @@ class PlainSink:
 
     def _line(self, event: Event) -> str | None:
         if isinstance(event, Message):
-            warning = "warning: " if event.level == "warning" else ""
-            return warning + event.text if _LEVELS[event.level] >= _LEVELS[self.level] else None
+            before = f"{event.arch}: " if event.arch else ""
+            before += "warning: " if event.level == "warning" else ""
+            return before + event.text if _LEVELS[event.level] >= _LEVELS[self.level] else None
         if self.level == "warning":
             return None
         if isinstance(event, StepStarted):
             self._started[event.step] = event
             self._next[event.step] = time.monotonic() + self.every
-            return f"{event.step:<14} {event.title} …"
+            return f"{step_label(event)} {event.title} …"
         if isinstance(event, StepProgress):
             return self._progress(event)
         self._started.pop(event.step, None)
         how = "failed" if event.failed else "cached" if event.cached else "done"
-        return f"{event.step:<14} {how} in {clock(event.seconds)}  {event.text}".rstrip()
+        return f"{step_label(event)} {how} in {clock(event.seconds)}  {event.text}".rstrip()
 
     def _progress(self, event: StepProgress) -> str | None:
         now, started = time.monotonic(), self._started.get(event.step)
         if started is None or now < self._next[event.step]:
             return None
         self._next[event.step] = now + self.every
-        return f"{event.step:<14} {amount(event.done, event.total, started.unit)}"
+        return f"{step_label(event)} {amount(event.done, event.total, started.unit)}"
 
 
 @dataclass
@@ -140,7 +141,10 @@ class NdjsonSink:
 
     def __call__(self, event: Event) -> None:
         """Write one event."""
-        self._write(_NAMES[type(event)], asdict(event))
+        fields = asdict(event)
+        if event.arch is None:
+            del fields["arch"]
+        self._write(_NAMES[type(event)], fields)
 
     def error(self, error: BootimgError) -> None:
         """Write the error that ended the verb."""

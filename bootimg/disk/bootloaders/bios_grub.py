@@ -18,8 +18,9 @@ from uuid import UUID
 
 from bootimg.appliance import Appliance
 from bootimg.disk.bootloaders.bootcode import PARTITION, SECTOR, BootCode, boot_partition
-from bootimg.disk.bootloaders.bootloader import BOOT, Installation
+from bootimg.disk.bootloaders.bootloader import Installation
 from bootimg.disk.bootloaders.grub import early_config, mkimage_argv
+from bootimg.disk.bootloaders.grubmodules import copy_modules
 from bootimg.disk.gpt import Gpt
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tree.merged import Tree
@@ -64,6 +65,8 @@ class BiosGrub:
 
     def unrealised(self, options: Bootupd, disk: Disk) -> Iterator[str]:
         """A BIOS bootloader that would find no boot entries, or that has no place on the disk."""
+        if options.bios is not None and options.bios.partition is not None:
+            yield "bios.partition"
         if options.bios is not None and not options.static_configs:
             yield "bios without static-configs"
         if options.bios is not None and all(UUID(part.type) != PARTITION for part in disk.partitions):
@@ -84,7 +87,7 @@ class BiosGrub:
 def _make_images(vm: Appliance, tree: Tree) -> BiosImages:
     """Make the core image in the appliance and copy GRUB's modules to /boot."""
     images = make_core_image(vm, tree)
-    _copy_modules(vm, tree.listdir(MODULES))
+    copy_modules(vm, MODULES, tree.listdir(MODULES), BOOT_FOLDER)
     return images
 
 
@@ -113,18 +116,6 @@ def mkimage_program(tree: Tree) -> str:
             exit_code=ExitCode.USAGE,
         )
     return program
-
-
-def is_boot_file(name: str) -> bool:
-    """Whether a file of the modules' folder belongs in /boot/grub2/i386-pc."""
-    return name.endswith((".mod", ".lst"))
-
-
-def _copy_modules(vm: Appliance, names: list[str]) -> None:
-    target = f"{BOOT}/{BOOT_FOLDER}"
-    wanted = [f"/{MODULES}/{name}" for name in names if is_boot_file(name)]
-    vm.run(["mkdir", "-p", target], timeout=60)
-    vm.run(["cp", *wanted, target], timeout=120)
 
 
 def install_bios_grub(disk: Path, *, boot_image: bytes, core_image: bytes, start: int, length: int) -> None:

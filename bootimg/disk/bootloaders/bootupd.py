@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from bootimg.appliance import Appliance
 from bootimg.disk.bootloaders.bootloader import BOOT, Installation
 from bootimg.disk.bootloaders.efi_grub import efi_payload
+from bootimg.disk.bootloaders.prep_grub import is_prep, prep_image
 from bootimg.disk.ostree_deploy import SYSROOT
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tree.merged import Tree
@@ -34,8 +35,10 @@ class LayerBootupd:
     """The layer's bootupd, which installs all that the layer brings."""
 
     def unrealised(self, options: Bootupd, disk: Disk) -> Iterator[str]:
-        """Nothing: the options are bootupd's own."""
-        yield from ()
+        """A partition for GRUB that is no PReP partition: elsewhere bootupd takes the whole disk."""
+        bios = options.bios
+        if bios is not None and bios.partition is not None and not is_prep(options, disk):
+            yield "bios.partition"
 
     def require(self, recipe: Recipe, tools: Tree) -> None:
         """Each component's update metadata, without which bootupd leaves it out, and what it installs."""
@@ -45,13 +48,15 @@ class LayerBootupd:
                 _require_file(tools, name, GRUB_INSTALL)
             else:
                 efi_payload(tools)
+        if recipe.bootloader is not None and is_prep(recipe.bootloader, recipe.disk):
+            prep_image(tools)
 
     def install(self, installation: Installation) -> None:
         """Run it; what the recipe has a place for must be installed afterwards."""
         vm, recipe, options = installation.vm, installation.recipe, installation.options
         install(
             vm,
-            device=vm.device(recipe.drive) if options.bios else None,
+            device=vm.device(recipe.drive, options.bios.partition) if options.bios else None,
             static_configs=options.static_configs,
             components=_components(recipe),
         )

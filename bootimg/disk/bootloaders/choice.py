@@ -11,6 +11,8 @@ from bootimg.disk.bootloaders.bootloader import Bootloader, Installation, Placem
 from bootimg.disk.bootloaders.bootupd import LayerBootupd, brings_bootupd
 from bootimg.disk.bootloaders.efi_grub import EfiGrub
 from bootimg.disk.bootloaders.grub import GrubConfig
+from bootimg.disk.bootloaders.prep_grub import PrepGrub
+from bootimg.disk.bootloaders.zipl import Zipl
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import Recipe
@@ -18,6 +20,8 @@ from bootimg.manifest.recipe import Recipe
 BOOTLOADERS: Mapping[BootloaderKind, Bootloader] = {
     BootloaderKind.EFI_GRUB: EfiGrub(),
     BootloaderKind.BIOS_GRUB: BiosGrub(),
+    BootloaderKind.PREP_GRUB: PrepGrub(),
+    BootloaderKind.ZIPL: Zipl(),
 }
 """Those that bootimg can install."""
 
@@ -35,13 +39,15 @@ def choose_bootloaders(arch: Arch, tools: Tree) -> tuple[Bootloader, ...]:
 def require_bootloaders(recipe: Recipe, arch: Arch, tools: Tree) -> None:
     """Raise `bootloader-missing` if a bootloader of the recipe's disk cannot be installed from the tools.
 
-    Also `grub-blscfg-missing`.  bootc installs the bootloader by itself; an architecture whose bootloaders
-    are not known is refused before its layer is read.
+    Also `grub-blscfg-missing` and `zipl-stage3-unknown`.  bootc installs the bootloader by itself; an
+    architecture whose bootloaders are not known is refused before its layer is read.
     """
     known = brings_bootupd(tools) or _missing(arch) is None
     if recipe.bootloader is not None and known:
         for bootloader in choose_bootloaders(arch, tools):
             bootloader.require(recipe, tools)
+    if any(disk.zipl for disk in recipe.platforms.values()):
+        BOOTLOADERS[BootloaderKind.ZIPL].require(recipe, tools)
 
 
 def install_bootloaders(bootloaders: tuple[Bootloader, ...], installation: Installation) -> list[Placement]:

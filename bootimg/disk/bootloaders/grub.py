@@ -6,7 +6,7 @@ One static grub.cfg for BIOS and UEFI.  It has no menu entries of its own: `blsc
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from os import PathLike
 
 from bootimg.disk.bootloaders.bootloader import BOOT, Installation
@@ -15,15 +15,16 @@ from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import Bootupd, Disk, Recipe
 
 BOOT_LABEL = "boot"
-# Partition 3 of the disk GRUB was started from: where /boot is in every CoreOS image.
-_PREFIX = "(,gpt3)/grub2"
+PREFIX = "(,gpt3)/grub2"
+"""Partition 3 of the disk GRUB was started from: where /boot is in every CoreOS image."""
 _MODULES = (
-    "biosdisk", "part_gpt", "part_msdos", "mdraid1x", "ext2", "xfs", "search", "search_label",
+    "part_gpt", "part_msdos", "mdraid1x", "ext2", "xfs", "search", "search_label",
     "search_fs_uuid", "search_fs_file", "normal", "configfile", "test", "true", "regexp", "echo", "cat", "ls",
     "loadenv", "minicmd", "linux", "boot", "gzio", "serial", "terminal", "sleep", "reboot", "halt",
     "password_pbkdf2",
 )  # fmt: skip
 _OPTIONAL = ("terminfo", "probe", "keystatus")
+_BIOS = ("biosdisk",)
 
 _GRUB_CFG = """\
 # Written when the disk was made.  The menu comes from the Boot Loader Specification entries in
@@ -112,15 +113,17 @@ def esp_stub(label: str = BOOT_LABEL) -> str:
 
 
 def early_config(label: str = BOOT_LABEL) -> str:
-    """The configuration inside the BIOS core image; GRUB's small parser runs it, which has no `if`.
+    """The configuration inside a core image; GRUB's small parser runs it, which has no `if`.
 
     The disk that GRUB was started from is asked first.  GRUB goes on with $prefix/grub.cfg by itself.
     """
     return f"search --no-floppy --label {label} --set=root --hint $root\nset prefix=($root)/grub2\n"
 
 
-def core_modules(available: Container[str]) -> tuple[str, ...]:
-    """The modules of the BIOS core image, from the names (without .mod) there are.
+def core_modules(available: Container[str], drivers: Sequence[str] = _BIOS) -> tuple[str, ...]:
+    """The modules of a core image, from the names (without .mod) there are.
+
+    `drivers` are those of the firmware's disks, if they are modules there.
 
     `blscfg` is a module of that name in Red Hat's GRUB, a command of `blsuki` in GRUB 2.14 and newer;
     a GRUB with neither is refused as `grub-blscfg-missing`.
@@ -129,12 +132,12 @@ def core_modules(available: Container[str]) -> tuple[str, ...]:
     if bls is None:
         raise BootimgError(
             "grub-blscfg-missing",
-            "the layer's GRUB for the BIOS does not know Boot Loader Specification entries",
+            "the layer's GRUB does not know Boot Loader Specification entries",
             context=["neither blscfg.mod nor blsuki.mod is among its modules"],
             hint="install Red Hat's grub2, or GRUB 2.14 or newer, in the layer",
             exit_code=ExitCode.USAGE,
         )
-    return (*_MODULES, *(name for name in _OPTIONAL if name in available), bls)
+    return (*drivers, *_MODULES, *(name for name in _OPTIONAL if name in available), bls)
 
 
 def mkimage_argv(
@@ -149,6 +152,6 @@ def mkimage_argv(
     `config` is the path of a file with `early_config()`.
     """
     return [
-        program, "-O", "i386-pc", "-d", directory, "-p", _PREFIX, "-c", config, "-o", output,
+        program, "-O", "i386-pc", "-d", directory, "-p", PREFIX, "-c", config, "-o", output,
         *core_modules(available),
     ]  # fmt: skip

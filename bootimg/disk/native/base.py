@@ -7,7 +7,8 @@ give the same bytes.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,10 +102,24 @@ def write_native(native: Native, output: Path, events: Events) -> None:
     total = sum(map(content_bytes, (native.bootloader.esp, native.system.boot, native.system.root)))
     title = "writing the file systems"
     with enough_space(output.parent), events.step("filesystems", title, total=total) as step:
-        for filesystem in native.recipe.filesystems:
-            _write(native, output, filesystem, step)
+        _write_filesystems(native, output, step)
         if native.bootloader.code is not None:
             native.bootloader.code.place(output, native.gpt)
+
+
+def _write_filesystems(native: Native, output: Path, step: Step) -> None:
+    """Write the root file system, and meanwhile the others: other programs do most of the work for those."""
+    roots = [each for each in native.recipe.filesystems if isinstance(each, Xfs)]
+    others = [each for each in native.recipe.filesystems if not isinstance(each, Xfs)]
+    with ThreadPoolExecutor(1, "filesystems") as thread:
+        ended = thread.submit(_write_each, native, output, others, step)
+        _write_each(native, output, roots, step)
+        ended.result()
+
+
+def _write_each(native: Native, output: Path, filesystems: Iterable[Filesystem], step: Step) -> None:
+    for filesystem in filesystems:
+        _write(native, output, filesystem, step)
 
 
 def _write(native: Native, output: Path, filesystem: Filesystem, step: Step) -> None:
@@ -116,7 +131,7 @@ def _write(native: Native, output: Path, filesystem: Filesystem, step: Step) -> 
         case Ext4():
             with _partition(native, output, filesystem) as image:
                 make_ext4(image, filesystem, sector_size=sector_size, epoch=epoch)
-                fill_ext4(image, native.system.boot, epoch=epoch)
+                fill_ext4(image, native.system.boot, epoch=epoch, dense=_has_zipl(native.recipe))
             step.advance(content_bytes(native.system.boot))
         case Fat():
             start = native.gpt.partition(filesystem.partition).start
@@ -130,6 +145,14 @@ def _write(native: Native, output: Path, filesystem: Filesystem, step: Step) -> 
                     epoch=epoch,
                 )
             step.advance(content_bytes(native.bootloader.esp))
+
+
+def _has_zipl(recipe: Recipe) -> bool:
+    """Whether zipl is to find the files of /boot.
+
+    Where blocks are larger than sectors, it takes the sector before a file's block for the end of a hole.
+    """
+    return any(disk.zipl for disk in recipe.platforms.values())
 
 
 @contextmanager

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from bootimg.disk.bootloaders.bios_grub import BOOT_FOLDER, MODULES, is_boot_file
+from bootimg.disk.bootloaders.bios_grub import BOOT_FOLDER, MODULES
 from bootimg.disk.bootloaders.bootupd import brings_bootupd
 from bootimg.disk.bootloaders.efi_grub import efi_payload, efi_vendors
 from bootimg.disk.bootloaders.grub import esp_stub, grub_cfg
+from bootimg.disk.bootloaders.grubmodules import is_boot_file
+from bootimg.disk.bootloaders.prep_grub import BOOT_FOLDER as PREP_FOLDER
+from bootimg.disk.bootloaders.prep_grub import MODULES as PREP_MODULES
+from bootimg.disk.bootloaders.prep_grub import is_prep, prep_image
 from bootimg.disk.native.products.products import Products
 from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import Bootupd, Fat, Recipe
@@ -27,8 +31,12 @@ def bootloader_of(recipe: Recipe, tools: Tree, commit: Commit, made: Products | 
     options = recipe.bootloader
     if options is None:
         return Products()
+    prep = is_prep(options, recipe.disk)
+    modules = payload(commit, PREP_MODULES, PREP_FOLDER, now, wanted=is_boot_file) if prep else []
     if made is not None and brings_bootupd(tools):
-        return replace(made, boot=_at(made.boot, now), esp=_at(made.esp, now))
+        return replace(made, boot=[*_at(made.boot, now), *modules], esp=_at(made.esp, now))
+    if prep:
+        return Products(boot=[*_configuration(options, now), *modules], code=prep_image(tools))
     has_esp = any(isinstance(each, Fat) for each in recipe.filesystems)
     return Products(
         boot=list(boot_files(options, commit, now)),
@@ -43,13 +51,17 @@ def _at(entries: Iterable[Entry], now: int) -> list[Entry]:
 
 def boot_files(options: Bootupd, commit: Commit, now: int) -> Iterator[Entry]:
     """GRUB's configuration and modules, from the root of the boot partition; `now` in nanoseconds."""
+    yield from _configuration(options, now)
+    if options.bios is not None:
+        yield from payload(commit, MODULES, BOOT_FOLDER, now, wanted=is_boot_file)
+
+
+def _configuration(options: Bootupd, now: int) -> Iterator[Entry]:
     folder, _, _ = BOOT_FOLDER.partition("/")
     if options.static_configs or options.bios is not None:
         yield directory(folder, 0o755, now)
     if options.static_configs:
         yield text(f"{folder}/grub.cfg", grub_cfg().encode(), now)
-    if options.bios is not None:
-        yield from payload(commit, MODULES, BOOT_FOLDER, now, wanted=is_boot_file)
 
 
 def efi_programs(commit: Commit, tools: Tree, now: int) -> list[Entry]:

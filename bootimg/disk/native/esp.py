@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bootimg import process
+from bootimg.atomic import set_times
 from bootimg.disk.filesystems import mkfs_argv
 from bootimg.disk.native.content import read_content
 from bootimg.disk.native.mtools import environment, run_mtools
@@ -47,7 +48,7 @@ def _copy(image: Path, folder: Path, entries: Sequence[Entry], epoch: int) -> No
         source.parent.mkdir(parents=True)
         source.write_bytes(read_content(entry))
         # mcopy -m keeps the source's time.
-        os.utime(source, (epoch, epoch))
+        set_times(source, epoch)
         files[parent].append(source)
     for parent, sources in files.items():
         run_mtools(["mcopy", "-m", "-i", image, *sources, f"::/{parent}"], folder, epoch)

@@ -6,6 +6,7 @@ gets file names without a path: e2fsprogs would read parts of some paths as opti
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,21 +14,24 @@ from pathlib import Path
 
 from bootimg import process
 from bootimg.disk.e2fsprogs import PACKAGE, e2fsck_errors, fixed_time
-from bootimg.disk.native.content import place_content
+from bootimg.disk.ext4edit import Ext4Image
+from bootimg.disk.native.content import place_content, read_content
 from bootimg.disk.native.ext4pin import pinning, renew_backups
 from bootimg.disk.native.ext4read import TYPES, require_equal
+from bootimg.disk.zipl.blocks import BootPartition
 from bootimg.errors import BootimgError
 from bootimg.sysroot.entries import SELINUX, Entry, Kind
 from bootimg.sysroot.unsupported import NativeUnsupportedError
 
 LOST_FOUND = b"lost+found"
 _IMAGE = "image"
+_SECTOR = 512
 # debugfs reads a line into a buffer of stdio's size, of which a quoted path must leave room for the command.
 _LONGEST_PATH = 4096
 
 
-def fill_ext4(image: Path, entries: Sequence[Entry], *, epoch: int) -> None:
-    """Write the entries to a file system fresh from `make_ext4`.
+def fill_ext4(image: Path, entries: Sequence[Entry], *, epoch: int, dense: bool = False) -> None:
+    """Write the entries to a file system fresh from `make_ext4`; with `dense` no file has holes.
 
     NativeUnsupportedError names what debugfs cannot write, before anything is written.  Raises
     `boot-edit-failed` if something reads back different, `boot-filesystem-damaged` if e2fsck complains.
@@ -36,10 +40,12 @@ def fill_ext4(image: Path, entries: Sequence[Entry], *, epoch: int) -> None:
     with tempfile.TemporaryDirectory(dir=image.parent, prefix=f".{image.name}.") as name:
         folder = Path(name)
         (folder / _IMAGE).symlink_to(image.absolute())
-        script = _Script(folder, [*pinning(image)])
+        script = _Script(folder, dense, [*pinning(image)])
         for entry in entries:
             script.add(entry, epoch)
         stderr = _debugfs(folder, script.lines, epoch)
+        if dense:
+            _fill_files(folder, entries)
         renew_backups(image)
         _check(folder, stderr)
         require_equal(folder, _IMAGE, entries, stderr)
@@ -64,6 +70,7 @@ class _Script:
     """The commands, and the files beside it that they read."""
 
     folder: Path
+    dense: bool
     lines: list[bytes] = field(default_factory=list)
     _labels: dict[bytes, str] = field(default_factory=dict)
 
@@ -92,14 +99,19 @@ class _Script:
         if entry.kind is Kind.SYMLINK:
             return b'symlink %s "%s"' % (quoted, entry.target)
         source = f"content-{len(self.lines)}"
-        place_content(entry, self.folder / source)
+        if self.dense:
+            # debugfs makes holes of blocks with zeros.
+            (self.folder / source).write_bytes(b"\xff" * entry.size)
+        else:
+            place_content(entry, self.folder / source)
         return b"write %s %s" % (source.encode(), quoted)
 
     def _label(self, value: bytes) -> str:
         """The file with a label; a few labels are those of all files."""
-        name = self._labels.setdefault(value, f"label-{len(self._labels)}")
-        (self.folder / name).write_bytes(value)
-        return name
+        if value not in self._labels:
+            self._labels[value] = f"label-{len(self._labels)}"
+            (self.folder / self._labels[value]).write_bytes(value)
+        return self._labels[value]
 
 
 def _debugfs(folder: Path, lines: Sequence[bytes], epoch: int) -> bytes:
@@ -107,6 +119,14 @@ def _debugfs(folder: Path, lines: Sequence[bytes], epoch: int) -> bytes:
     (folder / "commands").write_bytes(b"".join(line + b"\n" for line in lines))
     argv: list[process.Argument] = [program, "-w", "-f", "commands", _IMAGE]
     return process.run(argv, cwd=folder, env=fixed_time(epoch), timeout=600).stderr
+
+
+def _fill_files(folder: Path, entries: Sequence[Entry]) -> None:
+    """Write the content of the files into the blocks that they have."""
+    partition = BootPartition(Ext4Image(folder / _IMAGE), 0, _SECTOR)
+    for entry in entries:
+        if entry.kind is Kind.FILE and entry.size:
+            partition.write(partition.runs(f"/{os.fsdecode(entry.path)}"), read_content(entry))
 
 
 def _check(folder: Path, stderr: bytes) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from bootimg.arch import Arch
 from bootimg.disk.bootloaders.bootcode import PARTITION as BIOS_BOOT
 from bootimg.disk.bootloaders.choice import BOOTLOADERS
+from bootimg.disk.bootloaders.prep_grub import is_prep
 from bootimg.manifest.recipe import Ext4, Fat, Recipe, Xfs
 from bootimg.sysroot.wanted import BOOT_MOUNT, ESP_MOUNT, ROOT_MOUNT
 
@@ -19,12 +20,18 @@ def native_obstacle(recipe: Recipe, arch: Arch) -> str | None:
         return "bootc installs the layer by itself"
     if any(kind not in BOOTLOADERS for kind in arch.row.bootloaders):
         return f"the bootloader of {arch} is not known here"
-    has_bios = recipe.bootloader is not None and recipe.bootloader.bios is not None
-    if has_bios and all(UUID(part.type) != BIOS_BOOT for part in recipe.disk.partitions):
+    if _lacks_boot_partition(recipe):
         return "the recipe has no BIOS boot partition for its bootloader"
     if not recipe.source_epoch:
         return "the recipe has no source epoch"
     return _unknown_filesystem(recipe)
+
+
+def _lacks_boot_partition(recipe: Recipe) -> bool:
+    options = recipe.bootloader
+    if options is None or options.bios is None or is_prep(options, recipe.disk):
+        return False
+    return all(UUID(part.type) != BIOS_BOOT for part in recipe.disk.partitions)
 
 
 def _unknown_filesystem(recipe: Recipe) -> str | None:

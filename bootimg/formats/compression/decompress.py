@@ -18,6 +18,7 @@ from bootimg.errors import BootimgError
 from bootimg.formats.compression.writer import Compressor
 from bootimg.formats.output import Digest, Written
 from bootimg.sizes import GIB, KIB
+from bootimg.untrusted.files import open_regular
 
 _CHUNK = 256 * KIB
 SLICES = {Compressor.GZIP: 16 * KIB, Compressor.XZ: 2 * KIB, Compressor.ZSTD: KIB}
@@ -51,7 +52,7 @@ class Stream(Protocol):
 
 def compressor_of(path: Path) -> Compressor:
     """The compressor of a file, detected from its first bytes."""
-    with path.open("rb") as file:
+    with open_regular(path, block_device=True) as file:
         return compressor_of_data(file.read(max(map(len, _MAGICS))))
 
 
@@ -88,15 +89,17 @@ def is_compressed(path: Path) -> bool:
 class PlainReader:
     """Iterates over the uncompressed bytes of a file, compressed or not; a context manager.
 
-    With `plain` the file is read without decompression.  A compressed file that ends too early, was changed
+    With `plain` the file is read without decompression, without `digests` nothing is hashed, and there is no
+    `written()`.  A compressed file that ends too early, was changed
     or has data after its end is `compressed-file-damaged`, at the latest at the iterator's end.  Afterwards
     `written()` describes what was read.
     """
 
-    def __init__(self, path: Path, *, plain: bool = False) -> None:
+    def __init__(self, path: Path, *, plain: bool = False, digests: bool = True) -> None:
         self.path = path
         self.compressor = Compressor.NONE if plain else compressor_of(path)
         self._packed, self._plain = Digest(), Digest()
+        self._digests = digests
         self._size = self._plain_size = 0
 
     def __enter__(self) -> Self:
@@ -114,7 +117,8 @@ class PlainReader:
             return
         stream = open_stream(self.compressor)
         for data in self._decompressed(stream):
-            self._plain.update(data)
+            if self._digests:
+                self._plain.update(data)
             self._plain_size += len(data)
             yield data
         if not stream.eof:
@@ -135,9 +139,10 @@ class PlainReader:
         return Written(self.path, self._size, self._packed.hexdigest(), *plain)
 
     def _chunks(self) -> Iterator[bytes]:
-        with self.path.open("rb") as file:
+        with open_regular(self.path, block_device=True) as file:
             while chunk := file.read(_CHUNK):
-                self._packed.update(chunk)
+                if self._digests:
+                    self._packed.update(chunk)
                 self._size += len(chunk)
                 yield chunk
 
@@ -147,7 +152,12 @@ class PlainReader:
         for part in self._slices():
             if stream.eof:
                 raise self._damaged("data follows its end")
-            plain += self._decompress(stream, part)
+            data = self._decompress(stream, part)
+            if not plain and len(data) >= _CHUNK:
+                # Zeros, most likely: copies of them would take longer than all else.
+                yield data
+                continue
+            plain += data
             if len(plain) >= _CHUNK:
                 yield bytes(plain)
                 plain.clear()

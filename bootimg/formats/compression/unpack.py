@@ -33,7 +33,7 @@ def unpack(
     names another file is `image-references-other-file`, and `out` is removed.
     """
     with PlainReader(path) as reader, open_output(out, Packing(), need) as sink:
-        for data in _pieces(reader):
+        for data in pieces(reader):
             if is_zero(data):
                 sink.skip(len(data))
             else:
@@ -51,7 +51,8 @@ def unpack(
     return written
 
 
-def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces that are small enough to be zeros alone where a disk has free space."""
     for chunk in chunks:
         for at in range(0, len(chunk), _PIECE):
             yield chunk[at : at + _PIECE]

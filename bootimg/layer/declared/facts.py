@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,9 +15,11 @@ from bootimg.layer.declared.diskyaml import DeclaredDisk, read_disk_yaml
 from bootimg.layer.declared.imagejson import ImageJson, parse_image_json
 from bootimg.layer.declared.installconfig import InstallConfig, read_install_config, unsupported
 from bootimg.layer.declared.kargsd import read_kargs_d
+from bootimg.layer.declared.osrelease import os_release
 from bootimg.layer.declared.platformsjson import PATH as PLATFORMS
 from bootimg.layer.declared.platformsjson import parse_platforms_json
 from bootimg.layer.declared.prepareroot import unmet_demand
+from bootimg.layer.declared.selinuxconfig import read_selinux_config
 from bootimg.layer.image.encapsulation import FINAL_LABEL, unlabelled
 from bootimg.layer.image.fetched import VERSION_LABEL, Image
 from bootimg.layer.tar.entry import Kind
@@ -158,43 +159,10 @@ def _image_json(tree: Tree) -> ImageJson:
 
 def selinux_policy(tree: Tree) -> str | None:
     """SELINUXTYPE of the tree's config, if the tree has that policy's file contexts."""
-    name = _selinux_config(tree).get("SELINUXTYPE", "")
-    if not name or "/" in name:
-        return None
-    return name if tree.exists(f"etc/selinux/{name}/contexts/files/file_contexts") else None
+    name = read_selinux_config(tree).policy
+    return name if name and tree.exists(f"etc/selinux/{name}/contexts/files/file_contexts") else None
 
 
 def selinux_enabled(tree: Tree) -> bool:
     """Whether the tree's config turns its policy on; libostree labels nothing where it does not."""
-    return _selinux_config(tree).get("SELINUX", "").lower().startswith(("enforcing", "permissive"))
-
-
-def _selinux_config(tree: Tree) -> dict[str, str]:
-    pairs = (line.partition("=") for line in _text(tree, "etc/selinux/config").splitlines())
-    return {key.strip(): value.strip() for key, equals, value in pairs if equals}
-
-
-def os_release(tree: Tree) -> dict[str, str]:
-    """What the tree's os-release assigns; empty where it has none."""
-    return parse_os_release(_text(tree, "etc/os-release") or _text(tree, "usr/lib/os-release"))
-
-
-def parse_os_release(text: str) -> dict[str, str]:
-    """The assignments of an os-release file (os-release(5)), unquoted; other lines are passed over."""
-    found = {}
-    for line in text.splitlines():
-        key, equals, value = line.strip().partition("=")
-        if equals and key.isidentifier():
-            try:
-                found[key] = "".join(shlex.split(value))
-            except ValueError:
-                found[key] = value
-    return found
-
-
-def _text(tree: Tree, path: str) -> str:
-    # A layer in ostree's own layout has its /etc in /usr/etc.
-    for candidate in (path, f"usr/{path}"):
-        if tree.exists(candidate):
-            return tree.read(candidate).decode(errors="replace")
-    return ""
+    return read_selinux_config(tree).enabled

@@ -19,7 +19,8 @@ def parse_platforms_json(data: bytes) -> Mapping[str, Console]:
 
     The file is copied to the disk as it is, and coreos-installer reads it there.
     """
-    return {name: _console(name, each) for name, each in parse_json(data, _malformed).members().items()}
+    platforms = parse_json(data, _malformed, exact=True).members()
+    return {name: _console(name, each) for name, each in platforms.items()}
 
 
 def _console(name: str, entry: Node) -> Console:

@@ -5,8 +5,7 @@ The initramfs reads most of it at each boot.  Only fs-verity has to be there fro
 
 from __future__ import annotations
 
-import configparser
-
+from bootimg.layer.ostree.prepareroot import parse_prepare_root
 from bootimg.layer.tree.merged import Tree
 
 # The first that is there is the only one that ostree reads.
@@ -19,18 +18,13 @@ _VERITY = ("verity", "signed")
 
 
 def unmet_demand(tree: Tree) -> tuple[str, str] | None:
-    """The file and the setting that no disk of XFS can meet; None where there is none."""
+    """The file and the setting that no disk of XFS can meet; None where there is none.
+
+    Errors: `prepare-root-malformed`.
+    """
     for path in PATHS:
         if tree.exists(path):
-            value = _composefs(tree.read(path).decode(errors="replace"))
+            groups = parse_prepare_root(tree.read(path), path)
+            value = groups.get("composefs", {}).get("enabled")
             return (path, f"composefs.enabled = {value}") if value in _VERITY else None
     return None
-
-
-def _composefs(text: str) -> str:
-    parser = configparser.RawConfigParser(strict=False, delimiters=("=",))
-    try:
-        parser.read_string(text)
-    except configparser.Error:
-        return ""
-    return parser.get("composefs", "enabled", fallback="")

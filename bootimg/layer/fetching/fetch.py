@@ -5,7 +5,6 @@ The cache stores blobs by digest.  The recorded digest is that of the source's m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from bootimg.arch import Arch
@@ -13,31 +12,19 @@ from bootimg.atomic import require_space, temporary_folder
 from bootimg.cache import Cache
 from bootimg.events import Events, Step
 from bootimg.layer.fetching.ocilayout import fetch_layout, inspect_layout
+from bootimg.layer.fetching.registrydocuments import RegistryDocuments
 from bootimg.layer.fetching.skopeo import RegistryOptions, check_version, scratch, skopeo, take
 from bootimg.layer.fetching.storage import fetch_storage, inspect_storage
-from bootimg.layer.image.blobs import BlobStore, digest_mismatch, verified
-from bootimg.layer.image.fetched import (
-    DOCKER_MANIFEST,
-    Image,
-    build_image,
-    config_digest_of,
-    digest_of,
-    hex_of,
-)
-from bootimg.layer.image.manifestchoice import (
-    Check,
-    Descriptor,
-    check_usable,
-    descriptors,
-    instance,
-    is_index,
-)
+from bootimg.layer.image.blobs import BlobStore, digest_mismatch
+from bootimg.layer.image.fetched import DOCKER_MANIFEST, Image, build_image, config_digest_of
+from bootimg.layer.image.manifestchoice import Check, check_usable
 from bootimg.layer.image.reference import Reference, Transport, parse_reference
+from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.limits import DEFAULT, Limits
 
 __all__ = ["RegistryOptions", "fetch", "inspect"]
 
 _DEFAULT = RegistryOptions()
-_INSPECT_TIMEOUT = 120.0
 _COPY_TIMEOUT = 3600.0
 
 
@@ -49,40 +36,43 @@ def fetch(
     events: Events,
     registry: RegistryOptions = _DEFAULT,
     check: Check | None = None,
+    limits: Limits = DEFAULT,
 ) -> Image:
     """The image for `arch` that `reference` names, its blobs verified and in the cache.
 
     An image that no boot image can be made from is refused before its layers are fetched.  So is an image
-    that `check` refuses.
+    that `check` refuses, or that is beyond the limits (`image-over-budget`).
     """
-    source = parse_reference(reference)
+    source, budget = parse_reference(reference), Budget(limits)
     store, usable = BlobStore(cache), _usable(check)
     with events.step("fetch", f"Fetching {source}") as step:
         if source.transport is Transport.REGISTRY:
-            image = _fetch_registry(source, arch, store, registry, step, usable)
+            image = _fetch_registry(source, arch, store, registry, step, usable, budget)
         elif source.transport is Transport.STORAGE:
-            image = fetch_storage(source, arch, store, events, step, usable)
+            image = fetch_storage(source, arch, store, events, step, usable, budget)
         else:
-            image = fetch_layout(source, str(source), arch, store, step, usable)
+            image = fetch_layout(source, str(source), arch, store, step, usable, budget)
         step.result(f"{image.digest} {image.version or ''}".strip(), cached=step.done == 0)
     return image
 
 
-def inspect(reference: str, arch: Arch, registry: RegistryOptions = _DEFAULT) -> Image:
+def inspect(
+    reference: str, arch: Arch, registry: RegistryOptions = _DEFAULT, limits: Limits = DEFAULT
+) -> Image:
     """The image that `fetch` would fetch, from its manifest and config alone: no layer is read, nothing kept.
 
     `inspect` refuses the same images as `fetch`.  For an image that podman pulled it returns the registry's
     digests; `fetch` returns other digests, because podman's storage holds the layers uncompressed.
     """
-    source = parse_reference(reference)
+    source, budget = parse_reference(reference), Budget(limits)
     if source.transport in (Transport.REGISTRY, Transport.STORAGE):
         with temporary_folder("bootimg-inspect-") as folder:
             if source.transport is Transport.REGISTRY:
-                image = _inspect_registry(source, arch, registry, folder)
+                image = _inspect_registry(source, arch, registry, folder, budget)
             else:
-                image = inspect_storage(source, arch, folder)
+                image = inspect_storage(source, arch, folder, budget)
     else:
-        image = inspect_layout(source, str(source), arch)
+        image = inspect_layout(source, str(source), arch, budget)
     check_usable(image)
     return image
 
@@ -96,53 +86,32 @@ def _usable(check: Check | None) -> Check:
     return usable
 
 
-@dataclass(frozen=True, slots=True)
-class _Registry:
-    """Reads the manifest and config of a registry's image; skopeo's temporary files go below `folder`."""
-
-    source: Reference
-    options: RegistryOptions
-    folder: Path
-
-    def inspect(self, name: str, *options: str) -> bytes:
-        words = ["inspect", "--raw", *options, *self.options.arguments(), f"docker://{name}"]
-        return skopeo(words, str(self.source), scratch=self.folder, timeout=_INSPECT_TIMEOUT)
-
-    def manifest(self, arch: Arch) -> bytes:
-        manifest = self.inspect(self.source.name)
-        if "@" in self.source.name:
-            verified(self.source.name.rpartition("@")[2], manifest)
-        if is_index(manifest):
-            return instance(descriptors(manifest), arch, str(self.source), self._child)
-        return manifest
-
-    def _child(self, descriptor: Descriptor) -> bytes:
-        digest = f"sha256:{hex_of(descriptor['digest'])}"
-        return verified(digest, self.inspect(f"{self.source.repository}@{digest}"))
-
-    def config(self, manifest: bytes) -> bytes:
-        pinned = f"{self.source.repository}@{digest_of(manifest)}"
-        return verified(config_digest_of(manifest), self.inspect(pinned, "--config"))
-
-
-def _inspect_registry(source: Reference, arch: Arch, registry: RegistryOptions, folder: Path) -> Image:
+def _inspect_registry(
+    source: Reference, arch: Arch, registry: RegistryOptions, folder: Path, budget: Budget
+) -> Image:
     check_version()
-    documents = _Registry(source, registry, folder)
+    documents = RegistryDocuments(source, registry, folder)
     manifest = documents.manifest(arch)
-    return build_image(str(source), manifest, documents.config(manifest), arch)
+    return build_image(str(source), manifest, documents.config(manifest), arch, budget)
 
 
 def _fetch_registry(
-    source: Reference, arch: Arch, store: BlobStore, registry: RegistryOptions, step: Step, check: Check
+    source: Reference,
+    arch: Arch,
+    store: BlobStore,
+    registry: RegistryOptions,
+    step: Step,
+    check: Check,
+    budget: Budget,
 ) -> Image:
     check_version()
     with scratch(store.cache) as folder:
-        documents = _Registry(source, registry, folder)
+        documents = RegistryDocuments(source, registry, folder)
         manifest = documents.manifest(arch)
         config_digest = config_digest_of(manifest)
         if not store.has(config_digest):
             store.add(config_digest, [documents.config(manifest)])
-    image = build_image(str(source), manifest, store.read(config_digest), arch)
+    image = build_image(str(source), manifest, store.read(config_digest), arch, budget)
     check(image)
     store.add(image.digest, [manifest])
     with store.cache.locked(f"fetch-{image.digest}"):

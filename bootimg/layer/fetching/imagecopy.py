@@ -20,6 +20,7 @@ from bootimg.layer.image.reference import Reference, Transport, parse_reference
 from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tar.tarwriter import member
 from bootimg.tarstream import END, padding
+from bootimg.untrusted.budget import Budget
 
 _TIMEOUT = 3600.0
 _NAME = "image"
@@ -40,7 +41,7 @@ def copy_archive(reference: str, arch: Arch, out: Path, cache: Cache, registry: 
         skopeo(words, str(source), scratch=folder, timeout=_TIMEOUT, cwd=folder)
         with replacing(out) as target:
             target.writelines(_pieces(folder / _NAME))
-    return inspect_layout(Reference(Transport.ARCHIVE, str(out)), str(source), arch)
+    return inspect_layout(Reference(Transport.ARCHIVE, str(out)), str(source), arch, Budget())
 
 
 def _pieces(layout: Path) -> Iterator[bytes]:

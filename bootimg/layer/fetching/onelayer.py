@@ -7,7 +7,7 @@ from bootimg.layer.fetching.imageproxy import image_proxy
 from bootimg.layer.fetching.ocilayout import fetch_layout_blob
 from bootimg.layer.fetching.skopeo import RegistryOptions
 from bootimg.layer.image.blobs import BlobStore
-from bootimg.layer.image.fetched import Blob, Image
+from bootimg.layer.image.fetched import Blob, Image, pack
 from bootimg.layer.image.reference import Transport, parse_reference
 from bootimg.layer.tar.opened import LayerTar, open_layer
 
@@ -25,8 +25,10 @@ def one_layer(image: Image, number: int, cache: Cache, registry: RegistryOptions
         if source.transport is Transport.REGISTRY:
             _fetch(f"{source.repository}@{image.digest}", blob, store, registry)
         else:
-            fetch_layout_blob(source, blob, store)
-    return open_layer(blob, 0, cache)
+            fetch_layout_blob(source, blob, store, image.budget.again())
+    budget = image.budget.fork()
+    pack([blob], budget)
+    return open_layer(blob, 0, cache, budget)
 
 
 def _fetch(pinned: str, blob: Blob, store: BlobStore, registry: RegistryOptions) -> None:

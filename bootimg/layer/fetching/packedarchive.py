@@ -10,8 +10,9 @@ from bootimg.atomic import enough_space, require_space
 from bootimg.errors import BootimgError
 from bootimg.layer.image.blobs import CHUNK
 from bootimg.layer.tar.decompress import ERRORS, HEAD, Compression, Reader, compression_of, plain_reader
-from bootimg.layer.tar.opened import plain_limit
 from bootimg.layer.tar.tarformat import first_path
+from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.files import open_regular
 
 _FIRST = ("", "blobs", "oci-layout", "index.json")
 _BEGINNING = 64 << 10
@@ -33,37 +34,35 @@ Scratch = Callable[[], AbstractContextManager[Path]]
 
 
 @contextmanager
-def plain_archive(path: Path, scratch: Scratch) -> Iterator[Path]:
+def plain_archive(path: Path, scratch: Scratch, budget: Budget) -> Iterator[Path]:
     """The archive itself, or a decompressed copy of it in a folder that `scratch` makes for it.
 
-    Errors: `compressed-file-damaged`, `layer-too-large`, `no-space-left`.
+    Errors: `compressed-file-damaged`, `image-over-budget`, `no-space-left`, `file-not-regular`.
     """
     with _reading(path) as (reader, compression):
         if compression is Compression.NONE:
             yield path
             return
         with scratch() as folder:
-            _unpack(path, reader, folder / "archive")
+            _unpack(path, reader, folder / "archive", budget)
             yield folder / "archive"
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[tuple[Reader, Compression]]:
-    with path.open("rb") as handle:
+    with open_regular(path) as handle:
         compression = compression_of(handle.read(HEAD))
         handle.seek(0)
         yield plain_reader(handle, compression), compression
 
 
-def _unpack(path: Path, reader: Reader, plain: Path) -> None:
+def _unpack(path: Path, reader: Reader, plain: Path, budget: Budget) -> None:
     packed = path.stat().st_size
-    limit, total = plain_limit(packed), 0
+    budget.pack(packed, str(path))
     require_space(plain.parent, packed)
     with enough_space(plain.parent), plain.open("xb") as output:
         while chunk := _read(path, reader):
-            total += len(chunk)
-            if total > limit:
-                raise _too_large(path, limit, packed)
+            budget.unpack(len(chunk), str(path))
             output.write(chunk)
 
 
@@ -78,12 +77,3 @@ def _read(path: Path, reader: Reader) -> bytes:
             f"{path} cannot be decompressed: {error}",
             hint="get or build the file again",
         ) from None
-
-
-def _too_large(path: Path, limit: int, packed: int) -> BootimgError:
-    return BootimgError(
-        "layer-too-large",
-        f"{path} decompresses to more than {limit >> 20} MiB",
-        note=f"the file has {packed} bytes: a normal archive does not compress to a hundredth of its size",
-        hint="the image is made to fill this machine's disk, or holds a huge empty file: remove that file",
-    )

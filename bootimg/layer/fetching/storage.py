@@ -16,28 +16,42 @@ from bootimg.layer.fetching.skopeo import check_version, scratch, skopeo, take
 from bootimg.layer.fetching.skopeofailure import OTHER
 from bootimg.layer.image.blobs import BlobStore, file_chunks
 from bootimg.layer.image.fetched import Image, build_image, config_digest_of
-from bootimg.layer.image.manifestchoice import Check
+from bootimg.layer.image.manifestchoice import Check, architecture_of
 from bootimg.layer.image.reference import Reference
+from bootimg.untrusted.budget import Budget
 
 _TIMEOUT = 3600.0
 
 
-def inspect_storage(source: Reference, arch: Arch, folder: Path) -> Image:
+def inspect_storage(source: Reference, arch: Arch, folder: Path, budget: Budget) -> Image:
     """The image by the manifest and config that the storage keeps; skopeo's files go to `folder`."""
     check_version()
     text = str(source)
     original = skopeo(["inspect", "--raw", text], text, scratch=folder, timeout=_TIMEOUT)
     config = skopeo(["inspect", "--raw", "--config", text], text, scratch=folder, timeout=_TIMEOUT)
-    return build_image(text, original, config, arch)
+    return build_image(text, original, config, arch, budget)
+
+
+def storage_architecture(source: Reference, folder: Path) -> str:
+    """The OCI name of an image's architecture; skopeo's files go to `folder`."""
+    text = str(source)
+    words = ["inspect", "--raw", "--config", text]
+    return architecture_of(skopeo(words, text, scratch=folder, timeout=_TIMEOUT))
 
 
 def fetch_storage(
-    source: Reference, arch: Arch, store: BlobStore, events: Events, step: Step, check: Check
+    source: Reference,
+    arch: Arch,
+    store: BlobStore,
+    events: Events,
+    step: Step,
+    check: Check,
+    budget: Budget,
 ) -> Image:
     """Copy an image out of the storage into the store."""
     text = str(source)
     with scratch(store.cache) as folder:
-        image = inspect_storage(source, arch, folder)
+        image = inspect_storage(source, arch, folder, budget.again())
         original = image.digest
         check(image)
         if all(store.has(blob.digest, blob.size) for blob in image.layers) and store.has(image.digest):
@@ -45,7 +59,7 @@ def fetch_storage(
         target = folder / "image"
         _copy(text, target, folder)
         manifest = (target / "manifest.json").read_bytes()
-        image = _store(text, manifest, target, arch, store)
+        image = _store(text, manifest, target, arch, store, budget)
     if original != image.digest:
         events.message(
             f"{text} was pulled compressed and is stored unpacked: its digest here is {image.digest}, "
@@ -66,11 +80,11 @@ def _copy(text: str, target: Path, folder: Path) -> None:
         skopeo(words, text, scratch=folder, timeout=_TIMEOUT)
 
 
-def _store(text: str, manifest: bytes, target: Path, arch: Arch, store: BlobStore) -> Image:
+def _store(text: str, manifest: bytes, target: Path, arch: Arch, store: BlobStore, budget: Budget) -> Image:
     digest = config_digest_of(manifest)
     with (target / digest.partition(":")[2]).open("rb") as handle:
         store.add(digest, file_chunks(handle))
-    image = build_image(text, manifest, store.read(digest), arch)
+    image = build_image(text, manifest, store.read(digest), arch, budget)
     take(target, image, store)
     store.add(image.digest, [manifest])
     return image

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.jsonfile import parse_object
 from bootimg.untrusted.node import Fields
 
@@ -18,6 +20,8 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 INDEXES = (OCI_INDEX, DOCKER_LIST)
 
+MAX_DOCUMENT = 4 * MIB
+"""The most bytes of an index, a manifest or a config, as in skopeo."""
 VERSION_LABEL = "org.opencontainers.image.version"
 CREATED = "org.opencontainers.image.created"
 
@@ -37,6 +41,7 @@ class Image:
     """An image; those that `fetch` gives have their blobs in the cache.
 
     Digests are written `sha256:<hex>`.  `manifest` and `config` are the bytes their digests are of.
+    `budget` is what reading the image has taken so far, and its limits.
     """
 
     reference: str
@@ -48,6 +53,7 @@ class Image:
     manifest: bytes
     config: bytes
     media_type: str
+    budget: Budget = field(default_factory=Budget, compare=False, repr=False)
 
     @property
     def version(self) -> str | None:
@@ -107,7 +113,7 @@ def malformed_image(what: str) -> BootimgError:
 
 def parse_document(data: bytes, what: str) -> Fields:
     """The JSON object `what` (manifest, config, index) of an image, or `layer-malformed`."""
-    return parse_object(data, lambda why: malformed_image(f"in its {what} {why}"))
+    return parse_object(data, lambda why: malformed_image(f"in its {what} {why}"), limit=MAX_DOCUMENT)
 
 
 def config_digest_of(manifest: bytes) -> str:
@@ -115,8 +121,9 @@ def config_digest_of(manifest: bytes) -> str:
     return f"sha256:{hex_of(parse_document(manifest, 'manifest').nested('config').required('digest', str))}"
 
 
-def build_image(reference: str, manifest: bytes, config: bytes, arch: Arch) -> Image:
+def build_image(reference: str, manifest: bytes, config: bytes, arch: Arch, budget: Budget) -> Image:
     """The image that a manifest and a config describe (both verified); it must be for `arch`."""
+    budget.hold(len(manifest) + len(config), "its manifest and config")
     document = parse_document(manifest, "manifest")
     settings = parse_document(config, "config")
     diff_ids = settings.nested("rootfs").needed("diff_ids").each(str)
@@ -124,6 +131,7 @@ def build_image(reference: str, manifest: bytes, config: bytes, arch: Arch) -> I
     if len(diff_ids) != len(descriptors):
         raise malformed_image(f"{len(descriptors)} layers but {len(diff_ids)} diff ids")
     layers = tuple(_blob(each, diff_id) for each, diff_id in zip(descriptors, diff_ids, strict=True))
+    _charge(layers, budget)
     labels = {name: each.of(str) for name, each in settings.nested("config").members("Labels").items()}
     architecture = settings.required("architecture", str)
     if architecture != arch.oci:
@@ -138,7 +146,21 @@ def build_image(reference: str, manifest: bytes, config: bytes, arch: Arch) -> I
         manifest=manifest,
         config=config,
         media_type=document.take("mediaType", str) or OCI_MANIFEST,
+        budget=budget,
     )
+
+
+def _charge(layers: Sequence[Blob], budget: Budget) -> None:
+    """Charge the layers, and refuse blobs that are too large before one is fetched."""
+    for layer in layers:
+        budget.layer(f"the layer {layer.digest}")
+    pack(layers, budget.fork())
+
+
+def pack(layers: Sequence[Blob], budget: Budget) -> None:
+    """Tell the budget the sizes of the blobs; one that several layers have is unpacked once."""
+    for digest, blob in {blob.digest: blob for blob in layers}.items():
+        budget.pack(blob.size, f"the layer {digest}")
 
 
 def _blob(descriptor: Fields, diff_id: str) -> Blob:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bootimg.arch import Arch
@@ -60,16 +60,43 @@ def by_arch(found: Sequence[Descriptor], arch: Arch, reference: str) -> Descript
     """The manifest for `arch`; a single manifest that declares no platform is for every architecture."""
     if len(found) == 1 and not found[0].get("platform"):
         return found[0]
-    names = []
+    images = list(_images_for_linux(found))
+    for name, item in images:
+        if name == arch.oci:
+            return item
+    raise arch_mismatch(reference, arch, [str(name) for name, _ in images])
+
+
+def _images_for_linux(found: Sequence[Descriptor]) -> Iterator[tuple[object, Descriptor]]:
+    """The container images for Linux, each after the name of its architecture."""
     for item in found:
         platform = item.get("platform") or {}
         # Indexes also list disk images and attestations, which are not container images.
-        if item.get("artifactType") or platform.get("os", "linux") != "linux":
-            continue
-        if platform.get("architecture") == arch.oci:
-            return item
-        names.append(str(platform.get("architecture")))
-    raise arch_mismatch(reference, arch, names)
+        if not item.get("artifactType") and platform.get("os", "linux") == "linux":
+            yield platform.get("architecture"), item
+
+
+def architectures(
+    found: Sequence[Descriptor], read: Callable[[Descriptor], bytes], config: Callable[[bytes], bytes]
+) -> tuple[str, ...]:
+    """The OCI names of the architectures that the manifests of an index are for.
+
+    A manifest that is alone and declares no platform is read: it is an index, or an image whose config has
+    the name.  `config` returns the config of an image's manifest.
+    """
+    for _ in range(_MAX_NESTING):
+        if len(found) != 1 or found[0].get("platform"):
+            return tuple(dict.fromkeys(str(name) for name, _ in _images_for_linux(found) if name))
+        data = read(found[0])
+        if not is_index(data):
+            return (architecture_of(config(data)),)
+        found = descriptors(data)
+    raise malformed_image("its indexes are nested too deep")
+
+
+def architecture_of(config: bytes) -> str:
+    """The OCI name of the architecture that a config declares."""
+    return parse_document(config, "config").required("architecture", str)
 
 
 def instance(

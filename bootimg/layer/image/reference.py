@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -123,8 +124,13 @@ def _registry(name: str, more: str = "") -> Reference:
 def _exists(name: str) -> bool:
     try:
         return Path(name).exists()
-    except (OSError, ValueError):
-        # The name is too long or has a NUL byte, or this user may not search the folder.
+    except ValueError:
+        # The name has a NUL byte.
+        return False
+    except OSError as error:
+        # The name is too long, or this user may not search the folder: it may be a registry's.
+        if error.errno not in (errno.ENAMETOOLONG, errno.EACCES):
+            raise
         return False
 
 

@@ -38,11 +38,12 @@ def write_encapsulated(
     ostree = tree.ostree
     assert ostree
     commits = [*_write_base(ostree, writer, worker)]
-    base = Tree(tree.layers, replace(ostree, merged=ostree.base)) if ostree.derived else tree
+    again = tree.budget.again()
+    base = Tree(tree.layers, replace(ostree, merged=ostree.base), budget=again) if ostree.derived else tree
     for layer in ostree.derived:
-        root = writer.write(_relabelled(layer, base, cache, worker))
+        root = writer.write(_relabelled(layer, base, cache))
         commits.append(worker.call("commit", *root, 0, _IMPORTER, {}, None))
-    root = writer.write(_relabelled(ostree.merged, tree, cache, worker))
+    root = writer.write(_relabelled(ostree.merged, tree, cache))
     derived = image.layers[len(ostree.objects) :]
     filtered = {
         blob.digest: layer.filtered
@@ -70,12 +71,12 @@ def _write_base(ostree: OstreeImage, writer: ObjectWriter, worker: Libostree) ->
     return commits
 
 
-def _relabelled(tree: OstreeTree, policy_of: Tree, cache: Cache, worker: Libostree) -> OstreeTree:
+def _relabelled(tree: OstreeTree, policy_of: Tree, cache: Cache) -> OstreeTree:
     policy = selinux_policy(policy_of) if selinux_enabled(policy_of) else None
     if policy is None:
         return tree
     keys = {_key(path, entry) for path, entry in tree.entries.items()}
-    found = labels(policy_of, policy, keys, cache, worker)
+    found = labels(policy_of, policy, keys, cache)
     entries = {path: _labelled(entry, found.get(_key(path, entry))) for path, entry in tree.entries.items()}
     return replace(tree, entries=entries)
 

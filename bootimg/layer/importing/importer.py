@@ -26,11 +26,16 @@ from bootimg.layer.ostree.libostree import Libostree, libostree
 from bootimg.layer.ostree.refs import image_ref
 from bootimg.layer.ostree.repoimage import write_repo_image
 from bootimg.layer.tree.merged import Tree
+from bootimg.sizes import GIB, MIB
+from bootimg.untrusted.limited import ProcessLimits
+from bootimg.untrusted.limits import DEFAULT, Limits
 
 __all__ = ["ImportedCommit", "import_layer", "is_imported", "write_repo_image"]
 
 _FORMAT = 2
 """Increased when the same image would give another commit."""
+_LEAST_TIME, _SPEED = 300, MIB
+"""Seconds of processor time that every import may take, and bytes for which there is one more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,7 @@ class ImportedCommit:
     `ref` names the merge commit `checksum`; `refs` has it and a ref for each layer of the image.
     `objects` and `bytes` count what these commits need, `new_objects` and `new_bytes` what was written.
     `files` maps the loose files below the repository's `objects` to the sizes of their content.
+    `limits` are those that the image was read with.
     """
 
     checksum: str
@@ -51,6 +57,7 @@ class ImportedCommit:
     new_bytes: int
     seconds: float
     files: Mapping[str, int] = field(repr=False)
+    limits: Limits = field(default=DEFAULT, repr=False)
 
 
 def import_layer(
@@ -69,7 +76,7 @@ def import_layer(
         imported = _found(record, repo, ref)
         new = new_bytes = 0
         if imported is None:
-            with libostree(repo, cache.folder("logs") / "ostree.log") as worker:
+            with libostree(repo, cache.folder("logs") / "ostree.log", _limits(tree)) as worker:
                 mode = open_repository(repo, worker)
                 writer, checksum, refs = _write(image, tree, repo, mode, ref, cache, worker)
             imported = checksum, refs, writer.files
@@ -88,7 +95,13 @@ def import_layer(
         new_bytes=new_bytes,
         seconds=time.monotonic() - started,
         files=files,
+        limits=image.budget.limits,
     )
+
+
+def _limits(tree: Tree) -> ProcessLimits:
+    seconds = _LEAST_TIME + tree.size // _SPEED
+    return ProcessLimits(memory=None, data=GIB, seconds=seconds, written=None, deadline=4 * seconds)
 
 
 def is_imported(image: Image, *, repo: Path, cache: Cache, imgref: str | None = None) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bootimg.cache import Cache
-from bootimg.layer.declared.facts import kernel_version, selinux_policy
+from bootimg.layer.declared.facts import kernel_version, selinux_enabled, selinux_policy
 from bootimg.layer.image.fetched import Image
 from bootimg.layer.importing.repository import ObjectWriter, labelled
 from bootimg.layer.importing.selabels import Key, label_key, labels
@@ -29,8 +29,9 @@ def write_plain(
 ) -> tuple[str, dict[str, str]]:
     """Write objects and commits; returns the merge commit, and the refs of the layers."""
     merged = to_ostree(tree.entries.values(), tree.root)
-    layers = layer_trees(tree)
-    found = _labels(tree, [merged, *layers], cache, worker)
+    with tree.budget.working():
+        layers = layer_trees(tree)
+    found = _labels(tree, [merged, *layers], cache)
     refs = {}
     for blob, layer in zip(image.layers, layers, strict=True):
         root = writer.write(_labelled(layer, found))
@@ -48,9 +49,10 @@ def write_plain(
 
 def layer_trees(tree: Tree) -> list[OstreeTree]:
     """The tree of each layer alone; whiteouts stay in it as files, as in the layers of ostree-rs-ext."""
-    merged, found = Merged(), []
+    budget = tree.budget.again()
+    merged, found = Merged(budget), []
     for layer in tree.layers:
-        alone = Merged()
+        alone = Merged(budget.again())
         alone.lay(merged.apply(layer.entries))
         root = alone.entries.pop("")
         found.append(to_ostree(alone.entries.values(), root, whole=False))
@@ -65,12 +67,12 @@ def _labelled(tree: OstreeTree, found: Mapping[Key, str]) -> OstreeTree:
     return replace(tree, entries=entries)
 
 
-def _labels(tree: Tree, trees: list[OstreeTree], cache: Cache, worker: Libostree) -> Mapping[Key, str]:
-    policy = selinux_policy(tree)
+def _labels(tree: Tree, trees: list[OstreeTree], cache: Cache) -> Mapping[Key, str]:
+    policy = selinux_policy(tree) if selinux_enabled(tree) else None
     if policy is None:
         return {}
     keys = {label_key(path, entry) for each in trees for path, entry in each.entries.items()}
-    return labels(tree, policy, keys, cache, worker)
+    return labels(tree, policy, keys, cache)
 
 
 def _strings(image: Image, tree: Tree) -> dict[str, str]:

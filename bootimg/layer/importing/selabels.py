@@ -1,7 +1,8 @@
 """SELinux labels of a tree's paths, by the tree's own policy.
 
-libostree reads the policy from a folder that holds only its text files.  Compiled regular expressions
-(`file_contexts.bin`) are left out: they come from the image, and libostree would not check them.
+libostree reads the policy from a folder that holds only its text files, in a process with limits.  Compiled
+regular expressions (`file_contexts.bin`) are left out: they come from the image, and libselinux would not
+check them.
 """
 
 from __future__ import annotations
@@ -13,15 +14,29 @@ from pathlib import Path
 
 from bootimg.atomic import scratch_folder
 from bootimg.cache import Cache
+from bootimg.errors import BootimgError
+from bootimg.layer.declared.selinuxconfig import PATH as CONFIG
+from bootimg.layer.declared.selinuxconfig import SelinuxConfig, read_selinux_config
 from bootimg.layer.image.blobs import replacing
 from bootimg.layer.ostree.containertree import label_path
-from bootimg.layer.ostree.libostree import Libostree
+from bootimg.layer.ostree.libostree import libostree
 from bootimg.layer.tar.entry import TYPES, Entry
 from bootimg.layer.tree.merged import Tree
+from bootimg.printable import printable
+from bootimg.sizes import MIB
+from bootimg.untrusted.limited import ProcessLimits
 
 Key = tuple[str, int]
 LookUp = Callable[[str, Sequence[Key]], Sequence[str | None]]
 """Looks keys up by the policy in a folder."""
+_FILES = ("file_contexts", "file_contexts.homedirs", "file_contexts.local",
+          "file_contexts.subs", "file_contexts.subs_dist")  # fmt: skip
+"""The files of labels that libselinux reads."""
+_LARGEST = 16 * MIB
+_MEMORY = 384 * MIB
+"""A policy of 6000 expressions takes 70 MiB, and a second for each thousand paths."""
+_LEAST_TIME, _SPEED = 30, 400
+"""Seconds of processor time for any policy, and lookups for which there is one more."""
 
 
 def label_key(path: str, entry: Entry) -> Key:
@@ -29,14 +44,23 @@ def label_key(path: str, entry: Entry) -> Key:
     return label_path(path), TYPES[entry.kind]
 
 
-def labels(
-    tree: Tree, policy: str, keys: Iterable[Key], cache: Cache, worker: Libostree
-) -> Mapping[Key, str]:
-    """The label of each key, by a running worker; keys that the policy has no label for are left out."""
+def labels(tree: Tree, policy: str, keys: Iterable[Key], cache: Cache) -> Mapping[Key, str]:
+    """The label of each key; keys that the policy has no label for are left out.
+
+    `selinux-policy-unreadable` where libselinux cannot read the policy, or not within its limits.
+    """
 
     def ask(folder: str, missing: Sequence[Key]) -> Sequence[str | None]:
-        found: list[str | None] = worker.call("labels", folder, missing)
-        return found
+        seconds = _LEAST_TIME + len(missing) // _SPEED
+        limits = ProcessLimits(memory=None, data=_MEMORY, seconds=seconds, deadline=10 * seconds)
+        try:
+            with libostree(Path(folder), cache.folder("logs") / "ostree.log", limits) as worker:
+                found: list[str | None] = worker.call("labels", folder, missing)
+                return found
+        except BootimgError as error:
+            if error.id != "ostree-failed":
+                raise
+            raise _unreadable(policy, " ".join(error.context)) from None
 
     return labels_by(tree, policy, keys, cache, ask)
 
@@ -69,16 +93,26 @@ def labels_by(tree: Tree, policy: str, keys: Iterable[Key], cache: Cache, ask: L
 def policy_files(tree: Tree, policy: str) -> dict[str, bytes]:
     """The text files of a policy by path, and an empty stand-in for the binary policy.
 
-    libostree needs a file `policy.NN` to distinguish policies; it never parses it.
+    libostree needs a file `policy.NN` to distinguish policies; it never parses it.  The config is written
+    anew: libostree reads it by other rules than bootimg.
     """
-    etc = "etc" if tree.exists("etc/selinux/config") else "usr/etc"
+    etc = "etc" if tree.exists(CONFIG) else "usr/etc"
     contexts = f"selinux/{policy}/contexts/files"
-    found = {"etc/selinux/config": tree.read(f"{etc}/selinux/config")}
-    for name in tree.listdir(f"{etc}/{contexts}"):
-        if name.startswith("file_contexts") and not name.endswith(".bin"):
-            found[f"etc/{contexts}/{name}"] = tree.read(f"{etc}/{contexts}/{name}")
+    found = {CONFIG: SelinuxConfig(policy, read_selinux_config(tree).enabled).text()}
+    for name in _FILES:
+        if tree.exists(f"{etc}/{contexts}/{name}"):
+            found[f"etc/{contexts}/{name}"] = tree.read(f"{etc}/{contexts}/{name}", _LARGEST)
     found[f"etc/selinux/{policy}/policy/policy.33"] = b""
     return found
+
+
+def _unreadable(policy: str, why: str) -> BootimgError:
+    return BootimgError(
+        "selinux-policy-unreadable",
+        f"the image's SELinux policy {policy} cannot be read",
+        context=[printable(why)[:400]],
+        hint="run `matchpathcon /etc` in a container of the image: it reads the same files",
+    )
 
 
 def _read(path: Path) -> dict[Key, str | None]:

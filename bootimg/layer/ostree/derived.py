@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import configparser
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -20,32 +19,29 @@ from dataclasses import replace
 from bootimg.errors import BootimgError
 from bootimg.layer.ostree.containertree import OstreeTree
 from bootimg.layer.ostree.layerobjects import REPOSITORY
+from bootimg.layer.ostree.prepareroot import parse_prepare_root
 from bootimg.layer.tar.entry import Entry, Kind, refuse_special, unsafe_path
+from bootimg.untrusted.budget import Budget
 
 PREPARE_ROOT = "usr/lib/ostree/prepare-root.conf"
 _API = ("run", "tmp", "proc", "sys", "dev")
 
 
-def takes_all(prepare_root: str) -> bool:
-    """Whether files outside /usr are kept, by the text of ostree's prepare-root.conf in the base."""
-    parser = configparser.ConfigParser(strict=False, interpolation=None, delimiters=("=",))
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
-    try:
-        parser.read_string(prepare_root)
-    except configparser.Error:
-        return False
-    composefs = parser.get("composefs", "enabled", fallback="no")
-    transient = parser.get("root", "transient", fallback="false")
+def takes_all(prepare_root: bytes) -> bool:
+    """Whether files outside /usr are kept, by ostree's prepare-root.conf in the base."""
+    groups = parse_prepare_root(prepare_root, PREPARE_ROOT)
+    composefs = groups.get("composefs", {}).get("enabled", "no")
+    transient = groups.get("root", {}).get("transient", "false")
     return composefs in ("yes", "true", "1", "maybe", "signed", "verity") or transient in ("true", "1")
 
 
-def derived_tree(entries: Iterable[Entry], *, everything: bool) -> OstreeTree:
+def derived_tree(entries: Iterable[Entry], budget: Budget, *, everything: bool) -> OstreeTree:
     """The tree of one derived layer; whiteouts stay in it as files.
 
     With `everything`, files outside /usr are kept.  `filtered` counts dropped files by the first name below
     the directory that was dropped.
     """
-    builder = _Builder()
+    builder = _Builder(budget)
     filtered: Counter[str] = Counter()
     for entry in _without_repository(entries):
         path, dropped = _place(entry.path, everything=everything)
@@ -95,7 +91,8 @@ def _links_inside(entry: Entry) -> bool:
 class _Builder:
     """Makes a tree member by member, as libostree does from an archive."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self._entries: dict[str, Entry] = {}
         self._links: dict[str, Entry] = {}
 
@@ -113,6 +110,11 @@ class _Builder:
     def _make_parents(self, entry: Entry) -> None:
         if not entry.path:
             return
+        # What is a directory once stays one, and so do those above it.
+        above = self._entries.get(entry.parent)
+        if above is not None and above.kind is Kind.DIRECTORY:
+            return
+        self._budget.steps(entry.path.count("/") + 1, entry.path)
         parents = [""]
         for part in entry.path.split("/")[:-1]:
             parents.append(f"{parents[-1]}/{part}" if parents[-1] else part)
@@ -122,12 +124,16 @@ class _Builder:
             return
         # libostree replaces all parents, also those that an earlier member described.
         for path in parents:
+            if path not in self._entries:
+                self._budget.unfold(len(path), path)
             self._entries[path] = Entry(path, Kind.DIRECTORY, 0o755, entry.uid, entry.gid)
 
     def finish(self) -> Mapping[str, Entry]:
         self._entries.setdefault("", Entry("", Kind.DIRECTORY, 0o755, 0, 0))
         for path, link in self._links.items():
-            self._entries[path] = replace(self._linked(link), path=path)
+            target = self._linked(link)
+            self._budget.hold(target.text, path)
+            self._entries[path] = replace(target, path=path)
         return self._entries
 
     def _linked(self, link: Entry) -> Entry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bootimg.cache import Cache
 from bootimg.layer.image.blobs import CHUNK
@@ -16,9 +16,11 @@ from bootimg.layer.ostree.derived import PREPARE_ROOT, derived_tree, takes_all
 from bootimg.layer.ostree.flatten import flatten
 from bootimg.layer.ostree.layerobjects import LayerObjects, mismatch, read_objects
 from bootimg.layer.ostree.objects import Xattrs, file_header
+from bootimg.layer.tar.damaged import truncated
 from bootimg.layer.tar.entry import TYPES, Entry, Kind
 from bootimg.layer.tar.opened import LayerTar
-from bootimg.layer.tar.tarformat import truncated
+from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.files import TEXT_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +38,30 @@ class OstreeImage:
     merged: OstreeTree
 
 
-def open_ostree(found: Encapsulation, layers: Sequence[LayerTar], cache: Cache) -> OstreeImage:
+def open_ostree(
+    found: Encapsulation, layers: Sequence[LayerTar], cache: Cache, budget: Budget
+) -> OstreeImage:
     """Read and verify the objects of the base's layers, and make the trees."""
-    objects = tuple(
-        read_objects(layer, lambda entry: b"".join(chunks(layers, entry)), first=number == 0)
-        for number, layer in enumerate(layers[: found.base])
-    )
+    with budget.working():
+        objects = tuple(
+            read_objects(layer, lambda entry: b"".join(chunks(layers, entry)), budget, first=number == 0)
+            for number, layer in enumerate(layers[: found.base])
+        )
     commit = objects[0].commit
     assert commit is not None
     if found.commit not in (None, commit):
         raise invalid(f"its label names the commit {str(found.commit)[:80]}, but its layers hold {commit}")
     for number, each in enumerate(objects):
         _verify(each, layers, number, cache)
-    base = commit_tree(objects)
-    if {"etc", "usr/etc"} <= base.entries.keys():
-        raise etc_twice()
-    everything = takes_all(_prepare_root(base.entries, layers))
-    derived = tuple(derived_tree(layer.entries, everything=everything) for layer in layers[found.base :])
-    return OstreeImage(commit, objects, base, derived, flatten(base, derived))
+    with budget.working():
+        base = commit_tree(objects, budget)
+        if {"etc", "usr/etc"} <= base.entries.keys():
+            raise etc_twice()
+        everything = takes_all(_prepare_root(base.entries, layers))
+        derived = tuple(
+            derived_tree(layer.entries, budget, everything=everything) for layer in layers[found.base :]
+        )
+        return OstreeImage(commit, objects, base, derived, flatten(base, derived))
 
 
 def _verify(objects: LayerObjects, layers: Sequence[LayerTar], number: int, cache: Cache) -> None:
@@ -77,11 +85,12 @@ def content_mode(entry: Entry) -> tuple[int, str]:
     return TYPES[entry.kind] | (0o777 if link else entry.mode), entry.target if link else ""
 
 
-def _prepare_root(entries: Mapping[str, Entry], layers: Sequence[LayerTar]) -> str:
+def _prepare_root(entries: Mapping[str, Entry], layers: Sequence[LayerTar]) -> bytes:
     entry = entries.get(PREPARE_ROOT)
     if entry is None or entry.kind is not Kind.FILE:
-        return ""
-    return b"".join(chunks(layers, entry)).decode(errors="replace")
+        return b""
+    # The parser refuses what has more.
+    return b"".join(chunks(layers, replace(entry, size=min(entry.size, TEXT_LIMIT + 1))))
 
 
 def chunks(layers: Sequence[LayerTar], entry: Entry) -> Iterator[bytes]:

@@ -14,7 +14,8 @@ from dataclasses import replace
 
 from bootimg.layer.ostree.containertree import OstreeTree
 from bootimg.layer.tar.entry import Entry, Kind, unsafe_path
-from bootimg.layer.tar.merge import OPAQUE, WHITEOUT, join
+from bootimg.layer.tar.merge import OPAQUE, WHITEOUT
+from bootimg.layer.tar.paths import join
 
 _INJECTED = ("usr/etc/hostname", "usr/etc/resolv.conf")
 

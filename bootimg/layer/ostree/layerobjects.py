@@ -20,6 +20,7 @@ from bootimg.layer.image.encapsulation import invalid
 from bootimg.layer.ostree.objects import parse_xattrs, xattrs_variant
 from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tar.opened import LayerTar
+from bootimg.untrusted.budget import Budget
 
 REPOSITORY = "sysroot/ostree/repo/"
 MAX_METADATA, MAX_XATTRS = 10 << 20, 1 << 20
@@ -45,12 +46,14 @@ class LayerObjects:
     commit: str | None = None
 
 
-def read_objects(layer: LayerTar, read: Callable[[Entry], bytes], *, first: bool) -> LayerObjects:
+def read_objects(
+    layer: LayerTar, read: Callable[[Entry], bytes], budget: Budget, *, first: bool
+) -> LayerObjects:
     """The objects of a layer; metadata objects are verified, content objects not yet.
 
     Only the first layer may have metadata, and its first object must be the commit.
     """
-    reader = _Reader(read, first=first)
+    reader = _Reader(read, budget, first=first)
     for entry in layer.entries:
         if entry.kind is not Kind.DIRECTORY and entry.path.startswith(REPOSITORY):
             reader.take(entry, entry.path.removeprefix(REPOSITORY))
@@ -64,8 +67,8 @@ def read_objects(layer: LayerTar, read: Callable[[Entry], bytes], *, first: bool
 class _Reader:
     """Reads the members of one layer in their order."""
 
-    def __init__(self, read: Callable[[Entry], bytes], *, first: bool) -> None:
-        self._read, self._first = read, first
+    def __init__(self, read: Callable[[Entry], bytes], budget: Budget, *, first: bool) -> None:
+        self._read, self._budget, self._first = read, budget, first
         self._xattrs: dict[str, Xattrs] = {}
         self.pending: tuple[str, Xattrs] | None = None
         self.found = LayerObjects()
@@ -113,7 +116,10 @@ class _Reader:
             raise invalid(f"the object {checksum} is a {entry.kind}")
         if checksum in self.found.content:
             raise invalid(f"the object {checksum} is there twice in one layer")
-        self.found.content[checksum] = replace(entry, path="", mtime=0, xattrs=self.pending[1])
+        found = replace(entry, path="", mtime=0, xattrs=self.pending[1])
+        # Each object that shares xattrs has them in its checksum.
+        self._budget.hold(found.text, f"the object {checksum}")
+        self.found.content[checksum] = found
         self.pending = None
 
     def _metadata(self, entry: Entry, checksum: str, kind: str) -> None:
@@ -134,6 +140,7 @@ class _Reader:
     def _small(self, entry: Entry, checksum: str, limit: int) -> bytes:
         if entry.kind is not Kind.FILE or entry.size > limit:
             raise invalid(f"the object {checksum} is a {entry.kind} of {entry.size} bytes")
+        self._budget.hold(entry.size, f"the object {checksum}")
         return self._read(entry)
 
 

@@ -13,10 +13,13 @@ from bootimg import process
 from bootimg.atomic import Opening, no_space, open_own
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.systempython import candidates, first_that_runs
+from bootimg.untrusted.limited import ProcessLimits, killed_after
 
 WORKER = Path(__file__).with_name("ostree_worker.py")
 PACKAGES = "python3-gi and gir1.2-ostree-1.0 (apt), python3-gobject and ostree-libs (dnf)"
 _IMPORT = "import gi; gi.require_version('OSTree', '1.0'); from gi.repository import OSTree"
+_ENDING = 5.0
+"""Seconds in which a worker that closed its output has ended."""
 
 
 def interpreter(pythons: Sequence[Path] | None = None) -> Path:
@@ -37,8 +40,9 @@ def interpreter(pythons: Sequence[Path] | None = None) -> Path:
 class Libostree:
     """A running worker; `send` does not wait, `call` returns the answer."""
 
-    def __init__(self, child: subprocess.Popen[bytes], repo: Path, log: Path) -> None:
+    def __init__(self, child: subprocess.Popen[bytes], limits: ProcessLimits, repo: Path, log: Path) -> None:
         self._child = child
+        self._limits = limits
         self._repo = repo
         self._log = log
 
@@ -62,12 +66,17 @@ class Libostree:
     def _answer(self) -> Mapping[str, Any]:
         assert self._child.stdout
         line = self._child.stdout.readline()
-        ended = f"it ended without an answer; its last words are in {self._log}"
-        answer = json.loads(line) if line else {"error": ended}
+        answer = json.loads(line) if line else {"error": self._ended()}
         assert isinstance(answer, dict)
         if "error" in answer:
             raise self._failure(str(answer["error"]))
         return answer
+
+    def _ended(self) -> str:
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(_ENDING)
+        reason = self._limits.reason(self._child.returncode or 0) or "it ended without an answer"
+        return f"{reason}; its last words are in {self._log}"
 
     def _failure(self, text: str) -> BootimgError:
         # libostree keeps some of the disk free; its error for that has this word.
@@ -77,15 +86,17 @@ class Libostree:
 
 
 @contextmanager
-def libostree(repo: Path, log: Path) -> Iterator[Libostree]:
+def libostree(repo: Path, log: Path, limits: ProcessLimits) -> Iterator[Libostree]:
     """A worker for one repository while the body runs; its stderr goes to `log`."""
+    words: list[process.Argument] = [*limits.words(), interpreter(), "-I", WORKER]
     with (
         open_own(log, Opening.APPEND) as stderr,
-        process.spawn([interpreter(), "-I", WORKER], stdin=subprocess.PIPE, stderr=stderr) as child,
+        process.spawn(words, stdin=subprocess.PIPE, stderr=stderr) as child,
+        killed_after(child, limits.deadline),
     ):
         assert child.stdin
         try:
-            yield Libostree(child, repo, log)
+            yield Libostree(child, limits, repo, log)
         finally:
             process.kill_group(child, grace=0.1)
             # The worker has ended: commands that are still buffered cannot be sent.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bootimg.errors import BootimgError
+from bootimg.untrusted.budget import ATTRIBUTE
 
 MAX_PATH, MAX_NAME, MAX_DEPTH = 4095, 255, 256
 """Linux's PATH_MAX and NAME_MAX in bytes, and a depth far beyond that of real trees."""
@@ -52,6 +53,14 @@ class Entry:
     offset: int = 0
 
     @property
+    def text(self) -> int:
+        """What the entry holds of text, in characters, as a budget counts it."""
+        found = len(self.path) + len(self.target)
+        if self.xattrs:
+            found += sum(ATTRIBUTE + len(name) + len(value) for name, value in self.xattrs)
+        return found
+
+    @property
     def link_key(self) -> tuple[int, int]:
         """The identity of the content; offsets are unique within a layer."""
         return self.layer, self.offset
@@ -72,6 +81,8 @@ def clean_path(raw: str) -> str:
 
     Absolute paths and `..` are refused: no image needs them, but attacks use them.
     """
+    if len(raw) > 2 * MAX_PATH:
+        raise _too_long(raw)
     parts = [part for part in raw.split("/") if part not in ("", ".")]
     if raw.startswith("/"):
         raise unsafe_path(raw, "is absolute")
@@ -84,9 +95,24 @@ def clean_path(raw: str) -> str:
 
 def check_length(path: str) -> None:
     """Refuse paths that no file system allows, and trees so deep that tools overflow."""
-    parts = path.encode().split(b"/")
-    if len(path) > MAX_PATH or len(parts) > MAX_DEPTH or max(map(len, parts)) > MAX_NAME:
-        raise unsafe_path(path, "is longer or deeper than a file system allows")
+    raw = path.encode()
+    # Most paths are shorter than a name may be.
+    if len(raw) <= MAX_NAME and raw.count(b"/") < MAX_DEPTH:
+        return
+    parts = raw.split(b"/")
+    if len(raw) > MAX_PATH or len(parts) > MAX_DEPTH or max(map(len, parts)) > MAX_NAME:
+        raise _too_long(path)
+
+
+def check_target(target: str) -> str:
+    """The target of a symlink, unless it is longer than a path can be."""
+    if len(target.encode()) > MAX_PATH:
+        raise unsafe_path(target, "is a link's target that is longer than a path can be")
+    return target
+
+
+def _too_long(path: str) -> BootimgError:
+    return unsafe_path(path, "is longer or deeper than a file system allows")
 
 
 def unsafe_path(path: str, why: str) -> BootimgError:

@@ -7,21 +7,25 @@ follows containers/storage:
 - a directory over a symlink or file replaces it, and a directory over a directory keeps its content;
 - a whiteout hides files of lower layers, never files of its own layer;
 - device nodes and fifos are allowed only where ostree's layout drops everything.
+
+The time is linear in what the layers hold and what the budget allows: no member makes what others did be
+looked at again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from bootimg.errors import BootimgError
 from bootimg.layer.tar.entry import Entry, Kind, check_length, refuse_special, unsafe_path
+from bootimg.layer.tar.paths import join, resolve
+from bootimg.untrusted.budget import Budget
 
 WHITEOUT = ".wh."
 OPAQUE = ".wh..wh..opq"
 EMPTIED = ("dev", "proc", "run", "sys", "sysroot", "tmp")
 """The directories whose content ostree's layout drops."""
-_MAX_LINKS = 40
 
 
 def is_emptied(path: str) -> bool:
@@ -36,16 +40,23 @@ def implied_directory(path: str) -> Entry:
 
 
 class Merged:
-    """The tree of all layers applied so far; the root is the path ``""``."""
+    """The tree of all layers applied so far; the root is the path ``""``.
 
-    def __init__(self) -> None:
+    The budget is charged for what the tree has beyond the layers' entries: directories that paths imply, and
+    paths that are longer than a member's because they go through a symlink.
+    """
+
+    def __init__(self, budget: Budget) -> None:
         self.entries: dict[str, Entry] = {"": implied_directory("")}
         self.children: dict[str, dict[str, None]] = {"": {}}
+        self._budget = budget
         self._fresh: set[str] = set()
+        self._cleared: set[str] = set()
+        self._located: dict[str, str] = {}
 
     def apply(self, layer: Iterable[Entry]) -> list[Entry]:
         """Lay one more layer over the tree; returns its entries, whiteouts too, with their final paths."""
-        self._fresh = set()
+        self._fresh, self._cleared = set(), set()
         return [self._whiteout(e) if e.name.startswith(WHITEOUT) else self._put(e) for e in layer]
 
     def lay(self, entries: Iterable[Entry]) -> None:
@@ -74,7 +85,11 @@ class Merged:
             self._forget(path)
 
     def _hide_children(self, path: str) -> None:
-        for name in tuple(self.children.get(path, ())):
+        # What is there after the first time is of this layer.
+        if path in self._cleared or path not in self.children:
+            return
+        self._cleared.add(path)
+        for name in tuple(self.children[path]):
             self._hide(join(path, name))
 
     def _put(self, entry: Entry) -> Entry:
@@ -82,7 +97,9 @@ class Merged:
         path = join(folder, entry.name) if entry.path else ""
         if entry.kind is Kind.HARDLINK:
             entry = self._linked(entry, path)
-        entry = entry if entry.path == path else replace(entry, path=path)
+        if entry.path != path:
+            self._budget.hold(len(path), path)
+            entry = replace(entry, path=path)
         if not is_emptied(path):
             refuse_special(entry)
         old = self.entries.get(path)
@@ -111,6 +128,8 @@ class Merged:
                 f"{link.path[:200]} is a hardlink to {link.target[:200]}, which is not a file of the tree",
                 hint="the image is damaged or made to do harm; nothing of it was written",
             )
+        # Each name of a file has the attributes once more wherever the tree is written.
+        self._budget.hold(target.text, path)
         return replace(target, path=path)
 
     def _remove(self, path: str) -> None:
@@ -120,71 +139,46 @@ class Merged:
 
     def _forget(self, path: str) -> None:
         entry = self.entries.pop(path)
+        if entry.kind in (Kind.DIRECTORY, Kind.SYMLINK):
+            self._located.clear()
         self.children.pop(path, None)
         self._fresh.discard(path)
         self.children[entry.parent].pop(entry.name, None)
 
     def _make_parents(self, path: str) -> str:
-        if path in self.children:
-            return path
+        if (known := self._known(path)) is not None:
+            return known
+        parts = path.split("/")
+        self._budget.steps(len(parts), path)
         made = ""
-        for part in path.split("/"):
+        for part in parts:
             step = join(made, part)
-            found = self.locate(step)
+            found = self._folder(step)
             if found is None:
-                if step in self.entries:
-                    raise unsafe_path(path, "goes through something that is not a directory")
-                self._set(implied_directory(step))
-                found = step
+                raise unsafe_path(path, "goes through something that is not a directory")
             made = found
-        return made
+        return self._keep(path, made)
+
+    def _folder(self, path: str) -> str | None:
+        """The directory at a path whose parent is one, made if nothing is there; None if it is not one."""
+        here = self.entries.get(path)
+        if here is None:
+            self._budget.unfold(len(path), path)
+            self._set(implied_directory(path))
+        return self.locate(path) if here and here.kind is Kind.SYMLINK else self._known(path)
 
     def locate(self, path: str) -> str | None:
         """The directory that `path` leads to inside the tree, symlinks followed; None if it is not one."""
-        if path in self.children:
-            return path
-        found = resolve(self.entries, path)
-        return found if found in self.children else None
+        if (known := self._known(path)) is not None:
+            return known
+        found = resolve(self.entries, path, self._budget)
+        return self._keep(path, found) if found is not None and found in self.children else None
 
+    def _known(self, path: str) -> str | None:
+        return path if path in self.children else self._located.get(path)
 
-def resolve(entries: dict[str, Entry], path: str) -> str | None:
-    """The real path of `path`, with symlinks followed as in a chroot; None if it does not exist."""
-    todo = path.split("/")[::-1]
-    found: list[str] = []
-    links = 0
-    while todo:
-        part = todo.pop()
-        if part in ("", "."):
-            continue
-        if part == "..":
-            del found[-1:]
-            continue
-        here = entries.get("/".join([*found, part]))
-        if here is None:
-            return None
-        if here.kind is Kind.SYMLINK:
-            links += 1
-            if links > _MAX_LINKS:
-                return None
-            if here.target.startswith("/"):
-                found = []
-            todo.extend(here.target.split("/")[::-1])
-        else:
-            if todo and here.kind is not Kind.DIRECTORY and any(part not in ("", ".") for part in todo):
-                return None
-            found.append(part)
-    return "/".join(found)
-
-
-def join(folder: str, name: str) -> str:
-    """A path in a directory of the tree, whose root is the empty path."""
-    return f"{folder}/{name}" if folder else name
-
-
-def walk(children: dict[str, dict[str, None]], path: str = "") -> Iterator[str]:
-    """Every path below `path`, directories before their content, names in byte order."""
-    for name in sorted(children.get(path, ()), key=str.encode):
-        inner = join(path, name)
-        yield inner
-        if inner in children:
-            yield from walk(children, inner)
+    def _keep(self, path: str, found: str) -> str:
+        if path != found:
+            self._budget.hold(len(path), path)
+            self._located[path] = found
+        return found

@@ -1,6 +1,6 @@
 """Reading a layer's tar: POSIX ustar and pax, and the GNU long names; nothing is unpacked.
 
-Formats: POSIX.1-2008 pax (ustar header blocks, `x` and `g` records) and GNU tar's `L`, `K` types.
+Formats: POSIX.1-2008 pax (ustar header blocks) and what `bootimg.layer.tar.pax` reads.
 Sparse files are refused: container layers never need them, and attacks use them.
 """
 
@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from bootimg.errors import BootimgError
-from bootimg.layer.tar.entry import Entry, Kind, clean_path, unsafe_path
+from bootimg.layer.tar.damaged import decimal, malformed_tar, text_of, truncated
+from bootimg.layer.tar.entry import Entry, Kind, check_target, clean_path, unsafe_path
+from bootimg.layer.tar.pax import EXTENSIONS, MAX_HEADER, SPARSE, Records, Xattrs, seconds, xattrs_of
+from bootimg.untrusted.budget import Budget
 
 BLOCK = 512
-MAX_ENTRIES = 500_000
-"""The most entries of all layers together; the largest known bootable images have about a fifth of it."""
-MAX_HEADER = 1 << 20
-"""The most bytes of one pax record block or long name; xattrs have at most 64 KiB each."""
-
-MAX_RECORDS = 1000
-"""The most pax records of one file, and of all files together: reading a file costs time for each."""
-
-_XATTR = "SCHILY.xattr."
-_EXTENSIONS = (b"x", b"g", b"L", b"K")
+_PAGES, _RESIDENT = 64 << 10, 16 << 20
+"""What reading a header brings of a mapped tar into this process's memory, and the most that stays there."""
 _SPECIAL = {b"3": "character device", b"4": "block device", b"6": "fifo"}
 _WITHOUT_CONTENT = (b"1", b"2", b"5", *_SPECIAL)
 """Types without content; their size field is ignored."""
@@ -31,51 +25,39 @@ _KINDS = {b"0": Kind.FILE, b"\0": Kind.FILE, b"7": Kind.FILE, b"5": Kind.DIRECTO
           b"1": Kind.HARDLINK, **dict.fromkeys(_SPECIAL, Kind.SPECIAL)}  # fmt: skip
 
 
-@dataclass
-class _Records:
-    """What extension members declare for the next member (`shared`: for all members after them)."""
+def read_entries(data: mmap.mmap | bytes, budget: Budget, layer: int = 0) -> Iterator[Entry]:
+    """Every entry of a tar in its order; `offset` is where a file's content begins or would begin.
 
-    pax: dict[str, bytes] = field(default_factory=dict)
-    name: bytes | None = None
-    link: bytes | None = None
-    shared: dict[str, bytes] = field(default_factory=dict)
-
-    def take(self, kind: bytes, body: bytes) -> None:
-        if kind == b"x":
-            self.pax = _pax(body)
-        elif kind == b"g":
-            self.shared |= _pax(body)
-            if len(self.shared) > MAX_RECORDS:
-                raise malformed_tar(f"more than {MAX_RECORDS} records for all files")
-        elif kind == b"L":
-            self.name = body.rstrip(b"\0")
-        else:
-            self.link = body.rstrip(b"\0")
-
-    def next(self) -> _Records:
-        return _Records(shared=self.shared)
-
-
-def read_entries(data: mmap.mmap | bytes, layer: int = 0) -> Iterator[Entry]:
-    """Every entry of a tar in its order; `offset` is where a file's content begins or would begin."""
-    position, records = 0, _Records()
+    The caller charges the budget for the entries that it keeps.
+    """
+    position, touched, records = 0, 0, Records()
+    known: dict[Xattrs, Xattrs] = {}
     while header := _header(data, position):
         kind = header[156:157]
-        extension = kind in _EXTENSIONS
+        extension = kind in EXTENSIONS
         start = position + BLOCK
-        size = _number(header[124:136])
-        if kind in _WITHOUT_CONTENT:
-            size = 0
-        elif not extension and "size" in records.pax:
-            size = _decimal(records.pax["size"])
+        size = _size(header, kind, records)
         if start + size > len(data):
             raise truncated()
         position = start + -(-size // BLOCK) * BLOCK
+        budget.tick("the headers of a tar")
+        touched += _PAGES + (size if extension else 0)
+        if touched > _RESIDENT and isinstance(data, mmap.mmap):
+            data.madvise(mmap.MADV_DONTNEED)
+            touched = 0
         if extension:
             records.take(kind, _extension(data, start, size))
         else:
-            yield _entry(header, kind, records, size, layer, start)
+            yield _entry(header, kind, records, known, size, layer, start)
             records = records.next()
+
+
+def _size(header: bytes, kind: bytes, records: Records) -> int:
+    if kind in _WITHOUT_CONTENT:
+        return 0
+    if kind not in EXTENSIONS and "size" in records.pax:
+        return decimal(records.pax["size"])
+    return _number(header[124:136])
 
 
 def is_tar(data: bytes) -> bool:
@@ -88,12 +70,12 @@ def is_tar(data: bytes) -> bool:
 
 def first_path(data: bytes) -> str | None:
     """The path of a tar's first member, from its first bytes (64 KiB are enough); None if it is not a tar."""
-    position, records = 0, _Records()
+    position, records = 0, Records()
     try:
         while header := _header(data, position):
             kind, size = header[156:157], _number(header[124:136])
-            if kind not in _EXTENSIONS:
-                return clean_path(_text(records.pax.get("path") or records.name or _name(header)))
+            if kind not in EXTENSIONS:
+                return clean_path(text_of(records.pax.get("path") or records.name or _name(header)))
             records.take(kind, _extension(data, position + BLOCK, size))
             position += BLOCK + -(-size // BLOCK) * BLOCK
     except BootimgError:
@@ -116,21 +98,31 @@ def _header(data: mmap.mmap | bytes, position: int) -> bytes | None:
     return header
 
 
-def _entry(header: bytes, kind: bytes, records: _Records, size: int, layer: int, start: int) -> Entry:
-    pax = {**records.shared, **records.pax}
-    name = _text(pax.get("path") or records.name or _name(header))
-    link = _text(pax.get("linkpath") or records.link or header[157:257].partition(b"\0")[0])
+def _entry(
+    header: bytes,
+    kind: bytes,
+    records: Records,
+    known: dict[Xattrs, Xattrs],
+    size: int,
+    layer: int,
+    start: int,
+) -> Entry:
+    pax = records.merged
+    name = text_of(pax.get("path") or records.name or _name(header))
+    link = text_of(pax.get("linkpath") or records.link or header[157:257].partition(b"\0")[0])
     path = clean_path(name)
     found = _kind(kind, path, name, link, pax)
+    xattrs = xattrs_of(pax)
     return Entry(
         path=path,
         kind=found,
         mode=_number(header[100:108]) & 0o7777,
-        uid=_decimal(pax["uid"]) if "uid" in pax else _number(header[108:116]),
-        gid=_decimal(pax["gid"]) if "gid" in pax else _number(header[116:124]),
+        uid=decimal(pax["uid"]) if "uid" in pax else _number(header[108:116]),
+        gid=decimal(pax["gid"]) if "gid" in pax else _number(header[116:124]),
         size=size if found is Kind.FILE else 0,
-        mtime=_seconds(pax["mtime"]) if "mtime" in pax else _number(header[136:148]),
-        xattrs=_xattrs(pax),
+        mtime=seconds(pax["mtime"]) if "mtime" in pax else _number(header[136:148]),
+        # Most files of a layer have one of a few sets.
+        xattrs=known.setdefault(xattrs, xattrs),
         target=_target(found, link, kind),
         layer=layer,
         offset=start,
@@ -138,7 +130,7 @@ def _entry(header: bytes, kind: bytes, records: _Records, size: int, layer: int,
 
 
 def _kind(kind: bytes, path: str, name: str, link: str, pax: dict[str, bytes]) -> Kind:
-    if kind == b"S" or any(key.startswith("GNU.sparse.") for key in pax):
+    if kind == b"S" or any(key.startswith(SPARSE) for key in pax):
         raise BootimgError(
             "layer-sparse",
             f"{path[:200]} is stored as a sparse file, which OCI layers may not have",
@@ -156,14 +148,10 @@ def _kind(kind: bytes, path: str, name: str, link: str, pax: dict[str, bytes]) -
     return found
 
 
-def _xattrs(pax: dict[str, bytes]) -> tuple[tuple[str, bytes], ...]:
-    return tuple(sorted((key[len(_XATTR) :], value) for key, value in pax.items() if key.startswith(_XATTR)))
-
-
 def _target(found: Kind, link: str, kind: bytes) -> str:
     if found is Kind.HARDLINK:
         return _link_target(link)
-    return link if found is Kind.SYMLINK else _SPECIAL.get(kind, "")
+    return check_target(link) if found is Kind.SYMLINK else _SPECIAL.get(kind, "")
 
 
 def _link_target(link: str) -> str:
@@ -200,62 +188,7 @@ def _number(field: bytes) -> int:
     return max(0, value)
 
 
-def _decimal(text: bytes) -> int:
-    if not text.isdigit() or len(text) > 18:
-        raise malformed_tar(f"{text[:40]!r} is not a number")
-    return int(text)
-
-
-def _seconds(text: bytes) -> int:
-    whole = text.partition(b".")[0]
-    return 0 if whole.startswith(b"-") else _decimal(whole or b"0")
-
-
 def _extension(data: mmap.mmap | bytes, start: int, size: int) -> bytes:
     if size > MAX_HEADER:
         raise malformed_tar(f"an extended header of {size} bytes")
     return data[start : start + size]
-
-
-def _pax(body: bytes) -> dict[str, bytes]:
-    records: dict[str, bytes] = {}
-    body = body.rstrip(b"\0")
-    for _ in range(MAX_RECORDS + 1):
-        if not body:
-            return records
-        length, _, _ = body.partition(b" ")
-        size = _decimal(length)
-        record, body = body[len(length) + 1 : size], body[size:]
-        key, equals, value = record.partition(b"=")
-        if not equals or not value.endswith(b"\n"):
-            raise malformed_tar("a pax record without `=` or newline")
-        records[_text(key)] = value[:-1]
-    raise malformed_tar(f"more than {MAX_RECORDS} records in one header")
-
-
-def _text(raw: bytes) -> str:
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        raise unsafe_path(repr(raw[:200]), "is not UTF-8, which ostree needs") from None
-    if "\0" in text:
-        raise unsafe_path(text, "has a NUL byte in it")
-    return text
-
-
-def malformed_tar(what: str) -> BootimgError:
-    """The error for bytes that are not a tar."""
-    return BootimgError(
-        "layer-tar-malformed",
-        f"a layer of the image is not a well-formed tar: {what}",
-        hint="make the image again, or copy it again from where it was made",
-    )
-
-
-def truncated() -> BootimgError:
-    """The error for a tar or an archive that ends too early."""
-    return BootimgError(
-        "layer-truncated",
-        "the image ends before all of it was read",
-        hint="the download or copy was cut off: fetch it again",
-    )

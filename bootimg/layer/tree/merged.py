@@ -9,15 +9,18 @@ from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.layer.image.encapsulation import encapsulation
-from bootimg.layer.image.fetched import Image
+from bootimg.layer.image.fetched import Image, pack
 from bootimg.layer.ostree.encapsulatedimage import OstreeImage, chunks, open_ostree
 from bootimg.layer.ostree.flatten import container_view
 from bootimg.layer.tar.entry import Entry, Kind
-from bootimg.layer.tar.merge import Merged, resolve, walk
-from bootimg.layer.tar.opened import LayerTar, check_count, is_open, open_layer
+from bootimg.layer.tar.merge import Merged
+from bootimg.layer.tar.opened import LayerTar, is_open, open_layer
+from bootimg.layer.tar.paths import resolve, walk
+from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.files import TEXT_LIMIT
 
-_MAX_READ = 64 << 20
-"""The largest file that `read` returns, in bytes; read larger ones with `chunks`."""
+_READ_STEPS = 50
+"""What opening a file costs, in steps of a look-up."""
 
 
 class Tree:
@@ -26,11 +29,13 @@ class Tree:
     `entries` has every path but the root's, without leading slash; `root` is the root directory.
     `layers` are the tars, bottom first; an entry's `layer` and `offset` say where its content is.
     `ostree` is set for an encapsulated image.  The tree is then its merge commit's as a running system
-    sees it: /usr/etc appears as /etc.
+    sees it: /usr/etc appears as /etc.  `budget` is the image's, charged for all that follows too.
     """
 
-    def __init__(self, layers: Sequence[LayerTar], ostree: OstreeImage | None = None) -> None:
-        merged = Merged()
+    def __init__(
+        self, layers: Sequence[LayerTar], ostree: OstreeImage | None = None, *, budget: Budget
+    ) -> None:
+        merged = Merged(budget)
         if ostree:
             merged.lay(container_view(ostree.merged).values())
         else:
@@ -38,9 +43,9 @@ class Tree:
                 merged.apply(layer.entries)
         self.layers = tuple(layers)
         self.ostree = ostree
+        self.budget = budget
         self.root = merged.entries.pop("")
         self.entries: Mapping[str, Entry] = merged.entries
-        self._by_path = {**merged.entries, "": self.root}
         self._children = merged.children
 
     @property
@@ -55,7 +60,7 @@ class Tree:
 
     def resolve(self, path: str) -> str | None:
         """The path that `path` leads to inside the tree, or None if nothing is there."""
-        return resolve(self._by_path, path)
+        return resolve(self.entries, path, self.budget)
 
     def exists(self, path: str) -> bool:
         """Whether the path exists; symlinks are followed inside the tree."""
@@ -71,22 +76,23 @@ class Tree:
         for inner in walk(self._children, path):
             yield self.entries[inner]
 
-    def read(self, path: str) -> bytes:
-        """The content of a file of at most 64 MiB; symlinks are followed inside the tree."""
+    def read(self, path: str, limit: int = TEXT_LIMIT) -> bytes:
+        """The content of a file of at most `limit` bytes; symlinks are followed inside the tree.
+
+        Larger files are read with `chunks`.
+        """
         found = self.resolve(path)
-        entry = self._by_path[found] if found is not None else None
+        entry = self.entries.get(found) if found is not None else None
         if entry is None or entry.kind is not Kind.FILE:
             raise BootimgError(
                 "layer-file-missing",
                 f"the image has no file /{path.lstrip('/')[:200]}",
                 hint="add the file where the layer is made",
             )
-        if entry.size > _MAX_READ:
-            raise BootimgError(
-                "layer-file-too-large",
-                f"/{entry.path[:200]} has {entry.size} bytes and is too large to be read",
-                hint="check how the layer is made: this file should be small",
-            )
+        if entry.size > limit:
+            raise too_large(entry.path, entry.size, limit)
+        self.budget.steps(_READ_STEPS, path)
+        self.budget.hold(entry.size, path)
         return b"".join(self.chunks(entry))
 
     def chunks(self, entry: Entry) -> Iterator[bytes]:
@@ -94,17 +100,31 @@ class Tree:
         yield from chunks(self.layers, entry)
 
 
+def too_large(path: str, size: int, limit: int) -> BootimgError:
+    """The error for a file of the layer, at most `limit` bytes of which are read."""
+    return BootimgError(
+        "layer-file-too-large",
+        f"/{path[:200]} has {size} bytes and is too large to be read",
+        context=[f"bootimg reads at most {limit} bytes of this file"],
+        hint="check how the layer is made: this file should be small",
+    )
+
+
 def open_tree(image: Image, cache: Cache, events: Events) -> Tree:
-    """Decompress and list the layers that the cache lacks, and merge all layers."""
-    layers = []
+    """Decompress and list the layers that the cache lacks, and merge all layers.
+
+    `image-over-budget` if they take more than the image's budget allows.
+    """
+    layers, budget = [], image.budget.fork()
+    pack(image.layers, budget)
     with events.step("layers", "Reading the layers", total=image.size) as step:
-        cached, count = is_open_tree(image, cache), 0
+        cached = is_open_tree(image, cache)
         for number, blob in enumerate(image.layers):
-            layers.append(open_layer(blob, number, cache, step))
-            count += len(layers[-1].entries)
-            check_count(count)
+            layers.append(open_layer(blob, number, cache, budget, step))
         found = encapsulation(image)
-        tree = Tree(layers, open_ostree(found, layers, cache) if found else None)
+        ostree = open_ostree(found, layers, cache, budget) if found else None
+        with budget.working():
+            tree = Tree(layers, ostree, budget=budget)
         step.result(f"{len(tree.entries)} files in {len(layers)} layers", cached=cached)
     return tree
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,8 +11,10 @@ from typing import BinaryIO
 from bootimg.atomic import whole_file
 from bootimg.disk.extents import FileSource, write_fully
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.filelock import lock
 from bootimg.live.embed.coreosiso import Change, CoreosIso
 from bootimg.sizes import MIB
+from bootimg.storagefaults import named
 
 Edit = Callable[[CoreosIso], Sequence[Change]]
 
@@ -36,12 +37,15 @@ def edit_in_place(path: Path, edit: Edit) -> None:
     except OSError as error:
         raise _not_writable(path, error) from None
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        lock(fd, path)
         with opened_iso(path) as iso:
             changes = edit(iso)
         for change in changes:
             write_fully(fd, change.data, change.offset)
         os.fsync(fd)
+    except OSError as error:
+        named(error, path)
+        raise
     finally:
         os.close(fd)
 

@@ -43,6 +43,10 @@ class BootRow:
         dropped = any(path == each or path.startswith(f"{each}/") for each in self.dropped)
         return None if dropped else path
 
+    def placed(self, template: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """The files of the template that the ISO has, by the paths that it has them at."""
+        return {place: data for path, data in template.items() if (place := self.place(path)) is not None}
+
     @property
     def has_efi_image(self) -> bool:
         """Whether the ISO has an EFI boot image."""
@@ -64,7 +68,6 @@ _ROWS: Mapping[Arch, BootRow] = {
         catalogue="boot.catalog",
         images=(_EFI,),
         dropped=("zipl.prm", "isolinux"),
-        obstacle=_UNTESTED.format("aarch64"),
     ),
     Arch.PPC64LE: BootRow(
         catalogue="boot.catalog",

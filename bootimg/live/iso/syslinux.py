@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +17,7 @@ Read = Callable[[str], bytes | None]
 
 # Fedora and RHEL (package syslinux and syslinux-nonlinux); Debian (isolinux and syslinux-common).
 _FOLDERS = ("usr/share/syslinux", "usr/lib/ISOLINUX", "usr/lib/syslinux/modules/bios")
+_VERSION = re.compile(rb"ISOLINUX ([0-9.]{1,20})")
 BOOT_CODE = "isohdpfx.bin"
 """The boot code for the MBR of an ISO that is a disk too."""
 
@@ -25,6 +28,16 @@ class Syslinux:
 
     files: Mapping[str, bytes]
     of_layer: bool
+
+    @property
+    def identity(self) -> str:
+        """The version that isolinux.bin tells, and a digest of all files."""
+        found = _VERSION.search(self.files.get(PurePosixPath(ISOLINUX).name, b""))
+        version = found[1].decode() if found else "unknown"
+        digest = hashlib.sha256()
+        for name, data in sorted(self.files.items()):
+            digest.update(b"%s %s\n" % (name.encode(), hashlib.sha256(data).hexdigest().encode()))
+        return f"{version} sha256:{digest.hexdigest()}"
 
 
 def read_here(path: str) -> bytes | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from bootimg.atomic import whole_file
 from bootimg.disk.bootpatch import Patch
@@ -22,6 +23,7 @@ from bootimg.live.miniso.source import MinimalIso
 from bootimg.sizes import MIB
 from bootimg.untrusted.jsonfile import parse_object
 
+_KEYS, _FILE_KEYS = ("default", "files", "size"), ("path", "offset", "pad", "end")
 _LIVE_ISO, _ROOTFS = "coreos.liveiso=", "coreos.live.rootfs_url="
 
 
@@ -80,12 +82,22 @@ def _changes(iso: CoreosIso, rootfs_url: str | None) -> list[Change]:
 
 
 def _default(iso: CoreosIso, text: str) -> Change:
-    """kargs.json with another default, so that a reset does not bring the removed argument back."""
+    """kargs.json with another default, so that a reset does not bring the removed argument back.
+
+    Its keys have coreos-installer's order, so that both extract the same bytes.
+    """
     record = iso.image.find(KARGS)
     if record is None:
         raise invalid_area(f"there is no /{KARGS}")
     found = parse_object(iso.image.read(record.offset, record.length), invalid_area).values
-    data = json.dumps({**found, "default": text}, indent=2, ensure_ascii=False).encode()
+    table = _ordered({**found, "default": text}, _KEYS)
+    table["files"] = [_ordered(each, _FILE_KEYS) for each in table["files"]]
+    data = json.dumps(table, indent=2, ensure_ascii=False).encode()
     if len(data) > record.length:
         raise invalid_area(f"/{KARGS} has no room for another default")
     return Change(record.offset, data.ljust(record.length))
+
+
+def _ordered(table: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """The table with these keys first, and all others after them."""
+    return {key: table[key] for key in (*keys, *table) if key in table}

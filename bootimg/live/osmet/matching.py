@@ -21,6 +21,8 @@ _SMALLEST = 4 * KIB
 _SHORTEST = 4 * KIB
 """The shortest part of an object that is worth a mapping."""
 _PIECE = 256 * KIB
+_MOST_PARTS = 32
+"""Parts with the same beginning that are compared, the latest ones: a layer can have very many."""
 
 
 class _Part(NamedTuple):
@@ -65,7 +67,10 @@ class ContentIndex:
         for start in range(offset, min(stored.size - _SHORTEST + 1, offset + MIB), _STEP):
             head = stored_content(self._volume, stored, start, _STEP)
             if not is_zero(head):
-                self._parts.setdefault(hash(head), []).append(_Part(stored, start))
+                parts, part = self._parts.setdefault(hash(head), []), _Part(stored, start)
+                if part not in parts:
+                    parts.append(part)
+                    del parts[:-_MOST_PARTS]
                 return
 
     def _longest(self, source: Source, at: int, end: int, parts: Sequence[_Part]) -> tuple[_Part, int]:

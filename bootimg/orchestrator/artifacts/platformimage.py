@@ -12,12 +12,15 @@ from bootimg.disk.bootpatch import Patch, make_patch, platform_arguments, platfo
 from bootimg.disk.composite import Composite
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import read_gpt
+from bootimg.disk.zipl.record import ZiplRecord
+from bootimg.disk.zipl.stage3 import layer_stage3
 from bootimg.formats import Packing, data_length
 from bootimg.formats.output import Written
 from bootimg.formats.packagers import packager_of
 from bootimg.jobs import Stop
 from bootimg.layer.declared.platformsjson import PATH as PLATFORMS
-from bootimg.manifest.recipe import PlatformDisk
+from bootimg.manifest.recipe import PlatformDisk, Zipl
+from bootimg.orchestrator.artifacts.origin import keep_origin
 from bootimg.orchestrator.artifacts.packaging import Packer, assumption
 from bootimg.orchestrator.artifacts.stoppable import StoppableSource
 from bootimg.orchestrator.basedisk import BaseDisk
@@ -50,6 +53,7 @@ def make_image(
         stoppable = StoppableSource(source, stop)
         output = Packer(work.layer, packing, step).write(platform, disk, stoppable, temporary)
     output = publish_image(build, platform, output, name)
+    keep_origin(base, output, patch, source.size)
     return Artifact.of(platform.image_key, output, started)
 
 
@@ -64,7 +68,7 @@ def publish_image(build: BuildDir, platform: Platform, output: Written, name: st
 def platform_patch(
     base: BaseDisk, platform: Platform, disk: PlatformDisk, layer: Layer, scratch: Path
 ) -> Patch:
-    """The platform's changes to /boot: kernel arguments, GRUB's console, the table of platforms."""
+    """The platform's changes to /boot: kernel arguments, GRUB's console, the table of platforms, zipl."""
     platforms_json = None
     if layer.tree.exists(PLATFORMS):
         platforms_json = layer.tree.read(PLATFORMS)
@@ -75,8 +79,18 @@ def platform_patch(
         disk.platform_id, console_of(platform, layer), platforms_json=platforms_json, replaces=replaces
     )
     with FileSource(base.path) as source:
-        start, length = read_gpt(source).span(BOOT_PARTITION)
-        return make_patch(source, start, length, edits, scratch=scratch)
+        gpt = read_gpt(source)
+        record = None if disk.zipl is None else _zipl_record(disk.zipl, layer, gpt.sector_size)
+        return make_patch(source, *gpt.span(BOOT_PARTITION), edits, scratch=scratch, record=record)
+
+
+def _zipl_record(zipl: Zipl, layer: Layer, sector_size: int) -> ZiplRecord:
+    return ZiplRecord(
+        stage3=layer_stage3(layer.tree),
+        sector_size=sector_size,
+        entry=zipl.kernel,
+        arguments=zipl.kernel_opts_append,
+    )
 
 
 def console_of(platform: Platform, layer: Layer) -> Console:

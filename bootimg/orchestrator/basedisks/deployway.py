@@ -1,15 +1,11 @@
-"""The way to make a base disk: the one that the request asks for, or the appliance if it is not possible.
-
-A build records how its base disks were made.
-"""
+"""The way to make a base disk: the one that the request asks for, or the appliance if it is not possible."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from bootimg.builds.record import change_record, read_record
+from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.disk.native.obstacle import native_obstacle
@@ -39,18 +35,11 @@ def choose_way(request: Request, recipe: Recipe) -> ChosenWay:
     return ChosenWay(DeployWay.NATIVE) if obstacle is None else ChosenWay(DeployWay.APPLIANCE, obstacle)
 
 
-def timed_way(ways: Iterable[tuple[Recipe, DeployWay]], tools: Tree, cache: Cache) -> str:
+def timed_way(ways: Iterable[tuple[Recipe, DeployWay]], tools: Tree, arch: Arch, cache: Cache) -> str:
     """The way that takes the most time among those of several disks; each way is timed apart."""
     found = list(ways)
     slow = [way for _, way in found if way is not DeployWay.NATIVE]
     if slow:
         return slow[0]
-    makers = [maker for recipe, _ in found if (maker := maker_of(recipe, tools)) is not None]
+    makers = [maker for recipe, _ in found if (maker := maker_of(recipe, tools, arch)) is not None]
     return DeployWay.NATIVE if all(has_products(cache, each.key) for each in makers) else WITH_BOOTLOADER
-
-
-def record_ways(folder: Path, ways: Mapping[int, DeployWay]) -> None:
-    """Write into the build's record how its base disks were made, by sector size in bytes."""
-    before = read_record(folder)
-    deployed = {**before.deployed, **{str(size): str(way) for size, way in ways.items()}}
-    change_record(folder, replace(before, deployed=deployed))

@@ -14,6 +14,7 @@ from bootimg.manifest.recipe import Recipe
 from bootimg.orchestrator.basedisk import BaseDisk, base_key, find_base, make_bases, seal_digest
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_image, tool_tree_path
 from bootimg.orchestrator.basedisks.deployway import ChosenWay, choose_way, timed_way
+from bootimg.orchestrator.basedisks.foreign import refuse_foreign_programs
 from bootimg.orchestrator.basedisks.frommetal import base_from_metal
 from bootimg.orchestrator.basedisks.nativedisks import native_disks
 from bootimg.orchestrator.basedisks.scratch import base_scratch
@@ -35,7 +36,8 @@ def base_disks(work: Work, recipes: Mapping[int, Recipe], commit: ImportedCommit
         found = {size: _find(work, size, key) for size, key in keys.items()}
         missing = {keys[size]: (recipes[size], ways[size]) for size, base in found.items() if base is None}
         if missing:
-            step.way = timed_way([(each, chosen.way) for each, chosen in missing.values()], tools, work.cache)
+            chosen_ways = [(each, chosen.way) for each, chosen in missing.values()]
+            step.way = timed_way(chosen_ways, tools, work.request.arch, work.cache)
         made = _make(work, missing, commit) if missing else {}
         slow = any(disk.way is not DeployWay.NATIVE for disk in made.values())
         if slow and work.request.deploy is DeployWay.NATIVE:
@@ -69,6 +71,8 @@ def _make(
         native = {key: inputs for key, inputs in wanted.items() if inputs.way is DeployWay.NATIVE}
         made = native_disks(work, native, scratch)
         rest = {key: inputs for key, inputs in wanted.items() if key not in made}
+        if rest:
+            refuse_foreign_programs(work.request.arch, "programs of the layer make the disk")
         return made | (_by_appliance(work, rest, scratch) if rest else {})
 
 

@@ -10,17 +10,15 @@ from bootimg.appliance import Appliance, Drive
 from bootimg.disk.base import BaseInputs
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.disk.native.base import Native, open_native, prepare_native, write_native
-from bootimg.disk.native.products.choice import maker_of
+from bootimg.disk.native.products.choice import maker_of, products_as_data
 from bootimg.disk.native.products.products import Products
 from bootimg.disk.native.products.store import kept_products
+from bootimg.layer.tree.merged import Tree
 from bootimg.orchestrator.basedisk import BaseDisk, keep_base
-from bootimg.orchestrator.basedisks.applianceimages import tool_tree_image
+from bootimg.orchestrator.basedisks.layerprograms import start_on_tools
 from bootimg.orchestrator.work import Work
 from bootimg.sysroot.unsupported import NativeUnsupportedError
 from bootimg.sysroot.wanted import Wanted
-from bootimg.vm.probe import choose_accelerator
-
-_TOOLS = "tools"
 
 
 def native_disks(work: Work, wanted: Mapping[str, BaseInputs], scratch: Path) -> dict[str, BaseDisk]:
@@ -56,24 +54,15 @@ def lay_out_natively(work: Work, inputs: BaseInputs, scratch: Path) -> tuple[Wan
 
 
 def _products(work: Work, inputs: BaseInputs, scratch: Path) -> Products | None:
-    """What programs of the layer make for the bootloader: kept, or made in the appliance."""
-    maker = maker_of(inputs.recipe, inputs.tools)
+    """What programs of the layer make for the bootloader: kept, made in the appliance, or written as data."""
+    arch = work.request.arch
+    maker = maker_of(inputs.recipe, inputs.tools, arch)
     if maker is None:
-        return None
-    return kept_products(maker, work.cache, work.events, partial(_start, work, inputs, maker.key), scratch)
+        return products_as_data(inputs.recipe, inputs.tools, arch, work.cache.folder("tmp"))
+    start = partial(_start, work, inputs.tools, maker.key)
+    return kept_products(maker, work.cache, work.events, start, scratch)
 
 
-def _start(work: Work, inputs: BaseInputs, key: str, drives: Sequence[Drive]) -> Appliance:
-    cache, events = work.cache, work.events
-    accelerator = choose_accelerator(work.request.accelerator, cache, events)
-    events.message(f"the appliance makes the bootloader once: {accelerator.name} ({accelerator.reason})")
-    tool_tree = Drive(_TOOLS, tool_tree_image(inputs.tools, cache, events), readonly=True)
-    return Appliance.start(
-        [*drives, tool_tree],
-        tool_tree=_TOOLS,
-        log=cache.folder("logs") / f"appliance-bootloader-{key[:16]}.log",
-        accelerator=accelerator,
-        cache=cache,
-        events=events,
-        on_failure=work.request.on_failure,
-    )
+def _start(work: Work, tools: Tree, key: str, drives: Sequence[Drive]) -> Appliance:
+    why = "the appliance makes the bootloader once"
+    return start_on_tools(work, tools, drives, log=f"bootloader-{key[:16]}", why=why)

@@ -42,6 +42,7 @@ def fetch_image(request: Request, cache: Cache, events: Events, check: Check | N
         events=events,
         registry=request.registry,
         check=check,
+        limits=request.limits,
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from bootimg.builds.find import Build
+from bootimg.builds.find import Build, digest_of
 from bootimg.builds.layout import META
 from bootimg.errors import BootimgError
 from bootimg.events import Events, Step
@@ -37,6 +37,12 @@ class Remade:
     compared: Compared
     difference: str | None = None
 
+    def because(self, reason: str | None) -> Remade:
+        """The same with a reason for the difference, if there is one."""
+        if self.difference is None or reason is None:
+            return self
+        return replace(self, difference=f"{self.difference}; {reason}")
+
     def as_dict(self) -> dict[str, Any]:
         """The artifact as `verify --json` prints it."""
         return {"key": self.key, "compared": str(self.compared), "equal": self.difference is None}
@@ -51,15 +57,15 @@ def compare(build: Build, ours: Artifact, scratch: Path, events: Events) -> Rema
     if not theirs.is_file():
         return _by_digest(build, ours)
     with events.step(key, f"comparing {theirs.name}", total=theirs.stat().st_size) as step:
+        # Not uncompressed: an initramfs begins as a compressed file does, and other data follows.
+        if digest_of(theirs) == ours.sha256:
+            return Remade(key, Compared.FILE)
         try:
-            found = _read(theirs, step)
+            found, again = _read(theirs, step), _read(ours.path)
         except BootimgError as error:
             if error.id != "compressed-file-damaged":
                 raise
             return Remade(key, Compared.FILE, error.message)
-        if found.sha256 == ours.sha256:
-            return Remade(key, Compared.FILE)
-        again = _read(ours.path)
         packed = found.uncompressed_sha256 or again.uncompressed_sha256
         compared = Compared.CONTENT if packed else Compared.FILE
         if packed and _content(found) == _content(again):

@@ -10,7 +10,6 @@ import shutil
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from bootimg import defaults
 from bootimg.atomic import scratch_folder
@@ -20,7 +19,7 @@ from bootimg.builds.record import read_record
 from bootimg.cache import BASES, Cache
 from bootimg.checks.findings import Finding, errors
 from bootimg.checks.purity import Purity
-from bootimg.checks.rebuildrules import build_obstacle, difference_finding, record_findings
+from bootimg.checks.rebuildrules import build_obstacle, difference_finding, other_programs, record_findings
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.errors import BootimgError
 from bootimg.events import Events
@@ -30,6 +29,7 @@ from bootimg.orchestrator.remaking.compare import Remade, compare
 from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.selection import Selection
 from bootimg.targets import LAYER_KEY, platform_of_key, target_of_key
+from bootimg.untrusted.limits import DEFAULT, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Means:
     events: Events
     accelerator: str = defaults.ACCELERATOR
     jobs: int = field(default_factory=defaults.jobs)
+    limits: Limits = DEFAULT
 
 
 def remake(build: Build, before: list[Finding], means: Means) -> Remaking:
@@ -58,15 +59,16 @@ def remake(build: Build, before: list[Finding], means: Means) -> Remaking:
     if (obstacle := build_obstacle(build, before)) is not None:
         return Remaking(findings=(obstacle,))
     made, found = read_record(build.path).made, list[Finding]()
-    groups: dict[tuple[str, int | None], list[str]] = defaultdict(list)
+    groups: dict[tuple[str, int | None, bool], list[str]] = defaultdict(list)
     for key in _keys(build):
         wrong = record_findings(key, made, _origin(key, made))
         found += wrong
         if not errors(wrong):
-            groups[made[key].target_imgref, made[key].size].append(key)
+            groups[made[key].target_imgref, made[key].size, made[key].draft].append(key)
     artifacts = []
-    for (imgref, size), keys in groups.items():
-        again, failed = _group(build, keys, imgref, size, means)
+    for (imgref, size, draft), keys in groups.items():
+        request = replace(_request(build, keys, means), target_imgref=imgref, size=size, draft=draft)
+        again, failed = _group(build, keys, request, means)
         artifacts += again
         found += failed
     found += (
@@ -92,29 +94,31 @@ def _origin(key: str, made: Mapping[str, Made]) -> Made | None:
 
 
 def _group(
-    build: Build, keys: list[str], imgref: str, size: int | None, means: Means
+    build: Build, keys: list[str], request: Request, means: Means
 ) -> tuple[list[Remade], list[Finding]]:
     """Make the artifacts of one request again and compare them."""
     with scratch_folder(means.cache.folder("tmp"), "rebuild-") as folder:
         cache = replace(means.cache, bases=folder / BASES)
-        request = _request(build, keys, folder / "builds", means)
-        outcome = run_build(replace(request, target_imgref=imgref, size=size), cache, means.events)
+        outcome = run_build(replace(request, builds=folder / "builds"), cache, means.events)
         # The images are made: they do not need the base disks.
         shutil.rmtree(folder / BASES)
         made = {each.key: each for each in outcome.artifacts}
         found = [compare(build, made[key], folder, means.events) for key in keys if key in made]
+        before, now = read_record(build.path).made, read_record(outcome.path).made
+        found = [each.because(other_programs(before[each.key], now[each.key])) for each in found]
         return found, [_failed(key, outcome.failures) for key in keys if key not in made]
 
 
-def _request(build: Build, keys: list[str], builds: Path, means: Means) -> Request:
+def _request(build: Build, keys: list[str], means: Means) -> Request:
     targets = [target for key in keys if (target := target_of_key(key))]
     return Request(
         reference=str(build.artifact(LAYER_KEY).absolute()),
         arch=build.arch,
         platforms=tuple(each.platform for each in targets if each.platform),
-        builds=builds,
+        builds=build.path.parent.parent,
         accelerator=means.accelerator,
         jobs=means.jobs,
+        limits=means.limits,
         deploy=DeployWay.NATIVE,
         # Whether the layer may be built from was decided when the build was made.
         purity=Purity.OFF,

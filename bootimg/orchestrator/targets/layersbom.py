@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 
 from bootimg.atomic import write_own
+from bootimg.builds.companions import Companion, companion, record_companion
 from bootimg.builds.layout import sbom_name
-from bootimg.builds.sbomrecord import Sbom, read_sbom, record_sbom
 from bootimg.formats import Written
 from bootimg.jobs import Stop
 from bootimg.orchestrator.request import Artifact
@@ -29,7 +29,7 @@ class LayerSbom(Target):
 
     def why(self, survey: Survey) -> Why:
         """Why: the document is missing, or differs from its record."""
-        recorded = read_sbom(survey.build.path)
+        recorded = companion(survey.build.path, SBOM_KEY)
         whole = recorded is not None and recorded.is_whole(survey.build.path)
         if whole and not survey.request.force:
             return needless("made already")
@@ -41,7 +41,7 @@ class LayerSbom(Target):
 
     def existing(self, work: Work) -> tuple[Artifact, ...] | None:
         """The document that the build has; a file that differs from the record does not count."""
-        kept = None if work.request.force else read_sbom(work.build.path)
+        kept = None if work.request.force else companion(work.build.path, SBOM_KEY)
         if kept is None or not kept.is_whole(work.build.path):
             return None
         path = work.build.file(kept.path)
@@ -72,6 +72,6 @@ def _write(work: Work, packages: Sequence[Package]) -> Written:
     temporary = build.scratch / name
     write_own(temporary, data)
     path = build.publish(temporary, name)
-    made = Sbom(name, hashlib.sha256(data).hexdigest(), len(data))
-    record_sbom(build.path, made)
+    made = Companion(name, hashlib.sha256(data).hexdigest(), len(data))
+    record_companion(build.path, SBOM_KEY, made)
     return Written(path, made.size, made.sha256)

@@ -3,54 +3,51 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from bootimg import process
-from bootimg.builds.index import read_index
+from bootimg.appliance.appliance import MEMORY_MIB
 from bootimg.builds.meta import image_entry
 from bootimg.disk.bootloaders.efi_grub import efi_payload
-from bootimg.disk.composite import Composite
-from bootimg.disk.extents import Source
-from bootimg.disk.layer_deploy import DeployWay
 from bootimg.disk.native import NATIVE_PROGRAMS
-from bootimg.disk.native.bootloader import efi_programs
 from bootimg.formats import Compressor, Packing
 from bootimg.formats.output import Written
 from bootimg.jobs import Stop
-from bootimg.live.features import require_features
-from bootimg.live.fsoptions import rootfs_options
-from bootimg.live.inputs import LiveInputs, LiveNames, Metal
-from bootimg.live.iso.bootrow import BootRow, boot_row
+from bootimg.live.features import brings_installer, require_features
+from bootimg.live.inputs import LiveNames
+from bootimg.live.iso.bootrow import boot_row
 from bootimg.live.iso.efiboot import one_vendor
-from bootimg.live.iso.syslinux import Syslinux, find_syslinux
 from bootimg.live.iso.volumeid import volume_id
 from bootimg.live.media import make_live
-from bootimg.live.programs import require_maker
+from bootimg.live.programs.choice import ChosenMaker
+from bootimg.live.programs.known import dotted
 from bootimg.live.roottree import require_checksum
-from bootimg.live.template import iso_tree, read_template
+from bootimg.live.template import has_template, iso_tree, missing_template, read_template
 from bootimg.orchestrator.artifacts.cost import memory_of
-from bootimg.orchestrator.artifacts.platformimage import platform_patch
-from bootimg.orchestrator.artifacts.stoppable import StoppableSource
-from bootimg.orchestrator.basedisks.making import base_inputs
-from bootimg.orchestrator.basedisks.nativedisks import lay_out_natively
+from bootimg.orchestrator.basedisks.layerprograms import require_appliance
 from bootimg.orchestrator.recipes.prepare import Layer
 from bootimg.orchestrator.refusals import refuse_unmade, unmade
 from bootimg.orchestrator.request import Artifact, Request
 from bootimg.orchestrator.space import tree_bytes
-from bootimg.orchestrator.step import Need
+from bootimg.orchestrator.step import Need, Why
 from bootimg.orchestrator.survey import Survey
 from bootimg.orchestrator.targets.image import by_osbuild
+from bootimg.orchestrator.targets.liveinputs import live_inputs, other_builds, syslinux_of
+from bootimg.orchestrator.targets.liveprogram import (
+    maker_for_build,
+    maker_for_plan,
+    need_of_appliance,
+    options_of,
+)
+from bootimg.orchestrator.targets.madewith import record_release
 from bootimg.orchestrator.targets.target import Target
 from bootimg.orchestrator.work import Work
-from bootimg.platform import Platform, platforms
-from bootimg.sysroot.unsupported import NativeUnsupportedError
-from bootimg.targets import LIVE, image_of
+from bootimg.platform import platforms
+from bootimg.sizes import MIB
+from bootimg.targets import LIVE
 
-_SECTOR_SIZE = 512
-"""Of the disk whose tree the live system has."""
+_ISO, _KERNEL, _INITRAMFS, _ROOTFS = LIVE.meta_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,46 +62,82 @@ class Live(Target):
         """Those of the metal images."""
         return tuple(sorted({platforms()[name].sector_size for name in LIVE.made_from}))
 
+    def impossible(self, request: Request, layer: Layer | None) -> str | None:
+        """Why, if osbuild makes the images, or if the layer has no boot menus."""
+        if by_osbuild(request):
+            return "osbuild does not make them: use --builder own"
+        if layer is not None and not has_template(layer.tree):
+            return missing_template().context[0]
+        return None
+
     def require(self, request: Request) -> None:
         """Require an architecture whose live media can be made, and bootimg's own builder."""
         refuse_unmade(self.declared, request.arch)
-        if by_osbuild(request):
-            raise unmade(self.declared, "osbuild does not make them: use --builder own")
+        if (reason := self.impossible(request, None)) is not None:
+            raise unmade(self.declared, reason)
 
     def require_layer(self, request: Request, layer: Layer) -> None:
         """Require what the files are made of.
 
-        That is known options and a program for them, syslinux, EFI programs, the template, a checksum of the
+        That is known options of the root file system, syslinux, EFI programs, the template, a checksum of the
         kernel, coreos-installer's directives, a volume id.
         """
-        options = rootfs_options(layer.facts.image_json.others)
+        options_of(request, layer)
         row = boot_row(request.arch)
-        _syslinux(layer, row)
+        syslinux_of(layer, row)
         vendor = None
         if row.has_efi_image:
             folders = efi_payload(layer.tree)
             vendor = one_vendor(name for each in folders for name in layer.tree.listdir(each))
         # The arguments are not known yet, so they may still make the areas too large.
-        iso_tree(read_template(layer.tree), (), vendor)
+        iso_tree(row.placed(read_template(layer.tree)), (), vendor)
         require_checksum(layer.tree)
         require_features(layer.tree)
-        volume_id(layer.facts.osname, layer.facts.version, _other_builds(request.builds, layer))
-        require_maker(options.fstype)
+        volume_id(layer.facts.osname, layer.facts.version, other_builds(request.builds, layer))
 
     def require_tools(self, survey: Survey) -> None:
-        """Require the programs that lay out the system, and that edit /boot of the metal images."""
+        """Require the programs that lay out the system, and one that makes the root file system.
+
+        They also edit /boot of the metal images.
+        """
         for program, package in NATIVE_PROGRAMS.items():
             process.require(program, packages=package)
+        chosen = maker_for_plan(survey)
+        if chosen is not None and chosen.here is None:
+            require_appliance()
+
+    def why(self, survey: Survey) -> Why:
+        """Why: the build lacks files; with the program that makes the root file system."""
+        found = Target.why(self, survey)
+        chosen = None if found.cached else maker_for_plan(survey)
+        return found if chosen is None else Why(f"{found.text}; {chosen.text}")
+
+    def way(self, survey: Survey) -> str:
+        """Whether the appliance makes the root file system, which takes longer."""
+        chosen = maker_for_plan(survey)
+        return "" if chosen is None else _way(chosen)
 
     def need(self, survey: Survey) -> Need:
         """The file system, the rootfs image and the ISO at the same time, each as large as the tree."""
         if survey.has(self.declared):
             return Need()
-        return Need(builds=3 * tree_bytes(survey.image, survey.tree))
+        return Need(builds=3 * tree_bytes(survey.image, survey.tree)) + need_of_appliance(survey)
 
     def memory(self, work: Work) -> int:
-        """What compressing the osmet files takes."""
-        return memory_of(Packing(Compressor.XZ))
+        """What compressing the osmet files takes, or the appliance."""
+        appliance = 0 if maker_for_build(work).here else MEMORY_MIB * MIB
+        return max(memory_of(Packing(Compressor.XZ)), appliance)
+
+    def made_with(self, work: Work) -> Mapping[str, Mapping[str, str]]:
+        """The program of the root file system, and the syslinux of an ISO that has it."""
+        chosen = maker_for_build(work)
+        rootfs = {chosen.maker.name: f"{dotted(chosen.version) or 'unknown'}{_whose(not chosen.here)}"}
+        return {_ISO: rootfs | _syslinux(work), _INITRAMFS: rootfs, _ROOTFS: rootfs}
+
+    def existing(self, work: Work) -> tuple[Artifact, ...] | None:
+        """The files that the build has, with the same note as new ones."""
+        found = Target.existing(self, work)
+        return None if found is None else tuple(_noted(work, each) for each in found)
 
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
         """Make the files and list them in meta.json."""
@@ -112,77 +145,47 @@ class Live(Target):
         scratch.mkdir()
         names = [file.file_name(work.layer.facts.osname, build.id, build.arch) for file in LIVE.files]
         iso, kernel, initramfs, rootfs = names
-        made = make_live(
-            _inputs(work, scratch, stop),
-            LiveNames(iso=iso, kernel=kernel, initramfs=initramfs, rootfs=rootfs),
-            scratch,
-            work.events,
-        )
+        with work.events.step(self.name, "making live media") as step:
+            step.way = _way(maker_for_build(work))
+            made = make_live(
+                live_inputs(work, scratch, stop),
+                LiveNames(iso=iso, kernel=kernel, initramfs=initramfs, rootfs=rootfs),
+                scratch,
+                work.events,
+            )
         written = (made.iso, made.kernel, made.initramfs, made.rootfs)
-        return tuple(
+        artifacts = tuple(
             _publish(work, file.key, each, started) for file, each in zip(LIVE.files, written, strict=True)
         )
+        if not work.request.draft:
+            record_release(work, self)
+        return artifacts
 
 
 def _publish(work: Work, key: str, output: Written, started: float) -> Artifact:
     output = replace(output, path=work.build.publish(output.path, output.path.name))
     work.build.replace_image(key, image_entry(output, skip_compression=True))
-    return Artifact.of(key, output, started)
+    return _noted(work, Artifact.of(key, output, started))
 
 
-def _inputs(work: Work, scratch: Path, stop: Stop) -> LiveInputs:
-    layer, results, build = work.layer, work.results, work.build
-    recipe, commit = results.recipes[_SECTOR_SIZE], results.commit
-    assert commit is not None
-    try:
-        wanted, native = lay_out_natively(
-            work, base_inputs(work, recipe, DeployWay.NATIVE, commit, scratch), scratch
-        )
-    except NativeUnsupportedError as error:
-        raise error.error from None
-    return LiveInputs(
-        arch=build.arch,
-        osname=layer.facts.osname,
-        build_id=build.id,
-        other_builds=_other_builds(build.builds, layer),
-        description=layer.facts.os_release.get("PRETTY_NAME", layer.facts.osname),
-        identity=layer.image.digest,
-        epoch=recipe.source_epoch,
-        commit=wanted.commit,
-        system=native.system,
-        esp=native.bootloader.esp,
-        efi_programs=efi_programs(wanted.commit, layer.tree, wanted.now),
-        arguments=wanted.sysroot.deploy.kernel_opts,
-        rootfs=rootfs_options(layer.facts.image_json.others),
-        metals=[_metal(work, platforms()[name], stop) for name in LIVE.made_from],
-        template=read_template(layer.tree),
-        syslinux=_syslinux(layer, boot_row(build.arch)),
-    )
+def _syslinux(work: Work) -> dict[str, str]:
+    row = boot_row(work.request.arch)
+    if not row.syslinux:
+        return {}
+    found = syslinux_of(work.layer, row)
+    return {"syslinux": f"{found.identity}{_whose(found.of_layer)}"}
 
 
-def _other_builds(builds: Path, layer: Layer) -> list[str]:
-    ids = [str(each["id"]) for each in read_index(builds)["builds"]]
-    return [each for each in ids if each != layer.facts.version]
+def _noted(work: Work, artifact: Artifact) -> Artifact:
+    """The ISO says whether it can install."""
+    if artifact.key != _ISO or brings_installer(work.layer.tree):
+        return artifact
+    return replace(artifact, note="it cannot install: the layer has no coreos-installer")
 
 
-def _syslinux(layer: Layer, row: BootRow) -> Syslinux:
-    tree = layer.tree
-    return find_syslinux(lambda path: tree.read(path) if tree.exists(path) else None, row)
+def _way(chosen: ChosenMaker) -> str:
+    return "" if chosen.here else "appliance"
 
 
-def _metal(work: Work, metal: Platform, stop: Stop) -> Metal:
-    (file,) = image_of(metal).files
-    return Metal(
-        file.file_name(work.layer.facts.osname, work.build.id, work.build.arch),
-        lambda: _disk(work, metal, stop),
-    )
-
-
-@contextmanager
-def _disk(work: Work, metal: Platform, stop: Stop) -> Iterator[Source]:
-    """The platform's disk, as its image has it."""
-    base = work.results.bases[metal.sector_size]
-    disk = work.results.recipes[metal.sector_size].platforms[metal.name]
-    patch = platform_patch(base, metal, disk, work.layer, work.build.scratch)
-    with Composite(base.path, patch, disk.size) as source:
-        yield StoppableSource(source, stop)
+def _whose(of_layer: bool) -> str:
+    return " of the layer" if of_layer else " of the machine"

@@ -7,12 +7,13 @@ To add one, write a module with a `Target`, declare it in `bootimg.targets`, and
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from bootimg.builds.folder import BuildDir
 from bootimg.jobs import Stop
-from bootimg.orchestrator.request import Artifact
+from bootimg.orchestrator.recipes.prepare import Layer
+from bootimg.orchestrator.request import Artifact, Request
 from bootimg.orchestrator.step import MakingStep, Why, needless
 from bootimg.orchestrator.survey import Survey, has_all
 from bootimg.orchestrator.work import Work
@@ -55,6 +56,17 @@ class Target(MakingStep):
     @abstractmethod
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
         """Make all its files and list them in meta.json; the work ends early when `stop` is requested."""
+
+    def impossible(self, request: Request, layer: Layer | None) -> str | None:
+        """Why `all` and a stream leave it out, by the request or the layer (None: not read yet); None if not.
+
+        A target that is requested by its name is refused instead.
+        """
+        return None
+
+    def made_with(self, work: Work) -> Mapping[str, Mapping[str, str]]:
+        """By the keys of its files: programs of others whose version decides on the bytes, as in `Made`."""
+        return {}
 
     def memory(self, work: Work) -> int:
         """The most bytes of memory that `make` takes."""

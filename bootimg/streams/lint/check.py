@@ -9,6 +9,8 @@ from bootimg.streams.lint.comparerules import lost_things
 from bootimg.streams.lint.contentrules import content_findings
 from bootimg.streams.lint.filerules import file_findings
 from bootimg.streams.lint.findings import Against, Level, StreamFinding
+from bootimg.streams.lint.imagerules import image_findings
+from bootimg.streams.lint.sources import Builds
 from bootimg.streams.lint.urlrules import url_findings
 from bootimg.streams.metadata.stream import Stream
 
@@ -29,4 +31,6 @@ def _findings(stream: Stream, against: Against, tell: Callable[[str], None]) -> 
     yield from url_findings(stream, against)
     if against.previous is not None:
         yield from lost_things(against.previous, stream)
-    yield from file_findings(stream, against, tell)
+    builds = Builds(against.builds)
+    yield from file_findings(stream, against, builds, tell)
+    yield from image_findings(stream, builds)

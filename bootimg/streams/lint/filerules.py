@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterator
 
 from bootimg.errors import BootimgError
 from bootimg.streams.lint.findings import Against, StreamFinding
-from bootimg.streams.metadata.buildchoice import wanted_build
-from bootimg.streams.metadata.buildmeta import Built, BuiltFile
+from bootimg.streams.lint.sources import Builds
+from bootimg.streams.metadata.buildmeta import BuiltFile
 from bootimg.streams.metadata.download import digest
 from bootimg.streams.metadata.inventory import ARTIFACTS, Item, Place, inventory
-from bootimg.streams.metadata.sources import BuildSource
 from bootimg.streams.metadata.stream import Stream
 from bootimg.urls import name_in
 
 
-def file_findings(stream: Stream, against: Against, tell: Callable[[str], None]) -> Iterator[StreamFinding]:
+def file_findings(
+    stream: Stream, against: Against, builds: Builds, tell: Callable[[str], None]
+) -> Iterator[StreamFinding]:
     """Digests and sizes that differ from meta.json or from the downloaded files."""
-    builds = _Builds(against.builds)
     for place, item in inventory(stream).items():
         if place.section == ARTIFACTS:
-            found = builds.find(place, item)
+            found = _file(place, item, builds)
             if isinstance(found, StreamFinding):
                 yield found
                 continue
@@ -31,33 +31,14 @@ def file_findings(stream: Stream, against: Against, tell: Callable[[str], None])
                 yield from _downloaded(place, item, found)
 
 
-class _Builds:
-    """The builds of a stream, each read once."""
-
-    def __init__(self, source: BuildSource | None) -> None:
-        self._source = source
-        self._found: dict[tuple[str, str], Built | BootimgError] = {}
-
-    def find(self, place: Place, item: Item) -> BuiltFile | StreamFinding | None:
-        """An artifact's entry in meta.json; a finding if it is missing, None without a source of builds."""
-        if self._source is None:
-            return None
-        key = (place.arch, item.release or "")
-        if key not in self._found:
-            self._found[key] = self._read(self._source, *key)
-        build = self._found[key]
-        if isinstance(build, BootimgError):
-            return StreamFinding("build-missing", " ".join(key), build.message)
-        name = name_in(item.values["location"])
-        unknown = StreamFinding("file-unknown", str(place), f"the build has no image {name}")
-        return build.meta.file_named(name) or unknown
-
-    @staticmethod
-    def _read(source: BuildSource, arch: str, release: str) -> Built | BootimgError:
-        try:
-            return source.build(wanted_build(arch, release))
-        except BootimgError as error:
-            return error
+def _file(place: Place, item: Item, builds: Builds) -> BuiltFile | StreamFinding | None:
+    """An artifact's entry in meta.json; a finding if it is missing, None without a source of builds."""
+    build = builds.find(place, item)
+    if build is None or isinstance(build, StreamFinding):
+        return build
+    name = name_in(item.values["location"])
+    unknown = StreamFinding("file-unknown", str(place), f"the build has no image {name}")
+    return build.meta.file_named(name) or unknown
 
 
 def _built(place: Place, item: Item, file: BuiltFile) -> Iterator[StreamFinding]:

@@ -186,7 +186,7 @@ def read_file(path: Path) -> bytes:
     try:
         if str(path) == "-":
             return sys.stdin.buffer.read(LIMIT + 1)
-        return read_start(path, LIMIT)
+        return read_start(path, LIMIT, any_kind=True)
     except OSError as error:
         raise BootimgError(
             "stream-unreadable",

@@ -103,7 +103,7 @@ class StreamConfig:
 def read_streams_file(path: Path) -> Section:
     """A complete streams file; `streams-file-unreadable`, `streams-file-malformed`."""
     try:
-        data = read_start(path, LIMIT)
+        data = read_start(path, LIMIT, any_kind=True)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "the file name is invalid"
         raise BootimgError(

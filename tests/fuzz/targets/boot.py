@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import subprocess
@@ -11,15 +12,24 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bootimg.disk.blsentry import append_options, bls_entry, remove_options, require_alike
 from bootimg.disk.bootloaders.bios_grub import install_bios_grub
-from bootimg.disk.bootpatch import append_options, read_boot_files, remove_options
+from bootimg.disk.bootloaders.elf32 import is_program
+from bootimg.disk.bootloaders.grubmodules import with_dependencies
+from bootimg.disk.bootloaders.ieee1275 import core_image
+from bootimg.disk.bootpatch import read_boot_files
 from bootimg.disk.extents import FileSource
-from bootimg.disk.inspection import bls_entry, console_commands
+from bootimg.disk.inspection import console_commands
+from bootimg.disk.native.products.bootupdstate import read_metadata, state_json
+from bootimg.disk.native.products.bootupdversions import behaviour_of
 from bootimg.disk.native.products.readback import boot_entries
 from bootimg.process import find
 from bootimg.sizes import MIB
 from bootimg.sysroot.unsupported import NativeUnsupportedError
+from bootimg.untrusted.tree import Malformed
 from tests.fuzz.target import refusals, target
+from tests.support import openfirmware
+from tests.support.bootupdfiles import METADATA
 
 ENTRY = b"""title CoreOS 9.6
 version 1
@@ -40,8 +50,21 @@ def boot_texts(data: bytes, folder: Path) -> None:
     bls_entry(text)
     console_commands(text)
     with refusals():
+        require_alike("fuzz.conf", text)
+    with refusals():
         found = bls_entry(remove_options(append_options(text, ("a=b", "c")), ("a=b", "c")))
         assert found["options"] == bls_entry(text)["options"]
+
+
+@target(lambda: [METADATA, METADATA.replace(b"null", b'"Grub"')], words=('"versions":null', "Z", ".123Z"))
+def bootupd_metadata(data: bytes, folder: Path) -> None:
+    """The update metadata of a layer's bootupd: the state file has the same."""
+    newest = behaviour_of("0.3.2")
+    assert newest is not None
+    with suppress(Malformed):
+        found = read_metadata(data)
+        state = json.loads(state_json(newest, "EFI", found, {}, None))
+        assert read_metadata(json.dumps(state["installed"]["EFI"]["meta"]).encode()) == found
 
 
 @cache
@@ -108,3 +131,13 @@ def bios_grub(data: bytes, folder: Path) -> None:
     disk.write_bytes(bytes(16384))
     with refusals():
         install_bios_grub(disk, boot_image=data[:512], core_image=data[512:], start=4096, length=8192)
+
+
+@target(lambda: [openfirmware.kernel_image(), b"a: b\nb: a\n"], words=("\x7fELF\x01\x02\x01", ": "))
+def open_firmware_images(data: bytes, folder: Path) -> None:
+    """GRUB's kernel for PowerPC, and the list of its modules' needs."""
+    is_program(data)
+    with refusals():
+        core_image(data, [data], config=data, prefix="(,gpt3)/grub2")
+    with refusals():
+        with_dependencies(["a", "b"], data.decode(errors="replace"))

@@ -17,7 +17,15 @@ from bootimg.checks.versionrules import version_findings
 from bootimg.layer.declared.facts import osname_of, version_of
 from bootimg.layer.fetching.fetch import inspect
 from bootimg.layer.image.fetched import Image, build_image
-from bootimg.layer.image.manifestchoice import by_tag, check_usable, descriptors, instance, is_index
+from bootimg.layer.image.manifestchoice import (
+    architectures,
+    by_tag,
+    check_usable,
+    descriptors,
+    instance,
+    is_index,
+)
+from bootimg.untrusted.budget import Budget
 from tests.fuzz.mutate import SEPARATOR, json_documents
 from tests.fuzz.target import refusals, target
 from tests.support import oci
@@ -68,7 +76,7 @@ def oci_image(data: bytes, folder: Path) -> None:
     """A manifest and a config, and what is read of them later."""
     manifest, _, config = data.partition(SEPARATOR)
     with refusals():
-        image = build_image("a/b:c", manifest, config, Arch.X86_64)
+        image = build_image("a/b:c", manifest, config, Arch.X86_64, Budget())
         for each in (check_usable, _named, _read, _verified):
             with refusals():
                 each(image)
@@ -124,6 +132,8 @@ def oci_index(data: bytes, folder: Path) -> None:
     for tag in (None, "latest"):
         with refusals():
             found = by_tag(descriptors(data), tag, "dir")
+            names = architectures(found, lambda _: _documents()[0], lambda _: _documents()[1])
+            assert all(isinstance(name, str) for name in names)
             assert not is_index(instance(found, Arch.X86_64, "dir", lambda _: _documents()[0]))
 
 

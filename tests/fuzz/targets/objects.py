@@ -11,6 +11,7 @@ from bootimg.layer.ostree.layerobjects import LayerObjects, read_objects
 from bootimg.layer.ostree.objects import directory_metadata, directory_tree, xattrs_variant
 from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tar.opened import LayerTar
+from bootimg.untrusted.budget import Budget
 from tests.fuzz.target import refusals, target
 from tests.support.encapsulated import OBJECTS, XATTRS, commit_object
 
@@ -51,7 +52,7 @@ def ostree_objects(data: bytes, folder: Path) -> None:
     """One of the three kinds of metadata objects, and the xattrs of a file."""
     for each in _pieces(data):
         with refusals():
-            commit_tree([each])
+            commit_tree([each], Budget())
     with refusals():
         _with_xattrs(data)
 
@@ -64,7 +65,7 @@ def _with_xattrs(data: bytes) -> None:
         Entry(_path(FILE, "file"), Kind.FILE, 0o644, 0, 0),
     )
     layer = LayerTar("x", Path("layer.tar"), entries)
-    read_objects(layer, lambda entry: commit if entry is entries[0] else data, first=True)
+    read_objects(layer, lambda entry: commit if entry is entries[0] else data, Budget(), first=True)
 
 
 def _path(checksum: str, kind: str) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from bootimg.builds.diskrecord import DISKS_KEY, joined_pushes, read_disk_pushes, record_disk_push
 from bootimg.builds.expected import expected, join_record
 from bootimg.builds.record import Record, change_record, read_record
 from bootimg.orchestrator.journal import Journal
@@ -34,6 +35,27 @@ def record(data: bytes, folder: Path) -> None:
         change_record(folder, Record(stream="other"))
         expected(folder)
         join_record(folder, {"asked": ["aws"]})
+
+
+PUSH = {"image": "quay.io/a/b", "digest": f"sha256:{'1' * 64}", "platform": "qemu", "tags": ["x"],
+        "manifest-list-digest": f"sha256:{'2' * 64}"}  # fmt: skip
+
+
+@target(
+    lambda: [json.dumps({**RECORD, DISKS_KEY: [PUSH, {**PUSH, "tags": ["y"]}]}).encode()],
+    words=(DISKS_KEY, *PUSH),
+    mutate=json_documents,
+    runs=600,
+)
+def disk_pushes(data: bytes, folder: Path) -> None:
+    """The pushes in a bootimg.json: read, and one recorded."""
+    (folder / "bootimg.json").write_bytes(data)
+    with refusals():
+        found = read_disk_pushes(folder)
+        again = joined_pushes(found, found)
+        assert joined_pushes(again, found) == again
+        record_disk_push(folder, PUSH)
+        assert read_disk_pushes(folder) == joined_pushes(found, [PUSH])
 
 
 def _journal() -> Iterator[bytes]:

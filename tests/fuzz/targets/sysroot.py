@@ -27,7 +27,7 @@ def deployed_commit(data: bytes, folder: Path) -> None:
 def composefs_enabled(data: bytes, folder: Path) -> None:
     """prepare-root.conf."""
     with refusals(), suppress(NativeUnsupportedError):
-        enabled_in(data.decode(errors="replace"), "usr/lib/ostree/prepare-root.conf")
+        enabled_in(data, "usr/lib/ostree/prepare-root.conf")
 
 
 @target(lambda: [PROGRAM], words=["libcurl", "2025.2", "composefs"])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from bootimg.appliance.interpreter import guestfs_python
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Event, Events, Message
+from bootimg.jobs import Stop, StoppedError
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.kernel import Kernel
 
@@ -68,7 +70,12 @@ class Fake:
     def alive(self) -> list[int]:
         return [pid for pids in self.launches for pid in pids if runs(pid)]
 
-    def start(self, events: Events | None = None, on_failure: FailureHook | None = None) -> Appliance:
+    def start(
+        self,
+        events: Events | None = None,
+        on_failure: FailureHook | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> Appliance:
         for name in ("disk", "tools"):
             (self.folder / name).touch()
         return Appliance.start(
@@ -79,6 +86,7 @@ class Fake:
             cache=Cache(self.folder / "cache"),
             events=events or Events(),
             on_failure=on_failure,
+            meanwhile=meanwhile,
         )
 
 
@@ -158,6 +166,16 @@ def test_a_command_that_hangs_takes_the_machine_with_it(fake: Fake) -> None:
         vm.run(["sleep", "600"], timeout=0.5)
     assert caught.value.id == "appliance-timeout"
     assert "sleep 600" in caught.value.context
+    assert fake.alive() == []
+
+
+def test_a_stop_takes_the_machine_with_it(fake: Fake) -> None:
+    """Whatever runs in it."""
+    fake.write(run="time.sleep(600)")
+    stop = Stop()
+    with pytest.raises(StoppedError), fake.start(meanwhile=stop.check) as vm:
+        stop.set()
+        vm.run(["sleep", "600"], timeout=600)
     assert fake.alive() == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import shlex
 import shutil
@@ -42,6 +43,10 @@ URL = "https://mirror.example.com/streams/rhel-9.8/builds"
 BASE_LAYER = "This shows the base layer only."
 OC = "oc adm release info --rpmdb-diff --rpmdb-cache=DIR --changes-from=OLD NEW --output=json"
 SCRIPTED = {"index.html", "packages.html", "diff.html"}
+CLOUD_HOSTS = (
+    ".console.aws.amazon.com", ".console.amazonaws-us-gov.com", "console.cloud.google.com", "quay.io",
+    ".blob.core.windows.net", ".example.com",
+)  # fmt: skip
 _VOID = {"meta", "link", "input", "br"}
 
 
@@ -148,6 +153,8 @@ def test_links_within_the_site_and_to_the_tree_lead_somewhere(site: Path) -> Non
         assert len(ids) == len(set(ids)), path
         for link in found.links:
             parts = urlsplit(link)
+            if parts.scheme == "https":
+                continue
             target = path.parent / unquote(parts.path) if parts.path else path
             assert target.is_file(), (path, link)
             if parts.fragment:
@@ -199,6 +206,30 @@ def test_images_in_clouds_are_there_by_region(site: Path, tree: Path) -> None:
     for each in meta["amis"]:
         assert [each["name"], each["hvm"]] in rows
     assert meta["azure"]["url"] in page(site, "builds", NEW, "index.html").text
+
+
+def test_images_in_clouds_have_links_that_the_page_does_not_load(site: Path, tree: Path) -> None:
+    meta = json.loads((tree / NEW / "x86_64" / "meta.json").read_text())
+    found = page(site, "builds", NEW, "index.html")
+    for each in meta["amis"]:
+        (link,) = [link for link in found.links if link.endswith(f"#ImageDetails:imageId={each['hvm']}")]
+        assert link.startswith(f"https://{each['name']}.console.")
+    assert meta["azure"]["url"] in found.links
+    outside = [attrs for tag, attrs in found.tags if tag == "a" and "://" in (attrs["href"] or "")]
+    assert len(outside) > 5
+    assert {each["rel"] for each in outside} == {"noreferrer"}
+
+
+def test_images_that_a_policy_deleted_have_no_links(tmp_path: Path) -> None:
+    builds = sites.write_tree(tmp_path / "builds")
+    index = json.loads((builds / "builds.json").read_text())
+    for each in index["builds"]:
+        each["policy-cleanup"] = {"cloud-uploads": True}
+    (builds / "builds.json").write_text(json.dumps(index))
+    browse(builds, tmp_path / "site")
+    found = page(tmp_path / "site", "builds", NEW, "index.html")
+    assert "these images were deleted by a policy" in found.text
+    assert not [link for link in found.links if "://" in link]
 
 
 def test_a_stream_has_its_state(site: Path) -> None:
@@ -469,7 +500,10 @@ def test_hostile_words_are_text_and_nothing_else(tmp_path: Path) -> None:
     assert "9%3A8/index.html" in "".join(page(tmp_path / "site", "index.html").links)
     links = [link for each in pages.values() for link in each.links]
     assert [
-        link for link in links if not re.match(r"\.\./|#|builds/|streams/|arches/|diff|index", link)
+        link
+        for link in links
+        if not re.match(r"\.\./|#|builds/|streams/|arches/|diff|index", link)
+        and not (urlsplit(link).hostname or "").endswith(CLOUD_HOSTS)
     ] == []
 
 
@@ -484,6 +518,21 @@ def test_a_build_that_is_not_listed_is_shown_and_is_before_no_other(tmp_path: Pa
     assert (NEW, "x86_64") not in before
     browse(builds, tmp_path / "site")
     assert "not in builds.json" in page(tmp_path / "site", "index.html").text
+
+
+def test_names_that_are_no_text_cost_nobody_the_site(tmp_path: Path) -> None:
+    """In the path of the tree, of a stream's file, of a folder beside the builds and of one in a build."""
+    folder = tmp_path / os.fsdecode(b"tr\xffee")
+    make_build(folder, "1")
+    for name in (b"2\xff", b"1/x\xff"):
+        other = folder / os.fsdecode(name) / "x86_64" if b"/" not in name else folder / os.fsdecode(name)
+        other.mkdir(parents=True)
+        (other / "meta.json").write_text("{}")
+    stream = tmp_path / os.fsdecode(b"s\xff.json")
+    stream.write_text(json.dumps({**json.loads(GOLDEN.read_text()), "stream": "s\ud800"}))
+    site = tmp_path / "site"
+    browse(folder, site, "--stream-metadata", stream)
+    assert any(b"tr%FFee" in text for text in contents(site).values())
 
 
 def test_a_build_of_a_damaged_meta_json_is_shown_as_that(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from botocore.loaders import JSONFileLoader
+from botocore.hooks import EventAliaser
+from botocore.loaders import create_loader
 from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 
@@ -28,12 +29,15 @@ from bootimg.builds.bucket.fetch import Wanted, fetch_build
 from bootimg.builds.bucket.push import Selection, push_builds
 from bootimg.builds.bucket.s3client import Place, parse_place
 from bootimg.builds.bucket.tree import Bucket
+from bootimg.builds.companions import companion
 from bootimg.builds.expected import expect, expected
 from bootimg.builds.find import Build, find_build
 from bootimg.builds.folder import open_build
 from bootimg.builds.index import read_index
+from bootimg.builds.made import Made
 from bootimg.builds.meta import MetaFile
-from bootimg.builds.sbomrecord import read_sbom
+from bootimg.builds.provenance.writing import write_provenance
+from bootimg.builds.record import Record, change_record
 from bootimg.builds.state import FileState, build_states
 from bootimg.checks.artifactrules import artifact_findings
 from bootimg.checks.rules import Rule
@@ -50,10 +54,12 @@ PREFIX = "prod/builds"
 
 @pytest.fixture(scope="module", autouse=True)
 def descriptions() -> Iterator[None]:
-    """boto3's descriptions of services are parsed once, not for every client."""
-    parsed = cache(JSONFileLoader().load_file)
+    """boto3's descriptions of services are found and parsed once, not for every client."""
+    loader = cache(create_loader)
+    alias = cache(EventAliaser(None)._alias_event_name)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", lambda _, path: parsed(path))
+        patch.setattr("botocore.session.create_loader", loader)
+        patch.setattr(EventAliaser, "_alias_event_name", lambda _, event: alias(event))
         yield
 
 
@@ -66,8 +72,14 @@ def endpoint() -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def client(endpoint: str) -> Any:  # noqa: ANN401
+    credentials = {"aws_access_key_id": "id", "aws_secret_access_key": "secret"}
+    return boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **credentials)
+
+
 @pytest.fixture
-def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
+def s3(client: Any, endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
     """A client of an empty server with the bucket `art`, for which the environment is set."""
     for name in ("AWS_PROFILE", "HTTP_PROXY", "http_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -78,7 +90,6 @@ def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     urllib.request.urlopen(f"{endpoint}/moto-api/reset", data=b"").close()
-    client = boto3.client("s3", endpoint_url=endpoint)
     client.create_bucket(Bucket="art")
     return client
 
@@ -162,7 +173,9 @@ def test_a_push_has_the_layout_and_headers_of_coreos_assembler(s3: Any, tmp_path
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("a.raw.gz", "application/gzip"), ("a.iso", "application/x-iso9660-image"), ("a.xz", "application/x-xz"),
-     ("a.tar", "application/x-tar"), ("a.spdx.json", "application/spdx+json"), ("a.json", "application/json"),
+     ("a.tar", "application/x-tar"), ("a.spdx.json", "application/spdx+json"),
+     ("a.intoto.json", "application/vnd.in-toto+json"), ("a.json", "application/json"),
+     ("a.intoto.json.sigstore.json", "application/vnd.dev.sigstore.bundle.v0.3+json"),
      ("live-kernel.x86_64", "application/octet-stream")],
 )  # fmt: skip
 def test_content_types(s3: Any, bucket: Bucket, tmp_path: Path, name: str, kind: str) -> None:  # noqa: ANN401
@@ -250,7 +263,7 @@ def test_an_sbom_goes_there_and_back_with_the_metadata(s3: Any, tmp_path: Path) 
     folder = theirs / "1" / "x86_64"
     assert names(folder) == {"meta.json", "bootimg.json", file.name, f"{file.name}.sig"}
     assert (folder / file.name).read_bytes() == file.read_bytes()
-    assert read_sbom(folder) == read_sbom(file.parent)
+    assert companion(folder, "sbom") == companion(file.parent, "sbom")
     assert "was here" in run("fetch", URL, "-o", theirs, "--arch", "x86_64")
     # It is not here and is there: that is enough, as for an artifact.
     (folder / file.name).unlink()
@@ -258,6 +271,48 @@ def test_an_sbom_goes_there_and_back_with_the_metadata(s3: Any, tmp_path: Path) 
     run(*push_all)
     s3.delete_object(Bucket="art", Key=f"{PREFIX}/1/x86_64/{file.name}")
     assert failing(*push_all) == "artifact-missing"
+
+
+def test_the_provenance_goes_there_and_back_with_its_signatures(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    path = make_build(ours, "1")
+    change_record(path, Record(made={"qemu": Made(bootimg="1", deploy="native", target_imgref="x")}))
+    with open_build(ours, "1", X86) as build:
+        made = write_provenance(build)
+    assert made is not None
+    file = path / made.file.path
+    for suffix in (".sig", ".sigstore.json"):
+        Path(f"{file}{suffix}").write_bytes(b"signature")
+    run("push", URL, "-o", ours)
+    run("fetch", URL, "-o", theirs, "--arch", "x86_64")
+    folder = theirs / "1" / "x86_64"
+    beside = {f"{file.name}{suffix}" for suffix in ("", ".sig", ".sigstore.json")}
+    assert names(folder) == {"meta.json", "bootimg.json", *beside}
+    assert (folder / file.name).read_bytes() == file.read_bytes()
+    assert companion(folder, "provenance") == made.file
+
+
+def test_a_provenance_that_lacks_a_fetched_image_is_written_again(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    how = Made(bootimg="1", deploy="native", target_imgref="x")
+    for builds, keys in ((ours, ["qemu", "metal"]), (theirs, ["qemu"])):
+        path = make_build(builds, "1")
+        change_record(path, Record(made=dict.fromkeys(keys, how)))
+        with open_build(builds, "1", X86) as build:
+            if "metal" in keys:
+                entry: dict[str, Any] = {"path": "rhcos-1-metal.x86_64.raw", "sha256": "0" * 64, "size": 1}
+                build.meta.merge({"images": {"metal": entry}})
+                build.file(entry["path"]).write_bytes(b"")
+            made = write_provenance(build)
+    assert made is not None
+    run("push", URL, "-o", ours, "--artifact", "qemu", "--artifact", "ostree")
+    run("fetch", URL, "-o", theirs, "--arch", "x86_64")
+    assert companion(path, "provenance") == made.file
+    whole = stored_json(s3, "1/x86_64/meta.json")
+    whole["images"]["metal"] = entry
+    s3.put_object(Bucket="art", Key=f"{PREFIX}/1/x86_64/meta.json", Body=json.dumps(whole).encode())
+    run("fetch", URL, "-o", theirs, "--arch", "x86_64")
+    assert companion(path, "provenance") == companion(ours / "1/x86_64", "provenance")
 
 
 def test_another_sbom_here_stays_and_one_that_is_gone_is_replaced(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
@@ -276,7 +331,7 @@ def test_another_sbom_here_stays_and_one_that_is_gone_is_replaced(s3: Any, tmp_p
     file.unlink()
     run(*fetch)
     assert file.read_bytes() == b"ours"
-    found = read_sbom(folder)
+    found = companion(folder, "sbom")
     assert found is not None
     assert found.is_whole(folder)
 

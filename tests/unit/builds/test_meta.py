@@ -10,13 +10,14 @@ import time
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import jsonschema
 import pytest
 
 from bootimg.arch import Arch
 from bootimg.builds import locks
+from bootimg.builds.companions import Companion, record_companion
 from bootimg.builds.find import find_build
 from bootimg.builds.folder import open_build
 from bootimg.builds.index import insert_build, read_index
@@ -24,7 +25,6 @@ from bootimg.builds.layout import artifact_name, oci_manifest_name, ociarchive_n
 from bootimg.builds.locks import file_lock
 from bootimg.builds.merge import STAMP
 from bootimg.builds.meta import LayerIdentity, MetaFile, image_entry, layer_meta, write_json
-from bootimg.builds.sbomrecord import Sbom, record_sbom
 from bootimg.errors import BootimgError
 from bootimg.formats import Written
 from bootimg.orchestrator.inspection import inspect_build
@@ -75,7 +75,7 @@ def add_sbom(builds: Path, build_id: str = BUILD, content: bytes = b"{}\n") -> P
         name = sbom_name("rhcos", build_id, X86)
         made = written(build.scratch / name, content)
         path = build.publish(made.path, name)
-        record_sbom(build.path, Sbom(name, made.sha256, made.size))
+        record_companion(build.path, "sbom", Companion(name, made.sha256, made.size))
     return path
 
 
@@ -286,13 +286,13 @@ def test_a_build_that_is_removed_in_the_moment_it_is_locked_is_not_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_build(tmp_path)
-    take = locks._try_flock
+    take = locks._try_lock
 
-    def removing(fd: int) -> bool:
+    def removing(handle: BinaryIO, path: Path) -> bool:
         shutil.rmtree(tmp_path / BUILD)
-        return take(fd)
+        return take(handle, path)
 
-    monkeypatch.setattr(locks, "_try_flock", removing)
+    monkeypatch.setattr(locks, "_try_lock", removing)
     with pytest.raises(BootimgError) as caught, open_build(tmp_path, BUILD, X86):
         pass
     assert caught.value.id == "build-running"

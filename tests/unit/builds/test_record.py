@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bootimg.builds.companions import Companion, companion, record_companion
 from bootimg.builds.expected import joined
 from bootimg.builds.made import Made
 from bootimg.builds.record import LIMIT, RECORD, Record, change_record, parse_record, read_record
-from bootimg.builds.sbomrecord import Sbom, read_sbom, record_sbom
 from bootimg.errors import BootimgError
 
 FULL = Record(
@@ -20,12 +20,14 @@ FULL = Record(
     skip_reason="OpenShift's content",
     expected=("ostree", "qemu"),
     left_out={"live": "not made yet"},
-    deployed={"512": "native"},
     made={
         "qemu": Made(
             bootimg="1", deploy="native", target_imgref="ostree-unverified-registry:r.io/os", size=4096
         ),
         "aws": Made(bootimg="2", deploy="metal", target_imgref="ostree-unverified-registry:r.io/os"),
+        "live-iso": Made(
+            bootimg="2", deploy="native", target_imgref="r:x", draft=True, programs={"sqfstar": "4.6.1"}
+        ),
     },
 )
 
@@ -44,7 +46,6 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         "skip-disk-images": "OpenShift's content",
         "expected": ["ostree", "qemu"],
         "left-out": {"live": "not made yet"},
-        "deployed": {"512": "native"},
         "made": {
             "qemu": {
                 "bootimg": "1",
@@ -56,6 +57,13 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
                 "bootimg": "2",
                 "deploy": "metal",
                 "target-imgref": "ostree-unverified-registry:r.io/os",
+            },
+            "live-iso": {
+                "bootimg": "2",
+                "deploy": "native",
+                "target-imgref": "r:x",
+                "draft": True,
+                "programs": {"sqfstar": "4.6.1"},
             },
         },
     }
@@ -76,7 +84,7 @@ def test_keys_of_others_stay_and_ours_go_when_they_say_nothing(tmp_path: Path) -
     "text",
     [
         *("", "[]", "{", "[" * 100_000, '{"stream": 1}', '{"skip-disk-images": 1}', '{"expected": {}}'),
-        *('{"expected": [1]}', '{"left-out": []}', '{"left-out": {"a": 1}}', '{"deployed": {"512": true}}'),
+        *('{"expected": [1]}', '{"left-out": []}', '{"left-out": {"a": 1}}'),
         *(
             '{"made": []}',
             '{"made": {"qemu": 1}}',
@@ -84,7 +92,7 @@ def test_keys_of_others_stay_and_ours_go_when_they_say_nothing(tmp_path: Path) -
         ),
         " " * (LIMIT + 1),
     ],
-    ids=range(15),
+    ids=range(14),
 )
 def test_another_shape_is_refused_and_stays(text: str, tmp_path: Path) -> None:
     (tmp_path / RECORD).write_text(text)
@@ -107,21 +115,21 @@ def test_another_shape_is_refused_and_stays(text: str, tmp_path: Path) -> None:
 def test_an_sbom_that_cannot_be_is_refused(entry: object, tmp_path: Path) -> None:
     (tmp_path / RECORD).write_text(json.dumps({"sbom": entry}))
     with pytest.raises(BootimgError) as error:
-        read_sbom(tmp_path)
+        companion(tmp_path, "sbom")
     assert error.value.id == "build-record-malformed"
 
 
 def test_an_sbom_is_recorded_beside_all_else(tmp_path: Path) -> None:
     change_record(tmp_path, FULL)
-    for sbom in (Sbom("a.spdx.json", "0" * 64, 1), Sbom("b.spdx.json", "1" * 64, 2)):
-        record_sbom(tmp_path, sbom)
-        assert read_sbom(tmp_path) == sbom
+    for sbom in (Companion("a.spdx.json", "0" * 64, 1), Companion("b.spdx.json", "1" * 64, 2)):
+        record_companion(tmp_path, "sbom", sbom)
+        assert companion(tmp_path, "sbom") == sbom
     written = (tmp_path / RECORD).stat().st_ino
-    record_sbom(tmp_path, sbom)
+    record_companion(tmp_path, "sbom", sbom)
     assert (tmp_path / RECORD).stat().st_ino == written
     assert read_record(tmp_path) == FULL
     change_record(tmp_path, Record(stream="rhel-9.6"))
-    assert read_sbom(tmp_path) == sbom
+    assert companion(tmp_path, "sbom") == sbom
 
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5),

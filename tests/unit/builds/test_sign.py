@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from bootimg.builds.find import find_build
+from bootimg.builds.signing.gpg import Keys
 from bootimg.builds.signing.signatures import SignatureFinding, SignatureState, check_signatures
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
@@ -68,8 +70,20 @@ def signatures(builds: Path) -> set[str]:
     return {each.name for each in builds.rglob("*.sig")}
 
 
-def findings(builds: Path, *keys: Path) -> dict[str, SignatureFinding]:
-    return {each.key: each for each in check_signatures(find_build(builds, "1", X86), keys)}
+def findings(builds: Path, *keys: Path, keyrings: tuple[Path, ...] = ()) -> dict[str, SignatureFinding]:
+    found = check_signatures(find_build(builds, "1", X86), Keys(keys, keyrings))
+    return {each.key: each for each in found}
+
+
+def keyring(home: Path, path: Path, key: str) -> Path:
+    """A keyring of gpg's with the public part of one key of another."""
+    public = path.with_suffix(".gpg")
+    public.write_bytes(gpg(home, "--export", key))
+    # A socket's path has little room, and the tests' folders have long names.
+    with TemporaryDirectory(prefix="g") as empty:
+        words = ("--no-autostart", "--no-default-keyring", "--keyring", str(path), "--import", str(public))
+        gpg(Path(empty), *words)
+    return path
 
 
 def test_every_artifact_gets_a_signature_that_gpg_takes(builds: Path, home: Path) -> None:
@@ -162,6 +176,61 @@ def test_keys_in_files_count_alone(builds: Path, home: Path, tmp_path: Path) -> 
     with pytest.raises(BootimgError) as caught:
         findings(builds, none)
     assert caught.value.id == "sign-key-unknown"
+
+
+def test_a_named_keyring_counts_alone(
+    builds: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, wrong = (keyring(home, tmp_path / f"{name}.kbx", name) for name in (KEY, OTHER))
+    sign(builds, "--key", KEY)
+    assert {each.state for each in findings(builds, keyrings=(right,)).values()} == {SignatureState.GOOD}
+    # Both keys are in the user's keyring, which trusts them.
+    assert {each.state for each in findings(builds).values()} == {SignatureState.GOOD}
+    assert {each.state for each in findings(builds, keyrings=(wrong,)).values()} == {SignatureState.BAD}
+    assert {each.state for each in findings(builds, keyrings=(wrong, right)).values()} == {
+        SignatureState.GOOD
+    }
+    monkeypatch.chdir(tmp_path)
+    assert {each.state for each in findings(builds, keyrings=(Path(right.name),)).values()} == {
+        SignatureState.GOOD
+    }
+
+
+def test_an_exported_keyring_of_an_old_gpg_counts_and_what_has_no_key_is_refused(
+    builds: Path, home: Path, tmp_path: Path
+) -> None:
+    sign(builds, "--key", KEY)
+    old, armored, empty = tmp_path / "old.gpg", tmp_path / "armored.asc", tmp_path / "empty"
+    old.write_bytes(gpg(home, "--export", KEY))
+    armored.write_bytes(gpg(home, "--armor", "--export", KEY))
+    empty.touch()
+    assert {each.state for each in findings(builds, keyrings=(old,)).values()} == {SignatureState.GOOD}
+    for path in (armored, empty):
+        before = path.read_bytes()
+        with pytest.raises(BootimgError) as caught:
+            findings(builds, keyrings=(path,))
+        assert caught.value.id == "sign-key-unknown"
+        assert path.read_bytes() == before
+
+
+def test_sign_takes_its_key_from_the_named_keyring(builds: Path, home: Path, tmp_path: Path) -> None:
+    ring = keyring(home, tmp_path / "release.kbx", KEY)
+    assert failing(builds, "--key", OTHER, "--keyring", str(ring)).id == "sign-key-unknown"
+    assert [each["made"] for each in sign(builds, "--key", KEY, "--keyring", str(ring))] == [True] * 3
+    assert [each["made"] for each in sign(builds, "--key", KEY, "--keyring", str(ring))] == [False] * 3
+    assert {each.state for each in findings(builds, keyrings=(ring,)).values()} == {SignatureState.GOOD}
+
+
+def test_sign_and_verify_say_whose_keys_count(builds: Path, home: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(bootimg, ["sign", "-o", str(builds), "--key", KEY])
+    assert f"of the user's keyring in {home}" in done.stderr
+    ring = keyring(home, tmp_path / "release.kbx", KEY)
+    said = CliRunner().invoke(bootimg, ["verify", "1", "-o", str(builds)]).stdout
+    assert f"signatures were checked with the keys in the user's keyring in {home}" in said
+    words = ["verify", "1", "-o", str(builds), "--json", "--keyring", str(ring)]
+    assert json.loads(CliRunner().invoke(bootimg, words).stdout)["trusted-keys"] == str(ring)
+    again = CliRunner().invoke(bootimg, words, env={"BOOTIMG_KEYRING": str(ring)}).stdout
+    assert json.loads(again)["trusted-keys"] == str(ring)
 
 
 def test_a_key_that_gpg_does_not_have(builds: Path) -> None:

@@ -226,22 +226,23 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
-    max_leaves=12,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=5,
 )
+objects = st.dictionaries(WORDS, json_values, max_size=4)
 nearly: dict[str, st.SearchStrategy[Any]] = {
-    "images": st.dictionaries(WORDS, st.dictionaries(WORDS, json_values) | json_values),
-    "amis": st.lists(st.dictionaries(WORDS, json_values) | json_values),
+    "images": st.dictionaries(WORDS, objects | json_values, max_size=3),
+    "amis": st.lists(objects | json_values, max_size=3),
     "coreos-assembler.meta-stamp": json_values,
     "coreos-assembler.basearch": json_values,
     "coreos-assembler.build-timestamp": json_values,
-    "expected": st.lists(json_values),
-    "asked": st.lists(json_values),
+    "expected": st.lists(json_values, max_size=3),
+    "asked": st.lists(json_values, max_size=3),
     "sbom": st.fixed_dictionaries(
         {"path": st.just("a.spdx.json")}, optional={"sha256": json_values, "size": json_values}
     )
     | json_values,
-    "tags": st.lists(st.dictionaries(WORDS, json_values) | json_values),
+    "tags": st.lists(objects | json_values, max_size=3),
 }
 documents = st.fixed_dictionaries({}, optional=nearly) | json_values
 

@@ -23,7 +23,9 @@ from bootimg.arch import Arch
 from bootimg.builds.find import Build, find_build
 from bootimg.builds.folder import open_build
 from bootimg.builds.layout import artifact_name, oci_manifest_name, ociarchive_name
+from bootimg.builds.made import Made
 from bootimg.builds.meta import image_entry, layer_meta
+from bootimg.builds.record import Record, change_record
 from bootimg.checks.buildfindings import build_findings
 from bootimg.checks.purity import Purity
 from bootimg.errors import ExitCode
@@ -211,6 +213,15 @@ def test_a_record_that_is_none(tmp_path: Path, text: str) -> None:
     (path / "bootimg.json").write_text(text)
     # Nor can it be told which files are to be signed.
     assert broken(path) == [("record-unreadable", "bootimg.json")]
+
+
+def test_a_draft_is_not_for_a_release(tmp_path: Path) -> None:
+    """A warning only."""
+    path = make(tmp_path)
+    how = Made(bootimg="1", deploy="native", target_imgref="r:x", draft=True)
+    change_record(path, Record(made={"qemu": how, "live-iso": how}))
+    # The build has no ISO.
+    assert broken(path) == [("draft", "bootimg.json, made, qemu")]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")

@@ -19,15 +19,16 @@ from bootimg.arch import Arch
 from bootimg.checks.bootrules import boot_findings
 from bootimg.checks.disk import disk_findings
 from bootimg.checks.disksystem import labels_of, system_of_deployment
-from bootimg.checks.layouts import DISK_GUID, FILESYSTEMS, LAYOUTS, ExpectedLayout
+from bootimg.checks.layouts import DISK_GUID, FILESYSTEMS, LAYOUTS, PREP, ExpectedLayout
 from bootimg.checks.purity import Purity, purity
 from bootimg.checks.tablerules import layout_of, table_findings
+from bootimg.disk.bootprogram import has_boot_code
 from bootimg.disk.extents import FileSource, copy_sparse, data_chunks
 from bootimg.disk.gpt import Gpt, Partition, write_gpt
 from bootimg.disk.inspection import inspect_disk
 from bootimg.disk.xfsread import XfsImage
 from bootimg.sizes import GIB, MIB
-from tests.support import oci
+from tests.support import oci, openfirmware
 from tests.support.manifests import rendered
 from tests.unit.checks.test_builds import WILD
 from tests.unit.checks.test_versions import RELEASE, VERSION, pivoting
@@ -227,6 +228,7 @@ def without(word: str) -> Callable[[Json], Any]:
         (lambda d: d["boot"]["entries"].append(entry_of(d)), "bls-entry", "ostree-1.conf, ostree-1.conf"),
         (lambda d: entry_of(d).pop("linux"), "bls-entry", "no linux"),
         (lambda d: entry_of(d).update(initrd=[]), "bls-entry", "no initrd"),
+        (lambda d: entry_of(d).update(fault="options stands twice"), "bls-entry", "options stands twice"),
         (without("ostree="), "bls-ostree", "ostree: none"),
         (lambda d: entry_of(d)["options"].append("ostree=/x"), "bls-ostree",
          "ostree: /ostree/boot.1/rhcos/abc/0, /x"),
@@ -289,7 +291,7 @@ def test_the_layouts_are_those_of_the_recipes(layout: ExpectedLayout) -> None:
         known = FILESYSTEMS.get(name)
         document["partitions"].append({
             "number": each.get("partnum", number), "name": name, "type": each["type"].lower(),
-            "offset": 0, "size": each["size"] * 512,
+            "offset": 0, "size": each["size"] * 512, "boot-code": True,
             "filesystem": known and {"type": known.type, "label": name, "uuid": known.uuid},
         })  # fmt: skip
     assert layout_of(document) is layout
@@ -297,6 +299,37 @@ def test_the_layouts_are_those_of_the_recipes(layout: ExpectedLayout) -> None:
     made = json.dumps([each["options"] for each in stages if each["type"].startswith("org.osbuild.mkfs.")])
     for name in {place.name for place in layout.places} & FILESYSTEMS.keys():
         assert FILESYSTEMS[name].uuid.replace("-", "") in made.replace("-", "")
+
+
+def test_a_prep_partition_without_a_program_is_found() -> None:
+    layout = next(each for each in LAYOUTS if each.arch is Arch.PPC64LE)
+    partitions: list[Json] = [
+        {"number": each.number, "name": each.name, "type": each.type_guid, "offset": 0,
+         "size": each.size or MIB, "boot-code": None, "filesystem": None}
+        for each in layout.places
+    ]  # fmt: skip
+    document: Json = {"disk-guid": DISK_GUID, "virtual-size": 1 << 40, "partitions": partitions}
+    faults = ((False, 1), (True, 0))
+    for code, count in faults:
+        partitions[0]["boot-code"] = code
+        found = [each for each in table_findings(document, layout) if each.rule == "boot-code"]
+        assert [each.where for each in found] == ["partition 1"] * count
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "code"),
+    [
+        (PREP, openfirmware.kernel_image()[:512], True),
+        (PREP, b"", False),
+        (PREP, bytes(512), False),
+        (PREP, b"\x7fELF\x02\x01\x01" + bytes(505), False),
+        (X86.places[0].type_guid, b"\x52" * 512, True),
+        (X86.places[0].type_guid, bytes(512), False),
+        (X86.places[1].type_guid, b"\x52" * 512, None),
+    ],
+)
+def test_boot_code_is_what_the_firmware_looks_for(kind: str, start: bytes, code: bool | None) -> None:
+    assert has_boot_code(uuid.UUID(kind), start) is code
 
 
 @needs_tools
@@ -341,7 +374,7 @@ def test_what_bootc_installed_has_an_aleph_of_its_own(tmp_path: Path) -> None:
 def test_openshift_on_a_disk(tmp_path: Path) -> None:
     blobs = tuple(
         header(name=name, version="1", release="1", arch="x86_64")
-        for name in ("bash", "openshift-clients", *(f"pad-{number}" for number in range(11_000)))
+        for name in ("bash", "openshift-clients", *(f"pad-{number}-{'x' * 1000}" for number in range(1100)))
     )
     data = database(tmp_path / "ocp.sqlite", blobs=blobs)
     # More than the reader of small files takes.

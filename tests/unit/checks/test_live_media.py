@@ -6,7 +6,6 @@ import json
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from bootimg.live.iso.infofiles import MINISO
 from bootimg.live.iso.liveiso import INITRD, ROOTFS
 from bootimg.live.iso.sectors import SECTOR
 from bootimg.live.miniso.extract import extract_minimal
+from bootimg.live.streamhash import CHUNK
 from bootimg.orchestrator.inspection import inspect_build
 from tests.support.livefiles import (
     BUILD,
@@ -46,6 +46,7 @@ from tests.support.livefiles import (
     written_whole,
 )
 from tests.support.liveiso import DEFAULT, VOLUME, kargs_info, part
+from tests.support.livesystem import good_iso, good_rootfs
 
 Patch = Callable[[IsoImage, bytearray], None]
 CONFIG = b'{"ignition": {"version": "3.4.0"}}'
@@ -269,15 +270,13 @@ def test_a_minimal_iso_has_no_rootfs_and_no_label(tmp_path: Path) -> None:
     assert rules(tmp_path / "minimal.iso") == ["iso-kargs-changed", "iso-label"]
 
 
-@cache
-def _parts() -> dict[str, bytes]:
-    rootfs = rootfs_image()
-    return {"live-kernel": b"the kernel", "live-initramfs": initramfs(rootfs), "live-rootfs": rootfs}
-
-
-def build_of(iso: Path, *, id: str = BUILD, name: str = "rhcos", **digests: str) -> Build:
+def build_of(
+    iso: Path, *, id: str = BUILD, name: str = "rhcos", rootfs: bytes | None = None, **digests: str
+) -> Build:
     """A build with the ISO and its files for PXE; `digests` are other SHA-256 by key with underscores."""
-    files = {"live-iso": iso.read_bytes(), **_parts()}
+    rootfs = rootfs or rootfs_image()
+    pxe = {"live-kernel": b"the kernel", "live-initramfs": initramfs(rootfs), "live-rootfs": rootfs}
+    files = {"live-iso": iso.read_bytes(), **pxe}
     images: dict[str, dict[str, Any]] = {}
     for key, data in files.items():
         (iso.parent / key).write_bytes(data)
@@ -319,18 +318,30 @@ def verifier(folder: Path) -> Verifier:
     return Verifier(Cache(folder / "cache"), Events(), RegistryOptions(), Purity.ERROR, ())
 
 
-def test_deep_a_build_s_live_media_are_opened(good: Path, tmp_path: Path) -> None:
-    build = build_of(own(good, tmp_path))
+def test_deep_a_build_s_live_media_are_opened(tmp_path: Path) -> None:
+    rootfs = good_rootfs(tmp_path / "parts")
+    build = build_of(written(good_iso(rootfs), tmp_path / "own.iso"), rootfs=rootfs)
     assert dict(verifier(tmp_path).opened(build)) == {"live-iso": []}
     (tmp_path / "live-iso").unlink()
     assert dict(verifier(tmp_path).opened(build)) == {"live-rootfs": []}
     with (tmp_path / "live-rootfs").open("r+b") as file:
-        file.seek(5000)
+        file.seek(CHUNK)
         file.write(b"changed")
     opened = dict(verifier(tmp_path).opened(build))
     assert [each.rule for each in opened["live-rootfs"] or ()] == [Rule.LIVE_STREAM_HASH]
     (tmp_path / "live-rootfs").unlink()
     assert dict(verifier(tmp_path).opened(build)) == {}
+
+
+def test_deep_the_system_in_the_files_for_pxe_is_checked(good: Path, tmp_path: Path) -> None:
+    """Behind the superblock there is nothing."""
+    build = build_of(own(good, tmp_path))
+    (tmp_path / "live-iso").unlink()
+    [(key, found)] = verifier(tmp_path).opened(build)
+    assert [(each.rule, each.where) for each in found or ()] == [
+        (Rule.LIVE_SYSTEM, "live-rootfs: root file system")
+    ]
+    assert key == "live-rootfs"
 
 
 def test_the_files_for_pxe_are_the_build_s(good: Path, tmp_path: Path) -> None:

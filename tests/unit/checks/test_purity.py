@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +34,7 @@ from bootimg.orchestrator.recipes.prepare import Layer, open_layer
 from bootimg.orchestrator.request import Builder
 from tests.layer.rpmdb import Evr, make_rpmdb
 from tests.support import oci
+from tests.support.program import program
 from tests.support.rpms import needs_rpm
 from tests.unit.orchestrator.test_variables import request
 from tests.unit.osbuild.test_builder import StandIn, stand_in
@@ -366,17 +365,8 @@ def test_how_a_build_was_judged_is_in_its_journal(
 def test_the_command_refuses_and_lets_pass(tmp_path: Path, words: list[str]) -> None:
     made = packages(tmp_path, "openshift-clients")
     oci.Layout(tmp_path / "image").add([oci.bootable(made)])
-    argv: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "bootimg",
-        "build",
-        tmp_path / "image",
-        "--until",
-        "layers",
-    ]
-    argv += ["--arch", "x86_64", "-o", tmp_path / "builds", "--cache", tmp_path / "cache", *words]
-    done = subprocess.run(argv, capture_output=True, text=True)
+    folders = ["-o", tmp_path / "builds", "--cache", tmp_path / "cache"]
+    done = program("build", tmp_path / "image", "--until", "layers", "--arch", "x86_64", *folders, *words)
     assert done.returncode == (0 if words else ExitCode.USAGE), done.stderr
     assert ("layer-not-pure" in done.stderr) is not bool(words)
     assert ("openshift-clients-1-1.el9.x86_64" in done.stderr) is not bool(words)

@@ -54,7 +54,8 @@ def request_of(verb: str, words: list[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_plan_takes_every_option_that_changes_what_build_makes() -> None:
-    assert parameters("build") - FAULTS == parameters("plan")
+    uploads = {"upload", "look", "account", "settings"}
+    assert parameters("build") - FAULTS == parameters("plan") - uploads
 
 
 @pytest.mark.parametrize("words", [["image"], EVERYTHING])
@@ -118,3 +119,14 @@ def test_a_plan_names_the_files_that_the_compressor_makes(
     done = CliRunner().invoke(bootimg, ["plan", str(layout.path), *places, *words], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert f"-qemu.x86_64.qcow2{suffix} " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "completed"), [("a", ["all", "aarch64"]), ("x86_64,a", ["x86_64,all", "x86_64,aarch64"])]
+)
+def test_completion_knows_the_architectures(text: str, completed: list[str]) -> None:
+    command = bootimg.get_command(click.Context(bootimg), "build")
+    assert command is not None
+    option = next(each for each in command.params if each.name == "arch")
+    found = option.shell_complete(click.Context(command), text)
+    assert [each.value for each in found] == completed

@@ -6,6 +6,7 @@ import gzip
 import itertools
 import json
 import os
+import struct
 import uuid
 from collections.abc import Callable
 from functools import cache
@@ -14,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from bootimg import process
+from bootimg.disk.blsentry import bls_entry
 from bootimg.disk.extents import FileSource, copy_sparse
 from bootimg.disk.gpt import Gpt, Partition, write_gpt
-from bootimg.disk.inspection import bls_entry, console_commands
+from bootimg.disk.inspection import console_commands
 from bootimg.disk.view import DiskView
 from bootimg.errors import ExitCode
 from bootimg.formats import Compressor
@@ -76,12 +78,14 @@ TOOLS = ("mke2fs", "mkfs.xfs", "xfs_db", "mkfs.fat", "debugfs", "blkid", "qemu-i
 needs_tools = pytest.mark.skipif(not all(map(process.find, TOOLS)), reason=f"needs {', '.join(TOOLS)}")
 
 
-def make_disk(folder: Path, *, sector: int = 512, boot: str = "boot", firstboot: bool = True) -> Path:
+def make_disk(
+    folder: Path, *, sector: int = 512, boot: str = "boot", firstboot: bool = True, entry: str = ENTRY
+) -> Path:
     """A disk with a partition that holds nothing, a FAT, an ext4 and an XFS."""
     tree = folder / "tree"
     (tree / "loader" / "entries").mkdir(parents=True)
     (tree / "grub2").mkdir()
-    (tree / "loader" / "entries" / "one.conf").write_text(ENTRY)
+    (tree / "loader" / "entries" / "one.conf").write_text(entry)
     (tree / "grub2" / "console.cfg").write_text(CONSOLE)
     if firstboot:
         (tree / "ignition.firstboot").touch()
@@ -226,6 +230,37 @@ def test_what_is_no_disk(tmp_path: Path, size: int) -> None:
     disk = tmp_path / "x"
     disk.write_bytes(bytes(size))
     assert "gpt-damaged" in run(disk, cache=tmp_path / "cache", code=ExitCode.FAILED)
+
+
+@needs_tools
+@pytest.mark.parametrize("verb", ["inspect", "verify"])
+def test_a_disk_that_claims_more_bytes_than_a_file_can_have(tmp_path: Path, verb: str) -> None:
+    """A qcow2 of 100 PiB: clusters of 2 MiB, a table of 204 800 entries, all of them holes."""
+    disk, cluster = tmp_path / "huge.qcow2", 2 * MIB
+    fields = (2, 0, 0, 21, 100 << 50, 0, 204_800, cluster, 2 * cluster, 1, 0, 0)
+    header = struct.pack(">IIQIIQIIQQIIQ", 0x514649FB, *fields)
+    with disk.open("wb") as handle:
+        handle.write(header)
+        handle.seek(2 * cluster)
+        handle.write(struct.pack(">Q", 3 * cluster))
+        handle.seek(3 * cluster)
+        handle.write(struct.pack(">5H", 1, 1, 1, 1, 1))
+        handle.truncate(4 * cluster)
+    done = program(verb, disk, "--cache", tmp_path / "cache")
+    assert done.returncode == ExitCode.USAGE, done.stderr
+    assert "error: image-unreadable" in done.stderr
+    assert "claims to be a disk of 102400" in done.stderr
+
+
+@needs_tools
+@pytest.mark.parametrize("verb", ["inspect", "verify"])
+def test_a_gzip_with_a_name_of_megabytes_is_read_as_any_other(tmp_path: Path, verb: str) -> None:
+    packed = tmp_path / "disk.raw.gz"
+    plain = gzip.compress(bytes(MIB), mtime=0)
+    packed.write_bytes(plain[:3] + b"\x08" + plain[4:10] + b"x" * (8 * MIB) + b"\0" + plain[10:])
+    done = program(verb, packed, "--cache", tmp_path / "cache")
+    assert done.returncode == ExitCode.FAILED
+    assert "gpt-damaged" in done.stdout + done.stderr
 
 
 @needs_tools

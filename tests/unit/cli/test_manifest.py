@@ -22,11 +22,12 @@ from bootimg.orchestrator.recipes.prepare import open_layer
 from bootimg.platform import platforms
 from tests.support import oci
 from tests.support.manifests import pipeline, stages
+from tests.support.program import program
 from tests.unit.orchestrator.test_variables import layer, request
 
 
 def run(*words: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "bootimg", *words], capture_output=True, text=True)
+    done = program(*words)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -48,6 +48,23 @@ def test_plain_sink_writes_one_timed_line_per_event() -> None:
     ]
 
 
+def test_events_of_an_architecture_say_so_and_others_do_not() -> None:
+    plain, machines = io.StringIO(), io.StringIO()
+    events = Events([PlainSink(plain), NdjsonSink(machines)])
+    work(events.of_arch("aarch64"))
+    events.message("both")
+    lines = [line.split(None, 1)[1] for line in plain.getvalue().splitlines()]
+    assert lines[:2] == [
+        "aarch64 import         Importing the layer …",
+        "aarch64 import         done in 0:00  14651 objects",
+    ]
+    assert lines[-4:-2] == ["aarch64: warning: odd", "aarch64 seal           Sealing …"]
+    assert lines[-1] == "both"
+    found = [json.loads(line) for line in machines.getvalue().splitlines()]
+    assert {each["arch"] for each in found[:-1]} == {"aarch64"}
+    assert "arch" not in found[-1]
+
+
 def test_words_of_an_event_cannot_command_a_terminal() -> None:
     stream = io.StringIO()
     events = Events([PlainSink(stream)])
@@ -205,15 +222,16 @@ def test_a_step_counts_what_many_threads_do() -> None:
     assert done[-1] == 8000
 
 
+@pytest.mark.parametrize("arch", [None, "aarch64"])
 @pytest.mark.parametrize("width", [60, 100, 200])
-def test_lines_of_finished_steps_line_up_with_bars_and_each_other(width: int) -> None:
+def test_lines_of_finished_steps_line_up_with_bars_and_each_other(width: int, arch: str | None) -> None:
     console = Console(width=width, file=io.StringIO(), force_terminal=True, color_system=None, _environ={})
     bars = bars_on(console)
     bars.progress.disable = True
-    bars(StepStarted(step="aws", title="vmdk", total=4))
+    bars(StepStarted(step="aws", title="vmdk", total=4, arch=arch))
     for text in ("", "41 packages", "中文", "long " * 60):
-        bars(StepStarted(step="sbom", title="packages"))
-        bars(StepFinished(step="sbom", seconds=7.0, text=text))
+        bars(StepStarted(step="sbom", title="packages", arch=arch))
+        bars(StepFinished(step="sbom", seconds=7.0, text=text, arch=arch))
     console.print(bars.progress.get_renderable())
     assert isinstance(console.file, io.StringIO)
     *ended, running = console.file.getvalue().splitlines()

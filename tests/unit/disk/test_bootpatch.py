@@ -11,18 +11,17 @@ from pathlib import Path
 import pytest
 
 from bootimg import process
+from bootimg.disk.blsentry import append_options, remove_options
 from bootimg.disk.bootpatch import (
     BootEdits,
     Patch,
-    append_options,
     console_cfg,
     make_patch,
     platform_edits,
     read_boot_files,
-    remove_options,
 )
 from bootimg.disk.ext4edit import Ext4Image
-from bootimg.disk.extents import FileSource, copy_sparse
+from bootimg.disk.extents import FileSource, copy_sparse, data_chunks
 from bootimg.errors import BootimgError
 from bootimg.platform import Console
 from bootimg.sizes import MIB
@@ -94,17 +93,30 @@ def make_disk(folder: Path, tree: Path, *, entry: str = ENTRY, size: int = LENGT
     process.run(["debugfs", "-w", "-f", "-", image], input="\n".join(commands).encode() + b"\n")
     with disk.open("wb") as file:
         file.truncate(START + size + MIB)
-        file.seek(START)
-        file.write(image.read_bytes())
+    with FileSource(image) as source, disk.open("r+b") as file:
+        for at, length in data_chunks(source, 0, size, MIB):
+            file.seek(START + at)
+            file.write(source.read(at, length))
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     return Disk(disk, scratch)
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Disk:
+    """Made once; a test takes a copy."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "tree/grub2").mkdir(parents=True)
+    return make_disk(folder, folder / "tree")
+
+
 @pytest.fixture
-def disk(tmp_path: Path) -> Disk:
-    (tmp_path / "tree/grub2").mkdir(parents=True)
-    return make_disk(tmp_path, tmp_path / "tree")
+def disk(made: Disk, tmp_path: Path) -> Disk:
+    disk, scratch = tmp_path / "disk", tmp_path / "scratch"
+    scratch.mkdir()
+    with FileSource(made.path) as source:
+        copy_sparse(source, disk)
+    return Disk(disk, scratch)
 
 
 @pytest.mark.parametrize("name", ["a b", "a,b", "a?b=c", "LABEL=x", 'a"b', "a\nb", "a:b", "%d", "-o"])
@@ -223,7 +235,7 @@ def test_no_edits_no_patch(disk: Disk) -> None:
 def test_options_are_appended_to_options_lines_alone() -> None:
     entry = "title options here\noptions a b  \noptions\tc\nlinux /l\noptionsx d"
     assert append_options(entry, ["x", "y"]) == (
-        "title options here\noptions a b x y\noptions\tc x y\nlinux /l\noptionsx d"
+        "title options here\noptions a b x y\noptions\tc x y\nlinux /l\noptionsx d\n"
     )
     assert append_options("options a", ["x"]) == "options a x\n"
     quoted = append_options('options a="1  2"\n', ["x", 'y="3  4"'])

@@ -79,7 +79,7 @@ def test_copy_keeps_content_and_makes_holes_of_zeros(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 4096, MIB, 3 * MIB + 5])
 def test_zeros_are_recognised(length: int) -> None:
-    assert is_zero(bytes(length))
+    assert is_zero(bytes(length)) and is_zero(memoryview(bytes(length)))
     for at in {0, length // 2, length - 1} if length else ():
         assert not is_zero(bytes(at) + b"\1" + bytes(length - at - 1))
 

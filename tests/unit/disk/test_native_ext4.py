@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from bootimg.disk.ext4edit import Ext4Image
+from bootimg.disk.extents import FileSource, copy_sparse
 from bootimg.disk.native import ext4fill
 from bootimg.disk.native.ext4 import make_ext4
 from bootimg.disk.native.ext4fill import fill_ext4
+from bootimg.disk.zipl.blocks import BootPartition
 from bootimg.errors import BootimgError
 from bootimg.manifest.recipe import Ext4
 from bootimg.sysroot.entries import Entry, HostFile, Kind, directory, symlink, text, with_label
@@ -62,9 +67,20 @@ def stat_of(image: Path, path: str) -> str:
     return done.stdout.decode()
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """/boot of 384 MiB by its sector size, made once: it is only read."""
+
+    def make_once(sector_size: int) -> Path:
+        folder = tmp_path_factory.mktemp("made")
+        return make(folder / "image", tree(folder), sector_size=sector_size, mib=384)
+
+    return cache(make_once)
+
+
 @pytest.mark.parametrize("sector_size", [512, 4096])
-def test_what_is_written_is_there(sector_size: int, tmp_path: Path) -> None:
-    image = make(tmp_path / "image", tree(tmp_path), sector_size=sector_size)
+def test_what_is_written_is_there(sector_size: int, made: Callable[[int], Path]) -> None:
+    image = made(sector_size)
     found = Ext4Image(image)
     found.check_clean()
     assert found.content("/ostree/v") == b"k" * 300_000
@@ -81,8 +97,26 @@ def test_what_is_written_is_there(sector_size: int, tmp_path: Path) -> None:
     assert f"Directory Hash Seed:      {OPTIONS.uuid}" in block
 
 
-def test_all_times_are_the_recipe_s(tmp_path: Path) -> None:
-    image = make(tmp_path / "image", tree(tmp_path))
+@pytest.mark.parametrize("sector_size", [512, 4096])
+def test_a_dense_file_system_has_no_holes(sector_size: int, tmp_path: Path) -> None:
+    content = b"k" * 5000 + bytes(50_000) + b"k" * 5000 + bytes(50_000)
+    path = tmp_path / "image"
+    path.touch()
+    os.truncate(path, 64 << 20)
+    make_ext4(path, OPTIONS, sector_size=sector_size, epoch=EPOCH)
+    files = [text("zeros; é", content, NOW), text("short", bytes(10), NOW)]
+    folders = [directory("", 0o755, NOW), directory("lost+found", 0o700, NOW)]
+    fill_ext4(path, [*folders, *files], epoch=EPOCH, dense=True)
+    partition = BootPartition(Ext4Image(path), 0, 512)
+    block = max(1024, sector_size)
+    for file in files:
+        runs = partition.runs(f"/{file.path.decode()}")
+        assert all(run.sector for run in runs)
+        assert sum(run.count for run in runs) * 512 == -(-file.size // block) * block
+
+
+def test_all_times_are_the_recipe_s(made: Callable[[int], Path]) -> None:
+    image = made(512)
     for path in ("/", "/boot", "/ostree", "/ostree/v", "/lost+found"):
         lines = [line for line in stat_of(image, path).splitlines() if "time: " in line]
         assert len(lines) == 4
@@ -144,12 +178,14 @@ def test_a_command_that_debugfs_did_not_carry_out_is_noticed(
     assert error.value.id == "boot-edit-failed"
 
 
-@pytest.mark.parametrize(("sector_size", "mib", "backup"), ((512, 384, 221185), (4096, 384, 32768)))
+@pytest.mark.parametrize(("sector_size", "backup"), ((512, 221185), (4096, 32768)))
 def test_the_backups_tell_of_what_was_written(
-    sector_size: int, mib: int, backup: int, tmp_path: Path
+    sector_size: int, backup: int, made: Callable[[int], Path], tmp_path: Path
 ) -> None:
     """With the first superblock and its descriptors gone, e2fsck mends the file system by a backup."""
-    image = make(tmp_path / "image", tree(tmp_path), sector_size=sector_size, mib=mib)
+    image = tmp_path / "image"
+    with FileSource(made(sector_size)) as source:
+        copy_sparse(source, image)
     done = subprocess.run(["dumpe2fs", "-h", image], capture_output=True, check=True)
     assert b"Lifetime writes" not in done.stdout
     block = max(1024, sector_size)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.disk.bootloaders.bootcode import BootCode
 from bootimg.disk.native.content import read_content
@@ -67,7 +68,7 @@ def ask(maker: Maker, cache: Cache, tmp_path: Path) -> Products:
     return kept_products(maker, cache, Events(), start, tmp_path)  # type: ignore[arg-type]
 
 
-def whole(products: Products) -> tuple[list[Entry], list[Entry], BootCode | None]:
+def whole(products: Products) -> tuple[list[Entry], list[Entry], object]:
     """The products with their content."""
     both = ([replace(each, content=read_content(each)) for each in entries]
             for entries in (products.boot, products.esp))  # fmt: skip
@@ -189,10 +190,13 @@ def test_what_has_to_be_made(tmp_path: Path) -> None:
     (tmp_path / "bootupd").mkdir()
     bootupd = layer(tmp_path / "bootupd", bootupd=True)
     no_bios = replace(found, bootloader=Bootupd(static_configs=True, bios=None))
-    assert isinstance(maker_of(found, own), GrubCore)
-    assert isinstance(maker_of(no_bios, bootupd), ByBootupd)
-    assert maker_of(no_bios, own) is None
-    assert maker_of(replace(found, bootloader=None), bootupd) is None
+    here = Arch.of_machine()
+    foreign = next(each for each in Arch if each is not here)
+    assert isinstance(maker_of(found, own, here), GrubCore)
+    assert isinstance(maker_of(no_bios, bootupd, here), ByBootupd)
+    assert maker_of(no_bios, bootupd, foreign) is None
+    assert maker_of(no_bios, own, here) is None
+    assert maker_of(replace(found, bootloader=None), bootupd, here) is None
 
 
 def test_a_layer_without_grub_has_no_key(tmp_path: Path) -> None:

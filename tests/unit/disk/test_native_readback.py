@@ -114,7 +114,7 @@ def test_all_that_bootupd_left_is_read_back(tmp_path: Path) -> None:
     products = make(tmp_path)
     assert list(products.boot) == timeless(BOOT)
     assert list(products.esp) == timeless(ESP)
-    assert products.code is not None
+    assert isinstance(products.code, BootCode)
     assert products.code.partition == CODE.partition
     assert products.code.sector[:3] == CODE.sector[:3]
 

@@ -14,9 +14,8 @@ from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.cli.commands.doctor import report
 from bootimg.cli.main import bootimg
+from bootimg.doctor.finding import MachineFinding, Status
 from bootimg.doctor.requirements import (
-    MachineFinding,
-    Status,
     Tool,
     binding,
     has_module,
@@ -96,6 +95,18 @@ def test_missing_and_old_tools_are_told_with_their_packages(machine: Path, tmp_p
     assert line.startswith("to build: apt install skopeo qemu-utils")
 
 
+def test_whose_program_makes_live_media_is_told(machine: Path, tmp_path: Path) -> None:
+    """This machine's, or the layer's where it is too old or missing."""
+    found = findings(tmp_path)
+    assert (found["live-squashfs"]["status"], found["live-squashfs"]["version"]) == ("too-old", "4.5.1")
+    assert "the layer's own" in found["live-squashfs"]["detail"]
+    assert (found["live-erofs"]["status"], found["live-erofs"]["needed"]) == ("missing", False)
+    install(machine, "sqfstar", "sqfstar version 4.6.1 (2023/03/25)")
+    assert findings(tmp_path)["live-squashfs"]["detail"] == f"{machine}/sqfstar"
+    _, text = doctor(tmp_path)
+    assert "- live-erofs          missing  (mkfs.erofs makes the erofs of live media)  builds run" in text
+
+
 def test_what_only_some_verbs_need_is_no_failure(machine: Path, tmp_path: Path) -> None:
     found = findings(tmp_path)
     assert found["ssh"] == {
@@ -139,7 +150,7 @@ def test_json_and_the_exit_code_agree(machine: Path, tmp_path: Path) -> None:
 
 def test_a_family_that_is_not_known_gets_both_commands() -> None:
     tool = Tool(name="no-such-program", purpose="x", packages=Packages(apt="one", dnf="two"))
-    lines = list(report([tool.check()], None))
+    lines = list(report([tool.check()], None, [Arch.of_machine()]))
     assert lines[-2:] == ["to build: apt install one", "to build: dnf install two"]
 
 
@@ -169,7 +180,9 @@ def test_little_space_is_told_but_no_failure(tmp_path: Path) -> None:
 
 
 def test_the_report_ends_well_when_all_is_there() -> None:
-    lines = list(report([MachineFinding(name="a", status=Status.OK, purpose="x")], "apt"))
+    lines = list(
+        report([MachineFinding(name="a", status=Status.OK, purpose="x")], "apt", [Arch.of_machine()])
+    )
     assert lines[-1] == "all that builds need is there"
 
 
@@ -179,7 +192,9 @@ def test_a_binding_that_is_too_old_is_called_so() -> None:
 
     finding = binding("libguestfs", "makes disks", "guestfs", Packages(apt="a", dnf="b"), find, "")
     assert finding.status is Status.TOO_OLD
-    assert "✘ libguestfs  libguestfs is version 1.36.2; 1.44 or newer is needed" in report([finding], "apt")
+    assert "✘ libguestfs  libguestfs is version 1.36.2; 1.44 or newer is needed" in report(
+        [finding], "apt", [Arch.of_machine()]
+    )
 
 
 @pytest.mark.parametrize(
@@ -196,7 +211,7 @@ def test_uefi_is_needed_where_machines_have_nothing_else(
 ) -> None:
     monkeypatch.setattr(Arch, "of_machine", lambda: arch)
     monkeypatch.setattr(Path, "exists", lambda path: False)
-    found = uefi()
+    found = uefi(arch)
     assert (found.status, found.needed, found.packages and found.packages.apt) == (status, needed, apt)
     assert (found.detail == f"{arch} has no UEFI") is (apt is None)
 
@@ -207,3 +222,42 @@ def test_the_appliance_s_kernel_is_this_machine_s(
 ) -> None:
     monkeypatch.setattr(Arch, "of_machine", lambda: arch)
     assert kernel_packages().apt == f"linux-image-{apt}"
+
+
+def test_another_architecture_needs_no_appliance_and_guests_of_it_are_optional(
+    machine: Path, tmp_path: Path
+) -> None:
+    install(machine, "qemu-system-aarch64", "QEMU emulator version 7.2.22")
+    (machine / "mksquashfs").unlink()
+    _, said = doctor(tmp_path, "--arch", "aarch64")
+    assert "disks for aarch64 are made without the appliance on this machine" in said
+    assert "live media for aarch64 need it, because the layer's own does not run here" in said
+    _, text = doctor(tmp_path, "--json", "--arch", "aarch64")
+    found = {each["name"]: each for each in json.loads(text)["findings"]}
+    assert (found["qemu-system-aarch64"]["status"], found["qemu-system-aarch64"]["needed"]) == ("ok", False)
+    assert not found["qemu-system-x86_64"]["needed"]
+    assert not found["libguestfs"]["needed"]
+    assert not found["uefi-firmware"]["needed"]
+    assert found["mkfs.xfs"]["needed"]
+    assert "qemu-system-aarch64" not in findings(tmp_path)
+
+
+def test_all_architectures_are_one_report(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Arch, "of_machine", lambda: Arch.X86_64)
+    install(machine, "qemu-system-s390x", "QEMU emulator version 7.2.22")
+    _, text = doctor(tmp_path, "--json", "--arch", "all")
+    names = [each["name"] for each in json.loads(text)["findings"]]
+    assert len(names) == len(set(names))
+    emulators = [name for name in names if name.startswith("qemu-system-")]
+    assert sorted(emulators) == [f"qemu-system-{each}" for each in ("aarch64", "ppc64", "s390x", "x86_64")]
+    assert [name for name in names if "uefi" in name] == ["uefi-firmware-x86_64", "uefi-firmware-aarch64"]
+    found = {each["name"]: each for each in json.loads(text)["findings"]}
+    assert (found["qemu-system-s390x"]["status"], found["qemu-system-ppc64"]["status"]) == ("ok", "missing")
+    # This machine's own architecture is among them: its disks may need the appliance.
+    assert found["libguestfs"]["needed"]
+    _, text = doctor(tmp_path, "--json", "--arch", "aarch64,s390x")
+    names = [each["name"] for each in json.loads(text)["findings"]]
+    assert [name for name in names if "uefi" in name] == ["uefi-firmware-aarch64"]
+    assert "qemu-system-ppc64" not in names

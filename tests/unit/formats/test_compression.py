@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from isal import isal_zlib
 
-from bootimg.disk.extents import Extent
+from bootimg.disk.extents import Extent, is_zero
 from bootimg.errors import BootimgError
 from bootimg.formats import WRITERS, Compressor, Packing
 from bootimg.formats.compression import gzipwrite, xzwrite
@@ -57,11 +57,11 @@ def test_a_compressed_artifact_is_the_plain_one_compressed(
     plain = write(disk_format, raw, tmp_path / "plain")
     packed = write(disk_format, raw, tmp_path / "packed", compressor=compressor)
     assert (packed.uncompressed_size, packed.uncompressed_sha256) == (plain.size, plain.sha256)
-    data = packed.path.read_bytes()
+    data, expected = packed.path.read_bytes(), plain.path.read_bytes()
     assert (packed.size, packed.sha256) == (len(data), hashlib.sha256(data).hexdigest())
-    assert unpack(compressor, packed.path) == plain.path.read_bytes()
+    assert unpack(compressor, packed.path) == expected
     with PlainReader(packed.path) as reader:
-        assert b"".join(reader) == plain.path.read_bytes()
+        assert b"".join(reader) == expected
         assert reader.written() == packed
     assert sorted(each.name for each in tmp_path.iterdir()) == ["packed", "plain", "raw"]
 
@@ -116,7 +116,7 @@ def in_pieces(compressor: Compressor, folder: Path, cuts: list[int], skipped: se
     with open_output(folder / "out", Packing(compressor, 2)) as file:
         for number, (start, end) in enumerate(pairwise([0, *cuts, len(content)])):
             data = content[start:end]
-            if number in skipped and not any(data):
+            if number in skipped and is_zero(data):
                 file.skip(len(data))
             else:
                 file.write(data)
@@ -195,11 +195,11 @@ def test_blocks_of_xz_are_what_liblzma_reads() -> None:
 
 @pytest.mark.parametrize("compressor", PACKERS)
 def test_zeros_do_not_come_all_at_once(tmp_path: Path, compressor: Compressor) -> None:
-    raw = make_disk(tmp_path / "raw", 192 * MIB, [(MIB, 20)])
+    raw = make_disk(tmp_path / "raw", 80 * MIB, [(MIB, 20)])
     packed = write("raw", raw, tmp_path / "packed", compressor=compressor)
     with PlainReader(packed.path) as reader:
         lengths = [len(data) for data in reader]
-    assert sum(lengths) == 192 * MIB
+    assert sum(lengths) == 80 * MIB
     assert max(lengths) <= 33 * MIB
 
 

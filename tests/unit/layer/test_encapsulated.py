@@ -14,9 +14,13 @@ from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.layer.declared.facts import read_facts
 from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.ostree.committree import commit_tree
+from bootimg.layer.ostree.layerobjects import LayerObjects
 from bootimg.layer.ostree.objects import directory_metadata, directory_tree
 from bootimg.layer.tar.entry import Kind
 from bootimg.layer.tree.merged import Tree, open_tree
+from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.limits import Limits
 from tests.support import oci
 from tests.support.encapsulated import SYSTEM, Commit, File, Folder, content_members, object_path
 
@@ -209,16 +213,16 @@ def test_a_malformed_directory_is_refused(tmp_path: Path, commit: Commit, data: 
     assert refused(tmp_path, *other_root(commit, data)).id == id
 
 
-def test_few_directories_that_unfold_to_many_are_refused(
-    tmp_path: Path, commit: Commit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bootimg.layer.tar.opened.MAX_ENTRIES", 5000)
+def test_few_directories_that_unfold_to_many_are_refused(tmp_path: Path, commit: Commit) -> None:
     meta = commit.keep("dirmeta", directory_metadata(0, 0, 0o755, ()))
     tree = commit.keep("dirtree", directory_tree([], []))
     for _ in range(20):
         tree = commit.keep("dirtree", directory_tree([], [("a", tree, meta), ("b", tree, meta)]))
     other = commit.rooted(tree, meta)
-    assert refused(tmp_path, other, other.layers()).id == "layer-too-many-entries"
+    objects = LayerObjects(metadata=other.metadata, commit=other.checksum)
+    with pytest.raises(BootimgError) as error:
+        commit_tree([objects], Budget(Limits(names=5000)))
+    assert error.value.id == "image-over-budget"
 
 
 def test_a_commit_that_the_label_does_not_name_is_refused(tmp_path: Path, commit: Commit) -> None:

@@ -9,7 +9,7 @@ from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
-from bootimg.layer.declared.facts import LayerFacts, parse_os_release, read_facts
+from bootimg.layer.declared.facts import LayerFacts, read_facts
 from bootimg.layer.declared.imagejson import parse_image_json
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import open_tree
@@ -70,6 +70,17 @@ def test_what_is_optional_may_be_missing(tmp_path: Path) -> None:
         (
             oci.bootable(oci.file("usr/share/coreos-assembler/platforms.json", b"[]")),
             "platforms-json-malformed",
+        ),
+        (
+            oci.bootable(
+                oci.file("etc/selinux/config", b"SELINUXTYPE=../../etc/selinux/x\nSELINUXTYPE =targeted\n")
+            ),
+            "selinux-config-malformed",
+        ),
+        (oci.bootable(oci.file("etc/os-release", b"ID=a\nID=b\n")), "os-release-malformed"),
+        (
+            oci.bootable(oci.file("usr/lib/ostree/prepare-root.conf", b"[a]\nb=c\nb=d\n")),
+            "prepare-root-malformed",
         ),
     ],
 )
@@ -149,7 +160,7 @@ def test_the_keys_of_coreos_assembler_s_versions_are_known() -> None:
         ("etc/ostree/prepare-root.conf", "[composefs]\nenabled = verity\n", True),
         ("usr/lib/ostree/prepare-root.conf", "[composefs]\nenabled = yes\n[sysroot]\nreadonly=true\n", False),
         ("usr/lib/ostree/prepare-root.conf", "[etc]\ntransient = true\n", False),
-        ("usr/lib/ostree/prepare-root.conf", "composefs: verity", False),
+        ("usr/lib/ostree/prepare-root.conf", "# none\n", False),
     ],
 )
 def test_fs_verity_is_refused_where_the_root_is_xfs(
@@ -189,8 +200,3 @@ def test_image_json_that_is_malformed(data: bytes) -> None:
     with pytest.raises(BootimgError) as error:
         parse_image_json(data)
     assert error.value.id == "image-json-malformed"
-
-
-def test_os_release_quotes() -> None:
-    assert parse_os_release("A=\"x y\"\n# c\nB='z'\nC=\nbad line\nD=\"open\n") == {
-        "A": "x y", "B": "z", "C": "", "D": '"open'}  # fmt: skip

@@ -20,8 +20,9 @@ from bootimg.layer.fetching.skopeofailure import explain
 from bootimg.layer.image.blobs import BlobStore
 from bootimg.layer.image.fetched import Image, build_image
 from bootimg.layer.image.reference import Transport, not_found, parse_reference
-from bootimg.layer.tar import opened as tars
 from bootimg.layer.tree.merged import Tree, open_tree
+from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.limits import DEFAULT, Limits
 from tests.support import oci
 
 Fetch = Callable[..., Image]
@@ -38,17 +39,19 @@ def layout(tmp_path: Path) -> oci.Layout:
     return oci.Layout(tmp_path / "image")
 
 
-def get(reference: object, cache: Cache, arch: Arch = Arch.X86_64) -> Image:
-    return fetch(str(reference), arch=arch, cache=cache, events=Events())
+def get(reference: object, cache: Cache, arch: Arch = Arch.X86_64, limits: Limits = DEFAULT) -> Image:
+    return fetch(str(reference), arch=arch, cache=cache, events=Events(), limits=limits)
 
 
 def tree_of(reference: object, cache: Cache) -> Tree:
     return open_tree(get(reference, cache), cache, Events())
 
 
-def refused(reference: object, cache: Cache, arch: Arch = Arch.X86_64) -> BootimgError:
+def refused(
+    reference: object, cache: Cache, arch: Arch = Arch.X86_64, limits: Limits = DEFAULT
+) -> BootimgError:
     with pytest.raises(BootimgError) as error:
-        open_tree(get(reference, cache, arch), cache, Events())
+        open_tree(get(reference, cache, arch, limits), cache, Events())
     return error.value
 
 
@@ -69,7 +72,7 @@ def test_directory_archive_and_transports_give_the_same(
 def test_every_compression_gives_the_same_tree(how: str, layout: oci.Layout, cache: Cache) -> None:
     layout.add([oci.bootable(oci.file("f", b"x" * 3_000_000))], compression=[how])
     tree = tree_of(layout.path, cache)
-    assert tree.read("/f") == b"x" * 3_000_000
+    assert tree.read("/f", 3_000_000) == b"x" * 3_000_000
     assert tree.read("etc/os-release").startswith(b"NAME=")
     assert tree.listdir("usr/share") == ["coreos-assembler"]
     assert not tree.exists("usr/nothing")
@@ -112,12 +115,19 @@ def test_a_compressed_archive_that_was_cut_short(
     assert not list(cache.folder("tmp").iterdir())
 
 
-def test_a_compressed_archive_that_grows_without_end(
-    cache: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tars, "FREE_TAR", 1000)
+def test_a_gzip_header_with_a_name_of_megabytes(layout: oci.Layout, cache: Cache, tmp_path: Path) -> None:
+    layout.add([oci.bootable()])
+    data = oci.compress(layout.archive(tmp_path / "plain").read_bytes(), "gzip")
+    named = data[:3] + b"\x08" + data[4:10] + b"x" * (8 << 20) + b"\0" + data[10:]
+    (tmp_path / "packed").write_bytes(named)
+    assert not is_packed_archive(tmp_path / "packed")
+    assert refused(f"oci-archive:{tmp_path / 'packed'}", cache).id == "compressed-file-damaged"
+
+
+def test_a_compressed_archive_that_grows_without_end(cache: Cache, tmp_path: Path) -> None:
     (tmp_path / "packed").write_bytes(oci.compress(bytes(3_000_000), "gzip"))
-    assert refused(tmp_path / "packed", cache).id == "layer-too-large"
+    error = refused(tmp_path / "packed", cache, limits=Limits(unpacked=1_000_000))
+    assert error.id == "image-over-budget"
 
 
 @pytest.mark.parametrize("content", [b"", b"text", oci.tar(oci.file("disk.raw", b"x"))])
@@ -226,12 +236,9 @@ def test_a_wrong_diff_id_is_refused(layout: oci.Layout, cache: Cache) -> None:
     assert not list(cache.folder("tars").iterdir())
 
 
-def test_a_decompression_bomb_is_refused(
-    layout: oci.Layout, cache: Cache, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tars, "FREE_TAR", 1 << 20)
+def test_a_decompression_bomb_is_refused(layout: oci.Layout, cache: Cache) -> None:
     layout.add([oci.bootable(oci.file("zeros", bytes(32 << 20)))])
-    assert refused(layout.path, cache).id == "layer-too-large"
+    assert refused(layout.path, cache, limits=Limits(unpacked=1 << 20)).id == "image-over-budget"
     assert not list(cache.folder("tars").iterdir())
 
 
@@ -364,7 +371,7 @@ def test_an_invalid_size_is_refused(size: object) -> None:
     manifest = {"config": {"digest": digest}, "layers": [{"digest": digest, "size": size}]}
     config = {"architecture": "amd64", "rootfs": {"diff_ids": [digest]}}
     with pytest.raises(BootimgError) as error:
-        build_image("x", json.dumps(manifest).encode(), json.dumps(config).encode(), Arch.X86_64)
+        build_image("x", json.dumps(manifest).encode(), json.dumps(config).encode(), Arch.X86_64, Budget())
     assert error.value.id == "layer-malformed"
 
 
@@ -391,14 +398,16 @@ def test_a_time_stamp_of_any_kind_is_one_or_none(annotations: object, created: o
     digest = "sha256:" + "0" * 64
     manifest = {"config": {"digest": digest}, "layers": [], "annotations": annotations}
     config = {"architecture": "amd64", "rootfs": {"diff_ids": []}, "created": created}
-    image = build_image("x", json.dumps(manifest).encode(), json.dumps(config).encode(), Arch.X86_64)
+    image = build_image(
+        "x", json.dumps(manifest).encode(), json.dumps(config).encode(), Arch.X86_64, Budget()
+    )
     assert image.created >= 0
 
 
 def test_documents_are_utf_8() -> None:
     """Python reads JSON in UTF-16 too; what keeps them as text does not."""
     with pytest.raises(BootimgError) as error:
-        build_image("x", json.dumps({"layers": []}).encode("utf-16"), b"{}", Arch.X86_64)
+        build_image("x", json.dumps({"layers": []}).encode("utf-16"), b"{}", Arch.X86_64, Budget())
     assert error.value.id == "layer-malformed"
 
 

@@ -7,15 +7,17 @@ import pytest
 from bootimg.errors import BootimgError
 from bootimg.layer.ostree.containertree import to_ostree
 from bootimg.layer.tar.entry import Entry, Kind
-from bootimg.layer.tar.merge import Merged, resolve
+from bootimg.layer.tar.merge import Merged
+from bootimg.layer.tar.paths import resolve
 from bootimg.layer.tar.tarformat import read_entries
+from bootimg.untrusted.budget import Budget
 from tests.support import oci
 
 
 def merge(*layers: list[oci.Member]) -> dict[str, Entry]:
-    merged = Merged()
+    merged = Merged(Budget())
     for number, members in enumerate(layers):
-        merged.apply(read_entries(oci.tar(*members), number))
+        merged.apply(read_entries(oci.tar(*members), Budget(), number))
     return merged.entries
 
 
@@ -119,19 +121,19 @@ def test_no_symlinks_make_a_tree_too_deep() -> None:
 
 
 def test_apply_tells_where_entries_landed() -> None:
-    merged = Merged()
-    merged.apply(read_entries(oci.tar(oci.folder("usr/bin"), oci.symlink("bin", "usr/bin"))))
-    landed = merged.apply(read_entries(oci.tar(oci.file("bin/x"), oci.file("bin/.wh.y"))))
+    merged = Merged(Budget())
+    merged.apply(read_entries(oci.tar(oci.folder("usr/bin"), oci.symlink("bin", "usr/bin")), Budget()))
+    landed = merged.apply(read_entries(oci.tar(oci.file("bin/x"), oci.file("bin/.wh.y")), Budget()))
     assert [entry.path for entry in landed] == ["usr/bin/x", "usr/bin/.wh.y"]
 
 
 def test_resolve_stays_inside_and_ends() -> None:
     entries = merge([oci.file("etc/f"), oci.symlink("up", "../../etc"), oci.symlink("o", "o"), oci.file("g")])
-    assert resolve(entries, "up/f") == "etc/f"
-    assert resolve(entries, "/etc/./f") == "etc/f"
-    assert resolve(entries, "o/f") is None
-    assert resolve(entries, "g/f") is None
-    assert resolve(entries, "") == ""
+    assert resolve(entries, "up/f", Budget()) == "etc/f"
+    assert resolve(entries, "/etc/./f", Budget()) == "etc/f"
+    assert resolve(entries, "o/f", Budget()) is None
+    assert resolve(entries, "g/f", Budget()) is None
+    assert resolve(entries, "", Budget()) == ""
 
 
 def test_device_nodes_are_dropped_with_the_places_they_are_in() -> None:

@@ -9,6 +9,7 @@ from bootimg.layer.ostree.refs import escape, image_ref, layer_ref
 from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tar.merge import Merged
 from bootimg.layer.tar.tarformat import read_entries
+from bootimg.untrusted.budget import Budget
 from tests.support import oci
 
 
@@ -41,8 +42,8 @@ def test_layer_refs() -> None:
 
 
 def layout(*members: oci.Member) -> dict[str, Entry]:
-    merged = Merged()
-    merged.apply(read_entries(oci.tar(*members)))
+    merged = Merged(Budget())
+    merged.apply(read_entries(oci.tar(*members), Budget()))
     root = merged.entries.pop("")
     return dict(to_ostree(merged.entries.values(), root).entries)
 
@@ -58,7 +59,7 @@ def test_etc_moves_and_api_file_systems_are_emptied() -> None:
 
 
 def test_what_was_dropped_is_counted() -> None:
-    entries = read_entries(oci.tar(oci.folder("tmp"), oci.file("tmp/a"), oci.file("tmp/b")))
+    entries = read_entries(oci.tar(oci.folder("tmp"), oci.file("tmp/a"), oci.file("tmp/b")), Budget())
     assert to_ostree(entries, Entry("", Kind.DIRECTORY, 0o755, 0, 0)).filtered == {"tmp": 2}
 
 

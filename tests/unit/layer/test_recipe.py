@@ -60,6 +60,16 @@ def test_the_changed_variant_is_a_later_version() -> None:
     assert Request(version="10.2.20261101-3").rhel_version == "10.2"
 
 
+def test_only_the_composefs_variant_has_another_recipe() -> None:
+    base, other = read_recipe(), read_recipe(variant=Variant.COMPOSEFS)
+    assert read_recipe(variant=Variant.CHANGED) == base
+    assert debian.preferences(other) == debian.preferences(base).replace(
+        base.grub_pin, f"{base.grub_pin} src:ostree src:composefs"
+    )
+    assert other.packages == base.packages
+    assert other.rpms.items() - base.rpms.items() == {("composefs-libs", "libcomposefs1")}
+
+
 def test_version_invariants_of_labels_and_os_release() -> None:
     request = Request()
     labels = contract.labels(request, "6.12", "0" * 64)

@@ -101,7 +101,7 @@ def test_other_isos_have_other_guids(data: bytes, tmp_path: Path) -> None:
 
 
 def test_the_rows_of_all_architectures_say_what_they_need() -> None:
-    assert [arch for arch in Arch if boot_row(arch).obstacle is None] == [Arch.X86_64]
+    assert [arch for arch in Arch if boot_row(arch).obstacle is None] == [Arch.X86_64, Arch.AARCH64]
     assert [arch for arch in Arch if boot_row(arch).has_efi_image] == [Arch.X86_64, Arch.AARCH64]
 
 
@@ -117,6 +117,8 @@ def test_the_rows_of_all_architectures_say_what_they_need() -> None:
 def test_each_architecture_takes_its_files_of_the_template(arch: Arch, wanted: list[str | None]) -> None:
     template = ["EFI/redhat/grub.cfg", "isolinux/isolinux.cfg", "zipl.prm", "KEY"]
     assert [boot_row(arch).place(path) for path in template] == wanted
+    placed = boot_row(arch).placed({path: path.encode() for path in template})
+    assert [*placed] == [path for path in wanted if path is not None]
 
 
 def test_an_iso_for_uefi_alone_has_one_entry() -> None:

@@ -86,6 +86,17 @@ def test_a_copy_and_a_stream_have_the_change_and_the_iso_stays(
     assert copy.read_bytes() == streamed
 
 
+def test_a_copy_needs_a_folder(iso: Path, config: Path, run: Run, tmp_path: Path) -> None:
+    before = iso.read_bytes()
+    embed = ("iso", "ignition", "embed", iso, "-i", config, "-o")
+    for output in (tmp_path / "missing/x.iso", config / "x.iso"):
+        code, out, err = run(*embed, output)
+        assert (code, out, err.partition("\n")[0]) == (3, b"", "error: folder-not-writable")
+        assert "hint: make the folder" in err
+    assert iso.read_bytes() == before
+    assert {each.name for each in tmp_path.iterdir()} == {"live.iso", "config.ign"}
+
+
 def test_the_network_and_the_config_do_not_know_of_each_other(
     iso: Path,
     config: Path,

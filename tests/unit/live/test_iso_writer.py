@@ -17,6 +17,7 @@ from bootimg.errors import BootimgError
 from bootimg.live.iso.descriptors import Volume
 from bootimg.live.iso.image import IsoImage
 from bootimg.live.iso.layout import lay_out
+from bootimg.live.iso.liveiso import Part
 from bootimg.live.iso.sectors import SECTOR
 from bootimg.live.iso.tree import LARGEST, IsoFile
 from bootimg.sysroot.entries import HostFile
@@ -158,6 +159,9 @@ def test_a_file_of_4_gib_is_refused() -> None:
     lay_out([IsoFile(path="rootfs", size=LARGEST, content=nowhere)], VOLUME)
     with pytest.raises(BootimgError) as caught:
         lay_out([IsoFile(path="rootfs", size=LARGEST + 1, content=nowhere)], VOLUME)
+    assert caught.value.id == "iso-file-too-large"
+    with pytest.raises(BootimgError) as caught:
+        live_iso(rootfs=Part(nowhere, LARGEST + 1)).layout()
     assert caught.value.id == "iso-file-too-large"
 
 

@@ -102,6 +102,32 @@ def test_objects_are_found_in_both_partitions(sector: int, tmp_path: Path) -> No
     assert len([each for each in root.mappings if each.checksum.hex() == "00" + "a" * 62]) == 40
 
 
+class Counted(FileSource):
+    """A disk that counts how often it is read."""
+
+    reads = 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        self.reads += 1
+        return super().read(offset, length)
+
+
+def test_very_many_objects_that_begin_alike(tmp_path: Path) -> None:
+    """Not each of them is compared at each place."""
+    alike, count, places = RANDOM.randbytes(4 * KIB), 300, 40
+    objects = [alike + RANDOM.randbytes(KIB) for _ in range(count)]
+    boot = {number * 16 * KIB: alike for number in range(places)}
+    path = metal_disk(tmp_path / "disk", repository(objects), boot)
+    with FileSource(path) as plain:
+        gpt = read_gpt(plain)
+    with Counted(path) as source:
+        found, _ = mapped_partitions(source, gpt)
+        assert source.reads < count * places / 2
+    assert [(each.physical // KIB, each.length) for each in found.mappings] == [
+        (number * 16, 4 * KIB) for number in range(places)
+    ]
+
+
 def test_a_known_checksum_gives_the_same_file(simple: Path, tmp_path: Path) -> None:
     """One thread or several, holes or zeros give the same bytes too."""
     image = b"".join(unpack_osmet(simple, repository_folder(tmp_path, OBJECTS)))

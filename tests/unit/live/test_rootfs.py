@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from bootimg.errors import BootimgError
+from bootimg.jobs import Stop, StoppedError
 from bootimg.live.fsoptions import FsType, rootfs_options
-from bootimg.live.programs import MAKERS
+from bootimg.live.programs.known import MAKERS
+from bootimg.live.programs.program import ThisMachines
 from bootimg.live.rootfs import write_filesystem
 from bootimg.sysroot.entries import Entry, directory, text
 
@@ -75,3 +78,16 @@ exec mksquashfs {tmp_path}/empty "$last" -quiet -no-progress"""
     program(tmp_path / "bin", "sqfstar", script, monkeypatch)
     with pytest.raises(BootimgError, match="live-rootfs-damaged"):
         write(tmp_path, FsType.SQUASHFS, TREE)
+
+
+def test_a_stop_ends_the_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that has read everything and still works."""
+    script = '[ "$1" = -version ] && { echo sqfstar version 4.6.1; exit; }; cat > /dev/null; exec sleep 600'
+    program(tmp_path / "bin", "sqfstar", script, monkeypatch)
+    stop = Stop()
+    Timer(1, stop.set).start()
+    options = rootfs_options({})
+    with pytest.raises(StoppedError):
+        write_filesystem(
+            TREE, tmp_path / "image", options, identity="x", epoch=1, program=ThisMachines(stop.check)
+        )

@@ -47,6 +47,17 @@ def test_missing_files_are_named() -> None:
     assert caught.value.id == "isolinux-missing"
 
 
+def test_the_version_and_the_bytes_of_all_files_tell_it_apart() -> None:
+    """The identity is recorded with the ISO that the files are in."""
+    known = FILES | {"isolinux.bin": SMALL + b"\0ISOLINUX 6.04 20190206 ETCD"}
+    identity = find_syslinux(fedora(known), ROW).identity
+    assert identity.startswith("6.04 sha256:")
+    assert find_syslinux(fedora({}), ROW, debian(known)).identity == identity
+    other = known | {"ldlinux.c32": b"other"}
+    assert find_syslinux(fedora(other), ROW).identity != identity
+    assert find_syslinux(fedora(FILES), ROW).identity.startswith("unknown sha256:")
+
+
 @pytest.mark.parametrize("change", [{"isohdpfx.bin": bytes(440)}, {"isolinux.bin": bytes(9000)}])
 def test_boot_code_that_does_not_fit_is_refused(change: dict[str, bytes]) -> None:
     """A disk with it would not boot."""

@@ -8,16 +8,20 @@ import pytest
 
 from bootimg.arch import Arch
 from bootimg.cache import Cache
+from bootimg.cli.commands.build import artifact_table
 from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.live.features import EXAMPLE, INSTALLER
+from bootimg.live.fsoptions import FsType
 from bootimg.live.iso.bootrow import boot_row
 from bootimg.live.template import PATH
 from bootimg.orchestrator.recipes.prepare import open_layer
-from bootimg.orchestrator.request import Request
+from bootimg.orchestrator.request import Artifact, Outcome, Request
 from bootimg.orchestrator.targets.live import Live
+from bootimg.orchestrator.targets.liveprogram import choose_for
 from tests.support import oci
 from tests.support.liveiso import SMALL
+from tests.unit.layer.test_declares import tree_of
 from tests.unit.live.layers import AREA, GRUB, ISOLINUX
 
 HMAC = f"usr/lib/modules/{oci.KERNEL}/.vmlinuz.hmac"
@@ -34,14 +38,23 @@ COMPLETE = {
     **{f"{SYSLINUX}/{name}": name.encode() for name in boot_row(Arch.X86_64).syslinux},
     f"{SYSLINUX}/isolinux.bin": SMALL,
     f"{SYSLINUX}/isohdpfx.bin": bytes(432),
+    "usr/bin/sqfstar": b"program",
 }
+"""The files that live media need of a layer."""
 
 
-def require(files: dict[str, bytes], folder: Path, image_json: bytes = b"{}") -> None:
+def require(
+    files: dict[str, bytes],
+    folder: Path,
+    image_json: bytes = b"{}",
+    osname: str = "rhcos",
+    arch: Arch = Arch.X86_64,
+) -> None:
     layout = oci.Layout(folder / "image")
     members = [oci.file(path, data) for path, data in files.items()]
-    layout.add([oci.bootable(*members, bootloader=False, image_json=image_json)])
-    request = Request(reference=str(layout.path), arch=Arch.X86_64, platforms=(), builds=folder / "builds")
+    layers = [oci.bootable(*members, bootloader=False, image_json=image_json)]
+    layout.add(layers, labels=oci.LABELS | {"com.coreos.osname": osname}, arch=arch.oci)
+    request = Request(reference=str(layout.path), arch=arch, platforms=(), builds=folder / "builds")
     Live().require_layer(request, open_layer(request, Cache(folder / "cache"), Events()))
 
 
@@ -51,12 +64,8 @@ def error_of(files: dict[str, bytes], folder: Path, image_json: bytes = b"{}") -
     return caught.value.id
 
 
-def test_a_complete_layer_needs_only_a_program(tmp_path: Path) -> None:
-    """Which this machine may lack, or have too old."""
-    try:
-        require(COMPLETE, tmp_path)
-    except BootimgError as error:
-        assert error.id in ("live-program-too-old", "program-missing")
+def test_a_complete_layer_is_not_refused(tmp_path: Path) -> None:
+    require(COMPLETE, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -82,3 +91,44 @@ def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
     assert error_of(COMPLETE, tmp_path / "2", image_json=options) == "live-rootfs-unsupported"
     two = COMPLETE | {"usr/lib/bootupd/updates/EFI/fedora/grubx64.efi": b"grub"}
     assert error_of(two, tmp_path / "3") == "efi-files-missing"
+
+
+def test_a_name_that_leaves_no_room_for_the_version_is_refused(tmp_path: Path) -> None:
+    """The volume id has 32 characters."""
+    with pytest.raises(BootimgError, match="volume-id-invalid"):
+        require(COMPLETE, tmp_path / "1", osname="x" * 31)
+
+
+def test_files_of_syslinux_that_nobody_has_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bootimg.live.iso.syslinux._FOLDERS", ("nowhere",))
+    assert error_of(COMPLETE, tmp_path) == "isolinux-missing"
+
+
+def test_aarch64_needs_nothing_for_a_bios(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the layer's menu for isolinux is: the ISO does not get it."""
+    monkeypatch.setattr("bootimg.live.iso.syslinux._FOLDERS", ("nowhere",))
+    other = COMPLETE | {ISOLINUX: AREA.replace("#", "##", 1).encode()}
+    require(other, tmp_path / "1", arch=Arch.AARCH64)
+    monkeypatch.undo()
+    with pytest.raises(BootimgError, match="live-template-invalid"):
+        require(other, tmp_path / "2")
+
+
+def test_the_layer_s_program_is_no_help_on_another_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = next(each for each in Arch if each is not Arch.of_machine())
+    monkeypatch.setattr("bootimg.live.programs.choice.installed", lambda maker: None)
+    with pytest.raises(BootimgError, match="live-program-too-old"):
+        choose_for(foreign, FsType.SQUASHFS, tree_of(tmp_path, oci.file("usr/bin/sqfstar")), None)
+
+
+def test_the_end_of_the_output_says_that_an_iso_cannot_install(tmp_path: Path) -> None:
+    """As features.json of such an ISO does."""
+    iso = Artifact(
+        key="live-iso", path=tmp_path / "live.iso", size=1, sha256="0" * 64, seconds=1, cached=False,
+        note="it cannot install",
+    )  # fmt: skip
+    outcome = Outcome(build_id="1", arch=Arch.X86_64, path=tmp_path, artifacts=(iso,), statistics={})
+    assert "note: live.iso: it cannot install" in artifact_table(outcome).splitlines()
+    assert iso.as_dict()["note"] == "it cannot install"

@@ -340,7 +340,7 @@ def test_the_native_way_is_planned_or_the_reason_why_not(
         expected = "natively, the appliance makes the bootloader first"
         assert step(make_plan(native, cache), "base").why.endswith(expected)
         recipes = make_recipes(native, open_layer(native, cache, Events()), Path("layer"), "0" * 64)
-        maker = maker_of(recipes[512], tree)
+        maker = maker_of(recipes[512], tree, Arch.X86_64)
         assert maker is not None
         first = make_plan(native, cache)
         keep_products(cache, maker.key, Products())

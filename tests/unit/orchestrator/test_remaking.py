@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,10 +12,10 @@ import pytest
 
 from bootimg.builds.find import find_build
 from bootimg.builds.made import FROM_METAL, Made
-from bootimg.checks.rebuildrules import record_findings
+from bootimg.checks.rebuildrules import other_programs, record_findings
 from bootimg.disk.extents import FileSource
 from bootimg.events import Events
-from bootimg.orchestrator.remaking.compare import Compared, compare
+from bootimg.orchestrator.remaking.compare import Compared, Remade, compare
 from bootimg.orchestrator.remaking.difference import describe_difference, first_difference
 from bootimg.orchestrator.request import Artifact
 from bootimg.sizes import MIB
@@ -40,6 +41,18 @@ def made(deploy: str = "native", program: str | None = None) -> Made:
 )
 def test_what_the_record_must_say(artifact: Made, origin: Made | None, rules: list[str]) -> None:
     assert [each.rule for each in record_findings("qemu", {"qemu": artifact}, origin)] == rules
+
+
+def test_programs_of_another_version_are_named() -> None:
+    """They explain why an ISO has other bytes."""
+    before = replace(made(), programs={"sqfstar": "4.6.1 of the layer", "syslinux": "6.04 sha256:1"})
+    assert other_programs(before, before) is None
+    now = replace(made(), programs={"sqfstar": "4.6.1 of the layer", "syslinux": "6.04 sha256:2"})
+    reason = other_programs(before, now)
+    assert reason == "made with syslinux 6.04 sha256:1, now with 6.04 sha256:2"
+    different = Remade("live-iso", Compared.FILE, "from byte 5 on").because(reason)
+    assert different.difference == f"from byte 5 on; {reason}"
+    assert Remade("live-iso", Compared.FILE).because(reason).difference is None
 
 
 def sparse(path: Path, size: int, **pieces: int) -> Path:
@@ -98,3 +111,17 @@ def test_a_damaged_compressed_image_differs(damaged: bool, tmp_path: Path) -> No
     found = compare(build, artifact, tmp_path, Events())
     assert found.compared == (Compared.FILE if damaged else Compared.CONTENT)
     assert ("cannot be decompressed" in str(found.difference)) == damaged
+
+
+def test_what_only_begins_compressed_is_compared_as_it_is(tmp_path: Path) -> None:
+    """As an initramfs does."""
+    make_build(tmp_path, "1")
+    build, ours = find_build(tmp_path, "1", X86), tmp_path / "ours"
+    data = gzip.compress(b"x" * 5000) + b"070701"
+    theirs = build.path / str(build.images["qemu"]["path"])
+    theirs.chmod(0o644)
+    for path in (ours, theirs):
+        path.write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    artifact = Artifact(key="qemu", path=ours, size=len(data), sha256=digest, seconds=0, cached=False)
+    assert compare(build, artifact, tmp_path, Events()).difference is None

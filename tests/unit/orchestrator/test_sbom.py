@@ -13,10 +13,10 @@ from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
 from bootimg.arch import Arch
+from bootimg.builds.companions import companion
 from bootimg.builds.find import find_build
 from bootimg.builds.folder import BuildDir, open_build
 from bootimg.builds.record import RECORD
-from bootimg.builds.sbomrecord import read_sbom
 from bootimg.cache import Cache
 from bootimg.checks.purity import Purity
 from bootimg.checks.system import system_of_image
@@ -142,7 +142,7 @@ def test_more_artifacts_of_a_build_leave_it_and_make_it_where_it_is_missing(
     (first.path / RECORD).unlink()
     build(reference=again.reference, source=again.source)
     assert file.read_bytes() == data
-    assert read_sbom(first.path) is not None
+    assert companion(first.path, "sbom") is not None
 
 
 def test_the_same_layer_gives_the_same_bytes_wherever_it_came_from(tmp_path: Path, build: Build) -> None:
@@ -181,7 +181,7 @@ def test_without_a_database_there_is_a_warning_and_no_document(
         assert write_sbom(work(tmp_path, folder, Events([note(said)]))) is None
     (warning,) = [each for each in said if isinstance(each, Message) and each.level == "warning"]
     assert warning.text.startswith(f"no SBOM is written: {why}")
-    assert read_sbom(folder.path) is None
+    assert companion(folder.path, "sbom") is None
     assert not list(folder.path.glob("*.json"))
 
 
@@ -199,7 +199,7 @@ def test_killed_before_any_of_its_writes_it_is_whole_or_not_there(tmp_path: Path
         with open_build(tmp_path / f"builds{number}", VERSION, X86) as folder:
             job = work(tmp_path, folder, Events())
             killed = killed_before_write(number, lambda job=job: write_sbom(job))  # type: ignore[misc]
-            found = read_sbom(folder.path)
+            found = companion(folder.path, "sbom")
             assert found is None or found.is_whole(folder.path)
             made = write_sbom(job)
             assert made is not None

@@ -149,3 +149,14 @@ def test_a_source_ends_its_reader() -> None:
 
 def test_the_budget_is_part_of_this_machine_s_memory() -> None:
     assert 256 << 20 <= memory_budget() <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def test_jobs_of_the_same_name_each_have_their_result() -> None:
+    def failing(stop: Stop) -> int:
+        raise BootimgError("cloud-timeout", "it fails")
+
+    found = run_jobs([Job("a", failing, 0), Job("a", lambda stop: 2, 0)], workers=1, memory=1)
+    assert [(each.value, each.error and each.error.id) for each in found] == [
+        (None, "cloud-timeout"),
+        (2, None),
+    ]

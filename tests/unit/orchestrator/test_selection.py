@@ -31,26 +31,32 @@ from bootimg.jobs import Stop
 from bootimg.layer.fetching.fetch import fetch, inspect
 from bootimg.layer.ostree import libostree
 from bootimg.layer.tree.merged import open_tree
+from bootimg.live.programs.known import Installed
+from bootimg.live.template import PATH as TEMPLATE
 from bootimg.orchestrator.journal import NAME, RUN, Journal
+from bootimg.orchestrator.leftout import leave_out
 from bootimg.orchestrator.progress import BuildProgress
 from bootimg.orchestrator.rebuild import rebuild_request
+from bootimg.orchestrator.recipes.prepare import open_layer
 from bootimg.orchestrator.recording import record_selection
-from bootimg.orchestrator.request import Artifact, Request
+from bootimg.orchestrator.request import Artifact, Builder, Request
 from bootimg.orchestrator.selection import Requested, Selection, named, select
 from bootimg.orchestrator.steps import steps_of
 from bootimg.orchestrator.targets.extensions import Extensions
 from bootimg.orchestrator.work import Work
 from bootimg.platform import platform, platforms
 from bootimg.streams.pipeline.config import StreamConfig, read_stream_config, read_streams_file
-from bootimg.targets import DECLARED, LIVE
+from bootimg.targets import LIVE
 from tests.support import oci
 from tests.unit.builds.test_meta import DATA
+from tests.unit.orchestrator.test_live_target import COMPLETE
 from tests.unit.orchestrator.test_platform_images import existing
 from tests.unit.orchestrator.test_variables import layer
 from tests.unit.streams.test_pipeline_file import FCOS, GOLDEN, RHCOS
 
 X86 = Arch.X86_64
 SKIP = "BOOTIMG_SKIP_DISK_IMAGES"
+NO_TEMPLATE = f"there is no directory /{TEMPLATE}"
 VERSIONS = {
     "rhel-9.6": "9.6.20250513-0", "rhel-10.2": "10.2.20260423-0", "c9s": "9.0.20250411-0",
     "4.19-9.6": "419.96.202501010101-0", "stable": "44.20260419.3.1", "testing-devel": "44.20260419.20.0",
@@ -64,6 +70,7 @@ EVERY = [
     for arch in read_stream_config(read_streams_file(path), name).arches
 ]  # fmt: skip
 PLANS = GOLDEN / "plans.json"
+LIVE_ARCHES = (X86, Arch.AARCH64)
 SCHEMA = DATA / "meta-v1.schema.json"
 
 
@@ -78,15 +85,23 @@ def config(name: str, path: Path = RHCOS) -> StreamConfig:
 
 
 def layout(
-    folder: Path, stream: str, arch: Arch = X86, labels: Mapping[str, str] | None = None
+    folder: Path,
+    stream: str,
+    arch: Arch = X86,
+    labels: Mapping[str, str] | None = None,
+    *,
+    live: bool = True,
 ) -> oci.Layout:
-    """A layer of that stream."""
+    """A layer of that stream, with or without what live media take."""
     found = oci.Layout(folder / "image")
     name = "fedora-coreos" if stream in ("stable", "testing-devel", "rawhide") else "rhcos"
     own = {"org.opencontainers.image.version": VERSIONS[stream], "com.coreos.stream": stream}
     labels = {**oci.LABELS, "com.coreos.osname": name, **own, **(labels or {})}
     image_json = b'{"size": 10, "compressor": "xz"}' if name == "fedora-coreos" else b'{"size": 16}'
-    found.add([oci.bootable(image_json=image_json)], labels=labels, arch=arch.oci)
+    complete = (
+        [oci.file(path, data) for path, data in COMPLETE.items()] if live and arch in LIVE_ARCHES else []
+    )
+    found.add([oci.bootable(*complete, image_json=image_json)], labels=labels, arch=arch.oci)
     return found
 
 
@@ -130,6 +145,12 @@ def shown(document: dict[str, Any]) -> dict[str, Any]:
 def every_arch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plans are made for architectures whose disks cannot be built here."""
     monkeypatch.setattr("bootimg.orchestrator.basestep.refuse_other_arches", lambda arch, builder: None)
+    monkeypatch.setattr("bootimg.orchestrator.basestep.refuse_foreign_layer", lambda *layer: None)
+    monkeypatch.setattr("bootimg.orchestrator.basestep.require_bootloaders", lambda *layer: None)
+    monkeypatch.setattr(
+        "bootimg.orchestrator.targets.liveprogram.require_here",
+        lambda maker: Installed(Path(maker.name), maker.minimum),
+    )
 
 
 @pytest.mark.usefixtures("every_arch")
@@ -169,8 +190,9 @@ def test_nothing_of_a_stream_is_lost_without_a_word(names: list[str]) -> None:
     names = [name for name in names if name not in platforms() or X86 in platforms()[name].arches]
     stream = replace(config("rhel-9.6"), artifacts={X86: ("qemu", *names)})
     made, selection = select(Requested(), stream, X86)
-    assert {each.name for each in made} | {*selection.left_out} == {"qemu", *names}
-    assert not {each.name for each in made} & {*selection.left_out}
+    found = {each.name for each in made} | {each.name for each in selection.targets}
+    assert found | {*selection.left_out} == {"qemu", *names}
+    assert not found & {*selection.left_out}
 
 
 def test_what_cannot_be_made_yet_is_left_out_with_its_reason() -> None:
@@ -192,7 +214,7 @@ def test_what_cannot_be_made_yet_is_left_out_with_its_reason() -> None:
     [
         (("qemu", "toaster"), "stream-artifact-unknown"),
         (("qemu", "powervs"), "platform-arch-unsupported"),
-        (("live",), "stream-nothing-to-make"),
+        (("hashlist-experimental",), "stream-nothing-to-make"),
         ((), "stream-nothing-to-make"),
     ],
 )
@@ -252,9 +274,10 @@ def test_the_environment_counts_as_much_as_the_command_line(
 
 
 def test_the_plan_says_what_is_not_made(tmp_path: Path) -> None:
-    image = layout(tmp_path, "rhel-9.6").path
+    image, cache = layout(tmp_path, "rhel-9.6", live=False).path, Cache(tmp_path / "cache")
+    open_tree(fetch(str(image), arch=X86, cache=cache, events=Events()), cache, Events())
     lines = run(tmp_path, "plan", image, *of_stream("rhel-9.6")).stdout.splitlines()
-    assert "left out   live: live media are experimental: `-p live` makes them" in lines
+    assert f"left out   live: {NO_TEMPLATE}" in lines
     lines = run(tmp_path, "plan", image, "--arch", X86, "--skip-disk-images").stdout.splitlines()
     assert "skipped    all disk images but qemu's: --skip-disk-images" in lines
 
@@ -312,9 +335,9 @@ def test_a_layer_of_another_stream_is_refused_before_its_layers_are_fetched(
 
 
 def test_the_build_says_what_it_leaves_out(tmp_path: Path) -> None:
-    image = layout(tmp_path, "rhel-9.6").path
-    done = run(tmp_path, "build", image, *of_stream("rhel-9.6"), "--until", "fetch", "--json")
-    assert "live is left out: live media are experimental" in done.stderr
+    image = layout(tmp_path, "rhel-9.6", live=False).path
+    done = run(tmp_path, "build", image, *of_stream("rhel-9.6"), "--until", "layers", "--json")
+    assert f"live is left out: {NO_TEMPLATE}" in done.stderr
     document = json.loads(done.stdout)
     assert (document["stream"], list(document["left-out"])) == ("rhel-9.6", ["live"])
 
@@ -340,6 +363,14 @@ def recorded(folder: Path, selection: Selection) -> tuple[Record, list[str]]:
     with open_build(folder / "builds", "1", X86) as build:
         record_selection(request(folder, selection), build, Events([note]))
         return read_record(build.path), [each.text for each in seen if isinstance(each, Message)]
+
+
+def test_what_all_leaves_out_is_recorded_until_it_is_made(tmp_path: Path) -> None:
+    """Also without a stream."""
+    record, _ = recorded(tmp_path, Selection(left_out={"live": "the layer has no boot menus"}))
+    assert record.left_out == {"live": "the layer has no boot menus"}
+    assert recorded(tmp_path, Selection())[0].left_out == record.left_out
+    assert recorded(tmp_path, Selection(targets=(LIVE,)))[0].left_out == {}
 
 
 STREAM = Selection(stream="rhel-9.6", expected=("ostree", "qemu"), left_out={"live": "not yet"})
@@ -466,10 +497,14 @@ def test_a_build_that_skips_disk_images_says_so_from_the_start(tmp_path: Path) -
     words = [*of_stream("4.19-9.6"), "--extensions", f"oci:{extensions.path}:a"]
     assert run(tmp_path, "build", image, *words, "--until", "extensions").exit_code == 0
     folder = tmp_path / "builds" / VERSIONS["4.19-9.6"] / "x86_64"
-    assert json.loads((folder / "bootimg.json").read_text()) == {
+    record = json.loads((folder / "bootimg.json").read_text())
+    assert record.pop("source")["uri"].startswith("pkg:oci/rhcos@sha256:")
+    assert record.pop("provenance")["path"].endswith(".intoto.json")
+    assert record == {
         "stream": "4.19-9.6",
         "skip-disk-images": config("4.19-9.6").skip_disk_images,
         "expected": ["ostree", "qemu", "extensions-container"],
+        "image-json": {},
     }
     meta = json.loads((folder / "meta.json").read_text())
     assert {*meta["images"]} == {"ostree", "oci-manifest", "extensions-container"}
@@ -509,20 +544,63 @@ def test_all_is_what_can_be_made_for_the_architecture(arch: Arch) -> None:
     asked = named(["all"], arch)
     wanted = [name for name, each in platforms().items() if arch in each.arches and each.buildable]
     assert [each.name for each in asked.platforms or ()] == wanted
-    assert asked.targets == ()
+    assert asked.targets == ((LIVE,) if arch in LIVE_ARCHES else ())
 
 
-def test_a_target_that_can_be_made_is_part_of_all_and_of_its_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it takes that live media are: a declaration that does not want them to be named."""
-    made = replace(LIVE, only_named=None)
-    others = tuple(made if each is LIVE else each for each in DECLARED)
-    monkeypatch.setattr("bootimg.targets.DECLARED", others)
-    assert named(["all"], X86).targets == (made,)
+def test_live_media_are_part_of_streams() -> None:
     found, selection = select(Requested(), config("rhel-9.6"), X86)
-    assert selection.targets == (made,)
-    assert {*made.listed_keys} < {*selection.expected}
+    assert (selection.targets, selection.optional) == ((LIVE,), ("live",))
+    assert {*LIVE.listed_keys} < {*selection.expected}
     assert "live" not in selection.left_out
     assert found
+
+
+def test_live_media_are_optional_unless_they_are_named() -> None:
+    assert named(["all"], X86).optional == ("live",)
+    assert named(["all", "live"], X86).optional == ()
+
+
+def live_of(
+    tmp_path: Path, words: Sequence[str], template: bool, builder: Builder = Builder.OWN
+) -> Selection:
+    """The selection for a small layer with or without boot menus for an ISO."""
+    layout = oci.Layout(tmp_path / "image")
+    members = [oci.file(f"{TEMPLATE}/isolinux/isolinux.cfg", b"x")] if template else []
+    layout.add([oci.bootable(*members, bootloader=False)])
+    platforms, selection = select(named(words, X86), None, X86)
+    request = Request(
+        reference=str(layout.path), arch=X86, platforms=platforms, builds=tmp_path / "builds",
+        selection=selection, builder=builder,
+    )  # fmt: skip
+    opened = open_layer(request, Cache(tmp_path / "cache"), Events())
+    return leave_out(leave_out(request), opened).selection
+
+
+def test_all_leaves_live_media_out_where_the_layer_has_no_boot_menus(tmp_path: Path) -> None:
+    """By their name they are refused later."""
+    left = live_of(tmp_path / "1", ["all"], template=False)
+    assert (left.targets, "coreos-assembler/live" in left.left_out["live"]) == ((), True)
+    assert live_of(tmp_path / "2", ["all"], template=True).targets == (LIVE,)
+    assert live_of(tmp_path / "3", ["qemu", "live"], template=False).targets == (LIVE,)
+
+
+def test_all_leaves_live_media_out_where_osbuild_makes_the_images(tmp_path: Path) -> None:
+    left = live_of(tmp_path, ["all"], template=True, builder=Builder.OSBUILD)
+    assert (left.targets, "osbuild" in left.left_out["live"]) == ((), True)
+
+
+def test_what_is_left_out_is_not_expected_of_a_stream_s_build(tmp_path: Path) -> None:
+    platforms, selection = select(Requested(), config("rhel-9.6"), X86)
+    request = Request(
+        reference="x", arch=X86, platforms=platforms, builds=tmp_path, selection=selection,
+        builder=Builder.OSBUILD,
+    )  # fmt: skip
+    left = leave_out(request)
+    assert not {*LIVE.listed_keys} & {*left.selection.expected}
+    assert left.platforms == platforms
+    # Nothing is left out where nothing else would be made.
+    only = replace(request, platforms=())
+    assert leave_out(only) is only
 
 
 def test_completion_knows_the_streams_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

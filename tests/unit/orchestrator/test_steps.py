@@ -21,6 +21,7 @@ from bootimg.appliance.interpreter import guestfs_python
 from bootimg.arch import Arch
 from bootimg.builds.folder import open_build
 from bootimg.cache import Cache
+from bootimg.disk.bootpatch import Patch
 from bootimg.disk.layer_deploy import PROGRAMS, DeployWay
 from bootimg.disk.native.products.choice import maker_of
 from bootimg.disk.native.products.products import Products
@@ -73,6 +74,8 @@ TREES: Mapping[str, bytes] = {
 }
 KINDS = (*LABELS, *TREES)
 
+APPLIANCE = "bootimg.orchestrator.basedisks.layerprograms"
+
 
 class Started(Exception):
     """Every check is passed; the build would be made now."""
@@ -94,7 +97,7 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, Arch]
 @pytest.fixture(autouse=True)
 def seen_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether this machine has libguestfs and libostree is found out once: it takes a moment."""
-    monkeypatch.setattr("bootimg.orchestrator.basestep.guestfs_python", _guestfs)
+    monkeypatch.setattr(f"{APPLIANCE}.guestfs_python", _guestfs)
     monkeypatch.setattr("bootimg.layer.ostree.libostree.interpreter", _ostree)
 
 
@@ -244,7 +247,7 @@ def making_cheaply(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bootimg.orchestrator.importstep.import_layer", import_layer)
         patch.setattr("bootimg.orchestrator.basestep.base_disks", base_disks)
-        patch.setattr("bootimg.orchestrator.artifacts.platformimage.platform_patch", lambda *words: ())
+        patch.setattr("bootimg.orchestrator.artifacts.platformimage.platform_patch", lambda *words: Patch())
         patch.setattr(Packer, "write", write)
         yield
 
@@ -357,8 +360,9 @@ def test_a_build_that_stops_needs_only_what_it_runs(
     for stop_after in ("fetch", "layers", "archive"):
         assert built(replace(request, stop_after=stop_after), cache) is None
         assert not isinstance(planned(replace(request, stop_after=stop_after), cache), str)
-    assert built(request, cache) == "arch-build-unsupported"
-    assert built(replace(request, stop_after="base"), cache) == "arch-build-unsupported"
+    # The layer lacks zipl.
+    assert built(request, cache) == "bootloader-missing"
+    assert built(replace(request, stop_after="base"), cache) == "bootloader-missing"
 
 
 def test_a_target_that_fails_where_the_build_was_to_stop_is_told(
@@ -417,9 +421,9 @@ def test_room_for_the_blobs_is_asked_for_before_they_are_fetched(
 @pytest.mark.parametrize(
     ("place", "id", "way"),
     [
-        ("bootimg.orchestrator.basestep.guestfs_python", "libguestfs-missing", DeployWay.APPLIANCE),
+        (f"{APPLIANCE}.guestfs_python", "libguestfs-missing", DeployWay.APPLIANCE),
         ("bootimg.layer.ostree.libostree.interpreter", "libostree-missing", DeployWay.NATIVE),
-        ("bootimg.orchestrator.basestep.require_system", "qemu-missing", DeployWay.APPLIANCE),
+        (f"{APPLIANCE}.require_system", "qemu-missing", DeployWay.APPLIANCE),
         ("bootimg.orchestrator.basestep.process.require", "program-missing", DeployWay.APPLIANCE),
         ("bootimg.orchestrator.basestep.process.require", "program-missing", DeployWay.NATIVE),
     ],
@@ -443,15 +447,15 @@ def test_what_the_machine_lacks_is_told_before_a_layer_is_fetched(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(place, missing)
         # Where no image is to be made, no disk is.
-        lacks_base = planned(request, cache) if "basestep" in place else None
+        lacks_base = planned(request, cache) if "libostree" not in place else None
         assert not isinstance(lacks_base, str)
 
 
 @pytest.mark.parametrize(
     ("place", "id"),
     [
-        ("bootimg.orchestrator.basestep.guestfs_python", "libguestfs-missing"),
-        ("bootimg.orchestrator.basestep.require_system", "qemu-missing"),
+        (f"{APPLIANCE}.guestfs_python", "libguestfs-missing"),
+        (f"{APPLIANCE}.require_system", "qemu-missing"),
     ],
 )
 def test_what_makes_a_bootloader_is_asked_for_when_the_layer_is_read(
@@ -468,7 +472,8 @@ def test_what_makes_a_bootloader_is_asked_for_when_the_layer_is_read(
         assert isinstance(planned(request, cache), Plan)
         assert built(request, cache) == planned(request, cache) == id
         layer = open_layer(request, cache, Events())
-        maker = maker_of(make_recipes(request, layer, Path("layer"), "0" * 64)[512], layer.tree)
+        recipe = make_recipes(request, layer, Path("layer"), "0" * 64)[512]
+        maker = maker_of(recipe, layer.tree, request.arch)
         assert maker is not None
         keep_products(cache, maker.key, Products())
         assert built(request, cache) is None

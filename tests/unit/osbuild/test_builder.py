@@ -523,14 +523,14 @@ def test_the_verb_takes_the_builder_from_the_environment(
 def test_real_osbuild_accepts_the_manifest(name: str, tmp_path: Path) -> None:
     found = real_osbuild(tmp_path / "bin")
     manifest = tmp_path / "manifest.json"
-    manifest.write_text(canonical_json(MANIFESTS[name]))
+    manifest.write_text(canonical_json(MANIFESTS[name]()))
     program.inspect(found, manifest)
 
 
 def test_real_osbuild_refuses_what_is_wrong(tmp_path: Path) -> None:
     found = real_osbuild(tmp_path / "bin")
     manifest = tmp_path / "manifest.json"
-    manifest.write_text(canonical_json(MANIFESTS["x86_64"]).replace('"agcount"', '"agcuont"'))
+    manifest.write_text(canonical_json(MANIFESTS["x86_64"]()).replace('"agcount"', '"agcuont"'))
     error = refused(lambda: program.inspect(found, manifest))
     assert error.id == "osbuild-manifest-refused"
     assert "agcuont" in error.context[0]

@@ -7,8 +7,10 @@ import shutil
 import sqlite3
 import struct
 import subprocess
+import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import Tree, open_tree
-from bootimg.rpmdb import sqlitedb
+from bootimg.rpmdb import sqlitedb, sqlitereader
 from bootimg.rpmdb.dpkg import read_status, split_version
 from bootimg.rpmdb.header import package_of
 from bootimg.rpmdb.package import Kind, Package
@@ -200,6 +202,10 @@ def test_directories_are_tried_in_order_and_symlinks_to_them_are_not(tmp_path: P
 ENDLESS = (
     "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT x AS blob FROM n WHERE x < 0"
 )
+# One step of sqlite's machine, which no progress handler interrupts.
+EXPENSIVE = "SELECT replace(hex(zeroblob(300000000)), '00', hex(zeroblob(9))) AS blob"
+COLUMN = "(blob BLOB GENERATED ALWAYS AS (zeroblob(9)) VIRTUAL, x)"
+TABLE = "CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB)"
 
 
 @pytest.mark.parametrize(
@@ -213,21 +219,29 @@ ENDLESS = (
         lambda path: database(path, blobs=(header(name="x" * 5000, version="1", release="1"),)),
         lambda path: database(path, blobs=(header(name="x", version="1", release="1") + b"more",)),
         lambda path: database(path, f"CREATE VIEW Packages AS {ENDLESS}"),
+        lambda path: database(path, f"CREATE VIEW Packages AS {EXPENSIVE}"),
+        lambda path: database(path, f"CREATE TABLE Packages {COLUMN}", "INSERT INTO Packages (x) VALUES (1)"),
+        lambda path: database(path, TABLE, "CREATE VIEW Other AS SELECT 1"),
+        lambda path: database(path, TABLE, "CREATE TRIGGER t AFTER INSERT ON Packages BEGIN SELECT 1; END"),
+        lambda path: database(path, TABLE, "CREATE VIRTUAL TABLE v USING fts4(x)"),
+        lambda path: database(path, TABLE, "BEGIN", *(f"CREATE TABLE t{each} (x)" for each in range(1000))),
     ],
-    ids=["garbage", "no-blob", "empty", "no-name", "empty-name", "long-name", "longer", "endless"],
-)
+    ids=["garbage", "no-blob", "empty", "no-name", "empty-name", "long-name", "longer", "endless",
+         "expensive", "computed", "view", "trigger", "virtual", "tables"],
+)  # fmt: skip
 def test_an_unreadable_database_is_reported(
     data: Callable[[Path], bytes], tree: Callable[[bytes], Tree], tmp_path: Path
 ) -> None:
+    begin = time.monotonic()
     with pytest.raises(BootimgError) as caught:
         read_packages(tree(data(tmp_path / "made.sqlite")), tmp_path)
     assert caught.value.id == "rpmdb-unreadable"
+    assert time.monotonic() - begin < 15
     assert not list(tmp_path.glob("rpmdb-*"))
 
 
 def test_a_record_for_which_sqlite_finds_no_memory_is_refused(tmp_path: Path) -> None:
-    table = "CREATE TABLE Packages (hnum INTEGER PRIMARY KEY, blob BLOB)"
-    data = bytearray(database(tmp_path / "made", "PRAGMA page_size = 512", table, blobs=(b"x" * 60,)))
+    data = bytearray(database(tmp_path / "made", "PRAGMA page_size = 512", TABLE, blobs=(b"x" * 60,)))
     (cell,) = struct.unpack_from(">H", data, 512 + 8)
     # A size of 2⁶⁴ - 1 bytes, the row's number, and a record header of 105 bytes.
     data[512 + cell : 512 + cell + 12] = b"\xff" * 9 + b"\x01\x69\0"
@@ -238,12 +252,56 @@ def test_a_record_for_which_sqlite_finds_no_memory_is_refused(tmp_path: Path) ->
 
 
 def test_more_packages_than_any_system_has_are_refused(
-    tree: Callable[[bytes], Tree], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlitedb, "MOST", 2)
+    monkeypatch.setattr(sqlitereader, "MOST", 2)
+    path = tmp_path / sqlitedb.NAME
+    database(path, blobs=(header(name="x", version="1", release="1"),) * 3)
+    with pytest.raises(ValueError, match="more than 2 packages"):
+        sqlitereader.packages_of(path)
+
+
+def test_a_database_that_is_read_for_hours_is_refused_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlitedb, "_LIMITS", replace(sqlitedb._LIMITS, seconds=2))
+    path = tmp_path / sqlitedb.NAME
+    path.write_bytes(unfolding(tmp_path))
+    assert path.stat().st_size < 10 << 20
+    begin = time.monotonic()
+    with pytest.raises(BootimgError, match="2 s of processor time") as caught:
+        sqlitedb.packages_in(path)
+    assert caught.value.id == "rpmdb-unreadable"
+    assert time.monotonic() - begin < 60
+
+
+def unfolding(folder: Path, *, depth: int = 3, width: int = 60) -> bytes:
+    """A database whose one header of 8 MiB stands in its table `width` to the power of `depth` times."""
+    small, spare = header(name="x", version="1", release="1"), 8 << 20
+    (tags, length) = struct.unpack_from(">II", small)
+    blob = struct.pack(">II", tags, length + spare) + small[8:] + bytes(spare)
+    data = database(folder / "one", "PRAGMA page_size = 512", TABLE, blobs=(blob,))
+    pages = [data[at : at + 512] for at in range(0, len(data), 512)]
+    (leaf,) = (number for number, page in enumerate(pages[:8], 1) if number > 1 and page[:1] == b"\x0d")
+    last = len(pages)
+    pages.append(pages[leaf - 1])
+    for level in range(depth):
+        # Each page of a level names the one page of the level below; the uppermost replaces the root.
+        cells = struct.pack(">IB", last + 1 + level, 1) * width
+        start = 512 - len(cells)
+        page = struct.pack(">BHHHBI", 5, 0, width, start, 0, last + 1 + level)
+        page += b"".join(struct.pack(">H", start + 5 * each) for each in range(width))
+        pages.append(page.ljust(start, b"\0") + cells)
+    pages[leaf - 1] = pages[-1]
+    whole = bytearray(b"".join(pages))
+    struct.pack_into(">I", whole, 28, len(pages))
+    return bytes(whole)
+
+
+def test_an_index_of_the_packages_is_no_program(tree: Callable[[bytes], Tree], tmp_path: Path) -> None:
     blob = header(name="x", version="1", release="1")
-    with pytest.raises(BootimgError, match="more than 2 packages"):
-        read_packages(tree(database(tmp_path / "made.sqlite", blobs=(blob,) * 3)), tmp_path)
+    data = database(tmp_path / "made", TABLE, "CREATE INDEX i ON Packages (blob)", blobs=(blob,))
+    assert names(tree(data), tmp_path) == ["x"]
 
 
 @pytest.mark.parametrize(("name", "word"), [("Packages", "Berkeley DB"), ("Packages.db", "ndb")])

@@ -20,6 +20,7 @@ from bootimg.layer.image.fetched import Image, build_image
 from bootimg.rpmdb.package import Kind, Package
 from bootimg.rpmdb.purl import package_url
 from bootimg.rpmdb.spdx import sbom
+from bootimg.untrusted.budget import Budget
 from tests.support import oci
 from tests.unit.rpmdb.test_database import PLACE, database, header
 from tests.unit.rpmdb.test_images import run
@@ -40,7 +41,7 @@ def image(tmp_path: Path) -> Image:
     made = layout.image([oci.bootable()])
     manifest = (layout.blobs / made["digest"][7:]).read_bytes()
     config = (layout.blobs / json.loads(manifest)["config"]["digest"][7:]).read_bytes()
-    return build_image("quay.io/a/rhel-coreos:9.6", manifest, config, Arch.X86_64)
+    return build_image("quay.io/a/rhel-coreos:9.6", manifest, config, Arch.X86_64, Budget())
 
 
 def read(document: dict[str, Any], folder: Path) -> Document:
@@ -135,7 +136,7 @@ def test_any_package_gives_a_valid_document(
     made = layout.image([oci.tar()])
     manifest = (layout.blobs / made["digest"][7:]).read_bytes()
     config = (layout.blobs / json.loads(manifest)["config"]["digest"][7:]).read_bytes()
-    image = build_image("quay.io/a/x:1", manifest, config, Arch.X86_64)
+    image = build_image("quay.io/a/x:1", manifest, config, Arch.X86_64, Budget())
     package = Package(name, None, version, "1", "noarch", vendor, vendor, kind)
     assert problems(sbom(image, [package], "rhel"), folder) == []
 

@@ -346,6 +346,37 @@ def test_digests_are_those_of_the_builds(tmp_path: Path) -> None:
                 assert rules(wrong, Against(builds=source)) == {("digest-mismatch", place)}
 
 
+CLOUD_IMAGES: dict[str, tuple[str, Callable[[Tree], object], str]] = {
+    "aws": ("images", lambda t: t["aws"]["regions"]["us-east-1"].update(image="ami-0"), " us-east-1"),
+    "gcp": ("images", lambda t: t["gcp"].update(name="other"), ""),
+    "kubevirt": ("images", lambda t: t["kubevirt"].update({"digest-ref": "quay.io/x@sha256:0"}), ""),
+    "aws-winli": (
+        "rhel-coreos-extensions",
+        lambda t: t["aws-winli"]["regions"]["eu-central-1"].update(image="ami-0"),
+        " eu-central-1",
+    ),
+    "azure-disk": ("rhel-coreos-extensions", lambda t: t["azure-disk"].update(url="https://example.com"), ""),
+}
+
+
+@pytest.mark.parametrize("name", CLOUD_IMAGES)
+def test_images_in_clouds_are_those_of_the_builds(name: str, tmp_path: Path) -> None:
+    builds = LocalBuilds(streams.write_builds(tmp_path))
+    section, edit, part = CLOUD_IMAGES[name]
+    wrong = edited(lambda t: edit(t["architectures"][X][section]))
+    assert rules(wrong, Against(builds=builds)) == {("image-mismatch", f"{X} {section} {name}{part}")}
+
+
+def test_an_image_that_no_uploader_recorded_is_found(tmp_path: Path) -> None:
+    builds = LocalBuilds(streams.write_builds(tmp_path, changes={"amis": []}))
+    found = rules(golden(), Against(builds=builds))
+    assert ("image-unknown", f"{X} images aws us-east-1") in found
+    assert {rule for rule, _ in found} == {"image-unknown"}
+    tags = {"kubevirt": {"image": "quay.io/x", "digest": "sha256:0", "tags": ["a", "b"]}}
+    builds = LocalBuilds(streams.write_builds(tmp_path / "tags", changes=tags))
+    assert ("build-missing", f"{X} {streams.VERSION}") in rules(golden(), Against(builds=builds))
+
+
 def test_a_file_or_build_that_nobody_made_is_found(tmp_path: Path) -> None:
     builds = LocalBuilds(streams.write_builds(tmp_path))
     renamed = edited(lambda t: moved(t, "-qemu.", "-qemv."))

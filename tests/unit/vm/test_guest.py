@@ -130,21 +130,31 @@ def test_what_run_cannot_boot(tmp_path: Path, data: bytes) -> None:
 PANIC = "[   12.345678] ---[ end Kernel panic - not syncing: Fatal exception in interrupt ]---"
 
 
+FROZEN = "[  287.999298] systemd[1]: Freezing execution."
+
+
 @pytest.mark.parametrize("timeout", [60, None])
-def test_a_kernel_that_has_panicked_is_not_waited_for(tmp_path: Path, timeout: float | None) -> None:
+@pytest.mark.parametrize(
+    ("last", "why"),
+    [(PANIC, "the guest's kernel panicked"), (FROZEN, "the guest's systemd failed and froze")],
+)
+def test_a_system_that_stands_still_is_not_waited_for(
+    tmp_path: Path, last: str, why: str, timeout: float | None
+) -> None:
     with (
-        guest(tmp_path, f"echo '{PANIC}' >>$LOG; exec sleep 60") as running,
+        guest(tmp_path, f"echo '{last}' >>$LOG; exec sleep 60") as running,
         pytest.raises(BootimgError) as caught,
     ):
         if timeout:
             running.wait_for("login:", timeout)
         running.wait_off(timeout)
     assert caught.value.id == "guest-died"
-    assert "the guest's kernel panicked" in caught.value.context
-    assert PANIC in caught.value.context
+    assert why in caught.value.context
+    assert last in caught.value.context
 
 
-def test_similar_text_is_not_a_kernel_panic(tmp_path: Path) -> None:
+def test_similar_text_is_no_standstill(tmp_path: Path) -> None:
     script = "echo 'bash: [1] --- end Kernel panic' >>$LOG; echo '[    1.0] Kernel panic' >>$LOG; sleep 1"
+    script = f"echo 'bash: systemd[1]: Freezing execution' >>$LOG; {script}"
     with guest(tmp_path, script) as running:
         running.wait_off(30)

@@ -234,3 +234,11 @@ def test_without_a_kernel_kvm_is_not_trusted(kvm: Path, host: Path, tmp_path: Pa
     assert probe.choose_accelerator("auto", Cache(tmp_path / "cache")).name == "tcg"
     with pytest.raises(BootimgError, match="kernel-for-appliance-missing"):
         probe.choose_accelerator("kvm", Cache(tmp_path / "cache"))
+
+
+def test_qemu_s_version_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = f'echo asked >> {tmp_path}/times; echo "qemu-img version 9.1.0"'
+    program(tmp_path / "bin/qemu-img", script)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=os.pathsep)
+    assert [qemu.require_qemu_img().version for _ in range(3)] == [(9, 1, 0)] * 3
+    assert (tmp_path / "times").read_text() == "asked\n"

@@ -427,12 +427,12 @@ ALONE = {
     "find_qemu_img": {"bootimg/vm/qemu.py"},
     "require_system": {
         *("bootimg/vm/guest.py", "bootimg/vm/session.py", "bootimg/vm/probe.py"),
-        *("bootimg/appliance/appliance.py", "bootimg/orchestrator/basestep.py"),
+        *("bootimg/appliance/appliance.py", "bootimg/orchestrator/basedisks/layerprograms.py"),
     },
     "add_drive_opts": {"bootimg/appliance/worker.py"},
     "add_drive": {"bootimg/appliance/worker.py"},
 }
-MACHINE = {"bootimg/vm/machine.py"}
+MACHINE = {"bootimg/vm/machine.py", "bootimg/vm/drives.py"}
 # Who may say it: the words of QEMU's programs that name images, and the programs' names.
 SAID: dict[object, set[str]] = {
     "-drive": MACHINE,

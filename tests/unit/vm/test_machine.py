@@ -12,10 +12,13 @@ from bootimg import process
 from bootimg.arch import Arch
 from bootimg.arches.row import Firmware, UefiImage
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.sizes import MIB
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.diskimage import DiskImage, open_image
-from bootimg.vm.firmware import check_firmware, find_uefi
-from bootimg.vm.machine import Bind, Flash, Machine
+from bootimg.vm.drives import TargetDisk
+from bootimg.vm.firmware import Flash, check_firmware, find_uefi
+from bootimg.vm.imagetool import make_disk, make_overlay
+from bootimg.vm.machine import Bind, DirectBoot, Machine
 
 TCG, KVM = Accelerator("tcg", ""), Accelerator("kvm", "")
 
@@ -110,6 +113,41 @@ def test_console_on_the_terminal_or_in_a_log() -> None:
     assert "logfile=/d/log" in value(words(), "-chardev")
 
 
+ISO, TARGET = DiskImage(Path("/d/live,1.iso"), "raw"), DiskImage(Path("/d/target.qcow2"), "qcow2")
+
+
+def test_a_cd_is_tried_after_the_disk_to_install_to() -> None:
+    """So the installed system starts when the live system reboots."""
+    argv = words(disk=None, cd=ISO, target=TargetDisk(TARGET, 4096))
+    target, cd = map(json.loads, all_values(argv, "-blockdev"))
+    assert (target["node-name"], target["file"]["filename"]) == ("target", "/d/target.qcow2")
+    assert cd["read-only"] is True
+    assert cd["file"] == {"driver": "file", "filename": "/d/live,1.iso"}
+    sectors = "logical_block_size=4096,physical_block_size=4096"
+    assert f"virtio-blk-pci,drive=target,serial=target,{sectors},bootindex=1" in argv
+    assert "ide-cd,drive=cd,bootindex=2" in argv
+    assert "-drive" not in argv
+
+
+def test_a_machine_without_ide_has_the_cd_behind_a_controller() -> None:
+    argv = words(arch=Arch.AARCH64, disk=None, cd=ISO, flash=None)
+    assert argv.index("virtio-scsi-pci") < argv.index("scsi-cd,drive=cd,bootindex=2")
+
+
+def test_a_kernel_without_a_boot_loader() -> None:
+    argv = words(disk=None, direct=DirectBoot(Path("/l/kernel"), Path("/l/initrd"), ("a=1", "b")))
+    found = [value(argv, option) for option in ("-kernel", "-initrd", "-append")]
+    assert found == ["/l/kernel", "/l/initrd", "a=1 b"]
+    assert not {"-drive", "-blockdev"} & set(argv)
+
+
+def test_what_the_guest_writes_is_kept_where_it_may_write() -> None:
+    image, live = DiskImage(Path("/d/a"), "raw"), {"cd": ISO, "target": TargetDisk(TARGET)}
+    kept: list[dict[str, Any]] = [{"disk": image, "write": True}, live, {"disk": image}, {"cd": ISO}]
+    machines = [Machine(arch=Arch.X86_64, accelerator=TCG, console="stdio", **each) for each in kept]
+    assert [each.keeps_writes for each in machines] == [True, True, False, False]
+
+
 @pytest.mark.parametrize("write", [False, True])
 @pytest.mark.parametrize("disk_format", ["raw", "qcow2", "vmdk", "vpc", "vhdx"])
 def test_qemu_takes_the_command_line(tmp_path: Path, disk_format: str, write: bool) -> None:
@@ -125,6 +163,24 @@ def test_qemu_takes_the_command_line(tmp_path: Path, disk_format: str, write: bo
         binds=[Bind("bind0", tmp_path)], memory_mib=256, write=write,
     )  # fmt: skip
     done = process.run([*machine.argv(qemu), "-S"], input=b"\x01cquit\n", timeout=60)
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("sector_size", [512, 4096])
+def test_qemu_takes_live_media(tmp_path: Path, sector_size: int) -> None:
+    """A CD that this user may not write, with an overlay, and a target disk."""
+    qemu = process.find("qemu-system-x86_64")
+    if qemu is None:
+        pytest.skip("qemu-system-x86_64 is not installed")
+    iso = tmp_path / "live,1.iso"
+    iso.write_bytes(bytes(MIB))
+    iso.chmod(0o444)
+    overlay = make_overlay(open_image(iso, "raw"), tmp_path / "overlay.qcow2")
+    target = TargetDisk(make_disk(tmp_path / "target.qcow2", 8 * MIB), sector_size)
+    machine = Machine(
+        arch=Arch.X86_64, accelerator=TCG, cd=overlay, console="stdio", target=target, memory_mib=256
+    )
+    done = process.run([*machine.argv(qemu), "-S"], input=b"\x01cquit\n", timeout=120)
     assert done.stderr == b""
 
 

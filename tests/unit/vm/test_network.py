@@ -17,7 +17,8 @@ from click.testing import CliRunner
 
 from bootimg import process
 from bootimg.cli.main import bootimg
-from bootimg.doctor.requirements import Status, guest_network, lacking
+from bootimg.doctor.finding import Status
+from bootimg.doctor.requirements import guest_network, lacking
 from bootimg.events import Event, Events, Message
 from bootimg.vm import network
 from bootimg.vm.network import Link, Network, linked, passt_fault

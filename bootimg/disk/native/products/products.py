@@ -9,20 +9,20 @@ from pathlib import Path
 from typing import Protocol
 
 from bootimg.appliance import Appliance, Drive
-from bootimg.disk.bootloaders.bootcode import BootCode
+from bootimg.disk.bootloaders.bootloader import Placement
 from bootimg.sysroot.entries import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Products:
-    """Files of /boot and of the ESP, from the root of each, and the code for the BIOS.
+    """Files of /boot and of the ESP, from the root of each, and the code that stands outside of both.
 
     Directories come before what they hold.  The entries have no times and no labels.
     """
 
     boot: Sequence[Entry] = ()
     esp: Sequence[Entry] = ()
-    code: BootCode | None = None
+    code: Placement | None = None
 
 
 StartAppliance = Callable[[Sequence[Drive]], AbstractContextManager[Appliance]]

@@ -7,11 +7,13 @@ import io
 import os
 import tarfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bootimg.atomic import write_whole
 from bootimg.cache import Cache
 from bootimg.disk.bootloaders.bootcode import BootCode
+from bootimg.disk.bootloaders.bootloader import Placement
 from bootimg.disk.native.content import read_content
 from bootimg.disk.native.products.products import Maker, Products, StartAppliance
 from bootimg.events import Events
@@ -30,7 +32,9 @@ def kept_products(
     with cache.locked(f"bootloader-{key}", events), events.step("bootloader", "the bootloader") as step:
         path = _find(cache, key)
         if path is not None:
-            os.utime(path)
+            # It may be another user's, in a cache that a team shares.
+            with suppress(PermissionError):
+                os.utime(path)
             step.result("kept", cached=True)
         else:
             if _paths(cache, key):
@@ -91,10 +95,12 @@ def _tar(products: Products) -> bytes:
     return output.getvalue()
 
 
-def _code(code: BootCode | None) -> Iterator[tuple[str, bytes]]:
-    if code is not None:
+def _code(code: Placement | None) -> Iterator[tuple[str, bytes]]:
+    if isinstance(code, BootCode):
         yield _SECTOR, code.sector
         yield _PARTITION, code.partition
+    elif code is not None:
+        raise TypeError(f"{type(code).__name__} is made by no program of the layer")
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:

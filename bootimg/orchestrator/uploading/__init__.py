@@ -1,0 +1,1 @@
+"""Uploads of a build: which, from what, with which settings; `bootimg.cloud` does the rest."""
