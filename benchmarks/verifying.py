@@ -14,7 +14,7 @@ from benchmarks.figures import ROUNDS, Figure
 from bootimg.arch import Arch
 from bootimg.builds.find import Build
 from bootimg.builds.meta import image_entry
-from bootimg.checks.artifactrules import artifact_findings
+from bootimg.checks.builds.artifactrules import artifact_findings
 from bootimg.disk.extents import FileSource
 from bootimg.events import Events
 from bootimg.formats import Compressor, Packing, write

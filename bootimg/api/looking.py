@@ -16,11 +16,11 @@ from bootimg.builds.find import Build
 from bootimg.builds.record import read_record
 from bootimg.builds.signing.gpg import Keys
 from bootimg.cache import Cache
-from bootimg.checks.buildfindings import build_findings
+from bootimg.checks.builds.buildfindings import build_findings
+from bootimg.checks.builds.signaturerules import Signatures
 from bootimg.checks.findings import Finding, errors
 from bootimg.checks.node import NodeOnBase
 from bootimg.checks.purity import Purity
-from bootimg.checks.signaturerules import Signatures
 from bootimg.checks.verifier import Verifier
 from bootimg.disk.inspection import inspect_disk
 from bootimg.errors import BootimgError, ExitCode

@@ -20,7 +20,7 @@ from bootimg.vm.image import image_format, is_archive, is_iso
 if TYPE_CHECKING:
     from bootimg.builds.find import Build
     from bootimg.checks.findings import Finding
-    from bootimg.checks.liveexpected import Expected
+    from bootimg.checks.livemedia.liveexpected import Expected
     from bootimg.checks.node import NodeOnBase
     from bootimg.checks.purity import Purity
     from bootimg.layer.fetching.fetch import RegistryOptions
@@ -97,9 +97,9 @@ class Verifier:
         yield from self._live(build, files)
 
     def _live(self, build: Build, files: Mapping[str, Path]) -> Iterator[tuple[str, list[Finding]]]:
-        from bootimg.checks.live import pxe_findings
-        from bootimg.checks.liveexpected import INITRD_KEY, ISO_KEY, ROOTFS_KEY, expected_of
-        from bootimg.checks.livesystem import system_of_image_findings
+        from bootimg.checks.livemedia.live import pxe_findings
+        from bootimg.checks.livemedia.liveexpected import INITRD_KEY, ISO_KEY, ROOTFS_KEY, expected_of
+        from bootimg.checks.livemedia.livesystem import system_of_image_findings
 
         if ISO_KEY in files:
             found = self._iso(files[ISO_KEY], expected_of(build))
@@ -112,8 +112,8 @@ class Verifier:
             yield ROOTFS_KEY, [*found, *(_in(ROOTFS_KEY, each) for each in inside)]
 
     def _iso(self, iso: Path, expected: Expected | None) -> list[Finding]:
-        from bootimg.checks.live import iso_findings
-        from bootimg.checks.livesystem import system_of_iso_findings
+        from bootimg.checks.livemedia.live import iso_findings
+        from bootimg.checks.livemedia.livesystem import system_of_iso_findings
 
         with self._scratch() as folder:
             inside = system_of_iso_findings(iso, folder, self.mode, self.allow)

@@ -9,7 +9,7 @@ from typing import Any
 from bootimg.builds.companions import COMPANIONS, companions
 from bootimg.builds.find import Build
 from bootimg.cache import Cache
-from bootimg.checks.livesystem import iso_packages
+from bootimg.checks.livemedia.livesystem import iso_packages
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError
 from bootimg.events import Events

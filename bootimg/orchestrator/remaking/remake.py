@@ -17,9 +17,14 @@ from bootimg.builds.find import Build
 from bootimg.builds.made import FROM_METAL, Made
 from bootimg.builds.record import read_record
 from bootimg.cache import BASES, Cache
+from bootimg.checks.builds.rebuildrules import (
+    build_obstacle,
+    difference_finding,
+    other_programs,
+    record_findings,
+)
 from bootimg.checks.findings import Finding, errors
 from bootimg.checks.purity import Purity
-from bootimg.checks.rebuildrules import build_obstacle, difference_finding, other_programs, record_findings
 from bootimg.disk.layer_deploy import DeployWay
 from bootimg.errors import BootimgError
 from bootimg.events import Events

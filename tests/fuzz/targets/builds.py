@@ -16,8 +16,8 @@ from bootimg.builds.merge import merged, with_images
 from bootimg.builds.meta import MetaFile
 from bootimg.builds.names import known_arches, safe_images
 from bootimg.builds.state import build_states
-from bootimg.checks.artifactrules import artifact_findings
-from bootimg.checks.metarules import meta_findings
+from bootimg.checks.builds.artifactrules import artifact_findings
+from bootimg.checks.builds.metarules import meta_findings
 from bootimg.events import Events
 from bootimg.orchestrator.inspection import inspect_build
 from tests.fuzz.mutate import SEPARATOR, json_documents

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import zstandard
 
 from bootimg.arch import Arch
-from bootimg.checks.isoboot import boot_findings
+from bootimg.checks.livemedia.isoboot import boot_findings
 from bootimg.checks.rules import Rule
 from bootimg.disk.extents import FileSource
 from bootimg.live.embed import areas

@@ -27,8 +27,8 @@ from sigstore_models.bundle.v1 import Bundle as Reference
 from bootimg.builds.find import find_build
 from bootimg.builds.record import Record, change_record
 from bootimg.builds.signing.bundle import parse_bundle
-from bootimg.checks.buildfindings import build_findings
-from bootimg.checks.signaturerules import Signatures
+from bootimg.checks.builds.buildfindings import build_findings
+from bootimg.checks.builds.signaturerules import Signatures
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events

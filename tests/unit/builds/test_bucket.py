@@ -39,7 +39,7 @@ from bootimg.builds.meta import MetaFile
 from bootimg.builds.provenance.writing import write_provenance
 from bootimg.builds.record import Record, change_record
 from bootimg.builds.state import FileState, build_states
-from bootimg.checks.artifactrules import artifact_findings
+from bootimg.checks.builds.artifactrules import artifact_findings
 from bootimg.checks.rules import Rule
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode

@@ -26,7 +26,7 @@ from bootimg.builds.layout import artifact_name, oci_manifest_name, ociarchive_n
 from bootimg.builds.made import Made
 from bootimg.builds.meta import image_entry, layer_meta
 from bootimg.builds.record import Record, change_record
-from bootimg.checks.buildfindings import build_findings
+from bootimg.checks.builds.buildfindings import build_findings
 from bootimg.checks.purity import Purity
 from bootimg.errors import ExitCode
 from bootimg.events import Event, Events, StepFinished, StepProgress, StepStarted

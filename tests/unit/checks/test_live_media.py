@@ -15,8 +15,8 @@ import pytest
 from bootimg.arch import Arch
 from bootimg.builds.find import Build
 from bootimg.cache import Cache
-from bootimg.checks.live import iso_findings, pxe_findings
-from bootimg.checks.liveexpected import expected_of
+from bootimg.checks.livemedia.live import iso_findings, pxe_findings
+from bootimg.checks.livemedia.liveexpected import expected_of
 from bootimg.checks.purity import Purity
 from bootimg.checks.rules import Rule, Severity
 from bootimg.checks.verifier import Verifier

@@ -16,7 +16,7 @@ from bootimg.builds.folder import BuildDir, open_build
 from bootimg.builds.layout import ociarchive_name
 from bootimg.builds.meta import layer_meta
 from bootimg.cache import Cache
-from bootimg.checks.buildfindings import build_findings
+from bootimg.checks.builds.buildfindings import build_findings
 from bootimg.disk.bootpatch import Patch
 from bootimg.disk.composite import Composite
 from bootimg.events import Events

@@ -10,7 +10,7 @@ import pytest
 
 from bootimg.builds.find import find_build
 from bootimg.builds.record import RECORD, read_record
-from bootimg.checks.buildfindings import build_findings
+from bootimg.checks.builds.buildfindings import build_findings
 from bootimg.cli.commands.build import artifact_table
 from bootimg.events import Events
 from bootimg.formats import Compressor

@@ -12,7 +12,7 @@ import pytest
 
 from bootimg.builds.find import find_build
 from bootimg.builds.made import FROM_METAL, Made
-from bootimg.checks.rebuildrules import other_programs, record_findings
+from bootimg.checks.builds.rebuildrules import other_programs, record_findings
 from bootimg.disk.extents import FileSource
 from bootimg.events import Events
 from bootimg.orchestrator.remaking.compare import Compared, Remade, compare

@@ -15,7 +15,7 @@ from bootimg.arches.row import UefiImage
 from bootimg.builds.find import digest_of
 from bootimg.cache import Cache
 from bootimg.checks.layouts import LAYOUTS
-from bootimg.cli.commands.runmedia import Choice
+from bootimg.cli.commands.run.media import Choice
 from bootimg.cli.main import bootimg
 from bootimg.disk.bootpatch import read_boot_files
 from bootimg.disk.extents import FileSource
@@ -221,7 +221,9 @@ def session(monkeypatch: pytest.MonkeyPatch, cache: Path, *words: str | Path) ->
 
     monkeypatch.setattr(Session, "run", stop)
     monkeypatch.setattr(Arch, "of_machine", lambda: Arch.X86_64)
-    monkeypatch.setattr("bootimg.cli.commands.run.choose_accelerator", lambda *_: Accelerator("tcg", ""))
+    monkeypatch.setattr(
+        "bootimg.cli.commands.run.command.choose_accelerator", lambda *_: Accelerator("tcg", "")
+    )
     done = CliRunner().invoke(bootimg, ["run", *map(str, words), "--cache", str(cache)])
     assert isinstance(done.exception, Ran), done.output
     found: Session = done.exception.args[0]

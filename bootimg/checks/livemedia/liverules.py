@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bootimg.checks.findings import Finding, finding
-from bootimg.checks.liveexpected import Expected
+from bootimg.checks.livemedia.liveexpected import Expected
 from bootimg.checks.rules import Rule
 from bootimg.errors import BootimgError
 from bootimg.live.malformed import MalformedError

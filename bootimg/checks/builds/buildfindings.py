@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 from bootimg.builds.find import Build
 from bootimg.builds.layout import META
-from bootimg.checks.artifactrules import artifact_findings
-from bootimg.checks.attestationrules import attestation_findings
-from bootimg.checks.companionrules import companion_findings
-from bootimg.checks.draftrules import draft_findings
+from bootimg.checks.builds.artifactrules import artifact_findings
+from bootimg.checks.builds.attestationrules import attestation_findings
+from bootimg.checks.builds.companionrules import companion_findings
+from bootimg.checks.builds.draftrules import draft_findings
+from bootimg.checks.builds.metarules import LABELS, meta_findings
+from bootimg.checks.builds.provenancerules import provenance_findings
+from bootimg.checks.builds.signaturerules import Signatures, signature_findings, usable
 from bootimg.checks.findings import Finding, as_warnings
-from bootimg.checks.metarules import LABELS, meta_findings
-from bootimg.checks.provenancerules import provenance_findings
 from bootimg.checks.purity import Purity, label_purity
-from bootimg.checks.signaturerules import Signatures, signature_findings, usable
 from bootimg.events import Events
 from bootimg.untrusted.limits import DEFAULT, Limits
 

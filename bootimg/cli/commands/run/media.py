@@ -13,7 +13,7 @@ from bootimg.arch import Arch
 from bootimg.atomic import scratch_folder
 from bootimg.builds.find import Build, find_build
 from bootimg.builds.layout import LATEST, META
-from bootimg.cli.commands.runarch import arch_beside, arch_of_file
+from bootimg.cli.commands.run.arch import arch_beside, arch_of_file
 from bootimg.cli.output.session import App
 from bootimg.formats.plainimage import is_packed, plain_image
 from bootimg.targets import LIVE

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bootimg.checks.findings import Finding, finding
-from bootimg.checks.isoboot import boot_findings
-from bootimg.checks.isorules import area_findings, minimal_findings, volume_findings
-from bootimg.checks.liveexpected import INITRD_KEY, ROOTFS_KEY, Expected
-from bootimg.checks.liverules import LiveFile, LiveFiles
+from bootimg.checks.livemedia.isoboot import boot_findings
+from bootimg.checks.livemedia.isorules import area_findings, minimal_findings, volume_findings
+from bootimg.checks.livemedia.liveexpected import INITRD_KEY, ROOTFS_KEY, Expected
+from bootimg.checks.livemedia.liverules import LiveFile, LiveFiles
 from bootimg.checks.rules import Rule
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bootimg.checks.findings import Finding, finding
-from bootimg.checks.liveexpected import Expected
+from bootimg.checks.livemedia.liveexpected import Expected
 from bootimg.checks.rules import Rule
 from bootimg.errors import BootimgError
 from bootimg.kernelarg import split

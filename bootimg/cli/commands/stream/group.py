@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from bootimg.cli.commands.streamcheck import diff, lint
-from bootimg.cli.commands.streamindex import index
-from bootimg.cli.commands.streammake import bump, generate, merge
-from bootimg.cli.commands.streammirror import mirror
+from bootimg.cli.commands.stream.check import diff, lint
+from bootimg.cli.commands.stream.index import index
+from bootimg.cli.commands.stream.make import bump, generate, merge
+from bootimg.cli.commands.stream.mirror import mirror
 
 
 @click.group("stream", context_settings={"max_content_width": 100})

@@ -9,9 +9,9 @@ from bootimg.builds.layout import BUNDLE
 from bootimg.builds.signing.attestations import check_attestations
 from bootimg.builds.signing.cosignkey import read_public_key
 from bootimg.builds.signing.signatures import SignatureState
+from bootimg.checks.builds.signaturerules import Signatures
 from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
-from bootimg.checks.signaturerules import Signatures
 
 
 def attestation_findings(build: Build, wanted: Signatures) -> Iterator[Finding]:

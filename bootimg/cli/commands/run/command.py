@@ -10,8 +10,8 @@ import click
 from bootimg.arch import Arch
 from bootimg.arches.row import Firmware
 from bootimg.atomic import temporary_folder
-from bootimg.cli.commands.runmedia import Choice, opened
-from bootimg.cli.commands.runtarget import check_target, target_for
+from bootimg.cli.commands.run.media import Choice, opened
+from bootimg.cli.commands.run.target import check_target, target_for
 from bootimg.cli.options.archoptions import image_arch_option
 from bootimg.cli.options.common import (
     accel_option,

@@ -1,0 +1,1 @@
+"""`bootimg stream`: one module for a group of its verbs."""
