@@ -19,16 +19,17 @@ from bootimg.live.features import features_json, has_installer
 from bootimg.live.initramfs import overlay, write_initramfs
 from bootimg.live.inputs import LiveInputs, LiveNames
 from bootimg.live.iso.bootrow import boot_row
+from bootimg.live.iso.cdboot import write_cdboot
 from bootimg.live.iso.efiboot import efi_vendor, make_efi_image
 from bootimg.live.iso.liveiso import LiveIso, Part
 from bootimg.live.iso.writer import content_length, write_iso
+from bootimg.live.filledtemplate import filled_template
 from bootimg.live.kargs import live_arguments
 from bootimg.live.miniso.pack import with_miniso
 from bootimg.live.osmet.pack import pack_osmet
 from bootimg.live.rootfs import write_filesystem
 from bootimg.live.rootfsimage import RootfsImage, write_image
 from bootimg.live.roottree import live_root
-from bootimg.live.template import iso_tree
 from bootimg.sysroot.entries import HostFile
 from bootimg.sysroot.kernel import find_kernel
 from bootimg.sysroot.objects import FileObject
@@ -148,14 +149,19 @@ class _Maker:
     def _live_iso(self, kernel: Written, initramfs: Written, rootfs: Written) -> LiveIso:
         inputs, volume, row = self._inputs, self._inputs.volume, boot_row(self._inputs.arch)
         programs = inputs.efi_programs
-        tree = iso_tree(
-            row.placed(inputs.template),
+        tree = filled_template(
+            row,
+            inputs.template,
             live_arguments(inputs.arguments, volume.id),
             efi_vendor(programs) if row.has_efi_image else None,
         )
         efi_image = b""
         if row.has_efi_image:
             efi_image = make_efi_image(programs, volume.id, volume.set_id, volume.epoch, self._scratch)
+        cdboot = None
+        if row.has_cdboot_image:
+            path, arguments = self._scratch / "cdboot", tree.kargs.default.encode()
+            cdboot = write_cdboot(path, kernel.path, initramfs.path, arguments)
         return LiveIso(
             arch=inputs.arch,
             volume=volume,
@@ -167,6 +173,7 @@ class _Maker:
             rootfs=_part(rootfs),
             efi_image=efi_image,
             syslinux=inputs.syslinux.files,
+            cdboot=cdboot,
         )
 
 

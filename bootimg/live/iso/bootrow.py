@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bootimg.arch import Arch
+from bootimg.live.iso.cdboot import CDBOOT_IMAGE
 from bootimg.live.iso.eltorito import BootImage, BootPlatform
 
 EFI_IMAGE = "images/efiboot.img"
@@ -22,9 +23,10 @@ class BootRow:
     `catalogue` is the path of the boot catalogue and `images` what is in it.  `syslinux` are the files for
     isolinux, by name.  `hybrid` says whether the ISO is a disk too.  `grub_config` is the path of GRUB's
     configuration where it is not that of the template, EFI/<vendor>/grub.cfg.  `dropped` are files and
-    folders of the layer's template that the ISO does not get.  `ignition_area` is the file of zeros for the
-    Ignition config; None where the area is inside the boot image.  `obstacle` says why no ISO is made for the
-    architecture; None if one is.
+    folders of the layer's template that the ISO does not get.  `parameter_files` are the files with the kernel
+    arguments where there is no boot menu.  `ignition_area` is the file of zeros for the Ignition config; None
+    where the area is inside the boot image.  `obstacle` says why no ISO is made for the architecture; None if
+    one is.
     """
 
     catalogue: str
@@ -33,6 +35,7 @@ class BootRow:
     hybrid: bool = False
     grub_config: str | None = None
     dropped: tuple[str, ...] = ()
+    parameter_files: tuple[str, ...] = ()
     ignition_area: str | None = IGNITION_IMAGE
     obstacle: str | None = None
 
@@ -51,6 +54,11 @@ class BootRow:
     def has_efi_image(self) -> bool:
         """Whether the ISO has an EFI boot image."""
         return any(image.path == EFI_IMAGE for image in self.images)
+
+    @property
+    def has_cdboot_image(self) -> bool:
+        """Whether the ISO has a boot image of kernel, kernel arguments and initramfs."""
+        return any(image.path == CDBOOT_IMAGE for image in self.images)
 
 
 _UNTESTED = "no live ISO that bootimg made for {} has been booted"
@@ -78,10 +86,12 @@ _ROWS: Mapping[Arch, BootRow] = {
     ),
     Arch.S390X: BootRow(
         catalogue="boot.catalog",
-        images=(BootImage(path="images/cdboot.img", platform=BootPlatform.BIOS),),
-        dropped=("zipl.prm", "isolinux", "EFI"),
+        # El Torito has no number for the firmware of s390x.
+        images=(BootImage(path=CDBOOT_IMAGE, platform=BootPlatform.BIOS),),
+        dropped=("isolinux", "EFI"),
+        # That of cdboot.img, then those for a guest of z/VM and for a logical partition.
+        parameter_files=("images/cdboot.prm", "images/generic.prm", "images/genericdvd.prm"),
         ignition_area=None,
-        obstacle=_UNTESTED.format("s390x"),
     ),
 }
 

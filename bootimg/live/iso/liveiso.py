@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bootimg.arch import Arch
 from bootimg.live.iso.bootrow import EFI_IMAGE, BootRow, boot_row
+from bootimg.live.iso.cdboot import CDBOOT_IMAGE, Cdboot
 from bootimg.live.iso.descriptors import Volume
 from bootimg.live.iso.infofiles import (
     FEATURES,
@@ -20,12 +21,15 @@ from bootimg.live.iso.infofiles import (
 )
 from bootimg.live.iso.isohybrid import Hybrid
 from bootimg.live.iso.layout import Boot, IsoLayout, lay_out
+from bootimg.live.iso.lparfiles import lpar_files
 from bootimg.live.iso.syslinux import BOOT_CODE
 from bootimg.live.iso.tree import IsoFile
-from bootimg.sysroot.entries import Content
+from bootimg.sysroot.entries import Content, HostFile
 
 PXE = "images/pxeboot"
 KERNEL, INITRD, ROOTFS = f"{PXE}/vmlinuz", f"{PXE}/initrd.img", f"{PXE}/rootfs.img"
+OLD_S390X_KERNEL = f"{PXE}/kernel.img"
+"""What the kernel's name was on ISOs of s390x until 2025."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class LiveIso:
 
     `template` are the files of the layer's template by path, with the kernel arguments in them, and
     `kargs_info` is the content of kargs.json for them.  `features` is the content of features.json, which the
-    initramfs has too.  `efi_image` is the EFI boot image, `syslinux` are the files of `find_syslinux`.
+    initramfs has too.  `efi_image` is the EFI boot image, `syslinux` are the files of `find_syslinux`, `cdboot`
+    is the boot image of an architecture whose row has one.
     """
 
     arch: Arch
@@ -55,6 +60,7 @@ class LiveIso:
     rootfs: Part
     efi_image: bytes
     syslinux: Mapping[str, bytes]
+    cdboot: Cdboot | None = None
 
     def layout(self) -> IsoLayout:
         """The ISO, with zeros in miniso.dat; raises `lay_out`'s errors."""
@@ -80,7 +86,20 @@ class LiveIso:
         files += [IsoFile.of(FEATURES, self.features), IsoFile.of(KARGS, self.kargs_info)]
         if (area := row.ignition_area) is not None:
             files += [IsoFile.of(IGNINFO, igninfo(area)), IsoFile.of(area, bytes(IGNITION_SIZE))]
+        if self.cdboot is not None:
+            files += self._without_loader(self.cdboot)
         return [*files, _file(KERNEL, self.kernel), _file(INITRD, self.initrd)]
+
+    def _without_loader(self, cdboot: Cdboot) -> list[IsoFile]:
+        """What a machine without a boot loader starts: from the CD, from a console, or from a card reader."""
+        image = HostFile(str(cdboot.path))
+        *_, parameters = self._row.parameter_files
+        others = lpar_files(KERNEL, INITRD, parameters, self.initrd.size)
+        return [
+            IsoFile.of(IGNINFO, igninfo(CDBOOT_IMAGE, cdboot.ignition)),
+            IsoFile(path=CDBOOT_IMAGE, size=cdboot.size, content=image),
+            *(IsoFile.of(path, data) for path, data in others.items()),
+        ]
 
     def _only_full(self) -> list[IsoFile]:
         return [IsoFile.of(MINISO, bytes(MINISO_SIZE)), _file(ROOTFS, self.rootfs)]

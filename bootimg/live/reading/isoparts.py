@@ -5,6 +5,8 @@ from __future__ import annotations
 from bootimg.arch import Arch
 from bootimg.live.iso.bootrow import BootRow, boot_row
 from bootimg.live.iso.image import IsoImage
+from bootimg.live.iso.liveiso import KERNEL, OLD_S390X_KERNEL
+from bootimg.live.iso.names import short_path
 from bootimg.live.reading.region import Region
 
 
@@ -12,6 +14,16 @@ def part_of(image: IsoImage, path: str) -> Region | None:
     """The file of a path; None if there is no such file."""
     record = image.find(path)
     return None if record is None or record.folder else Region(image.source, record.offset, record.length)
+
+
+def named_part(image: IsoImage, path: str) -> Region | None:
+    """The file of a path in Rock Ridge's names, whose 8.3 names are shorter; None if there is no such file."""
+    return part_of(image, short_path(path))
+
+
+def kernel_of(image: IsoImage) -> Region | None:
+    """The kernel, also by the name that it had on older ISOs; None if there is none."""
+    return part_of(image, KERNEL) or part_of(image, OLD_S390X_KERNEL)
 
 
 def arch_of(image: IsoImage) -> Arch | None:

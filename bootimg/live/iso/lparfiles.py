@@ -1,0 +1,42 @@
+"""The files from which a logical partition or a guest of z/VM starts the live system of s390x.
+
+The hardware management console loads what generic.ins lists, each file to its address.  On z/VM, redhat.exec
+puts kernel, parameter file and initramfs into the guest's card reader and starts it from there.  All of them
+have the names that lorax and coreos-assembler give them; what the files of kernel arguments are called is in the
+table of the architectures.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+
+from bootimg.disk.zipl.kernelimage import ARGUMENTS_AT, INITRAMFS_AT
+from bootimg.live.iso.cdboot import LARGEST_KERNEL
+
+INS_FILE, ADDRESS_FILE = "generic.ins", "images/initrd.addrsize"
+_EXEC_FILE = "images/redhat.exec"
+_INITRAMFS_AT = LARGEST_KERNEL
+# REXX begins with a comment.  The names are those under which a user puts the files on a disk of CMS.
+_EXEC = """\
+/* Starts the live system from this guest's card reader */
+'CP CLOSE RDR'
+'CP PURGE RDR ALL'
+'CP SPOOL PUNCH * RDR'
+'PUNCH KERNEL IMG A (NOH'
+'PUNCH GENERIC PRM A (NOH'
+'PUNCH INITRD IMG A (NOH'
+'CP CHANGE RDR ALL KEEP NOHOLD'
+'CP IPL 00C CLEAR'
+"""
+
+
+def lpar_files(kernel: str, initramfs: str, arguments: str, initramfs_size: int) -> Mapping[str, bytes]:
+    """The files by path; kernel, initramfs and kernel arguments are paths on the ISO."""
+    loaded = {kernel: 0, initramfs: _INITRAMFS_AT, arguments: ARGUMENTS_AT, ADDRESS_FILE: INITRAMFS_AT}
+    lines = ["* the live system of CoreOS", *(f"{path} 0x{at:08x}" for path, at in loaded.items())]
+    return {
+        INS_FILE: "".join(f"{line}\n" for line in lines).encode(),
+        ADDRESS_FILE: struct.pack(">QQ", _INITRAMFS_AT, initramfs_size),
+        _EXEC_FILE: _EXEC.encode(),
+    }
