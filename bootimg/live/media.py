@@ -14,6 +14,7 @@ from bootimg.atomic import enough_space
 from bootimg.events import Events
 from bootimg.formats.compression.writer import Packing, open_output
 from bootimg.formats.output import DigestingFile, Written, data_length
+from bootimg.live.bootways.openfirmware import open_firmware_files
 from bootimg.live.cpio import Member
 from bootimg.live.features import features_json, has_installer
 from bootimg.live.initramfs import overlay, write_initramfs
@@ -167,6 +168,7 @@ class _Maker:
             rootfs=_part(rootfs),
             efi_image=efi_image,
             syslinux=inputs.syslinux.files,
+            boot_files=[*open_firmware_files(inputs.tree, volume)] if row.boot_script else [],
         )
 
 

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bootimg.arch import Arch
+from bootimg.live.iso.descriptors import SYSTEM
 from bootimg.live.iso.eltorito import BootImage, BootPlatform
 
 EFI_IMAGE = "images/efiboot.img"
 ISOLINUX = "isolinux/isolinux.bin"
 IGNITION_IMAGE = "images/ignition.img"
+BOOT_SCRIPT = "ppc/bootinfo.txt"
 _GRUB_CONFIG = re.compile(r"EFI/[^/]+/grub\.cfg")
 
 
@@ -19,16 +21,19 @@ _GRUB_CONFIG = re.compile(r"EFI/[^/]+/grub\.cfg")
 class BootRow:
     """An architecture's row.
 
-    `catalogue` is the path of the boot catalogue and `images` what is in it.  `syslinux` are the files for
-    isolinux, by name.  `hybrid` says whether the ISO is a disk too.  `grub_config` is the path of GRUB's
-    configuration where it is not that of the template, EFI/<vendor>/grub.cfg.  `dropped` are files and
-    folders of the layer's template that the ISO does not get.  `ignition_area` is the file of zeros for the
-    Ignition config; None where the area is inside the boot image.  `obstacle` says why no ISO is made for the
-    architecture; None if one is.
+    `images` are what is in the boot catalogue, whose path is `catalogue`; without them there is none.
+    `boot_script` is what Open Firmware reads instead.  `system` is the volume's system id.  `syslinux` are
+    the files for isolinux, by name.  `hybrid` says whether the ISO is a disk too.  `grub_config` is the path
+    of GRUB's configuration where it is not that of the template, EFI/<vendor>/grub.cfg.  `dropped` are files
+    and folders of the layer's template that the ISO does not get.  `ignition_area` is the file of zeros for
+    the Ignition config; None where the area is inside the boot image.  `obstacle` says why no ISO is made for
+    the architecture; None if one is.
     """
 
-    catalogue: str
+    catalogue: str = "boot.catalog"
     images: tuple[BootImage, ...]
+    boot_script: str | None = None
+    system: str = SYSTEM
     syslinux: tuple[str, ...] = ()
     hybrid: bool = False
     grub_config: str | None = None
@@ -70,11 +75,11 @@ _ROWS: Mapping[Arch, BootRow] = {
         dropped=("zipl.prm", "isolinux"),
     ),
     Arch.PPC64LE: BootRow(
-        catalogue="boot.catalog",
         images=(),
+        boot_script=BOOT_SCRIPT,
+        system="PPC",
         grub_config="boot/grub/grub.cfg",
         dropped=("zipl.prm", "isolinux", "EFI"),
-        obstacle=_UNTESTED.format("ppc64le"),
     ),
     Arch.S390X: BootRow(
         catalogue="boot.catalog",

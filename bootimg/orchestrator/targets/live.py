@@ -14,6 +14,7 @@ from bootimg.disk.native import NATIVE_PROGRAMS
 from bootimg.formats import Compressor, Packing
 from bootimg.formats.output import Written
 from bootimg.jobs import Stop
+from bootimg.live.bootways.openfirmware import live_core
 from bootimg.live.features import brings_installer, require_features
 from bootimg.live.inputs import LiveNames
 from bootimg.live.iso.bootrow import boot_row
@@ -80,7 +81,7 @@ class Live(Target):
         """Require what the files are made of.
 
         That is known options of the root file system, syslinux, EFI programs, the template, a checksum of the
-        kernel, coreos-installer's directives, a volume id.
+        kernel, coreos-installer's directives, a volume id, GRUB for Open Firmware.
         """
         options_of(request, layer)
         row = boot_row(request.arch)
@@ -93,7 +94,9 @@ class Live(Target):
         iso_tree(row.placed(read_template(layer.tree)), (), vendor)
         require_checksum(layer.tree)
         require_features(layer.tree)
-        volume_id(layer.facts.osname, layer.facts.version, other_builds(request.builds, layer))
+        volume = volume_id(layer.facts.osname, layer.facts.version, other_builds(request.builds, layer))
+        if row.boot_script:
+            live_core(layer.tree, volume)
 
     def require_tools(self, survey: Survey) -> None:
         """Require the programs that lay out the system, and one that makes the root file system.
