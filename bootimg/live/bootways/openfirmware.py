@@ -16,7 +16,9 @@ from bootimg.disk.bootloaders.openfirmware import MODULES, open_firmware_core
 from bootimg.layer.tree.merged import Tree
 from bootimg.live.iso.bootrow import BOOT_SCRIPT
 from bootimg.live.iso.descriptors import Volume
+from bootimg.live.iso.image import IsoImage
 from bootimg.live.iso.tree import IsoFile
+from bootimg.sizes import KIB
 
 FOLDER = "boot/grub"
 """Where GRUB finds its configuration and modules."""
@@ -25,7 +27,10 @@ _MODULES = f"{FOLDER}/powerpc-ieee1275"
 _PREFIX = f"()/{FOLDER}"
 # GRUB loads the other modules from the ISO when a command needs them.
 _CORE_MODULES = ("iso9660", "search", "search_label", "normal", "linux")
-_SCRIPT = re.compile(rb"<boot-script>\s*boot\s+&device;:(?:[0-9]*,)?\\([^\s<]{1,200})[^<]*</boot-script>")
+_LARGEST_SCRIPT = 64 * KIB
+_SCRIPT = re.compile(
+    rb"<boot-script>\s*boot\s+&device;:(?:[0-9]*,)?\\([^\s<]{1,200})(?:\s[^<]*)?</boot-script>"
+)
 
 
 def open_firmware_files(tree: Tree, volume: Volume) -> Iterator[IsoFile]:
@@ -57,10 +62,13 @@ def boot_script(volume: Volume) -> bytes:
     ).encode()
 
 
-def started_program(script: bytes) -> str | None:
-    """The path of the program that a boot script starts, without a leading slash; None if it starts none.
+def started_by(image: IsoImage) -> str | None:
+    """The path of the program that an ISO's boot script starts; None without such a script.
 
-    A partition number and the program's arguments are left out.
+    It has no leading slash; a partition's number and arguments are left out.
     """
-    found = _SCRIPT.search(script)
+    record = image.find(BOOT_SCRIPT)
+    if record is None or record.folder:
+        return None
+    found = _SCRIPT.search(image.read(record.offset, min(record.length, _LARGEST_SCRIPT)))
     return None if found is None else found[1].decode("latin-1").replace("\\", "/")
