@@ -144,7 +144,6 @@ LIVE = DeclaredTarget(
     ),
     artifacts=("live",),
     on_request=True,
-    obstacles={Arch.PPC64LE: _NO_LIVE.format(Arch.PPC64LE)},
     has_draft=True,
     made_from=("metal", "metal4k"),
 )

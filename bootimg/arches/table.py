@@ -110,6 +110,7 @@ PPC64LE = ArchRow(
         bus="pci",
         console="hvc0",
         ignition="block",
+        cd=("virtio-scsi-pci", "scsi-cd"),
     ),
     firmwares=(Firmware.NATIVE,),
     uefi=None,

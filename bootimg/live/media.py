@@ -14,14 +14,17 @@ from bootimg.atomic import enough_space
 from bootimg.events import Events
 from bootimg.formats.compression.writer import Packing, open_output
 from bootimg.formats.output import DigestingFile, Written, data_length
+from bootimg.live.bootways.cdboot import cdboot_files
+from bootimg.live.bootways.lpar import lpar_files
+from bootimg.live.bootways.openfirmware import open_firmware_files
 from bootimg.live.cpio import Member
 from bootimg.live.features import features_json, has_installer
 from bootimg.live.initramfs import overlay, write_initramfs
 from bootimg.live.inputs import LiveInputs, LiveNames
 from bootimg.live.iso.bootrow import boot_row
-from bootimg.live.iso.cdboot import write_cdboot
 from bootimg.live.iso.efiboot import efi_vendor, make_efi_image
 from bootimg.live.iso.liveiso import LiveIso, Part
+from bootimg.live.iso.tree import IsoFile
 from bootimg.live.iso.writer import content_length, write_iso
 from bootimg.live.filledtemplate import filled_template
 from bootimg.live.kargs import live_arguments
@@ -158,10 +161,6 @@ class _Maker:
         efi_image = b""
         if row.has_efi_image:
             efi_image = make_efi_image(programs, volume.id, volume.set_id, volume.epoch, self._scratch)
-        cdboot = None
-        if row.has_cdboot_image:
-            path, arguments = self._scratch / "cdboot", tree.kargs.default.encode()
-            cdboot = write_cdboot(path, kernel.path, initramfs.path, arguments)
         return LiveIso(
             arch=inputs.arch,
             volume=volume,
@@ -173,8 +172,17 @@ class _Maker:
             rootfs=_part(rootfs),
             efi_image=efi_image,
             syslinux=inputs.syslinux.files,
-            cdboot=cdboot,
+            boot_files=[*self._boot_files(tree.kargs.default, kernel, initramfs)],
         )
+
+    def _boot_files(self, arguments: str, kernel: Written, initramfs: Written) -> Iterator[IsoFile]:
+        """What starts the ISO of an architecture that has neither syslinux nor UEFI."""
+        inputs, row = self._inputs, boot_row(self._inputs.arch)
+        if row.boot_script:
+            yield from open_firmware_files(inputs.tree, inputs.volume)
+        if row.has_cdboot_image:
+            yield from cdboot_files(self._scratch, kernel.path, initramfs.path, arguments)
+            yield from lpar_files(initramfs.size, row.parameter_files)
 
 
 def _part(written: Written) -> Part:

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from bootimg.disk.zipl.kernelimage import ARGUMENTS_AT
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.kernelarg import KernelArgument
-from bootimg.live.iso.cdboot import CDBOOT_IMAGE, KARGS_FILL, KARGS_SIZE
+from bootimg.live.bootways.cdboot import KARGS_FILL, KARGS_SIZE
+from bootimg.live.iso.bootrow import CDBOOT_IMAGE
 from bootimg.live.template import PLACEHOLDER, IsoTree, KargsAreas, invalid_template
 
 PARAMETER_FILE = "zipl.prm"

@@ -10,9 +10,10 @@ from typing import Any
 
 from bootimg.arch import Arch
 from bootimg.kernelarg import KernelArgument
+from bootimg.live.bootways.cdboot import cdboot_files
+from bootimg.live.bootways.lpar import lpar_files
 from bootimg.live.filledtemplate import filled_template
 from bootimg.live.iso.bootrow import boot_row
-from bootimg.live.iso.cdboot import write_cdboot
 from bootimg.live.iso.liveiso import LiveIso
 from bootimg.live.miniso.pack import with_miniso
 from tests.support.livefiles import TEMPLATE, initramfs, rootfs_image
@@ -40,9 +41,8 @@ def s390x_iso(folder: Path, **changes: Any) -> LiveIso:  # noqa: ANN401
     kernel, initrd = folder / "kernel", folder / "initrd"
     kernel.write_bytes(s390x_kernel())
     initrd.write_bytes(initramfs(rootfs))
-    tree = filled_template(
-        boot_row(Arch.S390X), TEMPLATE | {"zipl.prm": b"@@KERNEL-ARGS@@" + TAIL.encode()}, ARGUMENTS, None
-    )
+    row, template = boot_row(Arch.S390X), TEMPLATE | {"zipl.prm": b"@@KERNEL-ARGS@@" + TAIL.encode()}
+    tree = filled_template(row, template, ARGUMENTS, None)
     made = live_iso(
         arch=Arch.S390X,
         template=tree.files,
@@ -52,7 +52,10 @@ def s390x_iso(folder: Path, **changes: Any) -> LiveIso:  # noqa: ANN401
         rootfs=part(rootfs),
         efi_image=b"",
         syslinux={},
-        cdboot=write_cdboot(folder / "cdboot", kernel, initrd, tree.kargs.default.encode()),
+        boot_files=[
+            *cdboot_files(folder, kernel, initrd, tree.kargs.default),
+            *lpar_files(initrd.stat().st_size, row.parameter_files),
+        ],
     )
     return replace(made, **changes)
 

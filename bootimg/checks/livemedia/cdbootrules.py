@@ -8,12 +8,12 @@ from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
 from bootimg.disk.zipl.kernelimage import ARGUMENTS_AT, INITRAMFS_AT
 from bootimg.errors import BootimgError
+from bootimg.live.bootways.lpar import ADDRESS_FILE, INS_FILE
 from bootimg.live.embed.coreosiso import CoreosIso
 from bootimg.live.embed.places import Area
-from bootimg.live.iso.cdboot import CDBOOT_IMAGE
+from bootimg.live.iso.bootrow import CDBOOT_IMAGE
 from bootimg.live.iso.image import IsoImage
 from bootimg.live.iso.liveiso import INITRD
-from bootimg.live.iso.lparfiles import ADDRESS_FILE, INS_FILE
 from bootimg.live.malformed import MalformedError
 from bootimg.live.reading.cdbootimage import CdbootParts, first_difference, read_cdboot, read_ins
 from bootimg.live.reading.isoparts import kernel_of, named_part, part_of

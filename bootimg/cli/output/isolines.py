@@ -18,9 +18,11 @@ def area_rows(document: Json) -> list[tuple[str, str]]:
     changed = document["kargs"] != document["kargs-default"]
     names = {0: "BIOS", 0xEF: "UEFI"}
     boots = [names.get(each["platform"], f"platform {each['platform']}") for each in document["boot"]]
+    if document["boot-script"] is not None:
+        boots.append(f"Open Firmware (/{document['boot-script']})")
     return [
         ("volume id", document["volume-id"]),
-        ("boots by", ", ".join(boots) or "no boot catalogue"),
+        ("boots by", ", ".join(boots) or "neither boot catalogue nor boot script"),
         ("ignition area", f"{area['length']} bytes at {area['offset']}"),
         ("embedded", ", ".join(document["embedded"]) or "nothing"),
         ("network", "can be embedded" if document["network-supported"] else "cannot be embedded"),

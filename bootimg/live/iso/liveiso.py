@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bootimg.arch import Arch
 from bootimg.live.iso.bootrow import EFI_IMAGE, BootRow, boot_row
-from bootimg.live.iso.cdboot import CDBOOT_IMAGE, Cdboot
 from bootimg.live.iso.descriptors import Volume
 from bootimg.live.iso.infofiles import (
     FEATURES,
@@ -21,10 +20,9 @@ from bootimg.live.iso.infofiles import (
 )
 from bootimg.live.iso.isohybrid import Hybrid
 from bootimg.live.iso.layout import Boot, IsoLayout, lay_out
-from bootimg.live.iso.lparfiles import lpar_files
 from bootimg.live.iso.syslinux import BOOT_CODE
 from bootimg.live.iso.tree import IsoFile
-from bootimg.sysroot.entries import Content, HostFile
+from bootimg.sysroot.entries import Content
 
 PXE = "images/pxeboot"
 KERNEL, INITRD, ROOTFS = f"{PXE}/vmlinuz", f"{PXE}/initrd.img", f"{PXE}/rootfs.img"
@@ -46,8 +44,8 @@ class LiveIso:
 
     `template` are the files of the layer's template by path, with the kernel arguments in them, and
     `kargs_info` is the content of kargs.json for them.  `features` is the content of features.json, which the
-    initramfs has too.  `efi_image` is the EFI boot image, `syslinux` are the files of `find_syslinux`, `cdboot`
-    is the boot image of an architecture whose row has one.
+    initramfs has too.  `efi_image` is the EFI boot image, `syslinux` are the files of `find_syslinux`, and
+    `boot_files` what other firmware starts the ISO with.
     """
 
     arch: Arch
@@ -60,7 +58,7 @@ class LiveIso:
     rootfs: Part
     efi_image: bytes
     syslinux: Mapping[str, bytes]
-    cdboot: Cdboot | None = None
+    boot_files: Sequence[IsoFile] = ()
 
     def layout(self) -> IsoLayout:
         """The ISO, with zeros in miniso.dat; raises `lay_out`'s errors."""
@@ -77,6 +75,7 @@ class LiveIso:
         ]
         if row.has_efi_image:
             files.append(IsoFile.of(EFI_IMAGE, self.efi_image))
+        files += self.boot_files
         files += [
             IsoFile.of(place, data)
             for path, data in sorted(self.template.items())
@@ -86,26 +85,15 @@ class LiveIso:
         files += [IsoFile.of(FEATURES, self.features), IsoFile.of(KARGS, self.kargs_info)]
         if (area := row.ignition_area) is not None:
             files += [IsoFile.of(IGNINFO, igninfo(area)), IsoFile.of(area, bytes(IGNITION_SIZE))]
-        if self.cdboot is not None:
-            files += self._without_loader(self.cdboot)
         return [*files, _file(KERNEL, self.kernel), _file(INITRD, self.initrd)]
-
-    def _without_loader(self, cdboot: Cdboot) -> list[IsoFile]:
-        """What a machine without a boot loader starts: from the CD, from a console, or from a card reader."""
-        image = HostFile(str(cdboot.path))
-        *_, parameters = self._row.parameter_files
-        others = lpar_files(KERNEL, INITRD, parameters, self.initrd.size)
-        return [
-            IsoFile.of(IGNINFO, igninfo(CDBOOT_IMAGE, cdboot.ignition)),
-            IsoFile(path=CDBOOT_IMAGE, size=cdboot.size, content=image),
-            *(IsoFile.of(path, data) for path, data in others.items()),
-        ]
 
     def _only_full(self) -> list[IsoFile]:
         return [IsoFile.of(MINISO, bytes(MINISO_SIZE)), _file(ROOTFS, self.rootfs)]
 
-    def _boot(self) -> Boot:
+    def _boot(self) -> Boot | None:
         row = self._row
+        if not row.images:
+            return None
         hybrid = None
         if row.hybrid:
             bios, efi = (image.path for image in row.images)

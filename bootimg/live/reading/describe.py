@@ -8,6 +8,7 @@ from typing import Any
 
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError
+from bootimg.live.bootways.openfirmware import started_by
 from bootimg.live.embed.areas import features
 from bootimg.live.embed.coreosiso import CoreosIso
 from bootimg.live.iso.hybridread import read_mbr
@@ -55,6 +56,7 @@ def describe_areas(iso: CoreosIso) -> Json:
             {"platform": each.platform, "offset": each.offset, "blocks": each.blocks}
             for each in iso.image.boot_entries()
         ],
+        "boot-script": started_by(iso.image),
         "ignition-area": {"offset": iso.initrd_area.offset, "length": iso.initrd_area.length},
         "embedded": sorted(iso.files),
         "network-supported": iso.has_network,

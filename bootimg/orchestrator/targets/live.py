@@ -14,10 +14,11 @@ from bootimg.disk.native import NATIVE_PROGRAMS
 from bootimg.formats import Compressor, Packing
 from bootimg.formats.output import Written
 from bootimg.jobs import Stop
+from bootimg.live.bootways.cdboot import require_layer_kernel
+from bootimg.live.bootways.openfirmware import live_core
 from bootimg.live.features import brings_installer, require_features
 from bootimg.live.inputs import LiveNames
 from bootimg.live.iso.bootrow import boot_row
-from bootimg.live.iso.cdboot import require_layer_kernel
 from bootimg.live.iso.efiboot import one_vendor
 from bootimg.live.iso.volumeid import volume_id
 from bootimg.live.filledtemplate import filled_template
@@ -82,7 +83,7 @@ class Live(Target):
         """Require what the files are made of.
 
         That is known options of the root file system, syslinux, EFI programs, the template, a kernel that a CD
-        can start, its checksum, coreos-installer's directives, a volume id.
+        can start, its checksum, coreos-installer's directives, a volume id, GRUB for Open Firmware.
         """
         options_of(request, layer)
         row = boot_row(request.arch)
@@ -97,7 +98,9 @@ class Live(Target):
             require_layer_kernel(layer.tree)
         require_checksum(layer.tree)
         require_features(layer.tree)
-        volume_id(layer.facts.osname, layer.facts.version, other_builds(request.builds, layer))
+        volume = volume_id(layer.facts.osname, layer.facts.version, other_builds(request.builds, layer))
+        if row.boot_script:
+            live_core(layer.tree, volume)
 
     def require_tools(self, survey: Survey) -> None:
         """Require the programs that lay out the system, and one that makes the root file system.

@@ -101,8 +101,9 @@ def test_other_isos_have_other_guids(data: bytes, tmp_path: Path) -> None:
 
 
 def test_the_rows_of_all_architectures_say_what_they_need() -> None:
-    assert [arch for arch in Arch if boot_row(arch).obstacle is None] == [Arch.X86_64, Arch.AARCH64]
+    assert [arch for arch in Arch if boot_row(arch).obstacle is not None] == [Arch.S390X]
     assert [arch for arch in Arch if boot_row(arch).has_efi_image] == [Arch.X86_64, Arch.AARCH64]
+    assert [arch for arch in Arch if boot_row(arch).boot_script is not None] == [Arch.PPC64LE]
 
 
 @pytest.mark.parametrize(

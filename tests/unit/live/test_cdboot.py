@@ -14,12 +14,12 @@ import pytest
 from bootimg.arch import Arch
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.live.bootways.cdboot import cdboot_head, require_kernel, write_cdboot
 from bootimg.live.embed.edit import edit_in_place, opened_iso
 from bootimg.live.embed.ignition import embed_ignition, ignition_config
 from bootimg.live.embed.kargs import append_kargs
 from bootimg.live.filledtemplate import filled_template
 from bootimg.live.iso.bootrow import boot_row
-from bootimg.live.iso.cdboot import cdboot_head, require_kernel, write_cdboot
 from bootimg.live.iso.eltorito import BootImage, BootPlatform, catalogue, parse_catalogue
 from bootimg.live.iso.image import IsoImage
 from bootimg.live.miniso.extract import extract_minimal
@@ -212,7 +212,7 @@ def test_the_initramfs_ends_where_an_archive_can_begin(tmp_path: Path) -> None:
     (tmp_path / "kernel").write_bytes(s390x_kernel())
     (tmp_path / "initrd").write_bytes(b"12345")
     with pytest.raises(ValueError, match="no archive can follow"):
-        write_cdboot(tmp_path / "cdboot", tmp_path / "kernel", tmp_path / "initrd", b"")
+        write_cdboot(tmp_path / "cdboot", tmp_path / "kernel", tmp_path / "initrd", "")
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ from bootimg.orchestrator.work import Work
 from bootimg.platform import platform, platforms
 from bootimg.streams.pipeline.config import StreamConfig, read_stream_config, read_streams_file
 from bootimg.targets import LIVE
-from tests.support import oci
+from tests.support import oci, openfirmware
 from tests.unit.builds.test_meta import DATA
 from tests.unit.orchestrator.test_live_target import COMPLETE
 from tests.unit.orchestrator.test_platform_images import existing
@@ -70,7 +70,7 @@ EVERY = [
     for arch in read_stream_config(read_streams_file(path), name).arches
 ]  # fmt: skip
 PLANS = GOLDEN / "plans.json"
-LIVE_ARCHES = (X86, Arch.AARCH64)
+LIVE_ARCHES = (X86, Arch.AARCH64, Arch.PPC64LE)
 SCHEMA = DATA / "meta-v1.schema.json"
 
 
@@ -101,7 +101,8 @@ def layout(
     complete = (
         [oci.file(path, data) for path, data in COMPLETE.items()] if live and arch in LIVE_ARCHES else []
     )
-    found.add([oci.bootable(*complete, image_json=image_json)], labels=labels, arch=arch.oci)
+    grub = openfirmware.files() if complete and arch is Arch.PPC64LE else []
+    found.add([oci.bootable(*complete, *grub, image_json=image_json)], labels=labels, arch=arch.oci)
     return found
 
 

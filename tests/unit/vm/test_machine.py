@@ -129,8 +129,9 @@ def test_a_cd_is_tried_after_the_disk_to_install_to() -> None:
     assert "-drive" not in argv
 
 
-def test_a_machine_without_ide_has_the_cd_behind_a_controller() -> None:
-    argv = words(arch=Arch.AARCH64, disk=None, cd=ISO, flash=None)
+@pytest.mark.parametrize("arch", [Arch.AARCH64, Arch.PPC64LE])
+def test_a_machine_without_ide_has_the_cd_behind_a_controller(arch: Arch) -> None:
+    argv = words(arch=arch, disk=None, cd=ISO, flash=None)
     assert argv.index("virtio-scsi-pci") < argv.index("scsi-cd,drive=cd,bootindex=2")
 
 

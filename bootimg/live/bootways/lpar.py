@@ -9,10 +9,12 @@ table of the architectures.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 
 from bootimg.disk.zipl.kernelimage import ARGUMENTS_AT, INITRAMFS_AT
-from bootimg.live.iso.cdboot import LARGEST_KERNEL
+from bootimg.live.bootways.cdboot import LARGEST_KERNEL
+from bootimg.live.iso.liveiso import INITRD, KERNEL
+from bootimg.live.iso.tree import IsoFile
 
 INS_FILE, ADDRESS_FILE = "generic.ins", "images/initrd.addrsize"
 _EXEC_FILE = "images/redhat.exec"
@@ -31,12 +33,11 @@ _EXEC = """\
 """
 
 
-def lpar_files(kernel: str, initramfs: str, arguments: str, initramfs_size: int) -> Mapping[str, bytes]:
-    """The files by path; kernel, initramfs and kernel arguments are paths on the ISO."""
-    loaded = {kernel: 0, initramfs: _INITRAMFS_AT, arguments: ARGUMENTS_AT, ADDRESS_FILE: INITRAMFS_AT}
+def lpar_files(initramfs_size: int, parameter_files: Sequence[str]) -> Iterator[IsoFile]:
+    """The files; the last of the `parameter_files` has the kernel arguments of a logical partition."""
+    *_, arguments = parameter_files
+    loaded = {KERNEL: 0, INITRD: _INITRAMFS_AT, arguments: ARGUMENTS_AT, ADDRESS_FILE: INITRAMFS_AT}
     lines = ["* the live system of CoreOS", *(f"{path} 0x{at:08x}" for path, at in loaded.items())]
-    return {
-        INS_FILE: "".join(f"{line}\n" for line in lines).encode(),
-        ADDRESS_FILE: struct.pack(">QQ", _INITRAMFS_AT, initramfs_size),
-        _EXEC_FILE: _EXEC.encode(),
-    }
+    yield IsoFile.of(INS_FILE, "".join(f"{line}\n" for line in lines).encode())
+    yield IsoFile.of(ADDRESS_FILE, struct.pack(">QQ", _INITRAMFS_AT, initramfs_size))
+    yield IsoFile.of(_EXEC_FILE, _EXEC.encode())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from bootimg.atomic import require_space
@@ -18,10 +17,12 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tar.entry import Kind
 from bootimg.layer.tree.merged import Tree
 from bootimg.live import cpio
-from bootimg.live.iso.infofiles import IGNITION_SIZE
+from bootimg.live.iso.bootrow import CDBOOT_IMAGE
+from bootimg.live.iso.infofiles import IGNINFO, IGNITION_SIZE, igninfo
+from bootimg.live.iso.tree import IsoFile
 from bootimg.sizes import MIB, align_up
+from bootimg.sysroot.entries import HostFile
 
-CDBOOT_IMAGE = "images/cdboot.img"
 KARGS_SIZE, KARGS_FILL = 896, "\0"
 """Bytes of the area for kernel arguments in it, as in coreos-assembler's, and what ends and fills it.
 
@@ -33,33 +34,38 @@ _PAGE = 4096
 _MODULES = "usr/lib/modules"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cdboot:
-    """The finished file: its size, and the offset of the area for the Ignition config, in bytes."""
-
-    path: Path
-    size: int
-    ignition: int
-
-
-def write_cdboot(path: Path, kernel: Path, initramfs: Path, arguments: bytes) -> Cdboot:
-    """Write the image to a scratch file; `initramfs` must have a size that an archive can follow.
+def cdboot_files(scratch: Path, kernel: Path, initramfs: Path, arguments: str) -> list[IsoFile]:
+    """The image, and the file that says where in it the area for the Ignition config is.
 
     Raises `live-kernel-unsupported`, `no-space-left`.
+    """
+    path = scratch / "cdboot.img"
+    size = write_cdboot(path, kernel, initramfs, arguments)
+    return [
+        IsoFile.of(IGNINFO, igninfo(CDBOOT_IMAGE, size - IGNITION_SIZE)),
+        IsoFile(path=CDBOOT_IMAGE, size=size, content=HostFile(str(path))),
+    ]
+
+
+def write_cdboot(path: Path, kernel: Path, initramfs: Path, arguments: str) -> int:
+    """Write the image to a scratch file; returns its size in bytes.
+
+    `initramfs` must have a size that an archive can follow.  The errors are those of `cdboot_files`.
     """
     size = initramfs.stat().st_size
     if size % cpio.ALIGNMENT:
         raise ValueError(f"the initramfs has {size} bytes, and no archive can follow")
     with kernel.open("rb") as file:
         require_kernel(kernel.stat().st_size, [file.read(MIB)])
-    head = cdboot_head(kernel.read_bytes(), size + IGNITION_SIZE, arguments)
-    require_space(path.parent, len(head) + size)
+    head = cdboot_head(kernel.read_bytes(), size + IGNITION_SIZE, arguments.encode())
+    whole = len(head) + size + IGNITION_SIZE
+    require_space(path.parent, whole)
     with path.open("wb") as out, initramfs.open("rb") as source:
         out.write(head)
         while data := source.read(MIB):
             out.write(data)
-        out.truncate(len(head) + size + IGNITION_SIZE)
-    return Cdboot(path=path, size=len(head) + size + IGNITION_SIZE, ignition=len(head) + size)
+        out.truncate(whole)
+    return whole
 
 
 def cdboot_head(kernel: bytes, initramfs_size: int, arguments: bytes) -> bytes:
