@@ -19,6 +19,7 @@ from bootimg.live.bootways.lpar import lpar_files
 from bootimg.live.bootways.openfirmware import open_firmware_files
 from bootimg.live.cpio import Member
 from bootimg.live.features import features_json, has_installer
+from bootimg.live.filledtemplate import filled_template
 from bootimg.live.initramfs import overlay, write_initramfs
 from bootimg.live.inputs import LiveInputs, LiveNames
 from bootimg.live.iso.bootrow import boot_row
@@ -26,7 +27,6 @@ from bootimg.live.iso.efiboot import efi_vendor, make_efi_image
 from bootimg.live.iso.liveiso import LiveIso, Part
 from bootimg.live.iso.tree import IsoFile
 from bootimg.live.iso.writer import content_length, write_iso
-from bootimg.live.filledtemplate import filled_template
 from bootimg.live.kargs import live_arguments
 from bootimg.live.miniso.pack import with_miniso
 from bootimg.live.osmet.pack import pack_osmet

@@ -1,7 +1,7 @@
 """The template of the kernel arguments of a live system that has no boot menu, as on s390x: zipl.prm.
 
-Source: the live stage of osbuild.  There the default arguments come from the boot menus, which the ISO does not
-have, and zipl.prm is expected to have the same.  Here they come from zipl.prm alone.
+Source: the live stage of osbuild.  There the default arguments come from the boot menus, which the ISO does
+not have, and zipl.prm is expected to have the same.  Here they come from zipl.prm alone.
 """
 
 from __future__ import annotations

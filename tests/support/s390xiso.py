@@ -16,6 +16,8 @@ from bootimg.live.filledtemplate import filled_template
 from bootimg.live.iso.bootrow import boot_row
 from bootimg.live.iso.liveiso import LiveIso
 from bootimg.live.miniso.pack import with_miniso
+from bootimg.live.template import PATH
+from tests.support import oci
 from tests.support.livefiles import TEMPLATE, initramfs, rootfs_image
 from tests.support.liveiso import VOLUME, live_iso, part, write
 
@@ -33,6 +35,14 @@ def s390x_kernel(size: int = 200_001, room: int = 4096) -> bytes:
     data[0x10400:0x10480] = bytes(0x80)
     struct.pack_into(">Q", data, 0x10430, room)
     return bytes(data)
+
+
+def layer_files() -> dict[str, bytes]:
+    """What live media of s390x need of a layer beside what those of other architectures do."""
+    return {
+        f"{PATH}/zipl.prm": f"@@KERNEL-ARGS@@{TAIL}".encode(),
+        f"usr/lib/modules/{oci.KERNEL}/vmlinuz": s390x_kernel(),
+    }
 
 
 def s390x_iso(folder: Path, **changes: Any) -> LiveIso:  # noqa: ANN401
@@ -61,7 +71,8 @@ def s390x_iso(folder: Path, **changes: Any) -> LiveIso:  # noqa: ANN401
 
 
 def written_s390x(folder: Path, **changes: Any) -> Path:  # noqa: ANN401
-    """The ISO as a file, with the data for a minimal one."""
+    """The ISO as a file in a folder, with the data for a minimal one."""
+    folder.mkdir(exist_ok=True)
     iso = s390x_iso(folder, **changes)
     return write(with_miniso(iso.layout(), iso.minimal_layout()), folder / "live.iso").path
 

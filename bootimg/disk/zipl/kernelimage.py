@@ -26,7 +26,7 @@ def is_kernel(head: bytes) -> bool:
 
 
 def arguments_room(head: bytes) -> int:
-    """The bytes that arguments may have, the zero at their end included; ValueError if `head` is too short."""
+    """The bytes that arguments may have, with the zero at their end; ValueError if `head` is too short."""
     found = head[MAX_ARGUMENTS_AT : MAX_ARGUMENTS_AT + 8]
     if len(found) < 8:
         raise ValueError(f"the kernel has only {len(head)} bytes")

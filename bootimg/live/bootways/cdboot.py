@@ -1,7 +1,7 @@
-"""images/cdboot.img of s390x: kernel, kernel arguments and initramfs as they are in memory from address 0 on.
+"""images/cdboot.img of s390x: kernel, kernel arguments and initramfs, as they are in memory from address 0.
 
-The firmware has no boot loader: it loads this one file and starts it.  It loads no second initramfs either, so
-the area for the Ignition config is the end of the first one.
+There is no boot loader: the firmware loads this one file and starts it.  It loads no second initramfs either,
+so the area for the Ignition config is the end of the first one.
 Source: mk-s390image of s390-tools, and the live stage of osbuild.
 """
 

@@ -1,9 +1,9 @@
 """The files from which a logical partition or a guest of z/VM starts the live system of s390x.
 
 The hardware management console loads what generic.ins lists, each file to its address.  On z/VM, redhat.exec
-puts kernel, parameter file and initramfs into the guest's card reader and starts it from there.  All of them
-have the names that lorax and coreos-assembler give them; what the files of kernel arguments are called is in the
-table of the architectures.
+puts kernel, parameter file and initramfs into the guest's card reader and starts it from there.  All have the
+names that lorax and coreos-assembler give them.  The files with the kernel arguments are in the table of the
+architectures.
 """
 
 from __future__ import annotations

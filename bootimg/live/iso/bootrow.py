@@ -27,8 +27,8 @@ class BootRow:
     the files for isolinux, by name.  `hybrid` says whether the ISO is a disk too.  `grub_config` is the path
     of GRUB's configuration where it is not that of the template, EFI/<vendor>/grub.cfg.  `dropped` are files
     and folders of the layer's template that the ISO does not get.  `parameter_files` are the files with the
-    kernel arguments where there is no boot menu.  `ignition_area` is the file of zeros for the Ignition config;
-    None where the area is inside the boot image.
+    kernel arguments where there is no boot menu.  `ignition_area` is the file of zeros for the Ignition
+    config; None where the area is inside the boot image.
     """
 
     catalogue: str = "boot.catalog"
@@ -87,7 +87,6 @@ _ROWS: Mapping[Arch, BootRow] = {
         dropped=("zipl.prm", "isolinux", "EFI"),
     ),
     Arch.S390X: BootRow(
-        catalogue="boot.catalog",
         # El Torito has no number for the firmware of s390x.
         images=(BootImage(path=CDBOOT_IMAGE, platform=BootPlatform.BIOS),),
         dropped=("isolinux", "EFI"),

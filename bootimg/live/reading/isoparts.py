@@ -17,7 +17,7 @@ def part_of(image: IsoImage, path: str) -> Region | None:
 
 
 def named_part(image: IsoImage, path: str) -> Region | None:
-    """The file of a path in Rock Ridge's names, whose 8.3 names are shorter; None if there is no such file."""
+    """The file of a path in Rock Ridge's names, which may be longer than 8.3; None if it does not exist."""
     return part_of(image, short_path(path))
 
 

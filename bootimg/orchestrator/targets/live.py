@@ -17,11 +17,11 @@ from bootimg.jobs import Stop
 from bootimg.live.bootways.cdboot import require_layer_kernel
 from bootimg.live.bootways.openfirmware import live_core
 from bootimg.live.features import brings_installer, require_features
+from bootimg.live.filledtemplate import filled_template
 from bootimg.live.inputs import LiveNames
 from bootimg.live.iso.bootrow import boot_row
 from bootimg.live.iso.efiboot import one_vendor
 from bootimg.live.iso.volumeid import volume_id
-from bootimg.live.filledtemplate import filled_template
 from bootimg.live.media import make_live
 from bootimg.live.programs.choice import ChosenMaker
 from bootimg.live.programs.known import dotted
@@ -82,8 +82,8 @@ class Live(Target):
     def require_layer(self, request: Request, layer: Layer) -> None:
         """Require what the files are made of.
 
-        That is known options of the root file system, syslinux, EFI programs, the template, a kernel that a CD
-        can start, its checksum, coreos-installer's directives, a volume id, GRUB for Open Firmware.
+        That is known options of the root file system, syslinux, EFI programs, the template, a kernel that can
+        be started, its checksum, coreos-installer's directives, a volume id, GRUB for Open Firmware.
         """
         options_of(request, layer)
         row = boot_row(request.arch)

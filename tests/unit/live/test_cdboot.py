@@ -53,7 +53,7 @@ def started(iso: Path) -> bytes:
     assert (flags, segment) == (0x88, 0)
     assert blocks > 0
     memory = data[sector * 2048 : sector * 2048 + blocks * 512]
-    # It starts only what has the channel commands of a kernel, at the address of the word in the first 8 bytes.
+    # It starts only what has the channel commands of a kernel, at the address in the first 8 bytes.
     assert memory[8:32] == bytes.fromhex("0200001860000050 0200006860000050") + b"\x40" * 8
     assert memory[:4] == bytes.fromhex("00080000")
     return memory
@@ -124,7 +124,8 @@ def test_a_logical_partition_loads_the_same_system(iso: Path) -> None:
     listed = [line.split() for line in content(iso, "generic.ins").decode().splitlines() if line[0] != "*"]
     names = [name for name, _ in listed]
     assert names == [
-        "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img", "images/genericdvd.prm", "images/initrd.addrsize",
+        "images/pxeboot/vmlinuz", "images/pxeboot/initrd.img",
+        "images/genericdvd.prm", "images/initrd.addrsize",
     ]  # fmt: skip
     shorts = {"images/genericdvd.prm": "images/genericd.prm", "images/initrd.addrsize": "images/initrd.add"}
     for name, address in listed:
@@ -164,9 +165,7 @@ def test_it_says_whose_it_is(iso: Path) -> None:
     assert found["minimal-iso"]["problem"] is None
 
 
-@pytest.mark.parametrize(
-    ("platform", "blocks"), [(BootPlatform.BIOS, 65535), (BootPlatform.EFI, 0)]
-)
+@pytest.mark.parametrize(("platform", "blocks"), [(BootPlatform.BIOS, 65535), (BootPlatform.EFI, 0)])
 def test_an_image_that_is_too_large_for_the_field_has_a_number_that_its_firmware_takes(
     platform: BootPlatform, blocks: int
 ) -> None:

@@ -179,14 +179,6 @@ def test_pxe_of_a_build_without_live_media(tmp_path: Path) -> None:
     assert "`bootimg build --from 1.2-0 -p live` makes it" in done.stderr
 
 
-def test_pxe_of_another_architecture(tmp_path: Path) -> None:
-    folder = build(tmp_path, "1.2-0", {})
-    document = {"buildid": "1.2-0", "coreos-assembler.basearch": "s390x", "images": {}}
-    (folder / "meta.json").write_text(json.dumps(document))
-    done = program("run", "--pxe", folder, "--cache", tmp_path / "c")
-    assert (done.returncode, "live-run-unsupported" in done.stderr) == (2, True)
-
-
 ROOTS = {layout.arch: each.type_guid for layout in LAYOUTS for each in layout.places
          if each.name == "root" and each.type_guid != str(LINUX)}  # fmt: skip
 # What boots a disk of the architecture: emulator, machine, firmware's drives, Ignition's config, the disk.
