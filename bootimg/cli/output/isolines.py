@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bootimg.arch import Arch
 from bootimg.cli.output.table import table
 from bootimg.sizes import format_size
 
@@ -16,7 +17,8 @@ def area_rows(document: Json) -> list[tuple[str, str]]:
     area = document["ignition-area"]
     kargs = document["kargs-areas"]
     changed = document["kargs"] != document["kargs-default"]
-    names = {0: "BIOS", 0xEF: "UEFI"}
+    # Boot catalogues have no number for s390x.
+    names = {0: "s390x" if document["arch"] == Arch.S390X else "BIOS", 0xEF: "UEFI"}
     boots = [names.get(each["platform"], f"platform {each['platform']}") for each in document["boot"]]
     if document["boot-script"] is not None:
         boots.append(f"Open Firmware (/{document['boot-script']})")

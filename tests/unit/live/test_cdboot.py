@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bootimg.__main__ import main
 from bootimg.arch import Arch
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError, ExitCode
@@ -157,7 +158,10 @@ def test_a_minimal_iso_starts_too(iso: Path, tmp_path: Path) -> None:
     assert (tmp_path / "minimal.iso").stat().st_size < iso.stat().st_size - 2 * MIB
 
 
-def test_it_says_whose_it_is(iso: Path) -> None:
+def test_it_says_whose_it_is(iso: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["iso", "show", str(iso)]) == 0
+    [line] = [line for line in capfd.readouterr().out.splitlines() if line.startswith("boots by")]
+    assert line.split() == ["boots", "by", "s390x"]
     found = describe_iso(iso)
     assert (found["arch"], found["boots-as-disk"], found["kargs"]) == ("s390x", False, DEFAULT)
     [area] = found["kargs-areas"]
