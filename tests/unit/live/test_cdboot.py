@@ -23,10 +23,13 @@ from bootimg.live.filledtemplate import filled_template
 from bootimg.live.iso.bootrow import boot_row
 from bootimg.live.iso.eltorito import BootImage, BootPlatform, catalogue, parse_catalogue
 from bootimg.live.iso.image import IsoImage
+from bootimg.live.iso.layout import lay_out
+from bootimg.live.iso.tree import IsoFile
 from bootimg.live.miniso.extract import extract_minimal
 from bootimg.live.reading.describe import describe_iso
+from bootimg.live.reading.isoparts import arch_of
 from bootimg.sizes import MIB
-from tests.support.liveiso import DEFAULT
+from tests.support.liveiso import DEFAULT, VOLUME, write
 from tests.support.s390xiso import ARGUMENTS, TAIL, files_of, s390x_iso, s390x_kernel, written_s390x
 
 CONFIG = b'{"ignition": {"version": "3.4.0"}}'
@@ -167,6 +170,13 @@ def test_it_says_whose_it_is(iso: Path, capfd: pytest.CaptureFixture[str]) -> No
     [area] = found["kargs-areas"]
     assert area["length"] == 896
     assert found["minimal-iso"]["problem"] is None
+
+
+def test_a_file_with_the_name_of_an_efi_image_changes_nothing(tmp_path: Path) -> None:
+    files = [IsoFile.of(f"images/{name}", b"x") for name in ("cdboot.img", "efiboot.img")]
+    iso = write(lay_out(files, VOLUME), tmp_path / "x.iso").path
+    with FileSource(iso) as source:
+        assert arch_of(IsoImage(source)) is Arch.S390X
 
 
 @pytest.mark.parametrize(("platform", "blocks"), [(BootPlatform.BIOS, 65535), (BootPlatform.EFI, 0)])
