@@ -11,13 +11,13 @@ import pytest
 from bootimg import process
 from bootimg.arch import Arch
 from bootimg.cache import Cache
-from bootimg.disk.bootloaders.grub import early_config
 from bootimg.disk.bootloaders.openfirmware import MODULES, open_firmware_core
 from bootimg.events import Events
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.live.booting.arch import serial_console
 from bootimg.live.booting.pxe import ARGUMENTS, write_initrd
+from bootimg.live.bootways.openfirmware import core_config
 from bootimg.live.embed.pxe import wrap_ignition
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.guest import Guest
@@ -80,7 +80,7 @@ def test_the_core_image_is_the_one_of_grub_mkimage(built: Built, tmp_path: Path)
     folder = tmp_path / "modules"
     folder.chmod(0o755)
     (folder / "kernel.img").write_bytes(layer_tree(built).read(f"{MODULES}/kernel.img"))
-    (tmp_path / "early.cfg").write_text(early_config(volume, "boot/grub"))
+    (tmp_path / "early.cfg").write_text(core_config(volume))
     program = process.find("grub2-mkimage") or process.require("grub-mkimage", packages="grub-common")
     process.run(
         [

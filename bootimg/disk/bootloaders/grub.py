@@ -112,13 +112,12 @@ def esp_stub(label: str = BOOT_LABEL) -> str:
     )
 
 
-def early_config(label: str = BOOT_LABEL, folder: str = "grub2") -> str:
+def early_config(label: str = BOOT_LABEL) -> str:
     """The configuration inside a core image; GRUB's small parser runs it, which has no `if`.
 
-    The disk that GRUB was started from is asked first whether it has the label.  GRUB goes on with grub.cfg
-    of the folder by itself.
+    The disk that GRUB was started from is asked first.  GRUB goes on with $prefix/grub.cfg by itself.
     """
-    return f"search --no-floppy --label {label} --set=root --hint $root\nset prefix=($root)/{folder}\n"
+    return f"search --no-floppy --label {label} --set=root --hint $root\nset prefix=($root)/grub2\n"
 
 
 def core_modules(available: Container[str], drivers: Sequence[str] = _BIOS) -> tuple[str, ...]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bootimg.disk.bootloaders.grub import early_config
 from bootimg.disk.bootloaders.grubmodules import is_boot_file
 from bootimg.disk.bootloaders.openfirmware import MODULES, open_firmware_core
 from bootimg.layer.tree.merged import Tree
@@ -24,7 +23,6 @@ FOLDER = "boot/grub"
 """Where GRUB finds its configuration and modules."""
 CORE_IMAGE = f"{FOLDER}/powerpc.elf"
 _MODULES = f"{FOLDER}/powerpc-ieee1275"
-_PREFIX = f"()/{FOLDER}"
 # GRUB loads the other modules from the ISO when a command needs them.
 _CORE_MODULES = ("iso9660", "search", "search_label", "normal", "linux")
 _LARGEST_SCRIPT = 64 * KIB
@@ -46,8 +44,19 @@ def open_firmware_files(tree: Tree, volume: Volume) -> Iterator[IsoFile]:
 
 def live_core(tree: Tree, volume_id: str) -> bytes:
     """The core image of the layer's GRUB that starts the ISO with the volume id."""
-    config = early_config(volume_id, FOLDER)
-    return open_firmware_core(tree, lambda _: _CORE_MODULES, config=config, prefix=_PREFIX)
+    return open_firmware_core(
+        tree, lambda _: _CORE_MODULES, config=core_config(volume_id), prefix=f"()/{FOLDER}"
+    )
+
+
+def core_config(volume_id: str) -> str:
+    """The configuration inside the core image; GRUB goes on with grub.cfg of its folder by itself.
+
+    The device that GRUB was started from is asked first whether it has the volume id.  Unlike Red Hat's GRUB,
+    that of GNU does not know this device: it takes the path in the script for the number of a partition.  An
+    empty hint is none.
+    """
+    return f"search --no-floppy --label {volume_id} --set=root --hint=$root\nset prefix=($root)/{FOLDER}\n"
 
 
 def boot_script(volume: Volume) -> bytes:

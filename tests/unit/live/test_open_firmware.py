@@ -15,13 +15,17 @@ from bootimg import process
 from bootimg.arch import Arch
 from bootimg.checks.livemedia.live import iso_findings
 from bootimg.disk.bootloaders.elf32 import is_program
-from bootimg.disk.bootloaders.grub import early_config
 from bootimg.disk.bootloaders.prep_grub import prep_image
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError
 from bootimg.layer.tree.merged import Tree
 from bootimg.live.booting.iso import BootableIso
-from bootimg.live.bootways.openfirmware import live_core, open_firmware_files, started_by
+from bootimg.live.bootways.openfirmware import (
+    core_config,
+    live_core,
+    open_firmware_files,
+    started_by,
+)
 from bootimg.live.embed.edit import edit_in_place, opened_iso
 from bootimg.live.embed.ignition import embed_ignition, ignition_config
 from bootimg.live.embed.kargs import append_kargs
@@ -112,10 +116,10 @@ def test_the_core_image_is_the_one_of_grub_mkimage(tmp_path: Path) -> None:
     for name in tree.listdir(openfirmware.MODULES):
         (folder / name).write_bytes(tree.read(f"{openfirmware.MODULES}/{name}"))
     config = (
-        b"search --no-floppy --label rhcos-9.6.20261101-0 --set=root --hint $root\n"
+        b"search --no-floppy --label rhcos-9.6.20261101-0 --set=root --hint=$root\n"
         b"set prefix=($root)/boot/grub\n"
     )
-    assert early_config(VOLUME.id, "boot/grub").encode() == config
+    assert core_config(VOLUME.id).encode() == config
     assert live_core(tree, VOLUME.id) == by_grub(folder, config, "()/boot/grub", *CORE)
     assert live_core(tree, VOLUME.id) != prep_image(tree).image
 

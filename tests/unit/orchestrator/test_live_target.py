@@ -19,7 +19,7 @@ from bootimg.orchestrator.recipes.prepare import open_layer
 from bootimg.orchestrator.request import Artifact, Outcome, Request
 from bootimg.orchestrator.targets.live import Live
 from bootimg.orchestrator.targets.liveprogram import choose_for
-from tests.support import oci
+from tests.support import oci, openfirmware
 from tests.support.liveiso import SMALL
 from tests.support.s390xiso import layer_files
 from tests.unit.layer.test_declares import tree_of
@@ -134,6 +134,19 @@ def test_s390x_needs_a_line_of_arguments_and_a_kernel_that_loads_itself(
         with pytest.raises(BootimgError) as caught:
             require(wrong, tmp_path / f"wrong-{number}", arch=Arch.S390X)
         assert caught.value.id == id
+
+
+def test_ppc64le_needs_grub_for_its_firmware_and_no_other(tmp_path: Path) -> None:
+    """As the disk does, but with modules that read an ISO."""
+    files = {path: data for path, data in COMPLETE.items() if "EFI" not in path or path == GRUB}
+    grub = {info.name: data for info, data in openfirmware.files()}
+    require(files | grub, tmp_path / "1", arch=Arch.PPC64LE)
+    for number, left_out in enumerate(("kernel.img", "iso9660.mod", "search_label.mod")):
+        fewer = {path: data for path, data in grub.items() if not path.endswith(f"/{left_out}")}
+        with pytest.raises(BootimgError) as caught:
+            require(files | fewer, tmp_path / f"without-{number}", arch=Arch.PPC64LE)
+        assert caught.value.id == "bootloader-missing"
+        assert left_out in " ".join(caught.value.context)
 
 
 def test_the_layer_s_program_is_no_help_on_another_machine(
