@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,7 +170,7 @@ def test_what_generic_ins_loads_boots(built: Built, tmp_path: Path) -> None:
     assert size > 65535 * 512
     boot = Boot(catalogue=row.catalogue, images=row.images)
     content = IsoFile(path=row.images[0].path, size=size, content=HostFile(str(image)))
-    started = write(lay_out([content], VOLUME, boot), tmp_path / "memory.iso").path
+    started = write(lay_out([content], replace(VOLUME, id="MEMORY"), boot), tmp_path / "memory.iso").path
     live = ("-drive", f"if=none,id=live,format=raw,readonly=on,file={iso}", "-device", "scsi-cd,drive=live")
     found = told(machine(tmp_path / "console.log", cd=open_image(started, "raw"), options=live))
     assert_live(found, S390X)

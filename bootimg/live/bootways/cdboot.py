@@ -100,9 +100,10 @@ def require_kernel(size: int, pieces: Iterable[bytes]) -> None:
         head += piece
         if len(head) > ARGUMENTS_AT:
             break
-    if not is_kernel(head):
+    start = bytes(head)
+    if not is_kernel(start):
         raise _unsupported("it is not an image that loads itself, as s390x's bzImage does")
-    if (room := arguments_room(head)) < KARGS_SIZE:
+    if (room := arguments_room(start)) < KARGS_SIZE:
         raise _unsupported(f"it takes arguments of {room} bytes, and an ISO has an area of {KARGS_SIZE}")
     if not ARGUMENTS_AT + room <= size <= LARGEST_KERNEL:
         raise _unsupported(f"it has {size} bytes; the initramfs is loaded at {LARGEST_KERNEL}")

@@ -31,8 +31,9 @@ def arch_of(image: IsoImage) -> Arch | None:
 
     A folder or a file is enough: the others may be missing because the ISO is damaged.
     """
-    # The example ISO of s390x that coreos-installer tests with has a file efiboot.img as well.
-    return next((arch for arch in (Arch.S390X, *Arch) if _starts(image, boot_row(arch))), None)
+    # The example ISO with cdboot.img that coreos-installer tests with has a file efiboot.img as well.
+    arches = sorted(Arch, key=lambda arch: not boot_row(arch).has_cdboot_image)
+    return next((arch for arch in arches if _starts(image, boot_row(arch))), None)
 
 
 def _starts(image: IsoImage, row: BootRow) -> bool:
