@@ -51,18 +51,17 @@ class Measured:
 
 def _rows(what: str, stage: str, task_run: Json, memory: Memory) -> Iterator[Row]:
     state = task_run["status"]
-    yield Row(what, stage, "whole", _seconds(state["startTime"], state["completionTime"]), None)
+    yield Row(what, stage, "whole", seconds_between(state["startTime"], state["completionTime"]), None)
     for step in state.get("steps", []):
         ended = step.get("terminated")
         if ended and ended.get("startedAt"):
             container = ended.get("containerID", "").removeprefix("containerd://")
             yield Row(
-                what, stage, step["name"], _seconds(ended["startedAt"], ended["finishedAt"]),
+                what, stage, step["name"], seconds_between(ended["startedAt"], ended["finishedAt"]),
                 memory.most.get(container),
             )  # fmt: skip
 
 
-def _seconds(start: str, end: str) -> float:
+def seconds_between(start: str, end: str) -> float:
+    """The seconds between two times as Kubernetes writes them."""
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
-
-

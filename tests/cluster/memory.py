@@ -18,7 +18,7 @@ _OWN = re.compile(r"^(?:total_rss|anon) (\d+)$", re.MULTILINE)
 
 @dataclass
 class Memory:
-    """The most that each container had, in bytes, by its id: of its processes alone, without files in the cache."""
+    """The most that the processes of each container had, in bytes, by its id; cached files do not count."""
 
     most: dict[str, int] = field(default_factory=dict)
 

@@ -53,7 +53,7 @@ class Run:
         return [each for each in found if each["status"]["phase"] in ("Pending", "Running")]
 
     def is_over(self) -> bool:
-        return condition(self.look(), "Succeeded").get("status", "Unknown") != "Unknown"
+        return bool(condition(self.look(), "Succeeded").get("status", "Unknown") != "Unknown")
 
     def wait(self, seconds: float = HOUR) -> Json:
         """Wait until it has succeeded; fails with the log of what failed."""
@@ -110,4 +110,6 @@ def _is_in_step(pod: Json, step: str) -> bool:
             break
         before.append(each["name"])
     states = {each["name"]: each["state"] for each in pod["status"].get("containerStatuses", [])}
-    return "running" in states.get(f"step-{step}", {}) and all("terminated" in states[each] for each in before)
+    return "running" in states.get(f"step-{step}", {}) and all(
+        "terminated" in states[each] for each in before
+    )

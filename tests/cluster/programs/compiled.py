@@ -56,7 +56,7 @@ def pause() -> Path:
 
 
 def _place(name: str) -> Path:
-    return store.test_cache() / "cluster" / f"{name}-{store.key(HERE / name, Path(__file__))}"
+    return store.test_cache() / "cluster" / f"{name}-{store.key(HERE / name, _BUILD, KUBERNETES, TEKTON)}"
 
 
 def _made(name: str, version: str, make: Callable[[Path, dict[str, str], Path], None]) -> Path:
