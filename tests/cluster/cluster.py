@@ -56,13 +56,13 @@ class Cluster:
     def restart_node(self) -> None:
         """Kill the kubelet and containerd, and start them again; containers go on meanwhile."""
         for name in ("kubelet", "containerd"):
-            self.space.programs[name].end(signal.SIGKILL)
+            self.space.stop(name, signal.SIGKILL)
         node.run_containerd(self.space)
         node.run_kubelet(self.space, self.kubectl)
 
     def restart_controller(self) -> None:
         """Kill Tekton's controller, and start it again."""
-        self.space.programs["controller"].end(signal.SIGKILL)
+        self.space.stop("controller", signal.SIGKILL)
         tekton.start_controller(self.space, self.kubectl, compiled.tekton())
 
     def make_namespace(self, name: str, *objects: Json) -> Kubectl:

@@ -50,11 +50,12 @@ def start_tekton(space: Space, kubectl: Kubectl, folder: Path) -> None:
     objects = folder / "config"
     kubectl.apply_files(objects / "100-namespace", objects / "300-crds")
     kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=300s")
-    kubectl.apply_files(*(objects / f"{name}.yaml" for name in _ACCOUNTS))
     kubectl.apply_files(*sorted(objects.glob("config-*.yaml")))
-    kubectl.apply(*_webhook_service())
     kubectl("patch", "configmap", "feature-flags", f"--namespace={NAMESPACE}", "--type=merge",
             "--patch", json.dumps({"data": {"set-security-context": "true"}}))  # fmt: skip
+    # From here on the webhook is asked about all that is changed.
+    kubectl.apply_files(*(objects / f"{name}.yaml" for name in _ACCOUNTS))
+    kubectl.apply(*_webhook_service())
     _start_webhook(space, kubectl, folder)
     start_controller(space, kubectl, folder)
     wait_for("Tekton's webhook", lambda: _is_checked(kubectl), space)

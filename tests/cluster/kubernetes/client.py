@@ -14,14 +14,16 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kubectl:
-    """The client of a user, in a namespace."""
+    """The client of a user, in a namespace, or in those that objects name."""
 
     space: Space
     config: Path
-    namespace: str = "default"
+    namespace: str = ""
 
     def __call__(self, *words: str | Path, input: bytes = b"", check: bool = True) -> Completed:
-        argv = ("kubectl", f"--kubeconfig={self.config}", f"--namespace={self.namespace}", *words)
+        # kubectl refuses objects of another namespace than the one that it is told.
+        within = [f"--namespace={self.namespace}"] if self.namespace else []
+        argv = ("kubectl", f"--kubeconfig={self.config}", *within, *words)
         return self.space.run(*argv, input=input, check=check)
 
     def within(self, namespace: str) -> Kubectl:

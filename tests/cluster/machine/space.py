@@ -58,8 +58,7 @@ class Space:
 
     def start(self, name: str, *argv: str | Path, **environment: str) -> Running:
         """Start a program; one of the same name must have ended."""
-        before = self.programs.get(name)
-        assert before is None or before.outer.poll() is not None, f"{name} runs"
+        assert name not in self.programs, f"{name} runs"
         log = self.folder / "log" / name
         with log.open("ab") as output:
             child = subprocess.Popen(
@@ -70,6 +69,10 @@ class Space:
             )  # fmt: skip
         self.programs[name] = Running(name, child, log)
         return self.programs[name]
+
+    def stop(self, name: str, sent: signal.Signals = signal.SIGTERM) -> None:
+        """End a program: it may be started again."""
+        self.programs.pop(name).end(sent)
 
     def run(self, *argv: str | Path, input: bytes = b"", check: bool = True, **environment: str) -> Completed:
         """Run a program to its end."""
