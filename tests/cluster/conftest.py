@@ -10,8 +10,8 @@ import pytest
 
 from tests.cluster.cluster import Cluster, running_cluster, why_not
 from tests.cluster.layers import push_small_layers
+from tests.cluster.machine.containers import Memory, watched
 from tests.cluster.measured import Measured
-from tests.cluster.memory import Memory, watched
 from tests.cluster.publishing import Published
 
 _MEASURED = pytest.StashKey[Measured]()

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bootimg.sizes import MIB
 from tests.cluster.kubernetes.client import Json
-from tests.cluster.memory import Memory
+from tests.cluster.machine.containers import Memory
 from tests.cluster.runs import Run
 
 

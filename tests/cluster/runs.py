@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import pytest
 
 from tests.cluster.kubernetes.client import Json, Kubectl, condition
+from tests.cluster.machine.containers import kill_container
 from tests.cluster.machine.waiting import PATIENCE
 
 HOUR = 3600.0
@@ -52,6 +54,12 @@ class Run:
         found = self.kubectl.items("pod", f"--selector={_RUN}={self.name},{_STAGE}={stage}")
         return [each for each in found if each["status"]["phase"] in ("Pending", "Running")]
 
+    def uids(self) -> set[str]:
+        """The uids of all its pods that are there."""
+        return {
+            each["metadata"]["uid"] for each in self.kubectl.items("pod", f"--selector={_RUN}={self.name}")
+        }
+
     def is_over(self) -> bool:
         return bool(condition(self.look(), "Succeeded").get("status", "Unknown") != "Unknown")
 
@@ -87,15 +95,29 @@ class Run:
                     yield f"-- {step['name']}\n{log.stdout.decode(errors='replace')[-3000:]}"
 
 
-def delete_running_pod(run: Run, stage: str, step: str) -> str:
-    """Wait until a pod of the stage runs the step, and delete the pod at once; returns its name."""
+class Way(StrEnum):
+    """How a pod ends before its time."""
+
+    DELETED = "its pod is deleted: Tekton makes another one"
+    KILLED = "the step's processes are killed, as for want of memory: Tekton tries the task again"
+
+
+def disturb(run: Run, stage: str, step: str, way: Way) -> str:
+    """Wait until a pod of the stage runs the step, and end it at once; returns the pod's uid."""
+    pod = _pod_in_step(run, stage, step)
+    if way is Way.DELETED:
+        run.kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
+    else:
+        kill_container(_states(pod)[f"step-{step}"]["containerID"].removeprefix("containerd://"))
+    return str(pod["metadata"]["uid"])
+
+
+def _pod_in_step(run: Run, stage: str, step: str) -> Json:
     last = time.monotonic() + PATIENCE
     while time.monotonic() < last:
         for pod in run.pods(stage):
             if _is_in_step(pod, step):
-                name = str(pod["metadata"]["name"])
-                run.kubectl("delete", "pod", name, "--grace-period=0", "--force")
-                return name
+                return pod
         assert not run.is_over(), f"{run.name} ended before {stage} was in {step}"
         run.kubectl.space.check_alive()
         time.sleep(0.2)
@@ -104,12 +126,12 @@ def delete_running_pod(run: Run, stage: str, step: str) -> str:
 
 def _is_in_step(pod: Json, step: str) -> bool:
     """Whether the steps before it have ended and it has not: all containers of a pod start together."""
-    before = []
-    for each in pod["spec"]["containers"]:
-        if each["name"] == f"step-{step}":
-            break
-        before.append(each["name"])
-    states = {each["name"]: each["state"] for each in pod["status"].get("containerStatuses", [])}
-    return "running" in states.get(f"step-{step}", {}) and all(
-        "terminated" in states[each] for each in before
-    )
+    names = [each["name"] for each in pod["spec"]["containers"]]
+    before = names[: names.index(f"step-{step}")]
+    states = {name: each["state"] for name, each in _states(pod).items()}
+    ended = all("terminated" in states.get(each, {}) for each in before)
+    return ended and "running" in states.get(f"step-{step}", {})
+
+
+def _states(pod: Json) -> dict[str, Json]:
+    return {each["name"]: each for each in pod["status"].get("containerStatuses", [])}

@@ -8,8 +8,8 @@ import yaml
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.layers import push_tiny_layer
+from tests.cluster.machine.containers import Memory
 from tests.cluster.measured import Measured
-from tests.cluster.memory import Memory
 from tests.cluster.publishing import Published
 from tests.cluster.services.servers import BUCKET
 from tests.cluster.team import make_team

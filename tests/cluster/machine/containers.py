@@ -1,8 +1,10 @@
-"""The memory of containers, seen from outside: their control groups are looked at all the time."""
+"""Containers of the cluster, seen from outside by their control groups: their memory, and their end."""
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,7 +25,7 @@ class Memory:
     most: dict[str, int] = field(default_factory=dict)
 
     def look(self) -> None:
-        for group in (_OLD if _OLD.parent.exists() else _NEW).glob("*"):
+        for group in _groups().glob("*"):
             # A container may end meanwhile.
             with suppress(OSError):
                 if found := _OWN.search((group / "memory.stat").read_text()):
@@ -46,3 +48,15 @@ def watched() -> Iterator[Memory]:
     finally:
         ended.set()
         thread.join()
+
+
+def kill_container(name: str) -> None:
+    """Kill all processes of a container, by its id."""
+    for pid in (_groups() / name / "cgroup.procs").read_text().split():
+        # The first one takes the others with it.
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+
+
+def _groups() -> Path:
+    return _OLD if _OLD.parent.exists() else _NEW
