@@ -1,4 +1,4 @@
-"""SBOM, provenance, bundles and signature that refer to a disk, got beside it under their names in a build."""
+"""SBOM, provenance, bundles and signature that refer to a disk, got beside it under their own names."""
 
 from __future__ import annotations
 
