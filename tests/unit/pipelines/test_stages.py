@@ -36,11 +36,13 @@ bootimg: {{layer: "{layer}"}}
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """The stream's file; the layer says that it is of the stream that it is asked for."""
-    layout = oci.Layout(tmp_path / "image")
-    layout.add([oci.bootable()])
+    """The streams' file; the layer of each stream says that it is of that stream."""
+    for stream in ("rhel-9.6", "ocp", "none"):
+        layout = oci.Layout(tmp_path / f"image-{stream}")
+        layout.add([oci.bootable()], labels={**oci.LABELS, "com.coreos.stream": stream})
+        layout.archive(tmp_path / f"{stream}.ociarchive")
     path = tmp_path / "config.yaml"
-    path.write_text(CONFIG.format(layer=layout.archive(tmp_path / "layer.ociarchive")))
+    path.write_text(CONFIG.format(layer=f"{tmp_path}/${{STREAM}}.ociarchive"))
     return path
 
 
