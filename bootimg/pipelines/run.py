@@ -24,8 +24,8 @@ class RunOptions:
     """How a stream is run on a cluster.  A name is that of an object in the namespace.
 
     With `arch_nodes` each architecture is built on a node of its own; `cache_claim` is a
-    PersistentVolumeClaim for what is kept between builds.  `run_as` is the user id of the pods, where the cluster picks none.
-    `timeout` is Tekton's for the whole run.
+    PersistentVolumeClaim for what is kept between builds.  `run_as` is the user id of the pods, where the
+    cluster picks none.  `timeout` is Tekton's for the whole run.
     """
 
     image: str
