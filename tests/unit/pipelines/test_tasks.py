@@ -133,7 +133,17 @@ def test_credentials_reach_only_the_steps_that_use_them() -> None:
         listed = {each["name"] for step in task["spec"]["steps"] for each in step.get("workspaces", [])}
         assert named == listed
     build = next(each for each in TASKS["bootimg-build"]["spec"]["steps"] if each["name"] == "build")
-    assert {"name": "s3"} not in build["workspaces"]
+    assert "s3" not in [each["name"] for each in build["workspaces"]]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_steps_workspace_is_where_the_task_declares_it(name: str) -> None:
+    """Kubernetes' schema of a Task needs the path in both places."""
+    spec = TASKS[name]["spec"]
+    declared = {each["name"]: each["mountPath"] for each in spec["workspaces"]}
+    for step in spec["steps"]:
+        for each in step.get("workspaces", []):
+            assert each["mountPath"] == declared[each["name"]] == f"/run/bootimg/{each['name']}"
 
 
 def test_every_task_of_the_pipeline_may_be_tried_again() -> None:
