@@ -26,7 +26,7 @@ FAULTS = [
     ("manifest", Injection("write", errno.ENOSPC, 3), "no-space-left"),
     ("manifest", Injection("tmpfile", errno.EOPNOTSUPP, lasting=True), "completed"),
     ("stream generate", Injection("sync", errno.EIO), "storage-failed"),
-    ("stream generate", Injection("rename", errno.EDQUOT), "no-space-left"),
+    ("stream generate", Injection("link", errno.EDQUOT), "no-space-left"),
     ("compress", Injection("lock", errno.ENOLCK), "storage-failed"),
     ("compress", Injection("read", errno.ESTALE, 9), "storage-failed or image-unreadable"),
     ("compress", Injection("write", errno.EIO, 12), "storage-failed"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from signal import Signals
 
 from bootimg.errors import ExitCode
+from bootimg.partialfiles import PARTIAL
 from tests.support.faults.library import Injection
 
 Tree = Mapping[str, str]
@@ -92,9 +93,9 @@ def wrong_when_stopped(ran: Ran, now: Tree, reference: Reference, injection: Inj
         return f"ended with {ran.code}"
     if half := _half_written(now, reference):
         return f"half-written: {half}"
-    left = [name for name in now if name not in {**reference.before, **reference.after}]
-    kept = [name for name in left if _HIDDEN.search(name)]
-    return f"left: {', '.join(kept)}" if kept and not killed else ""
+    # What it has finished stays, and what says where to go on.
+    left = [name for name in now if PARTIAL in name]
+    return f"left: {', '.join(left)}" if left and not killed else ""
 
 
 def _half_written(now: Tree, reference: Reference) -> str:
