@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -217,6 +218,20 @@ def test_a_lock_that_goes_away_in_time_is_waited_for(tmp_path: Path) -> None:
     script = f"import os, time; time.sleep(0.5); os.unlink({str(lock)!r}); os.unlink({str(claim)!r})"
     with subprocess.Popen([sys.executable, "-c", script]), file_lock(path, wait=20):
         assert "bootimg@" in lock.read_text()
+
+
+def test_a_claim_that_a_killed_process_left_goes_with_the_next_lock(tmp_path: Path) -> None:
+    here = socket.gethostname()
+    for name in (f"bootimg@{here}|4711|1", f"bootimg@{here}x|4711|1", f"{here}|4711|1", "x"):
+        (tmp_path / f".meta.json.lock|{name}").touch()
+    (tmp_path / f".builds.json.lock|bootimg@{here}|4711|1").touch()
+    with file_lock(tmp_path / "meta.json"):
+        pass
+    left = {each.name for each in tmp_path.iterdir() if "lock|" in each.name}
+    assert left == {
+        f".meta.json.lock|bootimg@{here}x|4711|1", f".meta.json.lock|{here}|4711|1", ".meta.json.lock|x",
+        f".builds.json.lock|bootimg@{here}|4711|1",
+    }  # fmt: skip
 
 
 def test_our_lock_in_a_form_flufl_lock_understands(tmp_path: Path) -> None:
