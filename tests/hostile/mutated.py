@@ -1,8 +1,8 @@
 """Mutated inputs: `python -m tests.hostile.mutated [PART…]` reads them all and prints what they took.
 
-The inputs are those of the fuzz targets, changed at random from a fixed seed, and whole disks, read as `inspect`
-does.  The processes are of their own, with limits on memory and time.  What must not be: an error other than
-bootimg's own, one that is not clear, more memory or time than an input of its size may take.
+The inputs are those of the fuzz targets, changed at random from a fixed seed, and whole disks, read as
+`inspect` does, in processes with limits on memory and time.  What must not be: an error other than bootimg's
+own, one that is not clear, more memory or time than an input of its size may take.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from random import Random
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
-from tests.fuzz import target as targets
 from tests.fuzz.mutate import changed_bytes
 from tests.fuzz.target import Target
 from tests.fuzz.targets import TARGETS
@@ -62,11 +61,10 @@ def parts() -> dict[str, Part]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of a part: counts of inputs, CPU seconds in all and of the slowest input, MiB, what is wrong."""
+    """What came of a part: how many inputs, CPU seconds in all and of the slowest, MiB, what is wrong."""
 
     part: Part
     inputs: int
-    refused: int
     cpu: float
     slowest: float
     peak: int
@@ -77,14 +75,13 @@ class Result:
         words = (
             self.part.says.rstrip("."),
             self.inputs,
-            self.refused,
             f"{self.cpu:.0f}",
             f"{self.slowest:.1f}",
         )
         return f"| {' | '.join(map(str, words))} | {self.peak} |"
 
 
-HEAD = "| input | mutations | refused | CPU s | of the slowest | peak MiB |\n|---|---|---|---|---|---|"
+HEAD = "| input | mutations | CPU s | of the slowest | peak MiB |\n|---|---|---|---|---|"
 
 
 def read_part(part: Part, inputs: int, seed: int, folder: Path) -> Result:
@@ -93,7 +90,6 @@ def read_part(part: Part, inputs: int, seed: int, folder: Path) -> Result:
     return Result(
         part=part,
         inputs=sum(each["inputs"] for each in found),
-        refused=sum(each["refused"] for each in found),
         cpu=sum(each["cpu"] for each in found),
         slowest=max(each["slowest"] for each in found),
         peak=max(each["peak"] for each in found),
@@ -116,7 +112,7 @@ def _forked(target: Target, count: int, seed: int, folder: Path) -> Mapping[str,
     with os.fdopen(out) as pipe:
         lines = pipe.read().splitlines()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    found: dict[str, Any] = {"inputs": 0, "refused": 0, "cpu": 0.0, "slowest": 0.0, "peak": 0, "wrong": []}
+    found: dict[str, Any] = {"inputs": 0, "cpu": 0.0, "slowest": 0.0, "peak": 0, "wrong": []}
     found |= json.loads(lines[-1]) if lines else {}
     if status:
         found["wrong"] = [
@@ -127,24 +123,17 @@ def _forked(target: Target, count: int, seed: int, folder: Path) -> Mapping[str,
 
 
 def _read(target: Target, count: int, seed: int, place: Path, pipe: Any) -> None:  # noqa: ANN401
-    """Read the inputs; before each a line tells what is known so far, for the case that it ends the process."""
-    refused, wrong, slowest = 0, [], 0.0
-    check = targets.check
-
-    def counted(error: Any) -> None:  # noqa: ANN401
-        nonlocal refused
-        refused += 1
-        check(error)
-
-    targets.check = counted
+    """Read the inputs; before each a line tells what is known, for the case that it ends the process."""
+    wrong: list[str] = []
+    slowest = 0.0
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
     started = _cpu()
     for number, data in enumerate(mutations(target, count, seed), 1):
-        known = {"inputs": number, "refused": refused, "cpu": _cpu() - started, "slowest": slowest}
+        known = {"inputs": number, "cpu": _cpu() - started, "slowest": slowest}
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
         pipe.write(json.dumps({**known, "peak": peak, "wrong": wrong, "reading": data[:2000].hex()}) + "\n")
         pipe.flush()
-        before, refused_before = _cpu(), refused
+        before = _cpu()
         # By the clock, which on a busy machine runs much faster than the CPU's.
         signal.alarm(_SECONDS * 20)
         try:
@@ -152,12 +141,11 @@ def _read(target: Target, count: int, seed: int, place: Path, pipe: Any) -> None
         except BaseException:  # noqa: BLE001 - whatever it is, it is what is looked for
             wrong.append(f"{target.name}: {data[:2000].hex()}: {traceback.format_exc()[-1500:]}")
         signal.alarm(0)
-        refused = min(refused, refused_before + 1)
         slowest = max(slowest, _cpu() - before)
     if slowest > _SECONDS:
         wrong.append(f"{target.name}: an input took {slowest:.0f} s of CPU")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    pipe.write(json.dumps({"inputs": count, "refused": refused, "cpu": _cpu() - started, "slowest": slowest,
+    pipe.write(json.dumps({"inputs": count, "cpu": _cpu() - started, "slowest": slowest,
                            "peak": peak, "wrong": wrong}) + "\n")  # fmt: skip
 
 

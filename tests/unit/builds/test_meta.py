@@ -182,7 +182,7 @@ def test_concurrent_merges_lose_nothing(tmp_path: Path) -> None:
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(300)
         assert child.exitcode == 0
     assert len(json.loads(path.read_text())["images"]) == 30
     assert {each.name for each in tmp_path.iterdir()} == {"meta.json", ".meta.json.flock"}
@@ -266,7 +266,7 @@ def test_what_a_killed_bootimg_left_locked_is_free_again(tmp_path: Path) -> None
     path = tmp_path / "meta.json"
     child = SPAWN.Process(target=hold_and_die, args=(path,))
     child.start()
-    child.join(30)
+    child.join(300)
     assert (tmp_path / ".meta.json.lock").exists()
     MetaFile(path).merge({"a": 1})
     assert {each.name for each in tmp_path.iterdir()} == {"meta.json", ".meta.json.flock"}
@@ -283,7 +283,7 @@ def test_a_second_build_of_the_same_id_is_refused_until_the_first_dies(tmp_path:
     child = SPAWN.Process(target=hold_build, args=(tmp_path, ready))
     child.start()
     try:
-        assert ready.wait(30)
+        assert ready.wait(300)
         with pytest.raises(BootimgError) as caught, open_build(tmp_path, BUILD, X86):
             pass
         assert caught.value.id == "build-running"
@@ -292,7 +292,7 @@ def test_a_second_build_of_the_same_id_is_refused_until_the_first_dies(tmp_path:
             pass
     finally:
         child.kill()
-        child.join(30)
+        child.join(300)
     with open_build(tmp_path, BUILD, X86) as build:
         assert build.path.is_dir()
 
