@@ -174,14 +174,14 @@ def mutations(target: Target, count: int, seed: int) -> Iterator[bytes]:
         yield data
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Read the parts, and return 1 if one was met badly."""
     parser = argparse.ArgumentParser(prog="python -m tests.hostile.mutated", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*parts(), []], help="default: all")
     parser.add_argument("--inputs", type=int, default=2000, help="for each target; fewer for slow ones")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=gettempdir(), help="where inputs are written")
-    words = parser.parse_args()
+    words = parser.parse_args(arguments)
     found = []
     print(HEAD, flush=True)
     for name in words.parts or parts():

@@ -43,13 +43,13 @@ def wrong(found: Sequence[Trial]) -> list[str]:
     return [f"{each.verb}: {each.injection}: {each.where}: {each.wrong}" for each in found if each.wrong]
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Try the verbs, and return 1 if a signal was met badly."""
     parser = argparse.ArgumentParser(prog="python -m tests.hostile.stops", description=__doc__)
     parser.add_argument("verbs", nargs="*", choices=[*VERBS, []], help="default: all that change something")
     parser.add_argument("--places", type=int, default=20, help="before how many calls each signal comes")
     parser.add_argument("--verbose", action="store_true", help="print what a verb said that met one badly")
-    words = parser.parse_args()
+    words = parser.parse_args(arguments)
     if reason := why_not():
         sys.exit(reason)
     found: list[Trial] = []
