@@ -1,4 +1,4 @@
-"""The whole hostile run, by hand: `python -m tests.hostile [PART…]` prints what was tried and what came of it.
+"""The whole hostile run, by hand: `python -m tests.hostile [PART…]` prints what was tried and its outcome.
 
 The parts can be run alone, with options of their own: `python -m tests.hostile.PART --help`.
 """
@@ -50,10 +50,8 @@ def main() -> int:
     bad = []
     for name in words.parts or PARTS:
         started = time.monotonic()
-        print(
-            f"\n== {name}: load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs\n",
-            flush=True,
-        )
+        load = f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs"
+        print(f"\n== {name}: {load}\n", flush=True)
         if PARTS[name]([]):
             bad.append(name)
         print(f"\n{name}: {time.monotonic() - started:.0f} s", flush=True)
