@@ -29,15 +29,17 @@ from bootimg.live.programs.known import MAKERS
 from bootimg.partialfiles import PARTIAL
 from tests.hostile.stops import STOPS
 from tests.layer.small import small_layer
+from tests.support import oci
 from tests.support.debianprograms import squashfs_programs
 
 BUILDS: Mapping[str, tuple[Arch, Sequence[str]]] = {
+    "archive": (Arch.X86_64, ("--until", "archive")),
     "aarch64": (Arch.AARCH64, ("-p", "qemu,metal")),
     "ppc64le": (Arch.PPC64LE, ("-p", "qemu,metal")),
     "s390x": (Arch.S390X, ("-p", "qemu,metal")),
     "live": (Arch.AARCH64, ("-p", "live")),
 }
-"""The architecture and the options of each build."""
+"""The architecture and the options of each build; `archive` is of a layer that has hardly anything in it."""
 _LONGEST = 1.5
 """Seconds after which a signal comes, at most."""
 
@@ -81,6 +83,14 @@ def _path() -> str:
         programs = squashfs_programs()
         return os.environ["PATH"] if programs.why_not() else f"{programs.folder()}:{os.environ['PATH']}"
     return os.environ["PATH"]
+
+
+def _layer(name: str, arch: Arch, folder: Path) -> Path:
+    if name != "archive":
+        return small_layer(arch)
+    layout = oci.Layout(folder / "image")
+    layout.add([oci.bootable()])
+    return layout.path
 
 
 def run_whole(place: Place) -> None:
@@ -145,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in words.builds or BUILDS:
         with TemporaryDirectory(prefix="stopped-") as folder:
             arch, options = BUILDS[name]
-            command = [small_layer(arch), "--arch", arch.value, *options]
+            command = [_layer(name, arch, Path(folder)), "--arch", arch.value, *options]
             whole, place = Place(Path(folder) / "whole", command), Place(Path(folder) / "stopped", command)
             run_whole(whole)
             run_stopped(place, STOPS, words.seed)
