@@ -19,7 +19,6 @@ from bootimg.builds.provenance.statement import SLSA, SPDX
 from bootimg.builds.signing.bundle import BUNDLE_TYPE
 from bootimg.cloud.registries.copying import Provide, Pushed, content, link_to
 from bootimg.cloud.registries.manifests import (
-    CREATED,
     EMPTY,
     SIGNATURE_TYPE,
     SPDX_TYPE,
@@ -27,7 +26,7 @@ from bootimg.cloud.registries.manifests import (
     Part,
     artifact,
 )
-from bootimg.layer.image.fetched import OCI_MANIFEST
+from bootimg.layer.image.fetched import CREATED, OCI_MANIFEST
 from bootimg.layer.image.fetched import digest_of as digest_of_bytes
 from bootimg.targets import PROVENANCE_KEY, SBOM_KEY
 
