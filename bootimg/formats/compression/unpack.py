@@ -12,6 +12,8 @@ from bootimg.formats.compression.decompress import PlainReader
 from bootimg.formats.compression.writer import Packing, open_output
 from bootimg.formats.output import Written
 from bootimg.sizes import KIB
+from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.limits import DEFAULT, Limits
 from bootimg.vm.diskimage import refuse_references
 
 # Well compressed input gives many MiB at a time, with zeros and data mixed.
@@ -25,18 +27,23 @@ def unpack(
     check: Callable[[Written], None] = lambda found: None,
     step: Step | None = None,
     need: int | None = None,
+    limits: Limits = DEFAULT,
 ) -> Written:
     """Write the uncompressed content of the file (compressed or not) to `out`; zeros become holes.
 
     `check` gets the sizes and digests before `out` has its name, and may raise.  `step` is advanced by the
     file's bytes; `need` is the expected output size in bytes, for the error `no-space-left`.  An image that
-    names another file is `image-references-other-file`, and `out` is removed.
+    names another file is `image-references-other-file`, and `out` is removed.  Raises `image-over-budget`.
     """
+    budget, where = Budget(limits), str(path)
+    budget.pack(path.stat().st_size, where)
     with PlainReader(path) as reader, open_output(out, Packing(), need) as sink:
         for data in pieces(reader):
             if is_zero(data):
+                budget.hole(len(data), where)
                 sink.skip(len(data))
             else:
+                budget.unpack(len(data), where)
                 sink.write(data)
         found = reader.written()
         check(found)
