@@ -26,7 +26,7 @@ def e2fsck_errors(image: Path, budget: Budget | None = None) -> str | None:
     with TemporaryDirectory(dir=image.parent) as folder:
         output = Path(folder) / "output"
         try:
-            words = [program, "-fn", image.name]
+            words: list[process.Argument] = [program, "-fn", image.name]
             done = run_limited(words, output, _CHECKING, cwd=image.parent, budget=budget)
         except OverLimitError as error:
             return f"e2fsck cannot check it: {error}"

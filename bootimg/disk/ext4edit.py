@@ -231,7 +231,8 @@ class Ext4Image:
     ) -> bytes:
         program = process.require("debugfs", packages=PACKAGE)
         try:
-            argv, folder = [program, *words, self.path.name], self._folder
+            argv: list[process.Argument] = [program, *words, self.path.name]
+            folder = self._folder
             done = run_limited(argv, output, limits, cwd=folder, env=env, budget=self.budget)
         except OverLimitError as error:
             raise oversized(f"debugfs cannot read it: {error}") from None

@@ -125,7 +125,7 @@ class XfsImage:
         with TemporaryDirectory(dir=self.path.parent) as folder:
             output = Path(folder) / "output"
             try:
-                argv = [program, "-r", *words, self.path.absolute()]
+                argv: list[process.Argument] = [program, "-r", *words, self.path.absolute()]
                 done = run_limited(argv, output, _LIMITS, budget=self.budget)
             except OverLimitError as error:
                 raise _unreadable(f"xfs_db: {error}") from None

@@ -21,6 +21,8 @@ from bootimg.untrusted.budget import Budget
 _MAGICS = (MAGIC, b"070702")
 _HEADER = len(MAGIC) + FIELDS * DIGITS
 _LONGEST_NAME = 4096
+_STEPS = 10
+"""What the header of a member costs, in steps of a look-up."""
 CONTENT_LIMIT = 16 * MIB
 """Bytes of a member that `read_member` returns."""
 
@@ -93,6 +95,7 @@ def _scan(file: ForwardFile, start: int, end: int, budget: Budget) -> Iterator[t
     while True:
         found = _member(file, at, end)
         budget.name(len(found.name), shown(found.name))
+        budget.steps(_STEPS, shown(found.name))
         # Headers and data are aligned to the start of the archive.
         at = found.offset + found.size
         at = min(at + len(padding(at - start)), end)

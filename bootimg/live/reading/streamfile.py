@@ -51,7 +51,9 @@ class StreamFile:
         if offset < self._position:
             raise ValueError(f"byte {offset} is before {self._position}")
         while self._position < offset and (self._ready or self._unpack()):
-            self.read(min(offset - self._position, len(self._ready)))
+            count = min(offset - self._position, len(self._ready))
+            del self._ready[:count]
+            self._position += count
         return self._position
 
     def tell(self) -> int:

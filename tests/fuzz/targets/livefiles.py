@@ -89,7 +89,7 @@ def _minisos() -> Iterator[bytes]:
 def miniso(data: bytes, folder: Path) -> None:
     """miniso.dat, and the minimal ISO that it gives."""
     with refusals():
-        found = MinimalIso(Iso(), decode_miniso(data, Budget()), Budget())
+        found = MinimalIso(Iso(), decode_miniso(data), Budget())
         assert found.read(0, min(found.size, _MOST))
         if found.size < _MOST:
             found.verify()

@@ -187,7 +187,7 @@ def test_an_existing_file_stays(full: Path, tmp_path: Path) -> None:
 
 def test_other_versions_are_refused() -> None:
     with pytest.raises(BootimgError) as caught:
-        decode_miniso(MAGIC + number(2) + text("99.0.0"), Budget())
+        decode_miniso(MAGIC + number(2) + text("99.0.0"))
     assert caught.value.id == "miniso-version-unsupported"
 
 
@@ -196,7 +196,7 @@ def test_other_versions_are_refused() -> None:
 )
 def test_shared_files_that_overlap_are_refused(shared: list[Shared]) -> None:
     with pytest.raises(BootimgError) as caught:
-        decode_miniso(Miniso("x", shared, bytes(32), b"").encoded(), Budget())
+        decode_miniso(Miniso("x", shared, bytes(32), b"").encoded())
     assert caught.value.id == "miniso-damaged"
 
 
