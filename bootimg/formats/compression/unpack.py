@@ -9,7 +9,7 @@ from bootimg.disk.extents import is_zero
 from bootimg.errors import BootimgError
 from bootimg.events import Step
 from bootimg.formats.compression.decompress import PlainReader
-from bootimg.formats.compression.writer import Packing, open_output
+from bootimg.formats.compression.writer import Compressor, Packing, open_output
 from bootimg.formats.output import Written
 from bootimg.sizes import KIB
 from bootimg.untrusted.budget import Budget
@@ -32,18 +32,22 @@ def unpack(
     """Write the uncompressed content of the file (compressed or not) to `out`; zeros become holes.
 
     `check` gets the sizes and digests before `out` has its name, and may raise.  `step` is advanced by the
-    file's bytes; `need` is the expected output size in bytes, for the error `no-space-left`.  An image that
-    names another file is `image-references-other-file`, and `out` is removed.  Raises `image-over-budget`.
+    file's bytes.  `need` is the output's size in bytes: `no-space-left` if there is no room for it, and
+    `compressed-file-damaged` for content beyond it.  An image that names another file is
+    `image-references-other-file`, and `out` is removed.  Raises `image-over-budget`.
     """
     budget, where = Budget(limits), str(path)
-    budget.pack(path.stat().st_size, where)
     with PlainReader(path) as reader, open_output(out, Packing(), need) as sink:
-        for data in pieces(reader):
-            if is_zero(data):
-                budget.hole(len(data), where)
+        if reader.compressor is not Compressor.NONE:
+            budget.pack(path.stat().st_size, where)
+        for data in pieces(_bounded(path, reader, need)):
+            empty = is_zero(data)
+            if reader.compressor is not Compressor.NONE:
+                charge = budget.hole if empty else budget.unpack
+                charge(len(data), where)
+            if empty:
                 sink.skip(len(data))
             else:
-                budget.unpack(len(data), where)
                 sink.write(data)
         found = reader.written()
         check(found)
@@ -56,6 +60,19 @@ def unpack(
         out.unlink()
         raise
     return written
+
+
+def _bounded(path: Path, chunks: Iterable[bytes], most: int | None) -> Iterator[bytes]:
+    done = 0
+    for chunk in chunks:
+        done += len(chunk)
+        if most is not None and done > most:
+            raise BootimgError(
+                "compressed-file-damaged",
+                f"{path} has more content than the {most} bytes that are known of it",
+                hint="download or build the file again",
+            )
+        yield chunk
 
 
 def pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -72,7 +72,8 @@ class ArtifactContent:
             yield path
             return
         with temporary_folder(_PREFIX) as folder:
-            unpack(path, folder / self.name, check=self._check, limits=self.limits)
+            need = self._entry.get("uncompressed-size")
+            unpack(path, folder / self.name, check=self._check, need=need, limits=self.limits)
             yield folder / self.name
 
     @contextmanager

@@ -14,6 +14,7 @@ from bootimg.untrusted.limits import Limits
 
 if TYPE_CHECKING:
     from bootimg.layer.fetching.fetch import RegistryOptions
+    from bootimg.untrusted.limits import Limits
 
 
 @click.command(
@@ -67,7 +68,7 @@ def command(
     if targets:
         from bootimg.cli.options.registrytargets import push
 
-        push(app, cloud, targets, registry)
+        push(app, cloud, targets, registry, limits)
         return
     from bootimg.cloud.verbs import Verb
 
