@@ -10,7 +10,6 @@ import click
 from bootimg.cli.options.cloudoptions import CloudArguments, cloud_options, grant_option, run_cloud
 from bootimg.cli.options.common import common, limit_option, registry_options, split_names
 from bootimg.cli.output.session import App
-from bootimg.untrusted.limits import Limits
 
 if TYPE_CHECKING:
     from bootimg.layer.fetching.fetch import RegistryOptions
