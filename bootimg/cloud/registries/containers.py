@@ -24,6 +24,7 @@ from bootimg.layer.image.fetched import digest_of as digest_of_bytes
 from bootimg.layer.image.reference import Reference, Transport
 from bootimg.targets import LAYER_KEY, MANIFEST_KEY
 from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.limits import DEFAULT, Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,13 @@ KINDS = {
 
 @contextmanager
 def container_of(
-    build: Build, kind: ContainerKind, cache: Cache, *, docker: bool, send: bool = True
+    build: Build,
+    kind: ContainerKind,
+    cache: Cache,
+    *,
+    docker: bool,
+    send: bool = True,
+    limits: Limits = DEFAULT,
 ) -> Iterator[Pushed]:
     """The image of a build, while its archive is open; with `docker` in Docker's format.
 
@@ -70,9 +77,9 @@ def container_of(
     reference = Reference(Transport.ARCHIVE, str(archive))
     with (
         scratch_folder(cache.folder("tmp"), "push-") as folder,
-        open_layout(reference, partial(scratch_folder, folder, "plain-"), Budget()) as layout,
+        open_layout(reference, partial(scratch_folder, folder, "plain-"), Budget(limits)) as layout,
     ):
-        image = inspect_layout(reference, str(archive), build.arch, Budget())
+        image = inspect_layout(reference, str(archive), build.arch, Budget(limits))
         _require_recorded(build, kind, image)
         pushed = _pushed(build, kind, image, _blobs(build, kind, image, layout, cache), docker=docker)
         yield pushed if send else replace(pushed, manifest=None, attached=())
