@@ -25,7 +25,7 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.fetching.skopeo import RegistryOptions
 from bootimg.orchestrator.uploading.destinations import Destination, Target
 from bootimg.streams.pipeline.config import StreamConfig
-from bootimg.streams.versions.schemes import find_version
+from bootimg.streams.versions.schemes import is_newer
 from bootimg.targets import platform_of_key
 from bootimg.untrusted.limits import DEFAULT, Limits
 
@@ -169,10 +169,5 @@ def _push(
         pinned=[each for each in tags if whole.id in each],
         moving=[each for each in tags if whole.id not in each],
         annotations=annotations,
-        is_newer=_is_newer,
+        is_newer=is_newer,
     )
-
-
-def _is_newer(one: str, other: str) -> bool:
-    first, second = find_version(one), find_version(other)
-    return type(first) is type(second) and first is not None and first > second  # type: ignore[operator]
