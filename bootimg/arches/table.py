@@ -131,6 +131,8 @@ S390X = ArchRow(
         bus="ccw",
         console="ttysclp0",
         ignition="block",
+        cd=("virtio-scsi-ccw", "scsi-cd"),
+        cd_first=True,
     ),
     firmwares=(Firmware.NATIVE,),
     uefi=None,

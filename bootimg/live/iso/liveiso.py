@@ -26,6 +26,8 @@ from bootimg.sysroot.entries import Content
 
 PXE = "images/pxeboot"
 KERNEL, INITRD, ROOTFS = f"{PXE}/vmlinuz", f"{PXE}/initrd.img", f"{PXE}/rootfs.img"
+OLD_S390X_KERNEL = f"{PXE}/kernel.img"
+"""What the kernel's name was on ISOs of s390x until 2025."""
 
 
 @dataclass(frozen=True, slots=True)

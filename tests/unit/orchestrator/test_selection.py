@@ -48,6 +48,7 @@ from bootimg.platform import platform, platforms
 from bootimg.streams.pipeline.config import StreamConfig, read_stream_config, read_streams_file
 from bootimg.targets import LIVE
 from tests.support import oci, openfirmware
+from tests.support.s390xiso import layer_files
 from tests.unit.builds.test_meta import DATA
 from tests.unit.orchestrator.test_live_target import COMPLETE
 from tests.unit.orchestrator.test_platform_images import existing
@@ -70,7 +71,6 @@ EVERY = [
     for arch in read_stream_config(read_streams_file(path), name).arches
 ]  # fmt: skip
 PLANS = GOLDEN / "plans.json"
-LIVE_ARCHES = (X86, Arch.AARCH64, Arch.PPC64LE)
 SCHEMA = DATA / "meta-v1.schema.json"
 
 
@@ -98,11 +98,12 @@ def layout(
     own = {"org.opencontainers.image.version": VERSIONS[stream], "com.coreos.stream": stream}
     labels = {**oci.LABELS, "com.coreos.osname": name, **own, **(labels or {})}
     image_json = b'{"size": 10, "compressor": "xz"}' if name == "fedora-coreos" else b'{"size": 16}'
-    complete = (
-        [oci.file(path, data) for path, data in COMPLETE.items()] if live and arch in LIVE_ARCHES else []
-    )
-    grub = openfirmware.files() if complete and arch is Arch.PPC64LE else []
-    found.add([oci.bootable(*complete, *grub, image_json=image_json)], labels=labels, arch=arch.oci)
+    complete = [oci.file(path, data) for path, data in COMPLETE.items()] if live else []
+    if live and arch is Arch.PPC64LE:
+        complete += openfirmware.files()
+    if live and arch is Arch.S390X:
+        complete += [oci.file(path, data) for path, data in layer_files().items()]
+    found.add([oci.bootable(*complete, image_json=image_json)], labels=labels, arch=arch.oci)
     return found
 
 
@@ -545,7 +546,7 @@ def test_all_is_what_can_be_made_for_the_architecture(arch: Arch) -> None:
     asked = named(["all"], arch)
     wanted = [name for name, each in platforms().items() if arch in each.arches and each.buildable]
     assert [each.name for each in asked.platforms or ()] == wanted
-    assert asked.targets == ((LIVE,) if arch in LIVE_ARCHES else ())
+    assert asked.targets == (LIVE,)
 
 
 def test_live_media_are_part_of_streams() -> None:

@@ -135,6 +135,14 @@ def test_a_machine_without_ide_has_the_cd_behind_a_controller(arch: Arch) -> Non
     assert argv.index("virtio-scsi-pci") < argv.index("scsi-cd,drive=cd,bootindex=2")
 
 
+def test_a_firmware_that_tries_one_device_is_given_the_cd() -> None:
+    """The installer on s390x says itself that its disk is started next."""
+    argv = words(arch=Arch.S390X, disk=None, cd=ISO, target=TargetDisk(TARGET), flash=None)
+    assert argv.index("virtio-scsi-ccw") < argv.index("scsi-cd,drive=cd,bootindex=2")
+    [target] = [word for word in argv if word.startswith("virtio-blk-ccw,drive=target")]
+    assert target.endswith(",bootindex=3")
+
+
 def test_a_kernel_without_a_boot_loader() -> None:
     argv = words(disk=None, direct=DirectBoot(Path("/l/kernel"), Path("/l/initrd"), ("a=1", "b")))
     found = [value(argv, option) for option in ("-kernel", "-initrd", "-append")]
