@@ -23,7 +23,7 @@ from bootimg.disk.gpt import Partition
 from bootimg.disk.unmounted import deployments
 from bootimg.disk.view import DiskView
 from bootimg.disk.xfsread import XfsImage
-from bootimg.disk.zipl.describe import describe_zipl
+from bootimg.disk.zipl.describe import SECURE, describe_secure, describe_zipl
 from bootimg.disk.zipl.read import has_zipl
 from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
@@ -75,6 +75,9 @@ def inspect_disk(disk: Path, disk_format: str, folder: Path) -> Json:
         with FileSource(view.path) as source:
             document["boot"] = _boot(read_boot_files(source, *span, scratch=folder))
             document["zipl"] = _zipl(source, view.gpt.sector_size, span, document["boot"], folder)
+    if (secure := view.partition(SECURE)) is not None:
+        with FileSource(view.path) as source:
+            document["zipl"] = _secure(source, view.gpt.sector_size, secure, folder)
     for partition, described in zip(view.gpt.partitions, document["partitions"], strict=True):
         if partition.name == ROOT and (described["filesystem"] or {}).get("type") == "xfs":
             document["root"] = _root(view, *view.gpt.span(partition.number), folder)
@@ -141,6 +144,13 @@ def _zipl(source: Source, sector_size: int, span: tuple[int, int], boot: Json, f
     entry: Json = next(iter(boot["entries"]), {})
     with partition_copy(source, *span, folder) as image:
         return describe_zipl(source, sector_size, span, image, entry)
+
+
+def _secure(source: Source, sector_size: int, span: tuple[int, int], folder: Path) -> Json | None:
+    if not has_zipl(source):
+        return None
+    with partition_copy(source, *span, folder) as image:
+        return describe_secure(source, sector_size, span, image)
 
 
 def _entry(name: str, text: str) -> Json:

@@ -17,6 +17,7 @@ from bootimg.disk.native.ext4 import make_ext4
 from bootimg.disk.native.ext4fill import fill_ext4
 from bootimg.disk.zipl.blocks import BootPartition
 from bootimg.disk.zipl.bootmap import BootFile, Program
+from bootimg.disk.zipl.describe import SDBOOT, SECURE
 from bootimg.disk.zipl.entry import FILE_LIMIT, find_entry
 from bootimg.disk.zipl.record import install_bootmap
 from bootimg.errors import BootimgError, ExitCode
@@ -28,17 +29,15 @@ from bootimg.secex.layout import (
     ROOT,
     ROOT_HASH,
     SE,
-    SE_LABEL,
     Assembled,
     Piece,
     secure_table,
 )
 from bootimg.secex.verity import Verity
 from bootimg.sizes import MIB, format_size
-from bootimg.sysroot.entries import text
+from bootimg.sysroot.entries import directory, text
 
 _IDS = UUID("b4d2d1a6-58d7-4a5e-9d3f-6c0a4d1f0c57")
-_SDBOOT = "sdboot"
 _FIRSTBOOT = "ignition.firstboot"
 
 
@@ -90,21 +89,22 @@ class SecureDisk:
         self, base: Gpt, table: Gpt, hashes: dict[int, str], scratch: Path
     ) -> tuple[Path, bytes]:
         """The partition with the encrypted image, and the record that leads to it."""
-        image = scratch / _SDBOOT
+        image = scratch / "image"
         make_host_image(self._parts(base, hashes, scratch), self.host_keys, image)
         start, length = table.span(SE)
-        found = scratch / SE_LABEL
+        found = scratch / SECURE
         with found.open("wb") as file:
             file.truncate(length)
         guid = str(uuid5(_IDS, str(table.partition(SE).guid)))
-        make_ext4(found, Ext4(partition=SE, uuid=guid, label=SE_LABEL), sector_size=512, epoch=self.epoch)
+        make_ext4(found, Ext4(partition=SE, uuid=guid, label=SECURE), sector_size=512, epoch=self.epoch)
         content = image.read_bytes()
         if len(content) > length * 9 // 10:
             raise _too_large(len(content), length)
-        entry = text(_SDBOOT, content, self.epoch * 10**9)
-        fill_ext4(found, [entry], epoch=self.epoch, dense=True)
+        now = self.epoch * 10**9
+        folders = [directory("", 0o755, now), directory("lost+found", 0o700, now)]
+        fill_ext4(found, [*folders, text(SDBOOT.lstrip("/"), content, now)], epoch=self.epoch, dense=True)
         partition = BootPartition(Ext4Image(found), start, table.sector_size)
-        kernel = BootFile(len(content), len(content), partition.runs(f"/{_SDBOOT}"))
+        kernel = BootFile(len(content), len(content), partition.runs(SDBOOT))
         record = install_bootmap(partition, Program(stage3=self.stage3, kernel=kernel))
         partition.image.check_clean()
         return found, record

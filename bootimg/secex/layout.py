@@ -13,12 +13,12 @@ from uuid import UUID
 
 from bootimg.disk.extents import Extent, Source
 from bootimg.disk.gpt import Gpt, Partition, partition_guid
+from bootimg.disk.zipl.describe import SECURE
 from bootimg.secex.verity import tree_size
 from bootimg.sizes import MIB, align_up
 
 SE, BOOT, ROOT, BOOT_HASH, ROOT_HASH = 1, 3, 4, 5, 6
 """Numbers of partitions."""
-SE_LABEL = "se"
 _LINUX = UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
 _ROOT_VERITY = UUID("b325bfbe-c7be-4ab8-8357-139e652d2f6b")
 _SE_SIZE, _BOOT_HASH_SIZE, _ROOT_HASH_SIZE = 200 * MIB, 128 * MIB, 256 * MIB
@@ -28,7 +28,7 @@ def secure_table(base: Gpt, layer_digest: str) -> Gpt:
     """The table of the disk that is made from a base disk with such a table."""
     (_, boot), (_, root) = base.span(BOOT), base.span(ROOT)
     rows = (
-        (SE, SE_LABEL, _LINUX, _SE_SIZE),
+        (SE, SECURE, _LINUX, _SE_SIZE),
         (BOOT, "boot", _LINUX, boot),
         (ROOT, "root", _LINUX, root),
         (BOOT_HASH, "boothash", _LINUX, max(_BOOT_HASH_SIZE, tree_size(boot))),

@@ -23,35 +23,12 @@ from tests.integration.conftest import Built, Workspace
 from tests.integration.foreigndisks import running
 from tests.integration.test_boot import DEADLINE
 from tests.layer.small import small_layer
+from tests.support.pvimg import SeenPvimg
 
 pytestmark = pytest.mark.matrix
 
 S390X = Arch.S390X
 REAL = process.find("pvimg")
-# The stand-in writes what is checked of a header: magic, version, size, one key slot.
-SCRIPT = """#!/bin/sh
-real={real}
-if [ "$1" = create ]; then
-    words=$*
-    while [ $# -gt 0 ]; do
-        case "$1" in
-            --ramdisk) cat "$2" > {seen}/ramdisk;;
-            --parmfile) cat "$2" > {seen}/parmfile;;
-            --output) output=$2;;
-        esac
-        shift
-    done
-    if [ "$real" ]; then
-        "$real" $words || exit
-    else
-        (head -c 8192 /dev/zero
-         printf 'IBMSecEx\\0\\0\\001\\0\\0\\0\\002\\200'; head -c 22 /dev/zero; printf '\\0\\001'
-         head -c 9000000 /dev/urandom) > "$output"
-    fi
-    exec cp "$output" {seen}/image
-fi
-exec "${{real:-false}}" "$@"
-"""
 
 
 @dataclass(frozen=True)
@@ -60,7 +37,7 @@ class Secure:
 
     built: Built
     disk: Path
-    seen: Path
+    pvimg: SeenPvimg
 
 
 @pytest.fixture(scope="module")
@@ -69,22 +46,18 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Secure:
         if process.find(program) is None:
             pytest.skip(f"{program} is not installed")
     root = tmp_path_factory.mktemp("secex")
-    seen, key = root / "seen", root / "HKD.crt"
-    seen.mkdir()
-    program = root / "bin/pvimg"
-    program.parent.mkdir()
-    program.write_text(SCRIPT.format(real=f"'{REAL or ''}'", seen=seen))
-    program.chmod(0o755)
+    pvimg, key = SeenPvimg(root / "seen"), root / "HKD.crt"
+    pvimg.install(REAL)
     subject = ["-days", "1", "-subj", "/CN=host", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp521r1"]
     process.run(["openssl", "req", "-x509", "-nodes", *subject, "-keyout", root / "key", "-out", key])
     workspace = Workspace(root / "cache", root / "builds")
     words = ("--arch", "s390x", "-p", "qemu-secex", "--experimental", "--hostkey", key, "--json")
-    path = f"{program.parent}:{os.environ['PATH']}"
+    path = f"{pvimg.programs}:{os.environ['PATH']}"
     done = workspace.bootimg("build", small_layer(S390X), *words, PATH=path)
     built = Built(workspace, json.loads(done.stdout))
     disk = root / "disk.raw"
     process.run(["qemu-img", "convert", "-O", "raw", built.artifact("qemu-secex"), disk])
-    return Secure(built, disk, seen)
+    return Secure(built, disk, pvimg)
 
 
 def partition(secure: Secure, number: int, folder: Path) -> Path:
@@ -94,11 +67,6 @@ def partition(secure: Secure, number: int, folder: Path) -> Path:
         start, length = read_gpt(source).span(number)
         copy_sparse(source, path, offset=start, length=length)
     return path
-
-
-def arguments(secure: Secure) -> dict[str, str]:
-    words = (word.partition("=") for word in (secure.seen / "parmfile").read_text().split())
-    return {name: value for name, _, value in words}
 
 
 def test_nothing_is_wrong_with_the_build(secure: Secure) -> None:
@@ -113,13 +81,13 @@ def test_nothing_is_wrong_with_the_build(secure: Secure) -> None:
 def test_veritysetup_accepts_the_hash_trees(
     secure: Secure, tmp_path: Path, name: str, data: int, tree: int
 ) -> None:
-    root = arguments(secure)[f"{name}.roothash"]
+    root = secure.pvimg.kernel_arguments[f"{name}.roothash"]
     files = [partition(secure, number, tmp_path) for number in (data, tree)]
     process.run(["veritysetup", "verify", *files, root])
 
 
 def test_the_arguments_are_those_of_qemus_platform_and_of_the_first_boot(secure: Secure) -> None:
-    found = arguments(secure)
+    found = secure.pvimg.kernel_arguments
     assert found["ignition.platform.id"] == "qemu"
     assert "ignition.firstboot" in found
 
@@ -128,12 +96,12 @@ def test_the_image_is_whole_in_its_partition(secure: Secure, tmp_path: Path) -> 
     image = partition(secure, 1, tmp_path)
     process.run(["e2fsck", "-fn", image])
     process.run(["debugfs", "-R", f"dump /sdboot {tmp_path / 'sdboot'}", image])
-    assert (tmp_path / "sdboot").read_bytes() == (secure.seen / "image").read_bytes()
+    assert (tmp_path / "sdboot").read_bytes() == secure.pvimg.image
     assert process.run(["blkid", "-o", "value", "-s", "LABEL", "-p", image]).stdout == b"se\n"
 
 
 def test_the_private_key_is_in_the_initramfs_alone(secure: Secure, tmp_path: Path) -> None:
-    ramdisk = (secure.seen / "ramdisk").read_bytes()
+    ramdisk = secure.pvimg.ramdisk
     begin, end = (f"-----{word} PGP PRIVATE KEY BLOCK-----".encode() for word in ("BEGIN", "END"))
     private = begin + ramdisk.partition(begin)[2].partition(end)[0] + end
     public = secure.built.path / secure.built.meta["images"]["ignition-gpg-key"]["path"]
