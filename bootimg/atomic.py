@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 import stat
 import tempfile
@@ -17,11 +16,10 @@ from typing import BinaryIO
 
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.filelock import is_without_locks, lock
+from bootimg.partialfiles import YOUNG, partial_of, remove_abandoned
 from bootimg.sizes import format_size
 from bootimg.storagefaults import FULL, about, named
 
-PARTIAL = ".partial-"
-_YOUNG = 2.0
 _UNWRITABLE = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_FILE = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
 _NO_TMPFILE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EISDIR, errno.EINVAL, errno.ENOENT)
@@ -33,10 +31,11 @@ def whole_file(path: Path, *, mode: int = 0o644, need: int | None = None) -> Ite
     """A file to write; it gets its name, replacing an existing file, when the body ends well.
 
     Until then it has no name if the filesystem supports that (O_TMPFILE), so a killed process leaves
-    nothing behind.  Otherwise it has a temporary name beside the final one.  `need` is how many bytes will
-    be written, for the error `no-space-left`.  Raises `folder-not-writable`.
+    nothing behind.  Otherwise, and for the moment in which it replaces a file, it has a temporary name beside
+    the final one; what a killed process left there is removed by the next that writes this file.  `need` is
+    how many bytes will be written, for the error `no-space-left`.  Raises `folder-not-writable`.
     """
-    partial = path.with_name(f"{PARTIAL}{path.name}-{secrets.token_hex(4)}")
+    partial = partial_of(path)
     with enough_space(path.parent, need):
         try:
             fd, anonymous = _open(path.parent, partial, mode)
@@ -47,12 +46,14 @@ def whole_file(path: Path, *, mode: int = 0o644, need: int | None = None) -> Ite
             raise _not_writable(path.parent, str(error.strerror), hint) from None
         try:
             with os.fdopen(fd, "wb") as handle:
+                _hold(fd, partial)
+                if not anonymous or path.exists():
+                    remove_abandoned(path)
                 yield handle
                 handle.flush()
                 os.fsync(fd)
-                if anonymous:
-                    _link(fd, partial)
-            partial.replace(path)
+                if not anonymous or not _appears(fd, path, partial):
+                    partial.replace(path)
         except BaseException as error:
             # A file system that fails may refuse this too; what it failed with first is what counts.
             with suppress(OSError):
@@ -129,7 +130,7 @@ def _remove_abandoned(parent: Path, prefix: str) -> None:
             try:
                 status = os.fstat(fd)
                 # A folder that has just been made is not locked yet.
-                if status.st_uid == os.geteuid() and time.time() - status.st_ctime > _YOUNG:
+                if status.st_uid == os.geteuid() and time.time() - status.st_ctime > YOUNG:
                     lock(fd, folder, wait=False)
                     shutil.rmtree(folder, ignore_errors=True)
             finally:
@@ -326,6 +327,22 @@ def _open(folder: Path, named: Path, mode: int) -> tuple[int, bool]:
         if error.errno not in _NO_TMPFILE or not folder.is_dir():
             raise
     return os.open(named, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), False
+
+
+def _hold(fd: int, path: Path) -> None:
+    """Lock a file that is being written, so that no other process takes it for abandoned."""
+    with suppress(OSError):
+        lock(fd, path, wait=False)
+
+
+def _appears(fd: int, path: Path, partial: Path) -> bool:
+    """Give a file without a name its name, or a temporary one if another file has that; whether it has it."""
+    try:
+        _link(fd, path)
+    except FileExistsError:
+        _link(fd, partial)
+        return False
+    return True
 
 
 def _link(fd: int, path: Path) -> None:

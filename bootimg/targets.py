@@ -5,8 +5,8 @@ This module declares only names.  `bootimg.orchestrator` makes those targets tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from bootimg.arch import Arch
 from bootimg.platform import Platform, platforms
@@ -67,8 +67,8 @@ class DeclaredTarget:
     `name` is the name of its step and of its record in the journal.  `artifacts` are its names in the
     pipeline's config.yaml.  `platform` is the platform whose image it is, or None.  With `on_request`, `-p`
     accepts its name.  A `disk_image` is not made if disk images are skipped.  `obstacle` says why this
-    version of bootimg cannot make it, `obstacles` why not for some architectures.  With `has_draft`,
-    `--draft` makes it quicker and larger.  `made_from` are the platforms whose disks it is made from.
+    version of bootimg cannot make it.  With `has_draft`, `--draft` makes it quicker and larger.  `made_from`
+    are the platforms whose disks it is made from.
     A target that is not `repeatable` has keys in it that are drawn at random.
     """
 
@@ -79,15 +79,10 @@ class DeclaredTarget:
     on_request: bool = False
     disk_image: bool = True
     obstacle: str | None = None
-    obstacles: Mapping[Arch, str] = field(default_factory=dict, hash=False)
     has_draft: bool = False
     arches: frozenset[Arch] = frozenset(Arch)
     made_from: tuple[str, ...] = ()
     repeatable: bool = True
-
-    def obstacle_on(self, arch: Arch) -> str | None:
-        """Why this version of bootimg cannot make it for an architecture; None if it can."""
-        return self.obstacle or self.obstacles.get(arch)
 
     @property
     def meta_keys(self) -> tuple[str, ...]:
@@ -110,7 +105,6 @@ def _of_metal(format: str, role: str = "disk") -> Place:
     return Place(platform="metal", format=format, role=role)
 
 
-_NO_LIVE = "live media for {} cannot be made yet"
 _NO_BOOT_STREAM = "NVIDIA's own firmware and programs make its boot stream, and bootimg has neither"
 _NOT_OURS = "bootimg does not make it"
 _INSTALLED = "coreos-installer formats a DASD and copies the metal image's partitions to it"
@@ -146,7 +140,6 @@ LIVE = DeclaredTarget(
     ),
     artifacts=("live",),
     on_request=True,
-    obstacles={arch: _NO_LIVE.format(arch) for arch in Arch if arch not in (Arch.X86_64, Arch.AARCH64)},
     has_draft=True,
     made_from=("metal", "metal4k"),
 )

@@ -20,7 +20,7 @@ packages() {
             arch=$(dpkg --print-architecture)
             echo "qemu-system-x86 qemu-utils ovmf python3-guestfs libguestfs-xfs linux-image-$arch skopeo" \
                  "python3-gi gir1.2-ostree-1.0 squashfs-tools mtools dosfstools e2fsprogs" \
-                 "xfsprogs fdisk openssh-client passt python3 python3-venv ca-certificates" ;;
+                 "xfsprogs fdisk openssh-client passt gpg gpg-agent python3 python3-venv ca-certificates" ;;
         apt:layer) echo "mmdebstrap debian-archive-keyring arch-test kmod rpm zstd" ;;
         apt:test) echo "umoci docker-registry erofs-utils gdisk ostree policycoreutils shellcheck" \
                        "qemu-system-arm qemu-efi-aarch64 qemu-system-ppc qemu-system-misc" \
@@ -31,7 +31,7 @@ packages() {
         dnf:run)
             echo "qemu-system-x86-core qemu-img edk2-ovmf python3-libguestfs libguestfs-xfs kernel-core" \
                  "skopeo python3-gobject-base ostree-libs squashfs-tools mtools dosfstools e2fsprogs" \
-                 "xfsprogs util-linux openssh-clients passt python3 ca-certificates" ;;
+                 "xfsprogs util-linux openssh-clients passt gnupg2 python3 ca-certificates" ;;
         dnf:layer) echo "mmdebstrap debian-keyring arch-test kmod rpm zstd" ;;
         dnf:test) echo "umoci docker-distribution erofs-utils gdisk ostree policycoreutils ShellCheck" \
                        "qemu-system-aarch64-core edk2-aarch64 qemu-system-ppc-core qemu-system-s390x-core" \

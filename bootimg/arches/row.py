@@ -50,7 +50,8 @@ class VirtualHardware:
     `packages` has the emulator.  `tcg_machine_options` follow `machine` where TCG runs it.  `console` is the
     kernel's name of the serial port.  `ignition` is how Ignition's qemu platform takes its config there: from
     the firmware's fw_cfg, or from a block device with the serial number `ignition`.  `cd` are QEMU's devices
-    for a CD drive, the drive last; none if bootimg boots no live media of the architecture.
+    for a CD drive, the drive last.  With `cd_first` a CD starts before an empty disk beside it: the firmware
+    does not pass over the disk, and what installs to it says itself that it is started next.
     """
 
     packages: Packages
@@ -60,7 +61,8 @@ class VirtualHardware:
     bus: Literal["pci", "ccw"]
     console: str
     ignition: Literal["fw_cfg", "block"]
-    cd: tuple[str, ...] = ()
+    cd: tuple[str, ...]
+    cd_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

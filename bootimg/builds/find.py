@@ -86,7 +86,7 @@ def require_digest(path: Path, key: str, wanted: str, found: str | None, *, reco
 
 def _how_to_make(build: Build, key: str) -> str:
     target = target_of_key(key)
-    if target is not None and target.on_request and target.obstacle_on(build.arch) is None:
+    if target is not None and target.on_request and target.obstacle is None:
         return f"`bootimg build --from {build.id} -p {target.name}` makes it"
     return "get it with `bootimg builds fetch`, or build the layer again"
 

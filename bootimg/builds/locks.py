@@ -95,6 +95,7 @@ def file_lock(path: Path, *, wait: float = 30.0) -> Iterator[None]:
     with _opened(ours) as handle:
         while not _try_lock(handle, ours):
             _wait(deadline, lock, "another bootimg process has it")
+        _remove_claims(lock)
         with _claim(lock, deadline):
             yield
 
@@ -117,6 +118,14 @@ def _try_lock(handle: BinaryIO, path: Path) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _remove_claims(lock: Path) -> None:
+    """Remove what killed bootimg processes left; whoever holds the flock has no claim yet."""
+    with suppress(OSError):
+        for found in lock.parent.iterdir():
+            if found.name.startswith(f"{lock.name}|{_OURS}{socket.gethostname()}|"):
+                found.unlink(missing_ok=True)
 
 
 @contextmanager

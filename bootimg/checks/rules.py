@@ -136,7 +136,9 @@ class Rule(StrEnum):
     ISO_LABEL = ("iso-label", "iso", Severity.ERROR,
         "`coreos.liveiso=` in the kernel arguments is the volume id (a minimal ISO does not have it)")
     ISO_BOOT = ("iso-boot", "iso", Severity.ERROR,
-        "the boot catalogue has an entry for each boot image of the architecture, and isolinux.bin its table")
+        "the boot catalogue has an entry for each boot image of the architecture, and isolinux.bin its table;"
+        " on ppc64le the boot script leads to a program; on s390x cdboot.img and generic.ins lead to"
+        " the kernel and the initramfs")
     ISO_HYBRID = ("iso-hybrid", "iso", Severity.ERROR,
         "an ISO for x86_64 is a disk too: its MBR and GPT lead to isolinux.bin and efiboot.img")
     ISO_AREA = ("iso-area", "iso", Severity.ERROR,

@@ -41,6 +41,7 @@ VERBS: Mapping[str, Verb] = {
     "rpmdb": Verb("rpmdb", CONTENT, "List and compare the packages of images."),
     "version": Verb("version", CONTENT, "Print the version of a stream's next build."),
     "stream": Verb("stream.group", CONTENT, "Make and check the metadata that installers read."),
+    "pipeline": Verb("pipeline.group", CONTENT, "Run the stages of a stream's builds on Tekton."),
     "upload": Verb("clouds.upload", CLOUDS, "Make the images of a build in their clouds."),
     "replicate": Verb("clouds.replicate", CLOUDS, "Copy cloud images to the other regions."),
     "publish": Verb("clouds.publish", CLOUDS, "Make cloud images public."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,10 @@ class PlaceResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The results of a verb for one upload of one build, and the calls that changed something."""
+    """The results of a verb for one upload of one build, and the calls that changed something.
+
+    `image` is what a registry has now: `url` with a tag, if it has one, and the list's `digest`.
+    """
 
     build: str
     arch: str
@@ -62,6 +65,7 @@ class Report:
     key: str
     results: Sequence[PlaceResult]
     calls: Sequence[Call] = ()
+    image: Mapping[str, str] | None = None
 
     @property
     def failed(self) -> Sequence[PlaceResult]:
@@ -77,6 +81,7 @@ class Report:
             "key": self.key,
             "places": [each.as_dict() for each in self.results],
             "calls": [each.as_dict() for each in self.calls],
+            **({} if self.image is None else {"image": dict(self.image)}),
         }
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from bootimg.arch import Arch
 from bootimg.disk.extents import Source
+from bootimg.layer.tree.merged import Tree
 from bootimg.live.fsoptions import RootfsOptions
+from bootimg.live.iso.bootrow import boot_row
 from bootimg.live.iso.descriptors import Volume
 from bootimg.live.iso.syslinux import Syslinux
 from bootimg.live.iso.volumeid import volume_id, volume_set_id
@@ -38,8 +40,9 @@ class LiveNames:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveInputs:
-    """A layer laid out, and what is not in its tree.
+    """A layer laid out, and what is not in its system.
 
+    `tree` are the layer's files as they are in its archive.
     `other_builds` are the ids of other builds, whose ISOs must have other volume ids.  `description` is the
     layer's PRETTY_NAME, `identity` its digest, `epoch` the recipe's source epoch in seconds.  `esp` has the
     entries of the disk's EFI system partition, `efi_programs` what the layer brings for it, from EFI on.
@@ -54,6 +57,7 @@ class LiveInputs:
     description: str
     identity: str
     epoch: int
+    tree: Tree
     commit: Commit
     system: System
     esp: Sequence[Entry]
@@ -72,4 +76,5 @@ class LiveInputs:
             id=volume_id(self.osname, self.build_id, self.other_builds),
             set_id=volume_set_id(self.osname, self.build_id),
             epoch=self.epoch,
+            system=boot_row(self.arch).system,
         )

@@ -14,13 +14,18 @@ from bootimg.atomic import enough_space
 from bootimg.events import Events
 from bootimg.formats.compression.writer import Packing, open_output
 from bootimg.formats.output import DigestingFile, Written, data_length
+from bootimg.live.bootways.cdboot import cdboot_files
+from bootimg.live.bootways.lpar import lpar_files
+from bootimg.live.bootways.openfirmware import open_firmware_files
 from bootimg.live.cpio import Member
 from bootimg.live.features import features_json, has_installer
+from bootimg.live.filledtemplate import filled_template
 from bootimg.live.initramfs import overlay, write_initramfs
 from bootimg.live.inputs import LiveInputs, LiveNames
 from bootimg.live.iso.bootrow import boot_row
 from bootimg.live.iso.efiboot import efi_vendor, make_efi_image
 from bootimg.live.iso.liveiso import LiveIso, Part
+from bootimg.live.iso.tree import IsoFile
 from bootimg.live.iso.writer import content_length, write_iso
 from bootimg.live.kargs import live_arguments
 from bootimg.live.miniso.pack import with_miniso
@@ -28,7 +33,6 @@ from bootimg.live.osmet.pack import pack_osmet
 from bootimg.live.rootfs import write_filesystem
 from bootimg.live.rootfsimage import RootfsImage, write_image
 from bootimg.live.roottree import live_root
-from bootimg.live.template import iso_tree
 from bootimg.sysroot.entries import HostFile
 from bootimg.sysroot.kernel import find_kernel
 from bootimg.sysroot.objects import FileObject
@@ -148,8 +152,9 @@ class _Maker:
     def _live_iso(self, kernel: Written, initramfs: Written, rootfs: Written) -> LiveIso:
         inputs, volume, row = self._inputs, self._inputs.volume, boot_row(self._inputs.arch)
         programs = inputs.efi_programs
-        tree = iso_tree(
-            row.placed(inputs.template),
+        tree = filled_template(
+            row,
+            inputs.template,
             live_arguments(inputs.arguments, volume.id),
             efi_vendor(programs) if row.has_efi_image else None,
         )
@@ -167,7 +172,17 @@ class _Maker:
             rootfs=_part(rootfs),
             efi_image=efi_image,
             syslinux=inputs.syslinux.files,
+            boot_files=[*self._boot_files(tree.kargs.default, kernel, initramfs)],
         )
+
+    def _boot_files(self, arguments: str, kernel: Written, initramfs: Written) -> Iterator[IsoFile]:
+        """What starts the ISO of an architecture that has neither syslinux nor UEFI."""
+        inputs, row = self._inputs, boot_row(self._inputs.arch)
+        if row.boot_script:
+            yield from open_firmware_files(inputs.tree, inputs.volume)
+        if row.has_cdboot_image:
+            yield from cdboot_files(self._scratch, kernel.path, initramfs.path, arguments)
+            yield from lpar_files(initramfs.size, row.parameter_files)
 
 
 def _part(written: Written) -> Part:

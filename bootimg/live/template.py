@@ -34,17 +34,20 @@ _MOST, _LARGEST = 1000, 8 * MIB
 class KargsAreas:
     """The embed areas of an ISO: `offsets` by the path of their file, `size` in bytes, their content.
 
-    `default` is the arguments of all of them, without white space around.
+    `default` is the arguments of all of them, without white space around.  `end` follows the arguments, and
+    `pad` fills the rest of the area.
     """
 
     offsets: Mapping[str, int]
     size: int
     default: str
+    end: str = KARGS_END
+    pad: str = KARGS_PAD
 
     def json(self) -> bytes:
         """The file coreos/kargs.json of the ISO."""
         files = [
-            {"end": KARGS_END, "offset": offset, "pad": KARGS_PAD, "path": path}
+            {"end": self.end, "offset": offset, "pad": self.pad, "path": path}
             for path, offset in sorted(self.offsets.items())
         ]
         table = {"default": self.default, "files": files, "size": self.size}
@@ -62,7 +65,7 @@ class IsoTree:
 def iso_tree(
     templates: Mapping[str, bytes], arguments: Sequence[KernelArgument], vendor: str | None
 ) -> IsoTree:
-    """The files of `read_template` with the arguments.
+    """The files of `read_template` with the arguments, for an ISO with boot menus.
 
     `vendor` is the folder of the layer's EFI programs: the folder of EFI/*/grub.cfg takes its name.  It is
     None for an architecture that has no UEFI.  Raises `live-template-invalid`, `live-arguments-too-long`.
@@ -74,7 +77,7 @@ def iso_tree(
     for path, data in templates.items():
         name = f"EFI/{vendor}/{path.removeprefix(own)}" if own and path.startswith(own) else path
         if name in files:
-            raise _invalid(path, f"another file becomes {name} too")
+            raise invalid_template(path, f"another file becomes {name} too")
         files[name] = data.replace(PLACEHOLDER, line)
         if PLACEHOLDER in data and (area := _area(path, data.index(PLACEHOLDER), files[name])) is not None:
             areas[name] = area
@@ -95,12 +98,12 @@ def read_template(tree: Tree) -> Mapping[str, bytes]:
         if entry.kind is Kind.DIRECTORY or PurePosixPath(path).name == _SKIPPED:
             continue
         if entry.kind is not Kind.FILE:
-            raise _invalid(path, f"it is a {entry.kind}")
+            raise invalid_template(path, f"it is a {entry.kind}")
         if PurePosixPath(path).parts[0].lower() in _RESERVED:
-            raise _invalid(path, "the folder is for the live system's own files")
+            raise invalid_template(path, "the folder is for the live system's own files")
         left -= entry.size
         if left < 0 or len(found) == _MOST:
-            raise _invalid(path, f"the template has more than {_MOST} files or {_LARGEST} bytes")
+            raise invalid_template(path, f"the template has more than {_MOST} files or {_LARGEST} bytes")
         found[path] = b"".join(tree.chunks(entry))
     return found
 
@@ -126,7 +129,7 @@ def _vendor_folder(paths: Iterable[str]) -> str:
     """The folder of the one EFI/*/grub.cfg, with a slash at its end: on the ISO it has the vendor's name."""
     found = [path for path in paths if PurePosixPath(path).match("EFI/*/grub.cfg") and path.count("/") == 2]
     if len(found) != 1:
-        raise _invalid("EFI", f"it has {len(found)} files EFI/*/grub.cfg, not one")
+        raise invalid_template("EFI", f"it has {len(found)} files EFI/*/grub.cfg, not one")
     return found[0].removesuffix("grub.cfg")
 
 
@@ -136,20 +139,20 @@ def _area(path: str, start: int, data: bytes) -> tuple[int, bytes, int] | None:
     if end is None:
         return None
     if end.start() < start:
-        raise _invalid(path, "the embed area ends before the kernel arguments")
+        raise invalid_template(path, "the embed area ends before the kernel arguments")
     return start, data[start : end.start()], end.end(1) - start
 
 
 def _kargs(areas: Mapping[str, tuple[int, bytes, int]]) -> KargsAreas:
     if not areas:
-        raise _invalid(PATH, "no file has kernel arguments in an embed area")
+        raise invalid_template(PATH, "no file has kernel arguments in an embed area")
     contents = {(content, size) for _, content, size in areas.values()}
     if len(contents) != 1:
-        raise _invalid(", ".join(areas), "the embed areas have different arguments or sizes")
+        raise invalid_template(", ".join(areas), "the embed areas have different arguments or sizes")
     content, size = contents.pop()
     _require_size(size, content)
     if not content.isascii():
-        raise _invalid(", ".join(areas), "the arguments in the embed area are not ASCII")
+        raise invalid_template(", ".join(areas), "the arguments in the embed area are not ASCII")
     return KargsAreas({path: start for path, (start, _, _) in areas.items()}, size, content.decode().strip())
 
 
@@ -164,7 +167,8 @@ def _require_size(size: int, content: bytes) -> None:
         )
 
 
-def _invalid(path: str, what: str) -> BootimgError:
+def invalid_template(path: str, what: str) -> BootimgError:
+    """The error for a file of the template that cannot be used."""
     return BootimgError(
         "live-template-invalid",
         f"the layer's template for an ISO cannot be used: {what}",

@@ -35,7 +35,7 @@ def _refuse_foreign(arch: Arch) -> None:
 
 def refuse_unmade(target: DeclaredTarget, arch: Arch) -> None:
     """Refuse a target that bootimg does not make yet, or an image with an unknown packaging."""
-    if (obstacle := target.obstacle_on(arch)) is not None:
+    if (obstacle := target.obstacle) is not None:
         raise unmade(target, obstacle)
     if target.platform is not None:
         packager_of(target.platform)

@@ -99,7 +99,7 @@ def named(names: Iterable[str], arch: Arch) -> Requested:
 
 def _all(arch: Arch) -> list[DeclaredTarget]:
     known = (each for each in every_target() if each.on_request)
-    return [each for each in known if arch in each.arches and each.obstacle_on(arch) is None]
+    return [each for each in known if arch in each.arches and each.obstacle is None]
 
 
 def _on_request(name: str, arch: Arch) -> DeclaredTarget:
@@ -198,7 +198,7 @@ def _sorted_out(
         if found is EXTENSIONS:
             if not extensions:
                 left_out[name] = _UNNAMED
-        elif (reason := found.obstacle_on(arch)) is not None:
+        elif (reason := found.obstacle) is not None:
             left_out[name] = reason
         else:
             made.append(found)

@@ -1,7 +1,7 @@
 """The drives of a virtual machine as QEMU's options.
 
 The firmware tries a disk first and a CD after it, so that an empty disk is passed over and an installed one
-starts.
+starts.  A firmware that does not pass over an empty disk is given the CD first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bootimg.vm.diskimage import DiskImage, source_name
 
 TARGET_SERIAL = "target"
 """The serial number of a target disk; udev's name of it is /dev/disk/by-id/virtio-target."""
-_DISK_FIRST, _CD_SECOND = 1, 2
+_DISK_FIRST, _CD_SECOND, _DISK_THIRD = 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,12 @@ def disk_options(image: DiskImage, bus: str, *, write: bool) -> list[str]:
     return [*words, "-device", f"virtio-blk-{bus},drive=disk,bootindex={_DISK_FIRST}"]
 
 
-def target_options(target: TargetDisk, bus: str) -> list[str]:
-    """A disk to install to."""
+def target_options(target: TargetDisk, bus: str, *, after_cd: bool) -> list[str]:
+    """A disk to install to, which the firmware tries before or after a CD."""
     node = {"node-name": "target", **target.image.node()}
     sectors = f"logical_block_size={target.sector_size},physical_block_size={target.sector_size}"
-    device = f"virtio-blk-{bus},drive=target,serial={TARGET_SERIAL},{sectors},bootindex={_DISK_FIRST}"
+    index = _DISK_THIRD if after_cd else _DISK_FIRST
+    device = f"virtio-blk-{bus},drive=target,serial={TARGET_SERIAL},{sectors},bootindex={index}"
     return ["-blockdev", json.dumps(node), "-device", device]
 
 

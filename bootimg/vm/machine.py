@@ -104,7 +104,7 @@ class Machine:
         if self.disk is not None:
             words += disk_options(self.disk, hardware.bus, write=self.write)
         if self.target is not None:
-            words += target_options(self.target, hardware.bus)
+            words += target_options(self.target, hardware.bus, after_cd=hardware.cd_first)
         if self.cd is not None:
             words += cd_options(self.cd, hardware.cd)
         return words

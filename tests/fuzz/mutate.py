@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from random import Random
 from typing import Any
@@ -18,6 +18,30 @@ _ODD: tuple[Any, ...] = (
 )  # fmt: skip
 Mutation = Callable[[bytes, int], bytes]
 Slot = tuple[Any, Any]
+
+
+def changed_bytes(data: bytes, longest: int, random: Random, words: Sequence[bytes] = ()) -> bytes:
+    """Change one place, without regard for any structure."""
+    found, at = bytearray(data), random.randint(0, len(data))
+    kind = random.randrange(7)
+    if kind == 0:
+        found[at : at + 1] = bytes([random.randrange(256)])
+    elif kind == 1:
+        found[at : at + 1] = bytes([found[at] ^ 1 << random.randrange(8)]) if at < len(found) else b""
+    elif kind == 2:
+        width, order = random.choice((1, 2, 4, 8)), random.choice(("little", "big"))
+        number = random.choice((0, 1, 2 ** (8 * width) - 1, 2 ** (8 * width - 1), random.randrange(256)))
+        found[at : at + width] = (number % 2 ** (8 * width)).to_bytes(width, order)
+    elif kind == 3:
+        del found[at : at + random.choice((1, 4, 512, len(found)))]
+    elif kind == 4:
+        found[at:at] = found[random.randint(0, len(found)) :][: random.choice((1, 16, 512))]
+    elif kind == 5 and words:
+        found[at:at] = random.choice(words)
+    else:
+        length = random.choice((1, 16, 512))
+        found[at : at + length] = bytes(length)
+    return bytes(found[:longest])
 
 
 def json_documents(data: bytes, longest: int, seed: int, plain: Mutation) -> bytes:

@@ -1,48 +1,62 @@
-"""Run all cases by hand: `python -m tests.hostile [CASE…]`; prints what was tried and what it took."""
+"""The whole hostile run, by hand: `python -m tests.hostile [PART…]` prints what was tried and its outcome.
+
+The parts can be run alone, with options of their own: `python -m tests.hostile.PART --help`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from pathlib import Path
-from tempfile import gettempdir
+import time
+from collections.abc import Callable, Mapping, Sequence
 
-from bootimg.sizes import format_size
-from tests.hostile.case import CASES
-from tests.hostile.cases import ALL
-from tests.hostile.run import Result, results
+import pytest
 
-assert ALL
+from tests.hostile import faults, inputs, mutated, stoppedbuilds, stops
+
+UPLOADS = [
+    "tests/integration/clouds/test_aws_killed.py",
+    "tests/integration/clouds/gcp/test_gcp_killed.py",
+    "tests/integration/clouds/ibm/test_ibm_killed.py",
+    "tests/integration/clouds/aliyun/test_aliyun_faults.py",
+    "tests/integration/registries/test_faults.py",
+    "tests/integration/registries/test_pull.py",
+    "tests/integration/registries/test_retire.py",
+]
+"""Tests that kill or stop uploads, pushes and pulls at each of their calls or records."""
+
+
+def uploads(arguments: Sequence[str] | None = None) -> int:
+    """Run the tests that kill uploads."""
+    return int(pytest.main(["-q", "-p", "no:cacheprovider", "-k", "kill or stop or interrupt", *UPLOADS]))
+
+
+PARTS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "inputs": inputs.main,
+    "mutated": mutated.main,
+    "faults": faults.main,
+    "stops": stops.main,
+    "stoppedbuilds": stoppedbuilds.main,
+    "uploads": uploads,
+}
 
 
 def main() -> int:
+    """Run the parts, and return 1 if something was met badly."""
     parser = argparse.ArgumentParser(prog="python -m tests.hostile", description=__doc__)
-    parser.add_argument("cases", nargs="*", metavar="CASE", help="all without any")
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=gettempdir(),
-        help="where inputs are made: up to 4 GiB, best in memory",
-    )
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all")
     words = parser.parse_args()
-    if unknown := set(words.cases) - CASES.keys():
-        sys.exit(f"no case {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
-    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs\n")
-    print("| input | size | outcome | CPU s | s | peak MiB |")
-    print("|---|---|---|---|---|---|", flush=True)
-    faults = []
-    for found in results([CASES[name] for name in words.cases or CASES], words.folder.absolute()):
-        print(_row(found), flush=True)
-        if found.fault:
-            faults.append(f"{found.name}: {found.fault}")
-    print("\n" + "\n".join(faults or ["all as they have to be"]))
-    return 1 if faults else 0
-
-
-def _row(found: Result) -> str:
-    words = (found.case.says, format_size(found.size), found.outcome, f"{found.cpu:.1f}")
-    return f"| {' | '.join(words)} | {found.seconds:.1f} | {found.peak} |"
+    bad = []
+    for name in words.parts or PARTS:
+        started = time.monotonic()
+        load = f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs"
+        print(f"\n== {name}: {load}\n", flush=True)
+        if PARTS[name]([]):
+            bad.append(name)
+        print(f"\n{name}: {time.monotonic() - started:.0f} s", flush=True)
+    print("\n" + (f"met badly: {', '.join(bad)}" if bad else "all as it has to be"))
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def table(found: Sequence[Trial]) -> Iterator[str]:
             yield f"WRONG {each.verb}: {each.injection}: {each.where}: {each.wrong}"
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Try the verbs, and return 1 if a fault was met badly."""
     parser = argparse.ArgumentParser(prog="python -m tests.hostile.faults", description=__doc__)
     parser.add_argument("verbs", nargs="*", choices=[*VERBS, []], help="default: all")
@@ -62,7 +62,7 @@ def main() -> int:
     parser.add_argument(
         "--verbose", action="store_true", help="print what a verb said that met a fault badly"
     )
-    words = parser.parse_args()
+    words = parser.parse_args(arguments)
     if reason := why_not():
         sys.exit(reason)
     found: list[Trial] = []

@@ -1,7 +1,7 @@
 """Our ISOs and our `iso` verbs beside other programs: isoinfo, xorriso and the real coreos-installer.
 
 coreos-installer and bootimg make the same changes, byte for byte, in an ISO of ours and, where it lies beside
-the checkout, in one of coreos-assembler's.
+the checkout, in one of coreos-assembler's; of s390x too, where all areas are in the boot image.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from bootimg.errors import BootimgError
 from bootimg.live.iso.layout import IsoLayout
 from tests.layer import tools
 from tests.support.liveiso import DEFAULT, VOLUME, host_syslinux, live_iso, write
+from tests.support.s390xiso import written_s390x
 
-EXAMPLE = Path(__file__).parents[3] / "shared/data/embed-areas-2023-07.x86_64.iso.xz"
+EXAMPLES = Path(__file__).parents[3] / "shared/data"
 CONFIG = '{"ignition": {"version": "3.4.0"}, "passwd": {"users": [{"name": "core"}]}}\n'
 KEYFILE = "[connection]\nid=eth0\n"
 REPORT = {
@@ -98,15 +99,18 @@ def installer() -> Path:
     return tools.program("coreos-installer")
 
 
-@pytest.fixture(params=["own", "example"])
-def iso(request: pytest.FixtureRequest, own: Path, tmp_path: Path) -> Path:
-    """An ISO that may be changed."""
+@pytest.fixture(params=["own", "own of s390x", "x86_64", "s390x"])
+def iso(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """An ISO that may be changed: ours, or an example."""
     path = tmp_path / "live.iso"
     if request.param == "own":
-        return Path(shutil.copy(own, path))
-    if not EXAMPLE.exists():
-        pytest.skip(f"there is no {EXAMPLE.name} beside the checkout")
-    path.write_bytes(lzma.decompress(EXAMPLE.read_bytes()))
+        return Path(shutil.copy(request.getfixturevalue("own"), path))
+    if request.param == "own of s390x":
+        return Path(shutil.copy(written_s390x(tmp_path / "own"), path))
+    example = EXAMPLES / f"embed-areas-2023-07.{request.param}.iso.xz"
+    if not example.exists():
+        pytest.skip(f"there is no {example.name} beside the checkout")
+    path.write_bytes(lzma.decompress(example.read_bytes()))
     return path
 
 
@@ -224,7 +228,7 @@ def test_the_files_for_pxe_are_extracted_alike(both: Both, tmp_path: Path) -> No
     assert main(["iso", "extract", "pxe", str(both.ours), "-C", str(ours)]) == 0
     found = {each.name: each.read_bytes() for each in ours.iterdir()}
     assert found == {each.name: each.read_bytes() for each in theirs.iterdir()}
-    assert {*found} == {"ours-vmlinuz", "ours-initrd.img", "ours-rootfs.img"}
+    assert {*found} >= {"ours-vmlinuz", "ours-initrd.img", "ours-rootfs.img"}
 
 
 def test_a_config_is_wrapped_alike(installer: Path, config: Path, tmp_path: Path) -> None:
@@ -249,3 +253,16 @@ def test_coreos_installer_shows_what_we_wrote(installer: Path, own: Path, layout
     kargs = shown(installer, own, "--kargs")
     assert kargs["default"] == DEFAULT
     assert len(kargs["kargs"]) == 2
+
+
+def test_coreos_installer_finds_the_areas_of_s390x_in_the_boot_image(installer: Path, tmp_path: Path) -> None:
+    iso = written_s390x(tmp_path)
+    data = iso.read_bytes()
+    area = shown(installer, iso, "--ignition")
+    assert area["length"] == 262144
+    assert not any(data[area["offset"] : area["offset"] + 262144])
+    kargs = shown(installer, iso, "--kargs")
+    assert (kargs["default"], kargs["length"]) == (DEFAULT, 896)
+    [place] = kargs["kargs"]
+    assert data[place["offset"] :].startswith(DEFAULT.encode() + bytes(896 - len(DEFAULT)))
+    assert (place["pad"], place["end"]) == ("\0", "\0")

@@ -18,6 +18,7 @@ from bootimg.live.miniso.pack import with_miniso
 from bootimg.live.miniso.source import MinimalIso
 from tests.layer import tools
 from tests.support.liveiso import live_iso, write
+from tests.support.s390xiso import s390x_iso
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 URL = "http://example.com/rootfs.img"
@@ -31,9 +32,14 @@ def installer() -> Path:
     return tools.program("coreos-installer")
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["its-order", "sorted"])
-def layouts(request: pytest.FixtureRequest) -> tuple[IsoLayout, IsoLayout]:
-    """An ISO whose kargs.json has coreos-installer's order of keys, and one as we write it."""
+@pytest.fixture(scope="module", params=[False, True, None], ids=["its-order", "sorted", "s390x"])
+def layouts(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[IsoLayout, IsoLayout]:
+    """An ISO whose kargs.json has coreos-installer's order of keys, one as we write it, and one of s390x."""
+    if request.param is None:
+        of_s390x = s390x_iso(tmp_path_factory.mktemp("s390x"))
+        return of_s390x.layout(), of_s390x.minimal_layout()
     info = json.dumps(json.loads(live_iso().kargs_info), indent=2, sort_keys=request.param).encode()
     made = live_iso(kargs_info=info)
     return made.layout(), made.minimal_layout()

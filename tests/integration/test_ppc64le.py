@@ -13,7 +13,7 @@ from bootimg import process
 from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.disk.bootloaders.grub import PREFIX, core_modules, early_config
-from bootimg.disk.bootloaders.prep_grub import MODULES
+from bootimg.disk.bootloaders.openfirmware import MODULES
 from bootimg.disk.view import DiskView
 from bootimg.events import Events
 from bootimg.layer.fetching.fetch import fetch

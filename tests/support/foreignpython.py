@@ -29,7 +29,8 @@ _MACHINES_WITH_WHEELS = (Arch.X86_64, Arch.AARCH64)
 # What bootimg imports, in the versions that this process has: other ones could write other bytes.
 _WHEELS = ("Jinja2", "click", "isal", "PyYAML", "rich", "simpleeval", "zlib-ng", "zstandard")
 _PACKAGES = {"bootimg": "bootimg", "bootimg_platforms": "platforms", "bootimg_uploaders": "uploaders",
-             "bootimg_manifests": "osbuild-manifests", "tests": "tests"}  # fmt: skip
+             "bootimg_manifests": "osbuild-manifests", "bootimg_pipelines": "pipelines",
+             "tests": "tests"}  # fmt: skip
 _PLATFORMS = ("manylinux2014_{0}", "manylinux_2_17_{0}", "manylinux_2_28_{0}")
 _DEBIAN_SITE = "usr/lib/python3/dist-packages"
 _HOUR = 3600.0

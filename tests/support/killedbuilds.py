@@ -26,7 +26,7 @@ from tests.unit.builds.test_tree import names, tree
 
 @dataclass(frozen=True)
 class Scenario:
-    """Work on the tree that `prepare` makes.
+    """Work on the tree that `prepare` makes; `work` is pickled.
 
     `after_kill` must hold after a kill, `at_end` when the work is then done again.  The work has more writes
     than `least`.
@@ -47,7 +47,7 @@ def kill_before_writes(scenario: Scenario, folder: Path, every: int) -> None:
     killed, number = True, 0
     while killed:
         shutil.copytree(start, builds, symlinks=True)
-        killed = killed_before_write(number, lambda: scenario.work(builds))
+        killed = killed_before_write(number, scenario.work, builds)
         scenario.after_kill(builds)
         scenario.work(builds)
         scenario.at_end(builds)
@@ -78,13 +78,17 @@ def _pruned(builds: Path) -> None:
     assert {each.name for each in builds.iterdir() if each.is_dir()} == {"3", "1", "latest"}
 
 
+def _build(builds: Path) -> object:
+    return make_build(builds, "2")
+
+
 def _built(builds: Path) -> None:
     readable(builds)
     assert names(builds) == ["2", "1"]
 
 
 class FolderBucket(Bucket):
-    """A bucket that is a folder: no network, so that a forked child can use it."""
+    """A bucket that is a folder: no network, and no server that a killed process would leave."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -158,9 +162,7 @@ def _signed(builds: Path) -> None:
 
 SCENARIOS = {
     "prune": Scenario(lambda builds: tree(builds, 3), _prune, readable, _pruned),
-    "build": Scenario(
-        lambda builds: make_build(builds, "1"), lambda builds: make_build(builds, "2"), readable, _built
-    ),
+    "build": Scenario(lambda builds: make_build(builds, "1"), _build, readable, _built),
     "fetch": Scenario(_prepare_fetch, _fetch, readable, _fetched),
     "sign": Scenario(lambda builds: make_build(builds, "1"), _sign, _signatures_are_whole, _signed, least=10),
 }

@@ -45,8 +45,8 @@ def kernel_image(
 
 
 def modules() -> Mapping[str, bytes]:
-    """The modules that a core image has, and two that some of them need; each of another size."""
-    names = [*core_modules({"blsuki"}, drivers=()), "gettext", "net", "unused"]
+    """The modules that core images have, and two that some of them need; each of another size."""
+    names = [*core_modules({"blsuki"}, drivers=()), "gettext", "net", "unused", "iso9660"]
     return {name: f"module {name}".encode() * (number + 1) for number, name in enumerate(names)}
 
 

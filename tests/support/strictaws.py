@@ -340,17 +340,17 @@ def _patch_blocks(aws: StrictAws, patch: pytest.MonkeyPatch) -> None:
 
 
 @contextmanager
-def strict_aws() -> Iterator[StrictAws]:
-    """A running server."""
+def strict_aws(host: str = "127.0.0.1", port: int = 0) -> Iterator[StrictAws]:
+    """A running server; on any free port if it is 0."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
         aws = StrictAws()
         for change in (_patch_images, _patch_imports, _patch_blocks):
             change(aws, patch)
-        server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+        server = ThreadedMotoServer(host, port, verbose=False)
         server.start()
-        host, port = server.get_host_and_port()
-        aws.url = f"http://{host}:{port}"
+        served_host, served_port = server.get_host_and_port()
+        aws.url = f"http://{served_host}:{served_port}"
         try:
             yield aws
         finally:

@@ -182,7 +182,7 @@ def test_a_file_system_without_locks_is_said_to_have_none(
 def test_a_scratch_folder_works_without_locks_and_no_other_run_removes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(atomic, "_YOUNG", 0.0)
+    monkeypatch.setattr(atomic, "YOUNG", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(fcntl, "flock", without_locks(errno.ENOLCK))
         scratch = scratch_folder(tmp_path, "work-")

@@ -97,5 +97,5 @@ def _reasons(answer: Any) -> list[str]:  # noqa: ANN401
     try:
         errors = json.loads(answer.content)["error"]["errors"]
         return [str(each["reason"]) for each in errors]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return []

@@ -44,11 +44,15 @@ _BESIDE = (COMMIT_META,)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The build, architectures and artifacts to fetch; the artifact `all` means every one."""
+    """The build, architectures and artifacts to fetch; the artifact `all` means every one.
+
+    With `started` the build need not be in builds.json yet, and may be missing.
+    """
 
     build: str
     arches: Collection[Arch]
     artifacts: Collection[str] = ()
+    started: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +66,68 @@ class Fetched:
 
 
 def fetch_build(builds: Path, bucket: Bucket, wanted: Wanted, events: Events) -> list[Fetched]:
-    """Fetch a build; without `arches` all its architectures.  Errors: `build-not-found`, and more."""
-    index = checked_index(parse(bucket.read(BUILDS), BUILDS), bucket.url(BUILDS))
-    order = [safe_name(entry["id"], bucket.url(BUILDS)) for entry in index["builds"]]
+    """Fetch a build; without `arches` all its architectures.
+
+    An artifact that only some of all architectures have is fetched for those.  Errors: `build-not-found`, and
+    more.
+    """
+    index, order = _index(bucket)
+    if wanted.started:
+        return list(_fetch_started(builds, bucket, wanted, order, events))
     build_id = _resolve(index, order, wanted.build, bucket)
     there = known_arches(index["builds"][order.index(build_id)]["arches"])
     for arch in wanted.arches:
         if arch not in there:
             raise _missing(f"build {build_id} has no {arch} in {bucket.url(BUILDS)}", ", ".join(there))
     fetched, removed = [], removed_by_policy(index, build_id)
-    for arch in wanted.arches or there:
+    for arch, artifacts in _artifacts_of(bucket, build_id, there, wanted).items():
         with open_build(builds, build_id, arch) as folder:
-            files = list(_fetch(folder, bucket, wanted.artifacts, removed, events))
+            files = list(_fetch(folder, bucket, artifacts, removed, events))
         insert_build(builds, build_id, arch, order=order)
         fetched.append(Fetched(build_id, arch, folder.path, files))
     if cleanup := cleanup_of(index, build_id):
         change_index(builds, lambda ours: with_cleanup(ours, build_id, cleanup))
     return fetched
+
+
+def newest_builds(bucket: Bucket, count: int) -> list[str]:
+    """The ids of the newest builds in the bucket, newest first; `build-not-found` if there is none."""
+    index, order = _index(bucket)
+    return order[:count] or [_resolve(index, order, LATEST, bucket)]
+
+
+def _index(bucket: Bucket) -> tuple[Json, list[str]]:
+    """The bucket's builds.json, and the ids in it, newest first."""
+    index = checked_index(parse(bucket.read(BUILDS), BUILDS), bucket.url(BUILDS))
+    return index, [safe_name(entry["id"], bucket.url(BUILDS)) for entry in index["builds"]]
+
+
+def _fetch_started(
+    builds: Path, bucket: Bucket, wanted: Wanted, order: Sequence[str], events: Events
+) -> Iterator[Fetched]:
+    """Those architectures whose meta.json is in the bucket: it is pushed after the files that it names."""
+    build_id = safe_name(wanted.build, bucket.url(BUILDS))
+    for arch in wanted.arches:
+        if bucket.head(f"{build_id}/{arch}/{META}", optional=True) is None:
+            events.message(f"{bucket.url(f'{build_id}/{arch}')} has no build yet")
+            continue
+        with open_build(builds, build_id, arch) as folder:
+            files = list(_fetch(folder, bucket, wanted.artifacts, Removed(), events))
+        insert_build(builds, build_id, arch, order=order)
+        yield Fetched(build_id, arch, folder.path, files)
+
+
+def _artifacts_of(
+    bucket: Bucket, build_id: str, there: Sequence[Arch], wanted: Wanted
+) -> dict[Arch, Collection[str]]:
+    """The artifacts to fetch for each architecture; `artifact-missing` if none has one of them."""
+    if wanted.arches or not wanted.artifacts or "all" in wanted.artifacts:
+        return dict.fromkeys(wanted.arches or there, wanted.artifacts)
+    where = {arch: f"{build_id}/{arch}/{META}" for arch in there}
+    images = {arch: safe_images(parse(bucket.read(key), key), bucket.url(key)) for arch, key in where.items()}
+    every = {key: entry for each in images.values() for key, entry in each.items()}
+    chosen_images({"images": every}, wanted.artifacts, bucket.url(build_id))
+    return {arch: [key for key in wanted.artifacts if key in found] for arch, found in images.items()}
 
 
 def _fetch(

@@ -7,15 +7,16 @@ continues an interrupted push.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bootimg.arch import Arch
 from bootimg.builds.bucket.jsonstore import parse, update
 from bootimg.builds.bucket.tree import ARTIFACT_AGE, METADATA_AGE, Bucket, Head
-from bootimg.builds.companions import Companion, companions
-from bootimg.builds.expected import joined
+from bootimg.builds.companions import Companion, companion, companions
+from bootimg.builds.expected import expected, joined
 from bootimg.builds.find import Build, digest_of, require_digest
 from bootimg.builds.folder import BuildDir, open_build
 from bootimg.builds.index import checked_index, listed, read_index
@@ -25,6 +26,7 @@ from bootimg.builds.names import safe_images, safe_name
 from bootimg.builds.record import RECORD, read_tree
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
+from bootimg.targets import PROVENANCE_KEY
 
 Json = dict[str, Any]
 
@@ -33,12 +35,14 @@ Json = dict[str, Any]
 class Selection:
     """The artifacts to push (all if empty), and two options.
 
-    `force` replaces differing files in the bucket; without `index` builds.json is not changed.
+    `force` replaces differing files in the bucket; without `index` builds.json is not changed.  With `whole`
+    a build is listed there only if no expected artifact is missing.
     """
 
     artifacts: Collection[str] = ()
     force: bool = False
     index: bool = True
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +61,31 @@ class _File:
     is_artifact: bool = False
 
 
-def push_builds(found: Collection[Build], bucket: Bucket, chosen: Selection, events: Events) -> list[Moved]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """A pushed build of one architecture; `url` is that of its folder.
+
+    `missing` are expected artifacts that the bucket's meta.json does not have.  `provenance` is None if the
+    build has none.
+    """
+
+    id: str
+    arch: Arch
+    url: str
+    files: Sequence[Moved]
+    missing: tuple[str, ...]
+    listed: bool
+    provenance: Companion | None
+
+
+def push_builds(found: Collection[Build], bucket: Bucket, chosen: Selection, events: Events) -> list[Pushed]:
     """Push these architectures of one build, and list them in the bucket's builds.json."""
-    done: list[Moved] = []
+    done: list[Pushed] = []
     for build in found:
         with open_build(build.path.parent.parent, build.id, build.arch) as folder:
-            done += _push(folder, bucket, chosen, events)
-    for build in found:
-        if chosen.index:
+            done.append(_push(folder, bucket, chosen, events))
+    for build, pushed in zip(found, done, strict=True):
+        if pushed.listed:
             _list(build, bucket)
     return done
 
@@ -84,20 +105,38 @@ def chosen_images(meta: Json, artifacts: Collection[str], where: str) -> Json:
     return {key: entry for key, entry in images.items() if not artifacts or key in artifacts}
 
 
-def _push(folder: BuildDir, bucket: Bucket, chosen: Selection, events: Events) -> Iterator[Moved]:
+def _push(folder: BuildDir, bucket: Bucket, chosen: Selection, events: Events) -> Pushed:
     prefix = f"{safe_name(folder.id, str(folder.builds))}/{folder.arch}"
     key, meta = f"{prefix}/{META}", folder.meta.read()
     ours = {**meta, "images": chosen_images(meta, chosen.artifacts, str(folder.path))}
     # This detects another build under the same id before anything is sent.
     merged(parse(bucket.read(key), key), ours, bucket.url(key))
+    files = list(_send_files(folder, meta, ours, bucket, prefix, chosen, events))
+    if record := read_tree(folder.file(RECORD)):
+        where = f"{prefix}/{RECORD}"
+        update(bucket, where, lambda there: joined(record, there, bucket.url(where)))
+    after = update(
+        bucket, key, lambda there: with_images(merged(there, ours, bucket.url(key)), ours["images"])
+    )
+    missing = tuple(each for each in expected(folder.path) if each not in after["images"])
+    return Pushed(
+        id=folder.id,
+        arch=folder.arch,
+        url=bucket.url(prefix),
+        files=files,
+        missing=missing,
+        listed=chosen.index and not (chosen.whole and missing),
+        provenance=companion(folder.path, PROVENANCE_KEY),
+    )
+
+
+def _send_files(
+    folder: BuildDir, meta: Json, ours: Json, bucket: Bucket, prefix: str, chosen: Selection, events: Events
+) -> Iterator[Moved]:
     for file in _files(folder, meta, ours["images"], bucket, prefix):
         yield _send(file, f"{prefix}/{file.path.name}", bucket, chosen, events)
     for path in _plain_files(folder.path.parent):
         yield _send(_File(path, digest_of(path)), f"{folder.id}/{path.name}", bucket, chosen, events)
-    if record := read_tree(folder.file(RECORD)):
-        where = f"{prefix}/{RECORD}"
-        update(bucket, where, lambda there: joined(record, there, bucket.url(where)))
-    update(bucket, key, lambda there: with_images(merged(there, ours, bucket.url(key)), ours["images"]))
 
 
 def _list(build: Build, bucket: Bucket) -> None:

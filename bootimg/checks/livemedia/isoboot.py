@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from bootimg.arch import Arch
 from bootimg.checks.findings import Finding, finding
+from bootimg.checks.livemedia.cdbootrules import cdboot_findings, lpar_findings
+from bootimg.checks.livemedia.isoscript import script_findings
 from bootimg.checks.rules import Rule
 from bootimg.disk.gpt import read_gpt
 from bootimg.errors import BootimgError
@@ -37,8 +39,13 @@ def boot_findings(image: IsoImage, arch: Arch) -> Iterator[Finding]:
             yield from _entry(entries, each, record)
         if each.info_table:
             yield from _table(image, record)
+    if row.boot_script is not None:
+        yield from script_findings(image, row.boot_script)
     if row.hybrid:
         yield from _hybrid(image)
+    if row.has_cdboot_image:
+        yield from cdboot_findings(image)
+        yield from lpar_findings(image)
 
 
 def _entry(entries: Sequence[CatalogueEntry], boot: BootImage, record: Record) -> Iterator[Finding]:

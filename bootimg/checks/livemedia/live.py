@@ -20,7 +20,7 @@ from bootimg.live.initramfs import FEATURES as OWN_FEATURES
 from bootimg.live.iso.image import IsoImage
 from bootimg.live.iso.infofiles import MINISO
 from bootimg.live.iso.liveiso import INITRD, KERNEL, ROOTFS
-from bootimg.live.reading.isoparts import arch_of, part_of
+from bootimg.live.reading.isoparts import arch_of, kernel_of, part_of
 from bootimg.live.reading.region import Region
 from bootimg.live.reading.wanthash import sha256_of
 from bootimg.sizes import MIB
@@ -57,7 +57,7 @@ def pxe_findings(initramfs: Path, rootfs: Path, expected: Expected) -> list[Find
 
 
 def _iso(image: IsoImage, expected: Expected | None) -> Iterator[Finding]:
-    parts = {path: part_of(image, path) for path in (KERNEL, INITRD, ROOTFS)}
+    parts = {KERNEL: kernel_of(image), **{path: part_of(image, path) for path in (INITRD, ROOTFS)}}
     is_minimal = parts[ROOTFS] is None and part_of(image, MINISO) is None and expected is None
     for path, region in parts.items():
         if region is None and not (is_minimal and path == ROOTFS):

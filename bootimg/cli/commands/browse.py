@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
+from bootimg.cli.commands.bucketcommands import acl_option, endpoint_option
 from bootimg.cli.commands.rpmdb import lists_option
 from bootimg.cli.options.common import common
 from bootimg.cli.output.session import App
+
+if TYPE_CHECKING:
+    from bootimg.builds.bucket.tree import Bucket
 
 _LISTS = "package-lists"
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -37,6 +42,9 @@ Examples:
 @click.option("--builds-url", "url", metavar="URL", envvar="BOOTIMG_BROWSE_BUILDS_URL", show_envvar=True,
               help="URL of the published tree, for links to artifacts.  [default: the tree itself, if it is"
               " beside the site]")  # fmt: skip
+@click.option("--push", "target", metavar="s3://…", help="Push the site to this folder of a bucket.")
+@endpoint_option
+@acl_option
 @lists_option
 def command(
     app: App,
@@ -45,6 +53,9 @@ def command(
     output: Path | None,
     metadata: tuple[Path, ...],
     url: str | None,
+    target: str | None,
+    endpoint_url: str | None,
+    acl: str | None,
     lists: Path | None,
 ) -> None:
     """Write the release browser of a tree of builds: plain HTML that needs no server."""
@@ -52,9 +63,11 @@ def command(
     from bootimg.browse.packages import PackageReader
     from bootimg.browse.pages import pages
     from bootimg.browse.publish import publish, require_replaceable
+    from bootimg.browse.pushing import push_site
     from bootimg.browse.site import read_site
     from bootimg.rpmdb.listcache import ListCache
 
+    bucket = _bucket(target, endpoint_url, acl) if target else None
     builds, output = _folders(app, builds, short, output)
     require_replaceable(output)
     artifacts = artifacts_of(builds, output, url)
@@ -66,14 +79,23 @@ def command(
         for (build, arch), found in site.packages.items()
         if found.found is None
     ]
+    pushed = push_site(output, bucket, app.events) if bucket else None
     document = {
         "path": str(output),
         "files": count,
         "builds": len(site.builds),
         "streams": [each.stream.stream for each in site.streams],
         "without-packages": unknown,
+        **({} if pushed is None else {"pushed": pushed}),
     }
     app.result(document, f"{output / 'index.html'}\n{len(site.builds)} builds, {len(site.streams)} streams")
+
+
+def _bucket(target: str, endpoint: str | None, acl: str | None) -> Bucket:
+    from bootimg.builds.bucket.s3client import parse_place
+    from bootimg.builds.bucket.tree import Bucket
+
+    return Bucket(parse_place(target, endpoint=endpoint), acl=acl)
 
 
 def _folders(app: App, builds: Path, short: Path | None, output: Path | None) -> tuple[Path, Path]:

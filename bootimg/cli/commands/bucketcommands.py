@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from bootimg.arch import Arch
+from bootimg.builds.layout import LATEST
 from bootimg.cli.options.common import builds_option, common, force_option, split_names
 from bootimg.cli.output.session import App
+from bootimg.errors import ExitCode
 from bootimg.printable import printable
 from bootimg.sizes import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bootimg.builds.bucket.push import Moved
+    from bootimg.builds.bucket.push import Moved, Pushed
     from bootimg.builds.bucket.s3client import Place
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -97,6 +99,10 @@ Examples:
 )
 @common
 @_place_options
+@click.option("--newest", type=click.IntRange(min=1), metavar="N",
+              help="Fetch the N newest builds instead of one.")  # fmt: skip
+@click.option("--started", is_flag=True,
+              help="Fetch what there is, if only nothing, of a build that is being pushed.")  # fmt: skip
 @builds_option
 def fetch(
     app: App,
@@ -104,6 +110,8 @@ def fetch(
     build: str,
     arches: tuple[Arch, ...] | None,
     artifacts: tuple[str, ...],
+    newest: int | None,
+    started: bool,
     builds: Path,
 ) -> None:
     """Fetch a build's metadata, and the artifacts named by --artifact, from the bucket at URL.
@@ -111,11 +119,21 @@ def fetch(
     The default of --arch is this machine's.  --artifact all fetches every file.  The variable
     BOOTIMG_BUILDS_URL can set URL.
     """
-    from bootimg.builds.bucket.fetch import Wanted, fetch_build
+    from bootimg.builds.bucket.fetch import Wanted, fetch_build, newest_builds
     from bootimg.builds.bucket.tree import Bucket
 
-    wanted = Wanted(build, (Arch.of_machine(),) if arches is None else arches, artifacts)
-    fetched = fetch_build(builds, Bucket(place), wanted, app.events)
+    bucket, chosen = Bucket(place), (Arch.of_machine(),) if arches is None else arches
+    if started and (build == LATEST or not chosen or newest):
+        raise click.UsageError("--started needs the id of a build with --build, and an architecture")
+    if newest and build != LATEST:
+        raise click.UsageError("give --newest or --build, not both")
+    # The newest comes last, so that the list of builds here has the bucket's order.
+    names = reversed(newest_builds(bucket, newest)) if newest else [build]
+    fetched = [
+        each
+        for name in names
+        for each in fetch_build(builds, bucket, Wanted(name, chosen, artifacts, started), app.events)
+    ]
     document = [
         {"id": each.id, "arch": each.arch, "path": str(each.path), "files": [*map(_moved, each.files)]}
         for each in fetched
@@ -136,6 +154,8 @@ Examples:
 @_place_options
 @acl_option
 @click.option("--skip-builds-json", is_flag=True, help="Do not list the build in the bucket's builds.json.")
+@click.option("--whole", is_flag=True,
+              help="List the build only if no expected artifact is missing; else exit with 4.")  # fmt: skip
 @force_option
 @builds_option
 def push(
@@ -146,6 +166,7 @@ def push(
     artifacts: tuple[str, ...],
     acl: str | None,
     skip_builds_json: bool,
+    whole: bool,
     force: bool,
     builds: Path,
 ) -> None:
@@ -158,10 +179,30 @@ def push(
     from bootimg.builds.find import find_build, find_builds
 
     found = [find_build(builds, build, arch) for arch in arches or ()] or find_builds(builds, build)
-    chosen = Selection(artifacts=artifacts, force=force, index=not skip_builds_json)
-    moved = push_builds(found, Bucket(place, acl=acl), chosen, app.events)
-    document = {"bucket": place.bucket, "files": [*map(_moved, moved)]}
+    chosen = Selection(artifacts=artifacts, force=force, index=not skip_builds_json, whole=whole)
+    pushed = push_builds(found, Bucket(place, acl=acl), chosen, app.events)
+    moved = [file for each in pushed for file in each.files]
+    document = {"bucket": place.bucket, "files": [*map(_moved, moved)], "builds": [*map(_pushed, pushed)]}
     app.result(document, "\n".join(_rows(moved, "pushed", "was there")))
+    lacking = [each for each in pushed if whole and each.missing]
+    for each in lacking:
+        text = f"{each.url} is not listed in builds.json: it lacks {', '.join(each.missing)}"
+        app.events.message(printable(text), "warning")
+    if lacking:
+        click.get_current_context().exit(ExitCode.PARTIAL)
+
+
+def _pushed(each: Pushed) -> dict[str, Any]:
+    found = each.provenance
+    statement = found and {"url": f"{each.url}/{found.path}", "digest": f"sha256:{found.sha256}"}
+    return {
+        "id": each.id,
+        "arch": each.arch,
+        "url": each.url,
+        "listed": each.listed,
+        "missing": list(each.missing),
+        "provenance": statement,
+    }
 
 
 def _moved(each: Moved) -> dict[str, Any]:

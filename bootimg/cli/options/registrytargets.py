@@ -10,9 +10,12 @@ from bootimg.cli.output.session import App
 
 if TYPE_CHECKING:
     from bootimg.layer.fetching.fetch import RegistryOptions
+    from bootimg.untrusted.limits import Limits
 
 
-def push(app: App, cloud: CloudArguments, targets: Sequence[str], registry: RegistryOptions) -> None:
+def push(
+    app: App, cloud: CloudArguments, targets: Sequence[str], registry: RegistryOptions, limits: Limits
+) -> None:
     """Push to registries and print what was done; exits with 4 if it failed somewhere."""
     from bootimg.cloud.verbs import Verb
     from bootimg.orchestrator.uploading.destinations import parse_target
@@ -25,7 +28,7 @@ def push(app: App, cloud: CloudArguments, targets: Sequence[str], registry: Regi
         key: cloud.request[key] for key in ("which", "builds", "arch", "platforms", "retry_for", "dry_run")
     }
     found = [parse_target(each) for each in targets]
-    request = RegistryRequest(targets=found, stream=stream, options=registry, **words)
+    request = RegistryRequest(targets=found, stream=stream, options=registry, limits=limits, **words)
     show_reports(
         app, Verb.UPLOAD, push_to_registries(request, app.cache, app.events), dry_run=request.dry_run
     )

@@ -29,9 +29,8 @@ def selection_lines(selection: Selection) -> Iterator[str]:
     yield from (f"left out   {name}: {why}" for name, why in selection.left_out.items())
 
 
-def _complete_streams(
-    ctx: click.Context, parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
+def complete_streams(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The streams of the file that `--streams` names."""
     from bootimg.streams.pipeline.config import read_streams_file, stream_names
 
     try:
@@ -43,7 +42,7 @@ def _complete_streams(
 
 _OPTIONS = (
     click.option("--stream", metavar="NAME", envvar="BOOTIMG_STREAM", show_envvar=True,
-                 shell_complete=_complete_streams,
+                 shell_complete=complete_streams,
                  help="Make the artifacts of this stream's builds, compressed; IMAGE defaults to its layer."),
     click.option("--streams", type=click.Path(path_type=Path), default=defaults.STREAMS, show_default=True,
                  metavar="FILE", envvar="BOOTIMG_STREAMS", show_envvar=True,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bootimg.arch import Arch
 from bootimg.cli.output.table import table
+from bootimg.live.iso.bootrow import boot_row
 from bootimg.sizes import format_size
 
 Json = dict[str, Any]
@@ -16,11 +18,13 @@ def area_rows(document: Json) -> list[tuple[str, str]]:
     area = document["ignition-area"]
     kargs = document["kargs-areas"]
     changed = document["kargs"] != document["kargs-default"]
-    names = {0: "BIOS", 0xEF: "UEFI"}
+    names = {0: _first_platform(document["arch"]), 0xEF: "UEFI"}
     boots = [names.get(each["platform"], f"platform {each['platform']}") for each in document["boot"]]
+    if document["boot-script"] is not None:
+        boots.append(f"Open Firmware (/{document['boot-script']})")
     return [
         ("volume id", document["volume-id"]),
-        ("boots by", ", ".join(boots) or "no boot catalogue"),
+        ("boots by", ", ".join(boots) or "neither boot catalogue nor boot script"),
         ("ignition area", f"{area['length']} bytes at {area['offset']}"),
         ("embedded", ", ".join(document["embedded"]) or "nothing"),
         ("network", "can be embedded" if document["network-supported"] else "cannot be embedded"),
@@ -28,6 +32,11 @@ def area_rows(document: Json) -> list[tuple[str, str]]:
         *([("kargs", document["kargs"] + ("  (changed)" if changed else ""))] if kargs else []),
         *([("  default", document["kargs-default"])] if changed else []),
     ]
+
+
+def _first_platform(arch: str | None) -> str:
+    """What starts images of the platform 0: boot catalogues have no number for a firmware without BIOS."""
+    return "BIOS" if arch is None or not boot_row(Arch(arch)).has_cdboot_image else arch
 
 
 def iso_lines(document: Json, width: int | None = None) -> Iterator[str]:

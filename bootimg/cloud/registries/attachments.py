@@ -1,4 +1,4 @@
-"""The SBOM and the signature that refer to a disk, got beside it under their names in the builds tree."""
+"""SBOM, provenance, bundles and signature that refer to a disk, got beside it under their own names."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Any
 
 from bootimg.atomic import write_whole
 from bootimg.builds.find import digest_of
-from bootimg.builds.layout import SIGNATURE
+from bootimg.builds.layout import BUNDLE, SIGNATURE
 from bootimg.builds.names import is_plain_name
+from bootimg.builds.provenance.statement import MEDIA_TYPE as INTOTO_TYPE
+from bootimg.builds.signing.bundle import BUNDLE_TYPE
 from bootimg.cloud.registries.diskartifact import DiskArtifact, read_digest
 from bootimg.cloud.registries.diskrefusals import damaged, invalid
 from bootimg.cloud.registries.manifests import SIGNATURE_TYPE, SPDX_TYPE, TITLE
@@ -22,11 +24,13 @@ from bootimg.layer.fetching.skopeo import RegistryOptions
 from bootimg.layer.image.fetched import Blob
 from bootimg.layer.image.fetched import digest_of as digest_of_bytes
 from bootimg.sizes import MIB
-from bootimg.targets import SPDX
+from bootimg.targets import INTOTO, SPDX
 from bootimg.untrusted.jsonfile import parse_object
 from bootimg.untrusted.node import Fields
 
 _LIMIT = 64 * MIB
+_ENDINGS = {SPDX_TYPE: SPDX, INTOTO_TYPE: INTOTO, BUNDLE_TYPE: BUNDLE}
+"""The ends of file names by artifact type; a signature's is its file's."""
 Read = Callable[[str], bytes]
 """The manifest of a digest, unchecked."""
 
@@ -53,12 +57,12 @@ def attachments(
 ) -> dict[Path, list[Attachment]]:
     """The attachments of a disk that will be the file `path`, by their own paths.
 
-    `listed` are the descriptors of all that refers to the disk; what is no SBOM and no signature, or is not
-    named as those of the builds tree, is left out.  Errors: `disk-artifact-damaged`, `disk-artifact-invalid`.
+    `listed` are the descriptors of all that refers to the disk; what is of another type, or is not named as
+    in the builds tree, is left out.  Errors: `disk-artifact-damaged`, `disk-artifact-invalid`.
     """
     found: dict[Path, list[Attachment]] = {}
     for each in listed:
-        if each.get("artifactType") in (SPDX_TYPE, SIGNATURE_TYPE):
+        if each.get("artifactType") in (*_ENDINGS, SIGNATURE_TYPE):
             for attachment in _attachment(reference, disk, path, str(each["digest"]), read):
                 known = found.setdefault(attachment.path, [])
                 if all(other.blob != attachment.blob for other in known):
@@ -87,8 +91,9 @@ def _place(kind: str | None, annotations: Fields, disk: DiskArtifact, path: Path
     title = annotations.take(TITLE, str)
     if kind == SIGNATURE_TYPE and disk.name is not None and title == disk.name + SIGNATURE:
         return path.with_name(path.name + SIGNATURE)
-    # No other file of a build ends so: an SBOM cannot take the place of one.
-    if kind == SPDX_TYPE and is_plain_name(title) and title.endswith(SPDX):
+    # No other file of a build ends so: it cannot take the place of one.
+    ending = _ENDINGS.get(kind or "")
+    if ending is not None and is_plain_name(title) and title.endswith(ending):
         return path.with_name(title)
     return None
 

@@ -12,6 +12,7 @@ from typing import Any
 from bootimg.atomic import require_space, scratch_folder
 from bootimg.builds.find import Build, digest_of, require_digest
 from bootimg.cache import Cache
+from bootimg.cloud.registries.attaching import attached_to, created_of
 from bootimg.cloud.registries.copying import Provide, Pushed, content, link_to
 from bootimg.cloud.registries.manifests import Listed, docker_manifest
 from bootimg.errors import BootimgError, ExitCode
@@ -23,23 +24,28 @@ from bootimg.layer.image.fetched import digest_of as digest_of_bytes
 from bootimg.layer.image.reference import Reference, Transport
 from bootimg.targets import LAYER_KEY, MANIFEST_KEY
 from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.limits import DEFAULT, Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerKind:
-    """A container of a build: its archive's key under `images`, and the key of its push in meta.json."""
+    """A container of a build: its archive's key under `images`, and the key of its push in meta.json.
+
+    SBOM and provenance are about the layer, and about `described` containers, which are made of it.
+    """
 
     name: str
     image_key: str
     meta_key: str
+    described: bool = False
 
 
 KINDS = {
     each.name: each
     for each in (
-        ContainerKind(name="oscontainer", image_key=LAYER_KEY, meta_key="base-oscontainer"),
+        ContainerKind(name="oscontainer", image_key=LAYER_KEY, meta_key="base-oscontainer", described=True),
         ContainerKind(name="extensions", image_key="extensions-container", meta_key="extensions-container"),
-        ContainerKind(name="kubevirt", image_key="kubevirt", meta_key="kubevirt"),
+        ContainerKind(name="kubevirt", image_key="kubevirt", meta_key="kubevirt", described=True),
         ContainerKind(name="legacy_oscontainer", image_key="legacy-oscontainer", meta_key="oscontainer"),
     )
 }
@@ -48,7 +54,13 @@ KINDS = {
 
 @contextmanager
 def container_of(
-    build: Build, kind: ContainerKind, cache: Cache, *, docker: bool, send: bool = True
+    build: Build,
+    kind: ContainerKind,
+    cache: Cache,
+    *,
+    docker: bool,
+    send: bool = True,
+    limits: Limits = DEFAULT,
 ) -> Iterator[Pushed]:
     """The image of a build, while its archive is open; with `docker` in Docker's format.
 
@@ -65,12 +77,12 @@ def container_of(
     reference = Reference(Transport.ARCHIVE, str(archive))
     with (
         scratch_folder(cache.folder("tmp"), "push-") as folder,
-        open_layout(reference, partial(scratch_folder, folder, "plain-"), Budget()) as layout,
+        open_layout(reference, partial(scratch_folder, folder, "plain-"), Budget(limits)) as layout,
     ):
-        image = inspect_layout(reference, str(archive), build.arch, Budget())
+        image = inspect_layout(reference, str(archive), build.arch, Budget(limits))
         _require_recorded(build, kind, image)
         pushed = _pushed(build, kind, image, _blobs(build, kind, image, layout, cache), docker=docker)
-        yield pushed if send else replace(pushed, manifest=None)
+        yield pushed if send else replace(pushed, manifest=None, attached=())
 
 
 def _pushed(
@@ -83,7 +95,9 @@ def _pushed(
     digest = digest_of_bytes(manifest)
     listed = Listed(media_type=media_type, digest=digest, size=len(manifest), arch=build.arch.oci)
     size = image.size + len(image.config)
-    return Pushed(name=f"{kind.name} {build.arch}", listed=listed, manifest=manifest, blobs=blobs, size=size)
+    name = f"{kind.name} {build.arch}"
+    attached = attached_to(build, listed, created_of(build), name) if kind.described else ()
+    return Pushed(name=name, listed=listed, manifest=manifest, blobs=blobs, size=size, attached=attached)
 
 
 def _in_docker_format(build: Build, image: Image) -> bytes:

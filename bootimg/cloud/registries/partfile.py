@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from bootimg.atomic import PARTIAL, Opening, enough_space, open_own, sync
+from bootimg.atomic import Opening, enough_space, open_own, sync
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.filelock import lock
+from bootimg.partialfiles import PARTIAL
 
 _REFUSED = ("disk-artifact-damaged", "disk-artifact-invalid", "image-references-other-file")
 

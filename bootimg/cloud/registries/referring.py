@@ -44,7 +44,7 @@ class Referring:
             asking = Asking(self.repository, self.options)
             answer = asking.ask(retry, what, "GET", f"referrers/{digest}", headers=headers)
         except BootimgError as error:
-            text = f"{self.repository} cannot be asked for SBOM and signature: {error.message}"
+            text = f"{self.repository} cannot be asked for what refers to it: {error.message}"
             self.retry.events.message(text, "warning")
             return []
         return descriptors_in(answer.body) if answer.status == 200 else []

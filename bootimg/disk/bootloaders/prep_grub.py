@@ -1,8 +1,4 @@
-"""GRUB for Open Firmware, in the PReP partition from which the firmware of ppc64le starts it.
-
-No program makes the core image: it is written here, of the layer's kernel.img and modules.  So a disk of
-ppc64le is the same on whatever machine it is made.
-"""
+"""GRUB for Open Firmware, in the PReP partition from which the firmware of ppc64le starts it."""
 
 from __future__ import annotations
 
@@ -11,17 +7,14 @@ from uuid import UUID
 
 from bootimg.disk.bootloaders.bootloader import Installation
 from bootimg.disk.bootloaders.grub import PREFIX, core_modules, early_config
-from bootimg.disk.bootloaders.grubmodules import DEPENDENCIES, MODULE, copy_modules, with_dependencies
-from bootimg.disk.bootloaders.ieee1275 import core_image
+from bootimg.disk.bootloaders.grubmodules import copy_modules
+from bootimg.disk.bootloaders.openfirmware import MODULES, open_firmware_core
 from bootimg.disk.bootloaders.prepimage import PARTITION, PrepImage
-from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import Bootupd, Disk, Recipe
 
-MODULES = "usr/lib/grub/powerpc-ieee1275"
 BOOT_FOLDER = "grub2/powerpc-ieee1275"
 """Where the modules are, from the root of the boot partition."""
-_KERNEL = "kernel.img"
 
 
 class PrepGrub:
@@ -62,25 +55,12 @@ def prep_image(tree: Tree) -> PrepImage:
 
     Also `grub-blscfg-missing` and `grub-image-invalid`.
     """
-    names = tree.listdir(MODULES)
-    if missing := [name for name in (_KERNEL, DEPENDENCIES) if name not in names]:
-        raise _missing(missing)
-    available = {name.removesuffix(MODULE) for name in names if name.endswith(MODULE)}
-    listed = tree.read(f"{MODULES}/{DEPENDENCIES}").decode(errors="replace")
-    # The driver of the firmware's disks is a part of the kernel.
-    wanted = with_dependencies(core_modules(available, drivers=()), listed)
-    if missing := [f"{name}{MODULE}" for name in wanted if name not in available]:
-        raise _missing(missing)
-    modules = [tree.read(f"{MODULES}/{name}{MODULE}") for name in wanted]
-    kernel = tree.read(f"{MODULES}/{_KERNEL}")
-    return PrepImage(core_image(kernel, modules, config=early_config().encode(), prefix=PREFIX))
-
-
-def _missing(names: list[str]) -> BootimgError:
-    return BootimgError(
-        "bootloader-missing",
-        "the layer has no GRUB for the firmware of ppc64le",
-        context=[f"looked for {name[:80]} in {MODULES}" for name in names],
-        hint="install grub2-ppc64le-modules (Fedora), or grub-ieee1275-bin (Debian), there",
-        exit_code=ExitCode.USAGE,
+    return PrepImage(
+        open_firmware_core(
+            tree,
+            # The driver of the firmware's disks is a part of the kernel.
+            lambda available: core_modules(available, drivers=()),
+            config=early_config(),
+            prefix=PREFIX,
+        )
     )

@@ -10,8 +10,8 @@ from bootimg.disk.bootloaders.bootupd import brings_bootupd
 from bootimg.disk.bootloaders.efi_grub import efi_payload, efi_vendors
 from bootimg.disk.bootloaders.grub import esp_stub, grub_cfg
 from bootimg.disk.bootloaders.grubmodules import is_boot_file
+from bootimg.disk.bootloaders.openfirmware import MODULES as PREP_MODULES
 from bootimg.disk.bootloaders.prep_grub import BOOT_FOLDER as PREP_FOLDER
-from bootimg.disk.bootloaders.prep_grub import MODULES as PREP_MODULES
 from bootimg.disk.bootloaders.prep_grub import is_prep, prep_image
 from bootimg.disk.native.products.products import Products
 from bootimg.layer.tree.merged import Tree

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 MAGIC = b"zIPL"
 LOAD_ADDRESS = 0x10000
 """Where a kernel is loaded and entered."""
-MAX_ARGUMENTS_AT = 0x10430
-"""The offset in a kernel's file at which it says how long its command line may be."""
 HEAP, STACK, PARAMETERS, STAGE3 = 0x2000, 0xF000, 0x9000, 0xA000
 """Addresses of the third stage: memory that it uses, its parameters, and its code."""
 HEAP_SIZE, STACK_SIZE = 0x4000, 0x1000

@@ -9,13 +9,11 @@ from bootimg.disk.ext4edit import Ext4Image, FileEdit
 from bootimg.disk.zipl.blocks import BootPartition, locator
 from bootimg.disk.zipl.bootmap import BootFile, Bootmap, Geometry, Program, make_bootmap
 from bootimg.disk.zipl.entry import FILE_LIMIT, find_entry
-from bootimg.disk.zipl.format import MAX_ARGUMENTS_AT
+from bootimg.disk.zipl.kernelimage import arguments_room
 from bootimg.disk.zipl.signature import unsigned_length
 from bootimg.errors import BootimgError
 
 BOOTMAP = "/bootmap"
-# The kernel's limit where its file has none: LEGACY_COMMAND_LINE_SIZE.
-_OLD_LIMIT = 896
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +81,10 @@ def _written(partition: BootPartition, program: Program, geometry: Geometry) -> 
 
 def _limit(kernel: bytes) -> int:
     """Bytes of the longest command line, without the zero at its end."""
-    if len(kernel) < MAX_ARGUMENTS_AT + 8:
-        raise _unusable("the kernel is none of s390x")
-    return (int.from_bytes(kernel[MAX_ARGUMENTS_AT : MAX_ARGUMENTS_AT + 8]) or _OLD_LIMIT) - 1
+    try:
+        return arguments_room(kernel) - 1
+    except ValueError:
+        raise _unusable("the kernel is none of s390x") from None
 
 
 def _unusable(what: str) -> BootimgError:

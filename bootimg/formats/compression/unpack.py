@@ -29,11 +29,12 @@ def unpack(
     """Write the uncompressed content of the file (compressed or not) to `out`; zeros become holes.
 
     `check` gets the sizes and digests before `out` has its name, and may raise.  `step` is advanced by the
-    file's bytes; `need` is the expected output size in bytes, for the error `no-space-left`.  An image that
-    names another file is `image-references-other-file`, and `out` is removed.
+    file's bytes.  `need` is the output's size in bytes: `no-space-left` if there is no room for it, and
+    `compressed-file-damaged` for content beyond it.  An image that names another file is
+    `image-references-other-file`, and `out` is removed.
     """
     with PlainReader(path) as reader, open_output(out, Packing(), need) as sink:
-        for data in pieces(reader):
+        for data in pieces(_bounded(path, reader, need)):
             if is_zero(data):
                 sink.skip(len(data))
             else:
@@ -49,6 +50,19 @@ def unpack(
         out.unlink()
         raise
     return written
+
+
+def _bounded(path: Path, chunks: Iterable[bytes], most: int | None) -> Iterator[bytes]:
+    done = 0
+    for chunk in chunks:
+        done += len(chunk)
+        if most is not None and done > most:
+            raise BootimgError(
+                "compressed-file-damaged",
+                f"{path} has more content than the {most} bytes that are known of it",
+                hint="download or build the file again",
+            )
+        yield chunk
 
 
 def pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:

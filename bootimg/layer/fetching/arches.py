@@ -36,6 +36,16 @@ def architectures_of(
         return RegistryDocuments(source, registry, folder).architectures()
 
 
+def pinned(reference: str, registry: RegistryOptions = _DEFAULT) -> str:
+    """The reference by the digest of what it names now, all architectures; as it is outside of registries."""
+    source = parse_reference(reference)
+    if source.transport is not Transport.REGISTRY:
+        return reference
+    check_version()
+    with temporary_folder("bootimg-inspect-") as folder:
+        return f"docker://{source.repository}@{RegistryDocuments(source, registry, folder).digest()}"
+
+
 def require_arches(reference: str, wanted: Sequence[Arch], there: Sequence[str]) -> tuple[Arch, ...]:
     """Those of `there` that bootimg knows; `layer-arch-mismatch` if one of `wanted` is not among them.
 

@@ -37,6 +37,10 @@ class RegistryDocuments:
             return instance(descriptors(manifest), arch, str(self.source), self._child)
         return manifest
 
+    def digest(self) -> str:
+        """The digest of the manifest or index that the reference itself names."""
+        return digest_of(self._named())
+
     def config(self, manifest: bytes) -> bytes:
         """The config that a manifest names."""
         pinned = f"{self.source.repository}@{digest_of(manifest)}"

@@ -1,22 +1,8 @@
-"""The architectures whose live media bootimg boots."""
+"""What a virtual machine with live media has that depends on the architecture."""
 
 from __future__ import annotations
 
 from bootimg.arch import Arch
-from bootimg.errors import BootimgError, ExitCode
-
-
-def require_live(arch: Arch) -> None:
-    """Refuse live media that no machine of ours boots: `live-run-unsupported`."""
-    if not arch.row.hardware.cd:
-        known = ", ".join(each for each in Arch if each.row.hardware.cd)
-        raise BootimgError(
-            "live-run-unsupported",
-            f"live media of {arch} cannot be booted yet",
-            context=[f"possible: {known}"],
-            hint="boot a disk image of the architecture, or use the media on a real machine",
-            exit_code=ExitCode.USAGE,
-        )
 
 
 def serial_console(arch: Arch) -> str:

@@ -8,7 +8,7 @@ from typing import Self
 
 from bootimg.arch import Arch
 from bootimg.kernelarg import split
-from bootimg.live.booting.arch import require_live, serial_console
+from bootimg.live.booting.arch import serial_console
 from bootimg.live.embed.coreosiso import Change, CoreosIso
 from bootimg.live.embed.edit import opened_iso
 from bootimg.live.embed.ignition import embed_ignition
@@ -36,11 +36,10 @@ class BootableIso:
     def read(cls, path: Path, arch: Arch, kargs: tuple[str, ...] = ()) -> Self:
         """Look into an ISO, of `arch` if it does not say another one.
 
-        Errors: `live-run-unsupported`, `iso-not-coreos`, `iso-area-invalid`, and those of `IsoImage`.
+        Errors: `iso-not-coreos`, `iso-area-invalid`, and those of `IsoImage`.
         """
         with opened_iso(path) as iso:
             found = arch_of(iso.image) or arch
-            require_live(found)
             return cls(path, found, iso.files.get(IGNITION), kargs)
 
     def put_into(self, machine: Machine, config: bytes, folder: Path) -> Machine:

@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bootimg.arch import Arch
+from bootimg.live.iso.descriptors import SYSTEM
 from bootimg.live.iso.eltorito import BootImage, BootPlatform
 
 EFI_IMAGE = "images/efiboot.img"
 ISOLINUX = "isolinux/isolinux.bin"
 IGNITION_IMAGE = "images/ignition.img"
+BOOT_SCRIPT = "ppc/bootinfo.txt"
+CDBOOT_IMAGE = "images/cdboot.img"
 _GRUB_CONFIG = re.compile(r"EFI/[^/]+/grub\.cfg")
 
 
@@ -19,22 +22,25 @@ _GRUB_CONFIG = re.compile(r"EFI/[^/]+/grub\.cfg")
 class BootRow:
     """An architecture's row.
 
-    `catalogue` is the path of the boot catalogue and `images` what is in it.  `syslinux` are the files for
-    isolinux, by name.  `hybrid` says whether the ISO is a disk too.  `grub_config` is the path of GRUB's
-    configuration where it is not that of the template, EFI/<vendor>/grub.cfg.  `dropped` are files and
-    folders of the layer's template that the ISO does not get.  `ignition_area` is the file of zeros for the
-    Ignition config; None where the area is inside the boot image.  `obstacle` says why no ISO is made for the
-    architecture; None if one is.
+    `images` are what is in the boot catalogue, whose path is `catalogue`; without them there is none.
+    `boot_script` is what Open Firmware reads instead.  `system` is the volume's system id.  `syslinux` are
+    the files for isolinux, by name.  `hybrid` says whether the ISO is a disk too.  `grub_config` is the path
+    of GRUB's configuration where it is not that of the template, EFI/<vendor>/grub.cfg.  `dropped` are files
+    and folders of the layer's template that the ISO does not get.  `parameter_files` are the files with the
+    kernel arguments where there is no boot menu.  `ignition_area` is the file of zeros for the Ignition
+    config; None where the area is inside the boot image.
     """
 
-    catalogue: str
+    catalogue: str = "boot.catalog"
     images: tuple[BootImage, ...]
+    boot_script: str | None = None
+    system: str = SYSTEM
     syslinux: tuple[str, ...] = ()
     hybrid: bool = False
     grub_config: str | None = None
     dropped: tuple[str, ...] = ()
+    parameter_files: tuple[str, ...] = ()
     ignition_area: str | None = IGNITION_IMAGE
-    obstacle: str | None = None
 
     def place(self, path: str) -> str | None:
         """Where the ISO has a file of the template; None if it does not have it."""
@@ -52,8 +58,12 @@ class BootRow:
         """Whether the ISO has an EFI boot image."""
         return any(image.path == EFI_IMAGE for image in self.images)
 
+    @property
+    def has_cdboot_image(self) -> bool:
+        """Whether the ISO has a boot image of kernel, kernel arguments and initramfs."""
+        return any(image.path == CDBOOT_IMAGE for image in self.images)
 
-_UNTESTED = "no live ISO that bootimg made for {} has been booted"
+
 _EFI = BootImage(path=EFI_IMAGE, platform=BootPlatform.EFI)
 
 _ROWS: Mapping[Arch, BootRow] = {
@@ -70,18 +80,19 @@ _ROWS: Mapping[Arch, BootRow] = {
         dropped=("zipl.prm", "isolinux"),
     ),
     Arch.PPC64LE: BootRow(
-        catalogue="boot.catalog",
         images=(),
+        boot_script=BOOT_SCRIPT,
+        system="PPC",
         grub_config="boot/grub/grub.cfg",
         dropped=("zipl.prm", "isolinux", "EFI"),
-        obstacle=_UNTESTED.format("ppc64le"),
     ),
     Arch.S390X: BootRow(
-        catalogue="boot.catalog",
-        images=(BootImage(path="images/cdboot.img", platform=BootPlatform.BIOS),),
-        dropped=("zipl.prm", "isolinux", "EFI"),
+        # El Torito has no number for the firmware of s390x.
+        images=(BootImage(path=CDBOOT_IMAGE, platform=BootPlatform.BIOS),),
+        dropped=("isolinux", "EFI"),
+        # That of cdboot.img, then those for a guest of z/VM and for a logical partition.
+        parameter_files=("images/cdboot.prm", "images/generic.prm", "images/genericdvd.prm"),
         ignition_area=None,
-        obstacle=_UNTESTED.format("s390x"),
     ),
 }
 

@@ -14,16 +14,22 @@ EL_TORITO = b"EL TORITO SPECIFICATION"
 VOLUME_ID_LENGTH = 32
 _UCS2_LEVEL_3 = b"%/E"
 JOLIET_LEVELS = (b"%/@", b"%/C", _UCS2_LEVEL_3)
-_SYSTEM, _APPLICATION = "LINUX", "BOOTIMG"
+SYSTEM = "LINUX"
+"""The system id of most ISOs, as genisoimage gives it."""
+_APPLICATION = "BOOTIMG"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
-    """What an ISO says of itself: its id (at most 32 characters), the set's id, seconds since 1970."""
+    """What an ISO says of itself.
+
+    Its id and that of the system have at most 32 characters; `epoch` is in seconds since 1970.
+    """
 
     id: str
     set_id: str
     epoch: int
+    system: str = SYSTEM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +72,7 @@ def _volume_descriptor(volume: Volume, place: TreePlace, sectors: int, *, joliet
     when = volume_time(volume.epoch)
     root = directory_record(b"\0", place.root, record_time(volume.epoch), folder=True)
     fields = [
-        b"\0", text(_SYSTEM, 32), text(volume.id, VOLUME_ID_LENGTH), bytes(8), both32(sectors),
+        b"\0", text(volume.system, 32), text(volume.id, VOLUME_ID_LENGTH), bytes(8), both32(sectors),
         (_UCS2_LEVEL_3 if joliet else b"").ljust(32, b"\0"), both16(1), both16(1), both16(SECTOR),
         both32(place.table_length), struct.pack("<II", place.little_table, 0),
         struct.pack(">II", place.big_table, 0), root, text(volume.set_id, 128), text("", 128), text("", 128),

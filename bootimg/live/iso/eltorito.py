@@ -112,10 +112,11 @@ def _validation(platform: int) -> bytes:
 
 def _entry(image: BootImage, sector: int, size: int) -> bytes:
     blocks = -(-size // SECTOR) * (SECTOR // _BLOCK) if image.blocks is None else image.blocks
-    # UEFI takes 0 for an image that reaches to the end of the CD.
-    return _ENTRY.pack(
-        _BOOTABLE, _NO_EMULATION, 0, 0, 0, blocks if blocks <= _MOST_BLOCKS else 0, sector, b""
-    )
+    if blocks > _MOST_BLOCKS:
+        # UEFI takes 0 for an image that reaches to the end of the CD.  The firmware of s390x passes over one
+        # of 0 blocks, and finds the size in the image's folder.  xorriso writes the largest number too.
+        blocks = 0 if image.platform is BootPlatform.EFI else _MOST_BLOCKS
+    return _ENTRY.pack(_BOOTABLE, _NO_EMULATION, 0, 0, 0, blocks, sector, b"")
 
 
 def _parsed(data: bytes, at: int, platform: int) -> CatalogueEntry:

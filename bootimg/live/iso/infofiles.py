@@ -19,10 +19,11 @@ NETWORK_FEATURE = "live-initrd-network"
 FEATURES, KARGS, IGNINFO = "coreos/features.json", "coreos/kargs.json", "coreos/igninfo.json"
 
 
-def igninfo(path: str) -> bytes:
-    """The content of igninfo.json for an area that is a file of its own."""
+def igninfo(path: str, offset: int | None = None) -> bytes:
+    """The content of igninfo.json for an area that is a file of its own, or is in a file from `offset` on."""
     require_own_short_name(path)
-    return json.dumps({"file": path}, indent=2).encode() + b"\n"
+    place = {} if offset is None else {"length": IGNITION_SIZE, "offset": offset}
+    return json.dumps({"file": path, **place}, indent=2).encode() + b"\n"
 
 
 def check_kargs_info(content: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bootimg.arch import Arch
@@ -26,6 +26,8 @@ from bootimg.sysroot.entries import Content
 
 PXE = "images/pxeboot"
 KERNEL, INITRD, ROOTFS = f"{PXE}/vmlinuz", f"{PXE}/initrd.img", f"{PXE}/rootfs.img"
+OLD_S390X_KERNEL = f"{PXE}/kernel.img"
+"""What the kernel's name was on ISOs of s390x until 2025."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,8 @@ class LiveIso:
 
     `template` are the files of the layer's template by path, with the kernel arguments in them, and
     `kargs_info` is the content of kargs.json for them.  `features` is the content of features.json, which the
-    initramfs has too.  `efi_image` is the EFI boot image, `syslinux` are the files of `find_syslinux`.
+    initramfs has too.  `efi_image` is the EFI boot image, `syslinux` are the files of `find_syslinux`, and
+    `boot_files` what other firmware starts the ISO with.
     """
 
     arch: Arch
@@ -55,6 +58,7 @@ class LiveIso:
     rootfs: Part
     efi_image: bytes
     syslinux: Mapping[str, bytes]
+    boot_files: Sequence[IsoFile] = ()
 
     def layout(self) -> IsoLayout:
         """The ISO, with zeros in miniso.dat; raises `lay_out`'s errors."""
@@ -71,6 +75,7 @@ class LiveIso:
         ]
         if row.has_efi_image:
             files.append(IsoFile.of(EFI_IMAGE, self.efi_image))
+        files += self.boot_files
         files += [
             IsoFile.of(place, data)
             for path, data in sorted(self.template.items())
@@ -85,8 +90,10 @@ class LiveIso:
     def _only_full(self) -> list[IsoFile]:
         return [IsoFile.of(MINISO, bytes(MINISO_SIZE)), _file(ROOTFS, self.rootfs)]
 
-    def _boot(self) -> Boot:
+    def _boot(self) -> Boot | None:
         row = self._row
+        if not row.images:
+            return None
         hybrid = None
         if row.hybrid:
             bios, efi = (image.path for image in row.images)

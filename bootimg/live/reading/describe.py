@@ -8,6 +8,7 @@ from typing import Any
 
 from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError
+from bootimg.live.bootways.openfirmware import started_by
 from bootimg.live.embed.areas import features
 from bootimg.live.embed.coreosiso import CoreosIso
 from bootimg.live.iso.hybridread import read_mbr
@@ -31,12 +32,11 @@ def describe_iso(path: Path) -> Json:
     """
     with FileSource(path) as source:
         iso = CoreosIso(source)
-        arch, initramfs, rootfs = arch_of(iso.image), part_of(iso.image, INITRD), part_of(iso.image, ROOTFS)
+        initramfs, rootfs = part_of(iso.image, INITRD), part_of(iso.image, ROOTFS)
         return {
             "kind": "iso",
             "path": str(path),
             **describe_areas(iso),
-            "arch": None if arch is None else str(arch),
             "boots-as-disk": read_mbr(source) is not None,
             "features": features(iso.image),
             "initramfs": describe_initramfs(initramfs) if initramfs else None,
@@ -47,14 +47,16 @@ def describe_iso(path: Path) -> Json:
 
 def describe_areas(iso: CoreosIso) -> Json:
     """What the ISO boots, its areas and what is in them; raises `iso-unreadable` and `iso-area-invalid`."""
-    kargs = iso.kargs_places
+    kargs, arch = iso.kargs_places, arch_of(iso.image)
     return {
+        "arch": None if arch is None else str(arch),
         "volume-id": iso.image.volume.id,
         "size": iso.image.source.size,
         "boot": [
             {"platform": each.platform, "offset": each.offset, "blocks": each.blocks}
             for each in iso.image.boot_entries()
         ],
+        "boot-script": started_by(iso.image),
         "ignition-area": {"offset": iso.initrd_area.offset, "length": iso.initrd_area.length},
         "embedded": sorted(iso.files),
         "network-supported": iso.has_network,

@@ -29,7 +29,8 @@ def base_from_metal(work: Work, sector_size: int) -> BaseDisk | None:
     disk = work.build.scratch / f"{platform.name}.raw"
     title = f"using {path.name} as the base disk"
     with work.events.step("metal", title, total=path.stat().st_size) as step:
-        unpack(path, disk, check=partial(_require, path, entry), step=step)
+        need = entry.get("uncompressed-size")
+        unpack(path, disk, check=partial(_require, path, entry), step=step, need=need)
     commit = str(source.meta.get("ostree-commit", ""))
     return BaseDisk(disk, str(entry["sha256"]), commit, platform)
 

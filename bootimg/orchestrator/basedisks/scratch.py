@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bootimg.atomic import PARTIAL, scratch_folder
+from bootimg.atomic import scratch_folder
 from bootimg.cache import BASES, Cache
 from bootimg.events import Events
+from bootimg.partialfiles import PARTIAL
 
 KEPT = "kept-"
 

@@ -51,6 +51,18 @@ def plan_arches(found: ArchRequests, cache: Cache) -> ArchResults[Plan]:
     return _results(found, plans, refused)
 
 
+def common_version(found: ArchRequests, cache: Cache) -> str:
+    """The version of the layers, each of which can be made as far as its manifest shows.
+
+    Raises the first error, and `layer-versions-differ`.
+    """
+    versions, refused = _each(found, lambda request: check_image(request, cache))
+    for error in refused.values():
+        raise error
+    _require_one_version(versions)
+    return next(iter(versions.values()))
+
+
 def _tell(found: ArchRequests, events: Events) -> None:
     for name, why in found.left_out.items():
         events.message(f"{name} is left out: {why}", "warning")

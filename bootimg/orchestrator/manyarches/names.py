@@ -51,7 +51,7 @@ def _reasons(name: str, arches: Sequence[Arch]) -> Mapping[Arch, str]:
 def _reason(target: DeclaredTarget, arch: Arch) -> str | None:
     if arch not in target.arches:
         return f"it exists for {_exists_for(target)}"
-    return target.obstacle_on(arch)
+    return target.obstacle
 
 
 def _exists_for(target: DeclaredTarget) -> str:
@@ -59,9 +59,8 @@ def _exists_for(target: DeclaredTarget) -> str:
 
 
 def _nowhere(target: DeclaredTarget, arches: Sequence[Arch]) -> BootimgError:
-    obstacle = next((target.obstacle_on(arch) for arch in arches if arch in target.arches), None)
-    if obstacle is not None:
-        return unmade(target, obstacle)
+    if target.obstacle is not None and not target.arches.isdisjoint(arches):
+        return unmade(target, target.obstacle)
     return BootimgError(
         "platform-arch-unsupported",
         f"{target.name} images do not exist for {' or '.join(arches)}",

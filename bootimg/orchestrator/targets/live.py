@@ -14,7 +14,10 @@ from bootimg.disk.native import NATIVE_PROGRAMS
 from bootimg.formats import Compressor, Packing
 from bootimg.formats.output import Written
 from bootimg.jobs import Stop
+from bootimg.live.bootways.cdboot import require_layer_kernel
+from bootimg.live.bootways.openfirmware import live_core
 from bootimg.live.features import brings_installer, require_features
+from bootimg.live.filledtemplate import filled_template
 from bootimg.live.inputs import LiveNames
 from bootimg.live.iso.bootrow import boot_row
 from bootimg.live.iso.efiboot import one_vendor
@@ -23,7 +26,7 @@ from bootimg.live.media import make_live
 from bootimg.live.programs.choice import ChosenMaker
 from bootimg.live.programs.known import dotted
 from bootimg.live.roottree import require_checksum
-from bootimg.live.template import has_template, iso_tree, missing_template, read_template
+from bootimg.live.template import has_template, missing_template, read_template
 from bootimg.orchestrator.artifacts.cost import memory_of
 from bootimg.orchestrator.basedisks.layerprograms import require_appliance
 from bootimg.orchestrator.recipes.prepare import Layer
@@ -79,8 +82,8 @@ class Live(Target):
     def require_layer(self, request: Request, layer: Layer) -> None:
         """Require what the files are made of.
 
-        That is known options of the root file system, syslinux, EFI programs, the template, a checksum of the
-        kernel, coreos-installer's directives, a volume id.
+        That is known options of the root file system, syslinux, EFI programs, the template, a kernel that can
+        be started, its checksum, coreos-installer's directives, a volume id, GRUB for Open Firmware.
         """
         options_of(request, layer)
         row = boot_row(request.arch)
@@ -90,10 +93,14 @@ class Live(Target):
             folders = efi_payload(layer.tree)
             vendor = one_vendor(name for each in folders for name in layer.tree.listdir(each))
         # The arguments are not known yet, so they may still make the areas too large.
-        iso_tree(row.placed(read_template(layer.tree)), (), vendor)
+        filled_template(row, read_template(layer.tree), (), vendor)
+        if row.has_cdboot_image:
+            require_layer_kernel(layer.tree)
         require_checksum(layer.tree)
         require_features(layer.tree)
-        volume_id(layer.facts.osname, layer.facts.version, other_builds(request.builds, layer))
+        volume = volume_id(layer.facts.osname, layer.facts.version, other_builds(request.builds, layer))
+        if row.boot_script:
+            live_core(layer.tree, volume)
 
     def require_tools(self, survey: Survey) -> None:
         """Require the programs that lay out the system, and one that makes the root file system.

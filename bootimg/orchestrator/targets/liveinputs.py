@@ -35,6 +35,7 @@ def live_inputs(work: Work, scratch: Path, stop: Stop) -> LiveInputs:
     """The layer laid out; `scratch` is for what is made on the way."""
     layer, results, build = work.layer, work.results, work.build
     recipe, commit = results.recipes[_SECTOR_SIZE], results.commit
+    row = boot_row(build.arch)
     assert commit is not None
     try:
         wanted, native = lay_out_natively(
@@ -50,16 +51,17 @@ def live_inputs(work: Work, scratch: Path, stop: Stop) -> LiveInputs:
         description=layer.facts.os_release.get("PRETTY_NAME", layer.facts.osname),
         identity=layer.image.digest,
         epoch=recipe.source_epoch,
+        tree=layer.tree,
         commit=wanted.commit,
         system=native.system,
         esp=native.bootloader.esp,
-        efi_programs=efi_programs(wanted.commit, layer.tree, wanted.now),
+        efi_programs=efi_programs(wanted.commit, layer.tree, wanted.now) if row.has_efi_image else [],
         arguments=wanted.sysroot.deploy.kernel_opts,
         rootfs=options_of(work.request, layer),
         program=program_of(work, stop),
         metals=[_metal(work, platforms()[name], stop) for name in LIVE.made_from],
         template=read_template(layer.tree),
-        syslinux=syslinux_of(layer, boot_row(build.arch)),
+        syslinux=syslinux_of(layer, row),
     )
 
 

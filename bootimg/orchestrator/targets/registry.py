@@ -36,11 +36,11 @@ class Unmade(Target):
 
     def require(self, request: Request) -> None:
         """Refuse it."""
-        raise unmade(self.declared, self.declared.obstacle_on(request.arch))
+        raise unmade(self.declared, self.declared.obstacle)
 
     def make(self, work: Work, stop: Stop) -> tuple[Artifact, ...]:
         """Refuse it as `require` does."""
-        raise unmade(self.declared, self.declared.obstacle_on(work.request.arch))
+        raise unmade(self.declared, self.declared.obstacle)
 
 
 def targets_of_layer(request: Request) -> tuple[Target, ...]:

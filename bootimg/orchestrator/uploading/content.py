@@ -70,7 +70,8 @@ class ArtifactContent:
             yield path
             return
         with temporary_folder(_PREFIX) as folder:
-            unpack(path, folder / self.name, check=self._check)
+            need = self._entry.get("uncompressed-size")
+            unpack(path, folder / self.name, check=self._check, need=need)
             yield folder / self.name
 
     @contextmanager

@@ -16,12 +16,13 @@ from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import open_tree
 from bootimg.targets import LAYER_KEY
 from bootimg.untrusted.files import read_start
+from bootimg.untrusted.limits import Limits
 from bootimg.untrusted.tree import LIMIT
 
 Declared = Mapping[str, Any]
 
 
-def declared_by(build: Build, cache: Cache, events: Events) -> Declared | None:
+def declared_by(build: Build, cache: Cache, events: Events, limits: Limits) -> Declared | None:
     """What bootimg.json records, else what the layer's archive has; None if the build has neither."""
     recorded = read_record(build.path).image_json
     if recorded is not None:
@@ -30,7 +31,7 @@ def declared_by(build: Build, cache: Cache, events: Events) -> Declared | None:
     archive = build.path / str(entry["path"]) if entry else None
     if archive is None or not archive.is_file():
         return None
-    image = fetch(str(archive.absolute()), arch=build.arch, cache=cache, events=events)
+    image = fetch(str(archive.absolute()), arch=build.arch, cache=cache, events=events, limits=limits)
     tree = open_tree(image, cache, events)
     return parse_image_json(tree.read(PATH)).others if tree.exists(PATH) else {}
 

@@ -25,8 +25,9 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.fetching.skopeo import RegistryOptions
 from bootimg.orchestrator.uploading.destinations import Destination, Target
 from bootimg.streams.pipeline.config import StreamConfig
-from bootimg.streams.versions.schemes import find_version
+from bootimg.streams.versions.schemes import is_newer
 from bootimg.targets import platform_of_key
+from bootimg.untrusted.limits import DEFAULT, Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,8 @@ class RegistryRequest:
     """What is pushed of which build, and where.
 
     With `arch` only its images are sent; the others have to be in the registry.  `platforms` choose the
-    disks by their keys in meta.json; without them all are pushed.
+    disks by their keys in meta.json; without them all are pushed.  `limits` are those for an
+    archive of a container.
     """
 
     targets: Sequence[Target]
@@ -46,6 +48,7 @@ class RegistryRequest:
     options: RegistryOptions = field(default_factory=RegistryOptions)
     dry_run: bool = False
     retry_for: float = BUDGET
+    limits: Limits = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ def container_push(
     docker = destination.repository.v2s2
 
     def opened(build: Build) -> AbstractContextManager[Pushed]:
-        return container_of(build, kind, cache, docker=docker, send=request.arch in (None, build.arch))
+        send = request.arch in (None, build.arch)
+        return container_of(build, kind, cache, docker=docker, send=send, limits=request.limits)
 
     def entry(name: str, digest: str, **more: object) -> None:
         meta = MetaFile(whole.builds[Arch(name)].path / META)
@@ -165,10 +169,5 @@ def _push(
         pinned=[each for each in tags if whole.id in each],
         moving=[each for each in tags if whole.id not in each],
         annotations=annotations,
-        is_newer=_is_newer,
+        is_newer=is_newer,
     )
-
-
-def _is_newer(one: str, other: str) -> bool:
-    first, second = find_version(one), find_version(other)
-    return type(first) is type(second) and first is not None and first > second  # type: ignore[operator]

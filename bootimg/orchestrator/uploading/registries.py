@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bootimg.builds.find import find_build, find_builds
 from bootimg.builds.index import read_index
@@ -12,6 +13,7 @@ from bootimg.cloud.journal import Journal
 from bootimg.cloud.lifecycle import PlaceResult, Report
 from bootimg.cloud.registries.client import Repository
 from bootimg.cloud.registries.containers import KINDS
+from bootimg.cloud.registries.push import InList
 from bootimg.cloud.registries.pushing import run_push
 from bootimg.cloud.retry import Retry
 from bootimg.cloud.task import Means
@@ -69,7 +71,20 @@ def _report(
         push = disk_push(request, whole, destination, repository)
     else:
         push = container_push(request, whole, destination, repository, kind, cache)
-    return _as_report(whole, destination, run_push(push, means, cache), calls)
+    images: list[InList] = []
+
+    def done(name: str, found: InList) -> None:
+        push.done(name, found)
+        images.append(found)
+
+    report = _as_report(whole, destination, run_push(replace(push, done=done), means, cache), calls)
+    return replace(report, image=_image(repository.name, images[-1]) if images else None)
+
+
+def _image(repository: str, found: InList) -> dict[str, str]:
+    """The list, by the results of Tekton's tasks."""
+    tag = f":{found.tags[0]}" if found.tags else ""
+    return {"url": f"{repository}{tag}", "digest": found.list_digest}
 
 
 def _as_report(

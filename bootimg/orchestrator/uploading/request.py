@@ -15,6 +15,7 @@ from bootimg.cloud.verbs import Verb
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.platform import Platform, Upload
 from bootimg.streams.pipeline.config import StreamConfig
+from bootimg.untrusted.limits import DEFAULT, Limits
 
 _WORKERS = 16
 
@@ -28,7 +29,7 @@ class CloudRequest:
     platform's upload by its key in meta.json, by default its first.  `account` names a block within the
     cloud's settings.  `overrides` are settings of the command line.  `image_json` names a file that says what
     the layer's says.  `workers` is how many parts are sent at a time, `retry_for` the seconds for which a
-    failing call is repeated.
+    failing call is repeated.  `limits` are those for the layer's archive.
     """
 
     verb: Verb
@@ -44,6 +45,7 @@ class CloudRequest:
     dry_run: bool = False
     workers: int = _WORKERS
     retry_for: float = BUDGET
+    limits: Limits = DEFAULT
 
 
 def settings_for(request: CloudRequest, uploader: Uploader) -> Settings:

@@ -91,7 +91,7 @@ def _task(request: CloudRequest, image: _Image, cache: Cache, events: Events) ->
     if request.image_json is not None:
         declared = declared_in(request.image_json)
     elif request.verb is Verb.UPLOAD:
-        declared = declared_by(build, cache, events)
+        declared = declared_by(build, cache, events, request.limits)
     return replace(make_task(request, build, image.platform, image.uploader, cache), declared=declared)
 
 

@@ -11,6 +11,7 @@ from bootimg.streams.metadata.buildmeta import Built
 from bootimg.streams.metadata.release import stream_arch
 from bootimg.streams.metadata.releases import Published, release_arch
 from bootimg.streams.metadata.stream import Extensions, Marketplace, Metadata, Stream, StreamArch
+from bootimg.streams.versions.schemes import is_newer
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,26 @@ def stream_of(builds: Sequence[Built], published: Published, metadata: Metadata)
     return Stream(published.stream, metadata, arches)
 
 
-def bump(before: Stream, builds: Sequence[Built], published: Published, metadata: Metadata) -> Bumped:
+def bump(
+    before: Stream,
+    builds: Sequence[Built],
+    published: Published,
+    metadata: Metadata,
+    *,
+    keep_newer: bool = False,
+) -> Bumped:
     """The stream `before` with the builds' architectures replaced and its name corrected.
 
-    Data that is not in builds stays: marketplace data, and images for Windows if the new build has none.  If
-    nothing changes, the result is `before`, with its time stamp.
+    Data that is not in builds stays: marketplace data, and images for Windows if the new build has none.  So
+    does an architecture that has a newer release, with `keep_newer`.  If nothing changes, the result is
+    `before`, with its time stamp.
     """
     arches, notes = dict(before.architectures), []
     for build in builds:
         name = build.meta.basearch
+        if keep_newer and (newer := _newer(before.architectures.get(name), build.meta.buildid)):
+            notes.append(f"{name}: the stream has {newer} already, which is newer than {build.meta.buildid}")
+            continue
         fresh = _arch(build, published)
         arches[name] = _with_kept(before.architectures.get(name), fresh)
         if _winli(arches[name]) and not _winli(fresh):
@@ -73,6 +85,12 @@ def with_marketplace(stream: Stream, marketplaces: Mapping[str, Marketplace]) ->
 
 def _arch(build: Built, published: Published) -> StreamArch:
     return stream_arch(build.meta.buildid, release_arch(build, published))
+
+
+def _newer(arch: StreamArch | None, build: str) -> str | None:
+    """A release of the architecture that is newer than the build."""
+    releases = {each.release for each in arch.artifacts.values()} if arch else set[str]()
+    return next((each for each in sorted(releases) if is_newer(each, build)), None)
 
 
 def _with_kept(before: StreamArch | None, after: StreamArch) -> StreamArch:

@@ -92,16 +92,20 @@ def index_release(release: Release, published: Published) -> IndexRelease:
 
 
 def with_release(index: Index, stream: str, release: IndexRelease, now: Metadata) -> Index:
-    """The index with the release as its last one; unchanged if it is that already.
+    """The index with the release as its last one; unchanged if it has all of the release already.
 
-    `release-index-conflict` if other releases follow it, if the listed entry has a commit or image that the
-    release lacks, or if the index belongs to another stream.
+    `release-index-conflict` if other releases follow it and it would change, if the listed entry has a commit
+    or image that the release lacks, or if the index belongs to another stream.
     """
     if index.stream and index.stream != stream:
         raise _conflict(f"the index belongs to {printable(index.stream)}, not to {stream}", [])
     last = index.releases[-1] if index.releases else None
-    if any(each.version == release.version for each in index.releases[:-1]):
-        raise _conflict(f"{release.version} is listed already and is not the newest release", [])
+    earlier = next((each for each in index.releases[:-1] if each.version == release.version), None)
+    if earlier is not None:
+        # A command that is repeated after another one has listed a newer release has nothing to do.
+        if earlier.extends(release):
+            return index
+        raise _conflict(f"{release.version} is listed with less and is not the newest release", [])
     if last is None or last.version != release.version:
         return replace(index, releases=(*index.releases, release), metadata=now, stream=stream)
     if not release.extends(last):

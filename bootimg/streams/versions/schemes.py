@@ -125,6 +125,12 @@ def find_version(text: str) -> Version | None:
     return version if _is_time(time) else None
 
 
+def is_newer(one: str, other: str) -> bool:
+    """Whether the first is the newer version; versions of two schemes have no order."""
+    first, second = find_version(one), find_version(other)
+    return type(first) is type(second) and first is not None and first > second  # type: ignore[operator]
+
+
 def _is_time(digits: str) -> bool:
     try:
         datetime.strptime(digits, _FORMS[len(digits)])

@@ -68,7 +68,7 @@ def bootupd_metadata(data: bytes, folder: Path) -> None:
 
 
 @cache
-def _partition() -> bytes:
+def ext4_partition() -> bytes:
     """An ext4 filesystem with a BLS entry and a console.cfg on it."""
     with TemporaryDirectory() as folder:
         tree, image = Path(folder) / "tree", Path(folder) / "image"
@@ -84,14 +84,14 @@ def _partition() -> bytes:
 
 def _edits() -> Iterator[bytes]:
     """Pairs of offset and bytes, to be written over the filesystem."""
-    image = _partition() if find("mke2fs") else ENTRY
+    image = ext4_partition() if find("mke2fs") else ENTRY
     yield struct.pack(">IB", image.index(ENTRY), 5) + b"titel"
     yield struct.pack(">IB", 1024 + 0x38, 1) + b"\x53"
 
 
 def _changed(data: bytes) -> bytes:
     """The filesystem with the edits in `data`."""
-    image, at = bytearray(_partition()), 0
+    image, at = bytearray(ext4_partition()), 0
     while at + 5 < len(data):
         offset, length = struct.unpack_from(">IB", data, at)
         piece = data[at + 5 : at + 5 + length]

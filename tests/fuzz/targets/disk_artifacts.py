@@ -1,4 +1,4 @@
-"""Disks in registries: the list of a build and the manifest of a disk."""
+"""Disks in registries: the list of a build, the manifest of a disk, and answers that refuse."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bootimg.arch import Arch
+from bootimg.cloud.registries.answers import failed, forbidden, refused
 from bootimg.cloud.registries.attachments import attachments
 from bootimg.cloud.registries.diskartifact import Choice, DiskArtifact, find_disk
 from bootimg.cloud.registries.manifests import (
@@ -28,7 +29,7 @@ from bootimg.cloud.registries.tags import entries_in, is_digest
 from bootimg.formats import Compressor
 from bootimg.layer.image.fetched import OCI_MANIFEST, digest_of
 from tests.fuzz.mutate import SEPARATOR, json_documents
-from tests.fuzz.target import refusals, target
+from tests.fuzz.target import check, refusals, target
 
 LIMIT = 1 << 40
 WORDS = ("mediaType", "manifests", "annotations", "platform", "artifactType", "digest", "size", "layers",
@@ -85,3 +86,15 @@ def disk_attachments(data: bytes, folder: Path) -> None:
         for place, found in attachments("a.b/c:t", DISK, path, listed, lambda digest: second).items():
             assert place.parent == folder and place != path
             assert all(each.blob.size > 0 for each in found)
+
+
+@target(
+    lambda: [b'{"errors": [{"code": "DENIED", "message": "no"}]}', b"<html>"],
+    words=("errors", "code", "message", "DENIED"), mutate=json_documents,
+)  # fmt: skip
+def registry_answers(data: bytes, folder: Path) -> None:
+    """What a registry says when it refuses becomes a clear error."""
+    for login in (True, False):
+        check(refused("a.b/c", data, login=login))
+    check(failed("a.b/c", "push to", 418, data))
+    check(forbidden("a.b/c", "push to", data))

@@ -2,8 +2,10 @@
  *
  * FAULT_UNDER  the folders, separated by colons
  * FAULT_CALL   the kind of call: open, tmpfile, list, read, write, sync, rename, link, lock, resize, mkdir, unlink,
- *              status, attributes, close; or * for all kinds, of which none fails
+ *              status, attributes, close; * for all kinds, of which none fails; or change for all that change
+ *              something, of which none fails either
  * FAULT_AT     which call of that kind fails, from 1 on; 0 fails none
+ * FAULT_SIGNAL the process sends itself this signal before that call, which does not fail
  * FAULT_ERRNO  the number of the error
  * FAULT_ON     if it is set, all later calls of that kind fail too
  * FAULT_LOG    a file outside the folders: a line "KIND PATH" for each call, with "!" before one that failed
@@ -14,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -27,7 +30,7 @@
 
 static const char *under, *kind;
 static long at, number;
-static int on, log_fd = -1;
+static int on, signals, log_fd = -1;
 static atomic_long seen;
 
 /* Reads the variables again, for a process that was forked with others. */
@@ -39,6 +42,8 @@ void fault_begin(void) {
     word = getenv("FAULT_ERRNO");
     number = word ? atol(word) : EIO;
     on = getenv("FAULT_ON") != NULL;
+    word = getenv("FAULT_SIGNAL");
+    signals = word ? atoi(word) : 0;
     seen = 0;
     if (log)
         log_fd = syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -60,7 +65,20 @@ static int is_below(const char *path) {
     return 0;
 }
 
-static int is_meant(const char *what) { return kind && (*kind == '*' || !strcmp(kind, what)); }
+/* A file that is opened is changed by its first write at the earliest. */
+static int is_change(const char *what) {
+    static const char *const others[] = {"open", "list", "read", "lock", "status", "close", NULL};
+    for (int index = 0; others[index]; index++)
+        if (!strcmp(what, others[index]))
+            return 0;
+    return 1;
+}
+
+static int is_meant(const char *what) {
+    if (!kind)
+        return 0;
+    return *kind == '*' || !strcmp(kind, what) || (!strcmp(kind, "change") && is_change(what));
+}
 
 static int name_of(int fd, char *path) {
     char link[64];
@@ -79,6 +97,10 @@ static int fails_path(const char *what, const char *path) {
         char line[PATH_MAX + 64];
         int length = snprintf(line, sizeof line, "%s%s %s\n", fails ? "!" : "", what, path);
         syscall(SYS_write, log_fd, line, (size_t)length < sizeof line ? (size_t)length : sizeof line);
+    }
+    if (fails && signals) {
+        kill(getpid(), signals);
+        return 0;
     }
     if (fails)
         errno = number;

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from signal import Signals
 
 SOURCE = Path(__file__).with_name("injector.c")
 FAULTS: Mapping[str, tuple[int, ...]] = {
@@ -34,14 +35,20 @@ FAULTS: Mapping[str, tuple[int, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """Call number `at` (from 1) of a kind fails, and with `lasting` all later ones of this kind too."""
+    """Call number `at` (from 1) of a kind fails, and with `lasting` all later ones of this kind too.
+
+    With `stops` it does not fail: the process sends itself that signal before it.
+    """
 
     call: str
     number: int
     at: int = 1
     lasting: bool = False
+    stops: Signals | None = None
 
     def __str__(self) -> str:
+        if self.stops:
+            return f"{self.stops.name} at {self.call} {self.at}"
         end = " and all later" if self.lasting else ""
         return f"{errno.errorcode[self.number]} at {self.call} {self.at}{end}"
 
@@ -54,9 +61,12 @@ class Injection:
             "FAULT_ERRNO": str(self.number),
             "FAULT_LOG": os.fspath(log),
             **({"FAULT_ON": "1"} if self.lasting else {}),
+            **({"FAULT_SIGNAL": str(int(self.stops))} if self.stops else {}),
         }
 
 
+CHANGE = "change"
+"""Stands for all kinds of calls that change something."""
 COUNTING = Injection("*", 0, at=0)
 """No fault, but all calls are in the log."""
 

@@ -18,6 +18,9 @@ VERBS: Mapping[str, Sequence[str]] = {
     "builds list": ("builds", "list", *_BUILDS, "--json"),
     "builds show": ("builds", "show", BUILD, *_BUILDS, "--json"),
     "builds prune": ("builds", "prune", "--keep-last", "1", *_BUILDS),
+    "builds push": ("builds", "push", "s3://bucket/new/builds", *_BUILDS, "--build", BUILD),
+    "builds fetch": ("builds", "fetch", "s3://bucket/old/builds", "-o", "{}/out/builds", "--arch", "x86_64",
+                     "--artifact", "all"),
     "manifest": ("manifest", "{}/image", "--arch", "x86_64", "--size", "8G"),
     "plan": ("plan", "{}/image", "--arch", "x86_64", *_BUILDS, "--json"),
     "stream generate": ("stream", "generate", f"x86_64={BUILD}", *_BUILDS, "--name", "rhel-9.6",
@@ -39,9 +42,10 @@ CHEAP = ("builds list", "builds prune", "manifest", "stream generate", "compress
 
 
 def make_start(folder: Path) -> None:
-    """What each verb starts with: two builds, a layer, a program that signs, and something in the cache."""
+    """What each verb starts with: two builds, one in a bucket, a layer, a signer, something in the cache."""
     make_build(folder / "builds", "9.6.20261001-0")
     make_file_build(folder / "builds", "qemu")
+    make_build(folder / "bucket/old/builds", "9.6.20261001-0")
     (folder / "builds-disk.raw").unlink()
     oci.Layout(folder / "image").add([oci.bootable()])
     signer = folder / "signer"
@@ -51,6 +55,11 @@ def make_start(folder: Path) -> None:
         (folder / name).mkdir(parents=True)
     (folder / "cache/probe/one/file").write_text("kept")
     (folder / "cache/CACHEDIR.TAG").write_text("Signature: 8a477f597d28d172789f06886806bc55\n")
+
+
+def uses_bucket(verb: str) -> bool:
+    """Whether the verb has to do with the bucket."""
+    return any(word.startswith("s3:") for word in VERBS[verb])
 
 
 def words_of(verb: str, folder: Path) -> list[str]:

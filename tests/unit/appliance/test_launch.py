@@ -274,7 +274,7 @@ def test_a_killed_parent_leaves_neither_process_nor_folder(fake: Fake) -> None:
 def test_a_folder_whose_worker_was_killed_too_is_removed_by_the_next(
     fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(atomic, "_YOUNG", 0.0)
+    monkeypatch.setattr(atomic, "YOUNG", 0.0)
     with tempfile.TemporaryDirectory(prefix="t-") as temporary:
         monkeypatch.setattr(tempfile, "tempdir", temporary)
         left = Path(temporary, f"{appliance.SCRATCH}left")

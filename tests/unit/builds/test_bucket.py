@@ -142,7 +142,8 @@ def consistent(s3: Any) -> None:  # noqa: ANN401
 
 def push(builds: Path, bucket: Bucket, *arches: Arch, **chosen: Any) -> list[bool]:  # noqa: ANN401
     found: list[Build] = [find_build(builds, "latest", arch) for arch in arches or (X86,)]
-    return [each.moved for each in push_builds(found, bucket, Selection(**chosen), Events())]
+    pushed = push_builds(found, bucket, Selection(**chosen), Events())
+    return [file.moved for each in pushed for file in each.files]
 
 
 def test_a_push_has_the_layout_and_headers_of_coreos_assembler(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401

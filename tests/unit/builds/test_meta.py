@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -181,7 +182,7 @@ def test_concurrent_merges_lose_nothing(tmp_path: Path) -> None:
     for child in children:
         child.start()
     for child in children:
-        child.join(60)
+        child.join(300)
         assert child.exitcode == 0
     assert len(json.loads(path.read_text())["images"]) == 30
     assert {each.name for each in tmp_path.iterdir()} == {"meta.json", ".meta.json.flock"}
@@ -219,6 +220,20 @@ def test_a_lock_that_goes_away_in_time_is_waited_for(tmp_path: Path) -> None:
         assert "bootimg@" in lock.read_text()
 
 
+def test_a_claim_that_a_killed_process_left_goes_with_the_next_lock(tmp_path: Path) -> None:
+    here = socket.gethostname()
+    for name in (f"bootimg@{here}|4711|1", f"bootimg@{here}x|4711|1", f"{here}|4711|1", "x"):
+        (tmp_path / f".meta.json.lock|{name}").touch()
+    (tmp_path / f".builds.json.lock|bootimg@{here}|4711|1").touch()
+    with file_lock(tmp_path / "meta.json"):
+        pass
+    left = {each.name for each in tmp_path.iterdir() if "lock|" in each.name}
+    assert left == {
+        f".meta.json.lock|bootimg@{here}x|4711|1", f".meta.json.lock|{here}|4711|1", ".meta.json.lock|x",
+        f".builds.json.lock|bootimg@{here}|4711|1",
+    }  # fmt: skip
+
+
 def test_our_lock_in_a_form_flufl_lock_understands(tmp_path: Path) -> None:
     lock = tmp_path / ".meta.json.lock"
     with file_lock(tmp_path / "meta.json"):
@@ -251,7 +266,7 @@ def test_what_a_killed_bootimg_left_locked_is_free_again(tmp_path: Path) -> None
     path = tmp_path / "meta.json"
     child = SPAWN.Process(target=hold_and_die, args=(path,))
     child.start()
-    child.join(30)
+    child.join(300)
     assert (tmp_path / ".meta.json.lock").exists()
     MetaFile(path).merge({"a": 1})
     assert {each.name for each in tmp_path.iterdir()} == {"meta.json", ".meta.json.flock"}
@@ -268,7 +283,7 @@ def test_a_second_build_of_the_same_id_is_refused_until_the_first_dies(tmp_path:
     child = SPAWN.Process(target=hold_build, args=(tmp_path, ready))
     child.start()
     try:
-        assert ready.wait(30)
+        assert ready.wait(300)
         with pytest.raises(BootimgError) as caught, open_build(tmp_path, BUILD, X86):
             pass
         assert caught.value.id == "build-running"
@@ -277,7 +292,7 @@ def test_a_second_build_of_the_same_id_is_refused_until_the_first_dies(tmp_path:
             pass
     finally:
         child.kill()
-        child.join(30)
+        child.join(300)
     with open_build(tmp_path, BUILD, X86) as build:
         assert build.path.is_dir()
 

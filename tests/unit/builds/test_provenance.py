@@ -177,7 +177,7 @@ def test_killed_before_any_of_its_writes_it_is_whole_or_not_there(tmp_path: Path
     for number in range(100):
         path = make_build(tmp_path / str(number), "1")
         change_record(path, Record(made={"qemu": QEMU}, source=SOURCE))
-        killed = killed_before_write(number, lambda path=path: write(path))  # type: ignore[misc]
+        killed = killed_before_write(number, write, path)
         found = companion(path, "provenance")
         assert found is None or found.is_whole(path)
         made = write(path)

@@ -48,7 +48,8 @@ def test_answers_that_may_pass(status: int, reason: str) -> None:
      (409, "cloud-request-failed"), (412, "cloud-request-failed")],
 )  # fmt: skip
 def test_answers_that_say_no(status: int, id: str) -> None:
-    for found in (answer("because"), None, SimpleNamespace(content=b"<html>", headers={})):
+    others = (SimpleNamespace(content=content, headers={}) for content in (b"<html>", b"[" * 100_000))
+    for found in (answer("because"), None, *others):
         error = of_answer("it", found, status, "no")
         assert isinstance(error, GcpError)
         assert (error.status, error.error.id) == (status, id)

@@ -39,6 +39,8 @@ from bootimg.formats import Compressor
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.fetching.skopeo import RegistryOptions
 from bootimg.layer.image.fetched import OCI_MANIFEST, digest_of
+from bootimg.orchestrator.uploading.declared import declared_by
+from bootimg.untrusted.limits import Limits
 from tests.support.registrybuilds import make_builds
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -262,6 +264,24 @@ def test_pushes_are_merged_in_meta_json(tmp_path: Path) -> None:
     record_push(meta, "kubevirt", {"image": "a.b/two", "digest": "2", "tags": ["u"]}, primary=True)
     two = {"image": "a.b/two", "digest": "2", "tags": ["u"]}
     assert meta.read()["kubevirt"] == {**two, "additional-images": [one]}
+
+
+def test_the_limits_of_an_archive_are_those_of_the_request(tmp_path: Path) -> None:
+    path = make_builds(tmp_path / "builds", arches=[Arch.X86_64])[Arch.X86_64]
+    build, cache, few = (
+        find_build(tmp_path / "builds", str(path)),
+        Cache(tmp_path / "cache"),
+        Limits(members=1),
+    )
+    with (
+        pytest.raises(BootimgError) as pushed,
+        container_of(build, KINDS["oscontainer"], cache, docker=False, limits=few),
+    ):
+        pass
+    with pytest.raises(BootimgError) as uploaded:
+        declared_by(build, cache, Events(), few)
+    assert {pushed.value.id, uploaded.value.id} == {"image-over-budget"}
+    assert declared_by(build, cache, Events(), Limits()) is not None
 
 
 def test_what_the_cache_has_is_not_copied_and_a_damaged_archive_not_sent(tmp_path: Path) -> None:

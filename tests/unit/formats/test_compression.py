@@ -23,6 +23,7 @@ from bootimg.errors import BootimgError
 from bootimg.formats import WRITERS, Compressor, Packing
 from bootimg.formats.compression import gzipwrite, xzwrite
 from bootimg.formats.compression.decompress import PlainReader, is_compressed
+from bootimg.formats.compression.unpack import unpack as unpack_file
 from bootimg.formats.compression.writer import open_output
 from bootimg.formats.crc import crc32_zeros
 from bootimg.sizes import GIB, KIB, MIB
@@ -246,6 +247,19 @@ def test_damage_is_found(tmp_path: Path, compressor: Compressor, damage: str) ->
             pass
     assert caught.value.id == "compressed-file-damaged"
     assert str(out) in caught.value.message
+
+
+@pytest.mark.parametrize("compressor", PACKERS)
+def test_more_content_than_is_known_of_it_is_not_written(tmp_path: Path, compressor: Compressor) -> None:
+    raw = make_disk(tmp_path / "raw", GIB, [(0, MIB)])
+    out = write("raw", raw, tmp_path / "packed", compressor=compressor).path
+    assert unpack_file(out, tmp_path / "out", need=GIB).size == GIB
+    (tmp_path / "out").unlink()
+    for need in (GIB - 1, 0):
+        with pytest.raises(BootimgError) as caught:
+            unpack_file(out, tmp_path / "out", need=need)
+        assert caught.value.id == "compressed-file-damaged"
+        assert {path.name for path in tmp_path.iterdir()} == {"raw", "packed"}
 
 
 @pytest.mark.parametrize("compressor", Compressor)

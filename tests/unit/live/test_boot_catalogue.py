@@ -101,8 +101,9 @@ def test_other_isos_have_other_guids(data: bytes, tmp_path: Path) -> None:
 
 
 def test_the_rows_of_all_architectures_say_what_they_need() -> None:
-    assert [arch for arch in Arch if boot_row(arch).obstacle is None] == [Arch.X86_64, Arch.AARCH64]
     assert [arch for arch in Arch if boot_row(arch).has_efi_image] == [Arch.X86_64, Arch.AARCH64]
+    assert [arch for arch in Arch if boot_row(arch).boot_script is not None] == [Arch.PPC64LE]
+    assert [arch for arch in Arch if boot_row(arch).has_cdboot_image] == [Arch.S390X]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_the_rows_of_all_architectures_say_what_they_need() -> None:
         (Arch.X86_64, ["EFI/redhat/grub.cfg", "isolinux/isolinux.cfg", None, "KEY"]),
         (Arch.AARCH64, ["EFI/redhat/grub.cfg", None, None, "KEY"]),
         (Arch.PPC64LE, ["boot/grub/grub.cfg", None, None, "KEY"]),
-        (Arch.S390X, [None, None, None, "KEY"]),
+        (Arch.S390X, [None, None, "zipl.prm", "KEY"]),
     ],
 )
 def test_each_architecture_takes_its_files_of_the_template(arch: Arch, wanted: list[str | None]) -> None:

@@ -22,6 +22,7 @@ from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.machine import Machine
 from tests.support.disks import whole_disk
 from tests.support.liveiso import DEFAULT, GRUB, part, written_iso
+from tests.support.s390xiso import written_s390x
 
 CONFIG = b'{"ignition": {"version": "3.0.0"}}'
 OTHER = b'{"ignition": {"version": "3.1.0"}}'
@@ -97,18 +98,24 @@ def test_an_iso_that_is_not_of_coreos_is_refused(tmp_path: Path) -> None:
         BootableIso.read(iso, Arch.X86_64)
 
 
-@pytest.mark.parametrize("arch", [Arch.PPC64LE, Arch.S390X])
-def test_media_of_other_architectures_are_refused(arch: Arch, tmp_path: Path) -> None:
+def test_the_architecture_is_the_isos_own(tmp_path: Path) -> None:
     """If the ISO does not say which it is for, the user does."""
     iso = written_iso(tmp_path / "live.iso", template={"EFI/redhat/grub.cfg": GRUB})
-    assert BootableIso.read(iso, arch).arch is Arch.X86_64
+    assert BootableIso.read(iso, Arch.S390X).arch is Arch.X86_64
     # Without the folder that starts x86_64, it is one for aarch64, and without the EFI image for any.
     iso.write_bytes(iso.read_bytes().replace(b"ISOLINUX", b"XSOLINUX"))
-    assert BootableIso.read(iso, arch).arch is Arch.AARCH64
+    assert BootableIso.read(iso, Arch.S390X).arch is Arch.AARCH64
     iso.write_bytes(iso.read_bytes().replace(b"EFIBOOT", b"XFIBOOT"))
-    with pytest.raises(BootimgError) as caught:
-        BootableIso.read(iso, arch)
-    assert (caught.value.id, caught.value.exit_code) == ("live-run-unsupported", ExitCode.USAGE)
+    assert BootableIso.read(iso, Arch.S390X).arch is Arch.S390X
+    assert BootableIso.read(written_s390x(tmp_path / "s390x"), Arch.X86_64).arch is Arch.S390X
+
+
+@needs_qemu
+def test_an_iso_without_boot_menus_gets_the_arguments_of_the_run(tmp_path: Path) -> None:
+    iso = written_s390x(tmp_path / "s390x")
+    with opened_iso(booted(iso, CONFIG, tmp_path, ("of.the=run",))) as seen:
+        assert ignition_config(seen) == CONFIG
+        assert seen.kargs == f"{DEFAULT} console=ttysclp0 of.the=run"
 
 
 def live_files(folder: Path, **changes: Any) -> BootablePxe:  # noqa: ANN401

@@ -19,8 +19,9 @@ from bootimg.orchestrator.recipes.prepare import open_layer
 from bootimg.orchestrator.request import Artifact, Outcome, Request
 from bootimg.orchestrator.targets.live import Live
 from bootimg.orchestrator.targets.liveprogram import choose_for
-from tests.support import oci
+from tests.support import oci, openfirmware
 from tests.support.liveiso import SMALL
+from tests.support.s390xiso import layer_files
 from tests.unit.layer.test_declares import tree_of
 from tests.unit.live.layers import AREA, GRUB, ISOLINUX
 
@@ -112,6 +113,40 @@ def test_aarch64_needs_nothing_for_a_bios(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.undo()
     with pytest.raises(BootimgError, match="live-template-invalid"):
         require(other, tmp_path / "2")
+
+
+def test_s390x_needs_a_line_of_arguments_and_a_kernel_that_loads_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the layer's boot menus and EFI programs are: the ISO does not get them."""
+    monkeypatch.setattr("bootimg.live.iso.syslinux._FOLDERS", ("nowhere",))
+    own = {path: data for path, data in COMPLETE.items() if "bootupd" not in path and path != GRUB}
+    complete = own | layer_files()
+    require(complete, tmp_path / "1", arch=Arch.S390X)
+    [line, kernel] = layer_files()
+    for number, (wrong, id) in enumerate(
+        [
+            (own | {kernel: complete[kernel]}, "live-template-invalid"),
+            (complete | {line: b"root=/dev/vda"}, "live-template-invalid"),
+            (complete | {kernel: b"\x7fELF"}, "live-kernel-unsupported"),
+        ]
+    ):
+        with pytest.raises(BootimgError) as caught:
+            require(wrong, tmp_path / f"wrong-{number}", arch=Arch.S390X)
+        assert caught.value.id == id
+
+
+def test_ppc64le_needs_grub_for_its_firmware_and_no_other(tmp_path: Path) -> None:
+    """As the disk does, but with modules that read an ISO."""
+    files = {path: data for path, data in COMPLETE.items() if "EFI" not in path or path == GRUB}
+    grub = {info.name: data for info, data in openfirmware.files()}
+    require(files | grub, tmp_path / "1", arch=Arch.PPC64LE)
+    for number, left_out in enumerate(("kernel.img", "iso9660.mod", "search_label.mod")):
+        fewer = {path: data for path, data in grub.items() if not path.endswith(f"/{left_out}")}
+        with pytest.raises(BootimgError) as caught:
+            require(files | fewer, tmp_path / f"without-{number}", arch=Arch.PPC64LE)
+        assert caught.value.id == "bootloader-missing"
+        assert left_out in " ".join(caught.value.context)
 
 
 def test_the_layer_s_program_is_no_help_on_another_machine(

@@ -192,24 +192,29 @@ def test_a_build_without_packages_goes_on_to_its_end(tmp_path: Path, build: Buil
     assert [each.key for each in outcome.artifacts] == ["ostree", "qemu"]
 
 
-def test_killed_before_any_of_its_writes_it_is_whole_or_not_there(tmp_path: Path) -> None:
+def test_killed_before_a_write_it_is_whole_or_not_there(tmp_path: Path) -> None:
     image(tmp_path, packages(tmp_path, "bash"))
-    wanted = ""
-    for number in range(100):
-        with open_build(tmp_path / f"builds{number}", VERSION, X86) as folder:
-            job = work(tmp_path, folder, Events())
-            killed = killed_before_write(number, lambda job=job: write_sbom(job))  # type: ignore[misc]
-            found = companion(folder.path, "sbom")
-            assert found is None or found.is_whole(folder.path)
-            made = write_sbom(job)
-            assert made is not None
-            assert (wanted or made.sha256) == made.sha256
-            wanted = made.sha256
-            left = {each.name for each in folder.path.iterdir() if not each.name.startswith(".")}
-            assert left == {FILE, RECORD}
-        if not killed:
-            break
-    assert number > 4
+    sbom_of_build(tmp_path, "first")
+    wanted, killed, number = "", True, 0
+    while killed:
+        killed = killed_before_write(number, sbom_of_build, tmp_path, f"builds{number}")
+        folder = tmp_path / f"builds{number}" / VERSION / X86
+        found = companion(folder, "sbom") if folder.exists() else None
+        assert found is None or found.is_whole(folder)
+        made = sbom_of_build(tmp_path, f"builds{number}")
+        assert made is not None
+        assert (wanted or made.sha256) == made.sha256
+        wanted = made.sha256
+        left = {each.name for each in folder.iterdir() if not each.name.startswith(".")}
+        assert left == {FILE, RECORD}
+        number += 4
+    assert number > 8
+
+
+def sbom_of_build(folder: Path, builds: str) -> Artifact | None:
+    """The SBOM of the build, of which nothing else is made."""
+    with open_build(folder / builds, VERSION, X86) as build:
+        return write_sbom(work(folder, build, Events()))
 
 
 def write_sbom(job: Work) -> Artifact | None:

@@ -47,7 +47,8 @@ from bootimg.orchestrator.work import Work
 from bootimg.platform import platform, platforms
 from bootimg.streams.pipeline.config import StreamConfig, read_stream_config, read_streams_file
 from bootimg.targets import LIVE
-from tests.support import oci
+from tests.support import oci, openfirmware
+from tests.support.s390xiso import layer_files
 from tests.unit.builds.test_meta import DATA
 from tests.unit.orchestrator.test_live_target import COMPLETE
 from tests.unit.orchestrator.test_platform_images import existing
@@ -70,7 +71,6 @@ EVERY = [
     for arch in read_stream_config(read_streams_file(path), name).arches
 ]  # fmt: skip
 PLANS = GOLDEN / "plans.json"
-LIVE_ARCHES = (X86, Arch.AARCH64)
 SCHEMA = DATA / "meta-v1.schema.json"
 
 
@@ -98,9 +98,11 @@ def layout(
     own = {"org.opencontainers.image.version": VERSIONS[stream], "com.coreos.stream": stream}
     labels = {**oci.LABELS, "com.coreos.osname": name, **own, **(labels or {})}
     image_json = b'{"size": 10, "compressor": "xz"}' if name == "fedora-coreos" else b'{"size": 16}'
-    complete = (
-        [oci.file(path, data) for path, data in COMPLETE.items()] if live and arch in LIVE_ARCHES else []
-    )
+    complete = [oci.file(path, data) for path, data in COMPLETE.items()] if live else []
+    if live and arch is Arch.PPC64LE:
+        complete += openfirmware.files()
+    if live and arch is Arch.S390X:
+        complete += [oci.file(path, data) for path, data in layer_files().items()]
     found.add([oci.bootable(*complete, image_json=image_json)], labels=labels, arch=arch.oci)
     return found
 
@@ -198,8 +200,9 @@ def test_nothing_of_a_stream_is_lost_without_a_word(names: list[str]) -> None:
 def test_what_cannot_be_made_yet_is_left_out_with_its_reason() -> None:
     made, selection = select(Requested(), config("rhel-9.6"), Arch.S390X)
     assert [each.name for each in made] == ["qemu", "metal", "metal4k", "openstack", "ibmcloud", "kubevirt"]
-    assert list(selection.left_out) == ["live"]
-    assert [each.name for each in selection.targets] == list(selection.optional) == ["qemu-secex"]
+    assert not selection.left_out
+    # Whether these can be made depends on the layer and the request.
+    assert [each.name for each in selection.targets] == list(selection.optional) == ["live", "qemu-secex"]
     stream = replace(
         config("c9s"), artifacts={Arch.AARCH64: ("qemu", "nvidiabluefield", "extensions-container")}
     )
@@ -545,7 +548,7 @@ def test_all_is_what_can_be_made_for_the_architecture(arch: Arch) -> None:
     asked = named(["all"], arch)
     wanted = [name for name, each in platforms().items() if arch in each.arches and each.buildable]
     assert [each.name for each in asked.platforms or ()] == wanted
-    assert asked.targets == ((LIVE,) if arch in LIVE_ARCHES else ())
+    assert asked.targets == (LIVE,)
 
 
 def test_live_media_are_part_of_streams() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import tempfile
@@ -17,7 +16,6 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bootimg.appliance.interpreter import guestfs_python
 from bootimg.arch import Arch
 from bootimg.builds.folder import open_build
 from bootimg.cache import Cache
@@ -32,7 +30,6 @@ from bootimg.formats import Compressor, Written
 from bootimg.jobs import Stop
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.importing.importer import ImportedCommit
-from bootimg.layer.ostree import libostree
 from bootimg.layer.tree.merged import open_tree
 from bootimg.orchestrator import mainjob as building
 from bootimg.orchestrator.artifacts.packaging import Packer
@@ -92,16 +89,6 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> Mapping[tuple[str, Arch]
             layout.add([TREES.get(kind, TREES["good"])], labels=labels, arch=arch.oci)
             found[kind, arch] = layout.path
     return found
-
-
-@pytest.fixture(autouse=True)
-def seen_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether this machine has libguestfs and libostree is found out once: it takes a moment."""
-    monkeypatch.setattr(f"{APPLIANCE}.guestfs_python", _guestfs)
-    monkeypatch.setattr("bootimg.layer.ostree.libostree.interpreter", _ostree)
-
-
-_guestfs, _ostree = functools.cache(guestfs_python), functools.cache(libostree.interpreter)
 
 
 @pytest.fixture(scope="module")

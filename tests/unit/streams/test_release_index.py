@@ -92,6 +92,11 @@ def test_the_newest_release_is_not_listed_twice() -> None:
     assert with_release(index, streams.STREAM, released(), Metadata("later")) is index
 
 
+def test_a_release_is_listed_again_after_a_newer_one() -> None:
+    index = listed(released(), released(NEWER))
+    assert with_release(index, streams.STREAM, released(), Metadata("later")) is index
+
+
 def test_the_newest_release_gets_its_other_architectures() -> None:
     index = listed(released(), released(arches=("x86_64", "aarch64")))
     assert len(index.releases) == 1
@@ -101,7 +106,12 @@ def test_the_newest_release_gets_its_other_architectures() -> None:
 @pytest.mark.parametrize(
     ("before", "release", "stream", "words"),
     [
-        ((released(), released(NEWER)), released(), streams.STREAM, "not the newest"),
+        (
+            (released(), released(NEWER)),
+            released(arches=("x86_64", "aarch64")),
+            streams.STREAM,
+            "not the newest",
+        ),
         ((released(arches=("x86_64", "aarch64")),), released(), streams.STREAM, "do not have"),
         ((released(),), released(NEWER), "rhel-10.0", "the index belongs to rhel-9.8"),
     ],

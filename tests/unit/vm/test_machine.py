@@ -129,9 +129,18 @@ def test_a_cd_is_tried_after_the_disk_to_install_to() -> None:
     assert "-drive" not in argv
 
 
-def test_a_machine_without_ide_has_the_cd_behind_a_controller() -> None:
-    argv = words(arch=Arch.AARCH64, disk=None, cd=ISO, flash=None)
+@pytest.mark.parametrize("arch", [Arch.AARCH64, Arch.PPC64LE])
+def test_a_machine_without_ide_has_the_cd_behind_a_controller(arch: Arch) -> None:
+    argv = words(arch=arch, disk=None, cd=ISO, flash=None)
     assert argv.index("virtio-scsi-pci") < argv.index("scsi-cd,drive=cd,bootindex=2")
+
+
+def test_a_firmware_that_tries_one_device_is_given_the_cd() -> None:
+    """The installer on s390x says itself that its disk is started next."""
+    argv = words(arch=Arch.S390X, disk=None, cd=ISO, target=TargetDisk(TARGET), flash=None)
+    assert argv.index("virtio-scsi-ccw") < argv.index("scsi-cd,drive=cd,bootindex=2")
+    [target] = [word for word in argv if word.startswith("virtio-blk-ccw,drive=target")]
+    assert target.endswith(",bootindex=3")
 
 
 def test_a_kernel_without_a_boot_loader() -> None:

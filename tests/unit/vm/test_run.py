@@ -6,17 +6,20 @@ import json
 import uuid
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from bootimg import process
 from bootimg.arch import Arch
-from bootimg.arches.row import UefiImage
+from bootimg.arches.row import Firmware, UefiImage
 from bootimg.builds.find import digest_of
 from bootimg.cache import Cache
 from bootimg.checks.layouts import LAYOUTS
 from bootimg.cli.commands.run.media import Choice
+from bootimg.cli.commands.run.target import check_sectors
 from bootimg.cli.main import bootimg
+from bootimg.cli.options.runtypes import TargetSize
 from bootimg.disk.bootpatch import read_boot_files
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import Gpt, Partition, write_gpt
@@ -136,7 +139,7 @@ def test_a_build_without_qemu(tmp_path: Path) -> None:
         (["--kargs", "a", "--write"], "--kargs applies to one run"),
         (["--ssh=true", "--console"], "give --console a file"),
         (["--target-disk", "10G"], "--target-disk is for live media"),
-        (["--target-disk", "10G:4096"], "give --firmware uefi"),
+        (["--target-disk", "10G:4096", "--arch", "x86_64"], "give --firmware uefi"),
         (["--target-disk", "10G:4k"], "sectors have 512 or 4096 bytes"),
         (["--target-disk", "0"], "is not a number of whole MiB"),
         (["--target-disk", "ten"], "size-malformed"),
@@ -155,6 +158,15 @@ def test_impossible_options_are_refused(tmp_path: Path, words: list[str], said: 
     done = program("run", *words, "--cache", tmp_path / "c", "--", tmp_path / "disk")
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_only_a_bios_starts_no_disk_with_large_sectors() -> None:
+    large = TargetSize(10 * GIB, 4096)
+    with pytest.raises(click.UsageError, match="a BIOS starts no disk"):
+        check_sectors(large, Arch.X86_64, None)
+    check_sectors(large, Arch.X86_64, Firmware.UEFI)
+    check_sectors(large, Arch.AARCH64, None)
+    check_sectors(large, Arch.S390X, None)
 
 
 def test_live_media_are_never_written(tmp_path: Path) -> None:
@@ -177,14 +189,6 @@ def test_pxe_of_a_build_without_live_media(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "artifact-missing" in done.stderr
     assert "`bootimg build --from 1.2-0 -p live` makes it" in done.stderr
-
-
-def test_pxe_of_another_architecture(tmp_path: Path) -> None:
-    folder = build(tmp_path, "1.2-0", {})
-    document = {"buildid": "1.2-0", "coreos-assembler.basearch": "s390x", "images": {}}
-    (folder / "meta.json").write_text(json.dumps(document))
-    done = program("run", "--pxe", folder, "--cache", tmp_path / "c")
-    assert (done.returncode, "live-run-unsupported" in done.stderr) == (2, True)
 
 
 ROOTS = {layout.arch: each.type_guid for layout in LAYOUTS for each in layout.places

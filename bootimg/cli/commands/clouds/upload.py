@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from bootimg.cli.options.cloudoptions import CloudArguments, cloud_options, grant_option, run_cloud
-from bootimg.cli.options.common import common, registry_options, split_names
+from bootimg.cli.options.common import common, limit_option, registry_options, split_names
 from bootimg.cli.output.session import App
 
 if TYPE_CHECKING:
     from bootimg.layer.fetching.fetch import RegistryOptions
+    from bootimg.untrusted.limits import Limits
 
 
 @click.command(
@@ -43,6 +44,7 @@ Examples:
               help="Push to registries instead: oscontainer, extensions, kubevirt, disks or all; repeatable."
               "  [default repositories: the stream's]")  # fmt: skip
 @registry_options
+@limit_option
 def command(
     app: App,
     cloud: CloudArguments,
@@ -56,6 +58,7 @@ def command(
     jobs: int,
     targets: tuple[str, ...],
     registry: RegistryOptions,
+    limits: Limits,
 ) -> None:
     """Upload the images of BUILD (an id, `latest` or a path), and record them in its meta.json.
 
@@ -64,10 +67,10 @@ def command(
     if targets:
         from bootimg.cli.options.registrytargets import push
 
-        push(app, cloud, targets, registry)
+        push(app, cloud, targets, registry, limits)
         return
     from bootimg.cloud.verbs import Verb
 
     settings = {"primary_region": region, "via": via, "bucket": bucket, "public": public,
                 "grant_users": grants, "tags": tags}  # fmt: skip
-    run_cloud(app, Verb.UPLOAD, cloud, settings, image_json=image_json, workers=jobs)
+    run_cloud(app, Verb.UPLOAD, cloud, settings, image_json=image_json, workers=jobs, limits=limits)

@@ -11,7 +11,7 @@ from bootimg.arch import Arch
 from bootimg.arches.row import Firmware
 from bootimg.atomic import temporary_folder
 from bootimg.cli.commands.run.media import Choice, opened
-from bootimg.cli.commands.run.target import check_target, target_for
+from bootimg.cli.commands.run.target import check_sectors, check_target, target_for
 from bootimg.cli.options.archoptions import image_arch_option
 from bootimg.cli.options.common import (
     accel_option,
@@ -148,10 +148,11 @@ def command(
         raise click.UsageError("--ssh uses the terminal: give --console a file")
     if ssh is not None and network == Network.OFF:
         raise click.UsageError("--ssh needs a network: do not give --network off")
-    check_target(target_disk, keep_target, Firmware(firmware) if firmware else None)
+    check_target(target_disk, keep_target)
     config = read_config(ignition) if ignition else None
     choice = Choice(image=image, builds=builds, arch=arch, pxe=pxe, write=write, kargs=words, limits=limits)
     with temporary_folder("bootimg-run-") as folder, opened(choice, app, folder) as found:
+        check_sectors(target_disk, found.arch, Firmware(firmware) if firmware else None)
         if target_disk and not found.live:
             raise click.UsageError(f"--target-disk is for live media, and {found.name} is a disk image")
         accelerator = choose_accelerator(app.accel, app.cache, app.events, found.arch)

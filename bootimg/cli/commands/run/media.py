@@ -113,14 +113,12 @@ def _iso(choice: Choice, given: Path, file: Path) -> Opened:
 
 
 def _pxe(choice: Choice, scratch: Path) -> Opened:
-    from bootimg.live.booting.arch import require_live
     from bootimg.live.booting.pxe import BootablePxe
 
     _refuse_write(choice)
     if choice.file is not None:
         raise click.UsageError(f"--pxe boots the live files of a build, and {choice.file} is a file")
     build = choice.build
-    require_live(build.arch)
     kernel, initramfs, rootfs = (build.artifact(each.key) for each in LIVE.files[1:])
     files = BootablePxe(
         kernel=kernel, initramfs=initramfs, rootfs=rootfs, scratch=scratch, kargs=choice.kargs

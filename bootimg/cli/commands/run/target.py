@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from bootimg.arch import Arch
 from bootimg.arches.row import Firmware
 from bootimg.atomic import scratch_folder
 from bootimg.cli.options.runtypes import TargetSize
@@ -17,18 +18,23 @@ from bootimg.vm.drives import TARGET_SERIAL, TargetDisk
 from bootimg.vm.imagetool import make_disk
 
 
-def check_target(wanted: TargetSize | None, kept: Path | None, firmware: Firmware | None) -> None:
+def check_target(wanted: TargetSize | None, kept: Path | None) -> None:
     """Refuse what cannot work: a usage error, or `output-exists` for the file to keep."""
     if wanted is None and kept is not None:
         raise click.UsageError("--keep-target keeps the disk of --target-disk: give that too")
-    if wanted is not None and wanted.sector_size != 512 and firmware is not Firmware.UEFI:
-        raise click.UsageError("a BIOS starts no disk with sectors of 4096 bytes: give --firmware uefi")
     if kept is not None:
         from bootimg.live.embed.edit import require_absent
 
         require_absent([kept])
         if not kept.parent.is_dir():
             raise click.UsageError(f"--keep-target: {kept.parent} is not a folder")
+
+
+def check_sectors(wanted: TargetSize | None, arch: Arch, firmware: Firmware | None) -> None:
+    """Refuse a disk that the firmware, the architecture's usual one by default, would not start."""
+    used = firmware or arch.row.firmwares[0]
+    if wanted is not None and wanted.sector_size != 512 and used is Firmware.BIOS:
+        raise click.UsageError("a BIOS starts no disk with sectors of 4096 bytes: give --firmware uefi")
 
 
 @contextmanager

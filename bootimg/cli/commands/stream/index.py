@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,31 +9,12 @@ import click
 from bootimg.cli.commands.bucketcommands import acl_option, endpoint_option
 from bootimg.cli.options.common import common, dry_run_option
 from bootimg.cli.options.streamoptions import Chosen, build_options, metadata
+from bootimg.cli.options.streamtarget import store_of
 from bootimg.cli.output.session import App
 
 if TYPE_CHECKING:
     from bootimg.builds.bucket.jsonstore import Store, Stored
     from bootimg.streams.metadata.releaseindex import Index
-
-
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """A store of files in a folder; it assumes that no other process writes them."""
-
-    path: Path
-
-    def read(self, key: str) -> Stored | None:
-        from bootimg.builds.bucket.jsonstore import Stored
-        from bootimg.streams.metadata.stream import read_file
-
-        file = self.path / key
-        return Stored(read_file(file), "") if file.exists() else None
-
-    def put(self, key: str, data: bytes, replaces: str | None) -> bool:
-        from bootimg.atomic import write_whole
-
-        write_whole(self.path / key, data)
-        return True
 
 
 @click.command(
@@ -59,7 +38,7 @@ def index(
     BUILD means all its architectures, ARCH=BUILD only one.  If the release is listed already, new
     architectures are added to it, but only if it is the newest.
     """
-    store, key = _store(target, endpoint_url, acl)
+    store, key = store_of(target, endpoint_url, acl)
     after, changed = _update(store, key, target, chosen, dry_run=dry_run)
     version = after.releases[-1].version
     app.result(
@@ -75,17 +54,6 @@ _WORDS = {
     (False, False): "was listed in",
     (False, True): "was listed in",
 }
-
-
-def _store(target: str, endpoint: str | None, acl: str | None) -> tuple[Store, str]:
-    """The store that has the index, and the index's key in it."""
-    if not target.startswith("s3://"):
-        return _Folder(Path(target).parent), Path(target).name
-    from bootimg.builds.bucket.s3client import parse_place
-    from bootimg.builds.bucket.tree import Bucket
-
-    folder, _, name = target.rpartition("/")
-    return Bucket(parse_place(folder, endpoint=endpoint), acl=acl), name
 
 
 def _update(store: Store, key: str, target: str, chosen: Chosen, *, dry_run: bool) -> tuple[Index, bool]:

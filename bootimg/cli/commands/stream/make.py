@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootimg.cli.commands.bucketcommands import acl_option, endpoint_option
 from bootimg.cli.options.common import common, dry_run_option
 from bootimg.cli.options.streamoptions import (
     Chosen,
@@ -20,10 +21,13 @@ from bootimg.cli.options.streamoptions import (
     output_option,
     printable_lines,
 )
+from bootimg.cli.options.streamtarget import S3, store_of
 from bootimg.cli.output.session import App
 from bootimg.errors import BootimgError, ExitCode
 
 if TYPE_CHECKING:
+    from bootimg.builds.bucket.jsonstore import Stored
+    from bootimg.streams.metadata.bump import Bumped
     from bootimg.streams.metadata.stream import Stream
 
 FORMATS = ["stream", "release", "configmap", "assisted"]
@@ -141,30 +145,55 @@ Examples:
 )
 @common
 @build_options
-@click.option("--target", type=click.Path(path_type=Path, dir_okay=False), required=True, metavar="FILE",
-              help="The stream's file, which is updated.")  # fmt: skip
+@click.option("--target", required=True, metavar="FILE|s3://…",
+              help="The stream's file, which is updated; one in a bucket may be missing.")  # fmt: skip
+@click.option("--keep-newer", is_flag=True, help="Leave architectures that have a newer release already.")
+@endpoint_option
+@acl_option
 @dry_run_option
-def bump(app: App, chosen: Chosen, target: Path, dry_run: bool) -> None:
+def bump(
+    app: App,
+    chosen: Chosen,
+    target: str,
+    keep_newer: bool,
+    endpoint_url: str | None,
+    acl: str | None,
+    dry_run: bool,
+) -> None:
     """Update a stream's file to newer builds.
 
     BUILD means all its architectures, ARCH=BUILD only one.  Other architectures and marketplace data stay
     unchanged.
     """
+    from hashlib import sha256
+
+    from bootimg.builds.bucket.jsonstore import rewrite
     from bootimg.printable import printable
     from bootimg.streams.lint.comparerules import lost_things
     from bootimg.streams.metadata.bump import bump as bumped
-    from bootimg.streams.metadata.stream import read_stream, write_stream
+    from bootimg.streams.metadata.stream import Stream, parse_stream, read_file
     from bootimg.streams.metadata.streamdiff import as_document, as_lines, difference
 
-    before = read_stream(target, lambda text: app.events.message(text, "warning"))
-    done = bumped(before, *chosen.read(), metadata())
+    store, key = store_of(target, endpoint_url, acl)
+    (builds, published), now = chosen.read(), metadata()
+
+    def changed(there: Stored | None) -> tuple[tuple[Stream, Bumped], bytes | None]:
+        if there is None and target.startswith(S3):
+            before = Stream(published.stream, now, {})
+        else:
+            data = there.data if there else read_file(Path(target))
+            before = parse_stream(data, target, lambda text: app.events.message(text, "warning"))
+        done = bumped(before, builds, published, now, keep_newer=keep_newer)
+        same = done.stream == before
+        return (before, done), None if dry_run or same else done.stream.encoded()
+
+    before, done = rewrite(store, key, changed)
     lost = [f"{each.place}: {each.message}" for each in lost_things(before, done.stream)]
     for note in [*done.notes, *lost]:
         app.events.message(printable(note), "warning")
-    if done.stream != before and not dry_run:
-        write_stream(target, done.stream)
     found = difference(before, done.stream)
-    facts = {"path": str(target), "changed": done.stream != before, "dry-run": dry_run}
+    digest = sha256(done.stream.encoded()).hexdigest()
+    facts = {"path": target, "changed": done.stream != before, "sha256": digest, "dry-run": dry_run}
     notes = {"notes": [*done.notes, *lost]}
     app.result({**facts, **notes, **as_document(found)}, printable_lines(as_lines(found)))
 

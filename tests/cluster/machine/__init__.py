@@ -1,0 +1,1 @@
+"""The cluster's own namespaces on this machine, and the processes in them."""

@@ -1,0 +1,1 @@
+"""The programs that a cluster consists of, made once and kept in the test cache."""

@@ -1,0 +1,3 @@
+module bootimg.test/pause
+
+go 1.24

@@ -1,0 +1,1 @@
+"""What pods reach on the bridge: S3 and AWS (moto), and a registry."""
