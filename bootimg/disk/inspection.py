@@ -24,7 +24,7 @@ from bootimg.disk.gpt import Partition
 from bootimg.disk.unmounted import deployments
 from bootimg.disk.view import DiskView
 from bootimg.disk.xfsread import XfsImage
-from bootimg.disk.zipl.describe import describe_zipl
+from bootimg.disk.zipl.describe import SECURE, describe_secure, describe_zipl
 from bootimg.disk.zipl.read import has_zipl
 from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
@@ -80,6 +80,11 @@ def inspect_disk(disk: Path, disk_format: str, folder: Path, budget: Budget | No
             if has_zipl(source):
                 with partition_copy(source, *span, folder, budget) as image:
                     document["zipl"] = _zipl(source, view.gpt.sector_size, span, document["boot"], image)
+    if (secure := view.partition(SECURE)) is not None:
+        with FileSource(view.path) as source:
+            if has_zipl(source):
+                with partition_copy(source, *secure, folder, budget) as image:
+                    document["zipl"] = describe_secure(source, view.gpt.sector_size, secure, image)
     for partition, described in zip(view.gpt.partitions, document["partitions"], strict=True):
         if partition.name == ROOT and (described["filesystem"] or {}).get("type") == "xfs":
             document["root"] = _root(view, *view.gpt.span(partition.number), root_image(folder, budget))
