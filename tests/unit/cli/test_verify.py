@@ -186,7 +186,7 @@ def test_every_rule_has_its_row() -> None:
 def test_every_rule_is_used_and_none_is_an_error_s_id() -> None:
     used = {
         node.attr
-        for source in ROOT.glob("bootimg/checks/*.py")
+        for source in ROOT.glob("bootimg/checks/**/*.py")
         for node in ast.walk(ast.parse(source.read_text()))
         if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "Rule"
     }
