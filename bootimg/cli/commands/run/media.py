@@ -13,7 +13,7 @@ from bootimg.arch import Arch
 from bootimg.atomic import scratch_folder
 from bootimg.builds.find import Build, find_build
 from bootimg.builds.layout import LATEST, META
-from bootimg.cli.commands.run.arch import arch_beside, arch_of_file
+from bootimg.cli.commands.run.arch import arch_beside, arch_of_file, build_beside
 from bootimg.cli.output.session import App
 from bootimg.formats.plainimage import is_packed, plain_image
 from bootimg.targets import LIVE
@@ -73,12 +73,17 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What is booted, and its name for people; `live` if it can install to another disk."""
+    """What is booted, and its name for people; `live` if it can install to another disk.
+
+    `root` is the uncompressed file with the root file system, and `build` the build that it is of, if any.
+    """
 
     name: str
     bootable: Bootable
     arch: Arch
     live: bool
+    root: Path
+    build: Build | None
 
 
 @contextmanager
@@ -105,7 +110,8 @@ def _disk(choice: Choice, given: Path, file: Path, folder: Path, budget: Budget)
 
         image = overlay_with_kargs(file, image.format, choice.kargs, folder, budget)
     arch = choice.arch or arch_of_file(given, file, folder)
-    return Opened(given.name, BootableDisk(image, choice.write), arch, live=False)
+    disk = BootableDisk(image, choice.write)
+    return Opened(given.name, disk, arch, live=False, root=file, build=build_beside(given))
 
 
 def _iso(choice: Choice, given: Path, file: Path) -> Opened:
@@ -114,7 +120,7 @@ def _iso(choice: Choice, given: Path, file: Path) -> Opened:
     _refuse_write(choice)
     arch = choice.arch or arch_beside(given) or Arch.of_machine()
     iso = BootableIso.read(file, arch, choice.kargs, choice.limits)
-    return Opened(given.name, iso, iso.arch, live=True)
+    return Opened(given.name, iso, iso.arch, live=True, root=file, build=build_beside(given))
 
 
 def _pxe(choice: Choice, scratch: Path) -> Opened:
@@ -128,7 +134,8 @@ def _pxe(choice: Choice, scratch: Path) -> Opened:
     files = BootablePxe(
         kernel=kernel, initramfs=initramfs, rootfs=rootfs, scratch=scratch, kargs=choice.kargs
     )
-    return Opened(f"{kernel.name}, {initramfs.name} and {rootfs.name}", files, build.arch, live=True)
+    name = f"{kernel.name}, {initramfs.name} and {rootfs.name}"
+    return Opened(name, files, build.arch, live=True, root=rootfs, build=build)
 
 
 def _refuse_write(choice: Choice) -> None:
