@@ -32,7 +32,8 @@ def validator() -> Path:
     if not path.exists():
         path.parent.parent.mkdir(parents=True, exist_ok=True)
         with store.locked(path.parent.parent):
-            store.made(path.parent, _compile)
+            if not path.exists():
+                store.made_folder(path.parent, _compile)
     return path
 
 
@@ -69,7 +70,6 @@ def _path() -> Path:
 
 def _compile(output: Path) -> None:
     """A folder with the program and Tekton's custom resources."""
-    output.mkdir(exist_ok=True)
     with TemporaryDirectory(dir=output.parent) as work:
         source = shutil.copytree(SOURCE, Path(work) / "source")
         env = {name: value for name, value in os.environ.items() if name.startswith(("GO", "CGO"))}
