@@ -69,6 +69,7 @@ class DeclaredTarget:
     accepts its name.  A `disk_image` is not made if disk images are skipped.  `obstacle` says why this
     version of bootimg cannot make it.  With `has_draft`, `--draft` makes it quicker and larger.  `made_from`
     are the platforms whose disks it is made from.
+    A target that is not `repeatable` has keys in it that are drawn at random.
     """
 
     name: str
@@ -81,6 +82,7 @@ class DeclaredTarget:
     has_draft: bool = False
     arches: frozenset[Arch] = frozenset(Arch)
     made_from: tuple[str, ...] = ()
+    repeatable: bool = True
 
     @property
     def meta_keys(self) -> tuple[str, ...]:
@@ -145,12 +147,19 @@ SECEX = DeclaredTarget(
     name="qemu-secex",
     files=(
         TargetFile(key="qemu-secex", ending=".qcow2", place=Place(platform="qemu-secex")),
-        TargetFile(key=IGNITION_KEY, ending=".gpg.pub", listed=False, arch_in_name=False),
+        TargetFile(
+            key=IGNITION_KEY,
+            label="ignition-secex-key",
+            ending=".gpg.pub",
+            listed=False,
+            arch_in_name=False,
+        ),
     ),
     artifacts=("qemu-secex", "secex"),
     on_request=True,
-    obstacle="images for secure execution cannot be made yet",
     arches=frozenset({Arch.S390X}),
+    made_from=("qemu",),
+    repeatable=False,
 )
 # What older versions of coreos-assembler made, and what it makes from containers.
 _OTHERS = (

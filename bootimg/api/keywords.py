@@ -40,6 +40,8 @@ class BuildKeywords(TypedDict, total=False):
     accelerator: str
     force: bool
     draft: bool
+    experimental: bool
+    hostkey: Sequence[StrPath]
     purity: Purity | str | None
     allow: Sequence[str]
     compress: bool

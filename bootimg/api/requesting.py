@@ -49,6 +49,8 @@ def request(
         accelerator=keywords.get("accelerator", defaults.ACCELERATOR),
         force=keywords.get("force", False),
         draft=keywords.get("draft", False),
+        experimental=keywords.get("experimental", False),
+        host_keys=tuple(map(Path, keywords.get("hostkey", ()))),
         builder=Builder(keywords.get("builder", defaults.BUILDER)),
         deploy=DeployWay(keywords.get("deploy", defaults.DEPLOY)),
         compress=keywords.get("compress", False) or compressor is not None or choice.compress,

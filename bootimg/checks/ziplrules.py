@@ -9,6 +9,7 @@ from bootimg.arch import Arch
 from bootimg.checks.findings import Finding, finding
 from bootimg.checks.rules import Rule
 from bootimg.disk.bootpatch import ENTRIES
+from bootimg.disk.zipl.describe import SDBOOT, SECURE
 
 Json = dict[str, Any]
 _WHERE = "zipl's boot record"
@@ -26,6 +27,11 @@ def zipl_findings(zipl: Json | None, boot: Json, arch: Arch) -> Iterator[Finding
     if (problem := zipl["problem"]) is not None:
         evidence = f"{problem['message']}: {', '.join(problem.get('context', ()))}"
         yield finding(Rule.ZIPL_RECORD, _WHERE, evidence, "the machine cannot boot the disk")
+        return
+    if zipl["secure"]:
+        if not zipl["kernel"]:
+            message = f"its pointers do not lead to the encrypted image {SDBOOT} and to nothing else"
+            yield finding(Rule.ZIPL_RECORD, _WHERE, f"partition {SECURE}", message)
         return
     entry = next(iter(boot["entries"]), {"file": "none", "options": []})
     for what, key in (("kernel", "linux"), ("initramfs", "initrd")):

@@ -63,8 +63,12 @@ class DiskView:
 
     def boot(self) -> tuple[int, int] | None:
         """Fetch the partition named boot; returns its offset and length in bytes, None if it is missing."""
+        return self.partition(BOOT)
+
+    def partition(self, name: str) -> tuple[int, int] | None:
+        """Fetch the first partition of a name; returns its offset and length in bytes, None without one."""
         for partition in self.gpt.partitions:
-            if partition.name == BOOT:
+            if partition.name == name:
                 span = self.gpt.span(partition.number)
                 self.fetch(*span)
                 return span

@@ -53,6 +53,7 @@ class Request:
     `selection` has the reasons for the platforms.
     `version` is the one that the layer must have, because other architectures of the build have it.
     A `draft` of live media is made quicker and larger.
+    `experimental` allows what nobody has seen to run, `host_keys` are the machines that can decrypt an image.
     `limits` are those of reading the layer.
     `purity` is the reaction to content of OpenShift in the layer, except to what `allow` names.
 
@@ -83,6 +84,8 @@ class Request:
     selection: Selection = NOTHING
     version: str | None = None
     draft: bool = False
+    experimental: bool = False
+    host_keys: tuple[Path, ...] = ()
     purity: Purity = _PURITY
     allow: tuple[str, ...] = ()
 

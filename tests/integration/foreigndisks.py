@@ -17,6 +17,7 @@ from bootimg.vm.drives import disk_options
 from bootimg.vm.firmware import make_flash
 from bootimg.vm.guest import Guest
 from bootimg.vm.machine import Machine
+from bootimg.vm.qemu import Program
 from tests.integration.conftest import Built, Workspace
 from tests.integration.test_boot import DEADLINE, DISK_STAMP, GIB, ignition
 from tests.layer.small import small_layer
@@ -61,9 +62,16 @@ def build(workspace: Workspace, arch: Arch, *names: str) -> Built:
 
 @contextmanager
 def running(
-    disk: Path, log: Path, arch: Arch, config: Path | None = None, *, form: str = "qcow2", sectors: int = 512
+    disk: Path,
+    log: Path,
+    arch: Arch,
+    config: Path | None = None,
+    *,
+    form: str = "qcow2",
+    sectors: int = 512,
+    qemu: Program | None = None,
 ) -> Iterator[Guest]:
-    """A guest that boots the disk, with sectors of such a size."""
+    """A guest that boots the disk, with sectors of such a size; in this machine's QEMU, or in this one."""
     device = ["logical_block_size=4096", "physical_block_size=4096"] if sectors == 4096 else []
     words = disk_options(open_image(disk, form), arch.row.hardware.bus, write=True)
     machine = Machine(
@@ -76,26 +84,28 @@ def running(
         reboot=False,
         options=[*words[:-1], ",".join([words[-1], *device])],
     )
-    with Guest(machine) as guest:
+    with Guest(machine, qemu=qemu) as guest:
         yield guest
 
 
-def reported(disk: Path, log: Path, arch: Arch, config: Path) -> dict[str, str]:
+def reported(disk: Path, log: Path, arch: Arch, config: Path, qemu: Program | None = None) -> dict[str, str]:
     """Boot until the guest powers itself off; what its unit reported."""
-    with running(disk, log, arch, config) as guest:
+    with running(disk, log, arch, config, qemu=qemu) as guest:
         guest.wait_for(r"REPORT-42 end=end", DEADLINE)
         guest.wait_off(DEADLINE)
         text = guest.console.text
     return dict(re.findall(r"REPORT-42 (\w+)=(.*?)$", text, re.MULTILINE))
 
 
-def check_two_boots(disk: Path, folder: Path, arch: Arch, script: str = SCRIPT) -> None:
+def check_two_boots(
+    disk: Path, folder: Path, arch: Arch, script: str = SCRIPT, qemu: Program | None = None
+) -> None:
     """Ignition runs in the first of two boots only, and the root has grown."""
     word = uuid.uuid4().hex
     (folder / "config.ign").write_bytes(ignition(word, script))
     (folder / "other.ign").write_bytes(ignition("written-again", script))
-    first = reported(disk, folder / "first.log", arch, folder / "config.ign")
-    second = reported(disk, folder / "second.log", arch, folder / "other.ign")
+    first = reported(disk, folder / "first.log", arch, folder / "config.ign", qemu)
+    second = reported(disk, folder / "second.log", arch, folder / "other.ign", qemu)
     assert "ignition.firstboot" in first["cmdline"]
     assert "ignition.firstboot" not in second["cmdline"]
     assert uuid.UUID(first["disk"]) != uuid.UUID(DISK_STAMP)

@@ -8,7 +8,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -20,24 +20,32 @@ from tests.layer.debian import find_mirror, proxy_options
 _FOLDERS = ("usr/sbin", "usr/bin", "sbin", "bin")
 _LIBRARIES = ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu")
 _LOADER = "ld-linux-x86-64.so.2"
-_UNUSED = ("usr/share", "var")
+_SHARE = "usr/share"
 
 
 @dataclass(frozen=True)
 class DebianPrograms:
     """Programs of a release; `packages` by program.
 
-    They lie in the tests' cache under `name`, the suite and a digest of what makes them: two sets of programs
-    that share a name never take each other's folder.
+    `data` are the folders of /usr/share that they need, `options` the first arguments of each program, where
+    "{root}" is the folder that has usr.  All lies in the tests' cache under `name`, the suite and a digest of
+    what makes it: two sets of programs that share a name never take each other's folder.
     """
 
     suite: str
     name: str
     packages: Mapping[str, str]
+    data: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def _place(self) -> Path:
-        made_from = [*map(list, sorted(self.packages.items())), Path(__file__).read_text("utf-8")]
+        made_from = [
+            sorted(self.packages.items()),
+            self.data,
+            sorted(self.options.items()),
+            Path(__file__).read_text("utf-8"),
+        ]
         digest = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
         return store.test_cache() / "debian-programs" / f"{self.name}-{self.suite}-{digest}"
 
@@ -76,12 +84,15 @@ class DebianPrograms:
              f"--include={include}", *options, self.suite, root, source],
             timeout=1800,
         )  # fmt: skip
-        for unused in _UNUSED:
-            shutil.rmtree(root / unused)
+        shutil.rmtree(root / "var")
+        for unused in (root / _SHARE).iterdir():
+            if unused.name not in self.data:
+                shutil.rmtree(unused)
         (output / "bin").mkdir()
         for name in self.packages:
             script = output / "bin" / name
-            script.write_text(_script(place / "root", root, name))
+            arguments = self.options.get(name, "").format(root=place / "root")
+            script.write_text(_script(place / "root", root, name, arguments))
             script.chmod(0o755)
 
 
@@ -110,13 +121,19 @@ def squashfs_programs() -> DebianPrograms:
     return DebianPrograms("trixie", "squashfs", dict.fromkeys(("sqfstar", "unsquashfs"), "squashfs-tools"))
 
 
-def _script(final: Path, root: Path, name: str) -> str:
+def qemu_for_s390x() -> DebianPrograms:
+    """QEMU 10 for s390x, with its firmware."""
+    program, data = "qemu-system-s390x", ("qemu",)
+    return DebianPrograms("trixie", "qemu", {program: program}, data, {program: "-L {root}/usr/share/qemu"})
+
+
+def _script(final: Path, root: Path, name: str, options: str) -> str:
     """A script that starts a program in `root`, which will be at `final`, by the release's own loader."""
     libraries = [each for each in _LIBRARIES if (root / each).is_dir()]
     loader = next(each for each in libraries if os.path.lexists(root / each / _LOADER))
     words = [final / loader / _LOADER, "--argv0", name]
     words += ["--library-path", ":".join(str(final / each) for each in libraries)]
-    words.append(final / _within(root, name))
+    words += [final / _within(root, name), *options.split()]
     # mtools converts names with the C library's modules.
     modules = shlex.quote(str(final / libraries[0] / "gconv"))
     return f'#!/bin/sh\nexport GCONV_PATH={modules}\nexec {shlex.join(map(str, words))} "$@"\n'

@@ -21,18 +21,24 @@ from tests.layer.debian import find_mirror, proxy_options
 
 ROOT = Path(__file__).parents[2]
 _SUITE, _PYTHON = "bookworm", "3.11"
+# What the writers of file systems import, for architectures without wheels.  zlib-ng, which only compresses,
+# is not among it.  Not all mirrors have the stable suites of these architectures.
+_NEWER_SUITE = "forky"
+_MODULES = ("python3", "python3-isal", "python3-yaml", "python3-zstandard", "python3-simpleeval")
+_MACHINES_WITH_WHEELS = (Arch.X86_64, Arch.AARCH64)
 # What bootimg imports, in the versions that this process has: other ones could write other bytes.
 _WHEELS = ("Jinja2", "click", "isal", "PyYAML", "rich", "simpleeval", "zlib-ng", "zstandard")
 _PACKAGES = {"bootimg": "bootimg", "bootimg_platforms": "platforms", "bootimg_uploaders": "uploaders",
              "bootimg_manifests": "osbuild-manifests", "bootimg_pipelines": "pipelines",
              "tests": "tests"}  # fmt: skip
 _PLATFORMS = ("manylinux2014_{0}", "manylinux_2_17_{0}", "manylinux_2_28_{0}")
+_DEBIAN_SITE = "usr/lib/python3/dist-packages"
 _HOUR = 3600.0
 
 
 @dataclass(frozen=True)
 class ForeignPython:
-    """A Python for `arch`."""
+    """A Python for `arch`: whole where PyPI has wheels, else with what the writers of file systems need."""
 
     arch: Arch
 
@@ -45,7 +51,7 @@ class ForeignPython:
         """Why it cannot be had here, or None: it is there or can be fetched."""
         if self._place.exists():
             return None
-        if sys.version_info[:2] != tuple(map(int, _PYTHON.split("."))):
+        if self._has_wheels and sys.version_info[:2] != tuple(map(int, _PYTHON.split("."))):
             return f"Debian's Python for {self.arch} is {_PYTHON}, this one is another"
         return None if process.find("mmdebstrap") else "mmdebstrap is not installed"
 
@@ -53,13 +59,17 @@ class ForeignPython:
         """The output of Python with these arguments; `tree` is a folder of `installed`."""
         place = self._folder()
         root = place / "root"
-        argv = [place / self.emulator, "-L", root, root / f"usr/bin/python{_PYTHON}", *words]
+        argv = [place / self.emulator, "-L", root, root / "usr/bin/python3", *words]
         env = {
-            "PYTHONPATH": f"{tree}:{place / 'site'}",
+            "PYTHONPATH": f"{tree}:{place / 'site' if self._has_wheels else root / _DEBIAN_SITE}",
             "PYTHONHOME": str(root / "usr"),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         return process.run(argv, env=env, timeout=_HOUR).stdout
+
+    @property
+    def _has_wheels(self) -> bool:
+        return self.arch in _MACHINES_WITH_WHEELS
 
     @property
     def _place(self) -> Path:
@@ -74,14 +84,16 @@ class ForeignPython:
             return place if place.exists() else store.made_folder(place, self._fetch)
 
     def _fetch(self, output: Path) -> None:
-        _unpack(output / "root", self.arch.row.names.debian, ["python3"])
+        suite, packages = (_SUITE, ("python3",)) if self._has_wheels else (_NEWER_SUITE, _MODULES)
+        _unpack(output / "root", self.arch.row.names.debian, packages, suite)
         for unused in ("usr/share", "var", "boot"):
             shutil.rmtree(output / "root" / unused, ignore_errors=True)
         here = Arch.of_machine().row.names.debian
         _unpack(output / "emulators", here, ["qemu-user-static"])
         shutil.move(output / "emulators/usr/bin" / self.emulator, output / self.emulator)
         shutil.rmtree(output / "emulators")
-        _fetch_wheels(output, self.arch)
+        if self._has_wheels:
+            _fetch_wheels(output, self.arch)
 
 
 def installed(folder: Path) -> Path:
@@ -96,13 +108,13 @@ def installed(folder: Path) -> Path:
     return folder
 
 
-def _unpack(root: Path, debian: str, packages: Iterable[str]) -> None:
+def _unpack(root: Path, debian: str, packages: Iterable[str], suite: str = _SUITE) -> None:
     program = process.require("mmdebstrap", packages="mmdebstrap")
     options = (f"--aptopt={option}" for option in ("Apt::Install-Recommends false", *proxy_options()))
     process.run(
         [program, "--quiet", "--variant=extract", "--format=directory", "--skip=check/qemu",
-         f"--architectures={debian}", f"--include={','.join(packages)}", *options, _SUITE, root,
-         f"deb {find_mirror().main} {_SUITE} main"],
+         f"--architectures={debian}", f"--include={','.join(packages)}", *options, suite, root,
+         f"deb [check-valid-until=no] {find_mirror().main} {suite} main"],
         timeout=_HOUR,
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
-"""Writes what a native base disk is made of: `python -m tests.support.nativewriters FOLDER`.
+"""Writes what a native base disk is made of: `python -m tests.support.nativewriters FOLDER [NAME ...]`.
 
-It prints one JSON document: the machine that the interpreter sees, and the digest of each file.  Whichever
-interpreter runs it, the files are the same.
+It prints one JSON document: the machine that the interpreter sees, its byte order, and the digest of each
+file, or of those named.  Whichever interpreter runs it, the files are the same.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -21,7 +21,8 @@ from bootimg.disk.gpt import Gpt, Partition, write_gpt
 from bootimg.disk.native.ext4 import make_ext4
 from bootimg.disk.native.ext4fill import fill_ext4
 from bootimg.disk.xfs import XfsOptions, fill_xfs, make_xfs
-from bootimg.formats import write
+from bootimg.disk.zipl.bootmap import BootFile, Geometry, Program, make_bootmap
+from bootimg.disk.zipl.format import Run
 from bootimg.manifest.recipe import Ext4
 from bootimg.sizes import MIB
 from bootimg.sysroot.entries import directory, text
@@ -32,12 +33,10 @@ ID = "5a8e3b9c-0e1d-4b2f-9c3d-aabbccddeeff"
 XFS, BOOT = 320 * MIB, 32 * MIB
 
 
-def main(folder: Path) -> None:
-    """Write every file and print the document."""
-    made = {name: make(folder / name) for name, make in _WRITERS.items()}
-    print(
-        json.dumps({"machine": os.uname().machine, "digests": {name: _digest(made[name]) for name in made}})
-    )
+def main(folder: Path, names: Sequence[str] = ()) -> None:
+    """Write every file, or those named, and print the document."""
+    digests = {name: _digest(_WRITERS[name](folder / name)) for name in names or _WRITERS}
+    print(json.dumps({"machine": os.uname().machine, "order": sys.byteorder, "digests": digests}))
 
 
 def _digest(path: Path) -> str:
@@ -66,6 +65,17 @@ def _nodes() -> Iterator[Node]:
     yield xfstrees.link(b"zz", b"z")
 
 
+def _zipl(path: Path) -> Path:
+    """The bootmap and the record of a disk of s390x."""
+    files = [
+        BootFile(size, size, [Run(start, size // 512)]) for start, size in ((4096, MIB), (9999, 2 * MIB))
+    ]
+    program = Program(stage3=bytes(16384), kernel=files[0], initramfs=files[1], arguments=b"a=b")
+    made = make_bootmap(program, Geometry(512, 1024), lambda offset: 20000 + offset // 512)
+    path.write_bytes(made.content + made.record)
+    return path
+
+
 def _xfs(path: Path) -> Path:
     make_xfs(_sized(path, XFS), size=XFS, options=XfsOptions(uuid=ID))
     fill_xfs(path, _nodes(), now=NOW * 10**9)
@@ -92,6 +102,9 @@ def write_disk(path: Path) -> Path:
 
 def _image(disk_format: str, options: Mapping[str, str | bool]) -> Callable[[Path], Path]:
     def make(path: Path) -> Path:
+        # It imports zlib-ng, which not every interpreter has.
+        from bootimg.formats import write
+
         with FileSource(path.with_name("xfs")) as source:
             write(disk_format, source, path, options)
         return path
@@ -99,10 +112,13 @@ def _image(disk_format: str, options: Mapping[str, str | bool]) -> Callable[[Pat
     return make
 
 
+WITHOUT_ZLIB_NG = ("gpt", "xfs", "ext4", "zipl")
+"""Those that any interpreter can write."""
 _WRITERS: Mapping[str, Callable[[Path], Path]] = {
     "gpt": write_disk,
     "xfs": _xfs,
     "ext4": _ext4,
+    "zipl": _zipl,
     "qcow2": _image("qcow2", {"compat": "1.1", "compression": False}),
     "vhd": _image("vpc", {}),
     "vmdk": _image("vmdk", {"adapter_type": "lsilogic", "compat6": True, "subformat": "streamOptimized"}),
@@ -110,4 +126,4 @@ _WRITERS: Mapping[str, Callable[[Path], Path]] = {
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

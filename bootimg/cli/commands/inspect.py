@@ -146,6 +146,9 @@ def _zipl(zipl: Json | None) -> Iterator[tuple[str, str]]:
     if zipl["problem"]:
         yield "zipl", zipl["problem"]["message"]
         return
+    if zipl["secure"]:
+        yield "zipl", f"{'starts' if zipl['kernel'] else 'does not start'} the encrypted image"
+        return
     wrong = [what for what in ("kernel", "initramfs") if not zipl[what]]
     yield "zipl", f"not with the entry's {' and '.join(wrong)}" if wrong else "starts the entry's files"
     yield "  options", " ".join(zipl["arguments"])

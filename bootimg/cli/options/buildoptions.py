@@ -75,6 +75,8 @@ class BuildOptions:
     deploy: str
     force: bool
     draft: bool
+    experimental: bool
+    hostkey: tuple[Path, ...]
     purity: str | None
     allow: tuple[str, ...]
     compress: bool
@@ -116,6 +118,8 @@ class BuildOptions:
             "accelerator": app.accel,
             "force": self.force,
             "draft": self.draft,
+            "experimental": self.experimental,
+            "hostkey": self.hostkey,
             "purity": self.purity,
             "allow": self.allow,
             "compress": self.compress,
@@ -160,6 +164,11 @@ _OPTIONS = (
     force_option,
     click.option("--draft", is_flag=True,
                  help="Make live media quicker and larger than a release has them."),
+    click.option("--experimental", is_flag=True,
+                 help="Allow what nobody has seen to run: qemu-secex."),
+    click.option("--hostkey", multiple=True, metavar="FILE", type=click.Path(path_type=Path),
+                 envvar="BOOTIMG_HOSTKEY", show_envvar=True,
+                 help="Host key document of a machine that may decrypt qemu-secex; more than once for more."),
     purity_options,
     compress_options,
     jobs_option,

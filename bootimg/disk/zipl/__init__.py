@@ -20,5 +20,5 @@ All numbers are big-endian.  A platform's kernel arguments are part of the bootm
 own.  The BLS entry in /boot stays the source of the arguments: the machine's own zipl reads it later.
 
 Not written: the records of a DASD, signatures for Secure Boot (zipl leaves them out unless the machine that
-it runs on has booted securely), and the image of Secure Execution.
+it runs on has booted securely).
 """

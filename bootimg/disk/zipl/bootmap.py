@@ -44,12 +44,15 @@ class BootFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What is to be started; `arguments` are the kernel's, without the zero at their end."""
+    """What is to be started; `arguments` are the kernel's, without the zero at their end.
+
+    A kernel that has both in itself, such as an image for Secure Execution, has neither here.
+    """
 
     stage3: bytes
     kernel: BootFile
-    initramfs: BootFile
-    arguments: bytes
+    initramfs: BootFile | None = None
+    arguments: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,17 @@ def make_bootmap(program: Program, geometry: Geometry, locate: Locate) -> Bootma
     """The bootmap of a program; its length does not depend on `locate`.  ValueError if it does not fit."""
     sector = geometry.sector
     writer = _Writer(geometry, locate)
-    addresses = choose_addresses(program.kernel.size, program.initramfs.size, geometry.block)
+    initramfs, arguments = program.initramfs, program.arguments
+    addresses = choose_addresses(
+        program.kernel.size,
+        None if initramfs is None else initramfs.size,
+        geometry.block,
+        arguments=arguments is not None,
+    )
     words = parameters(
         Loaded(LOAD_ADDRESS, program.kernel.size),
         addresses.arguments,
-        Loaded(addresses.initramfs, program.initramfs.size),
+        Loaded(addresses.initramfs, 0 if initramfs is None else initramfs.size),
         Loaded(addresses.environment, geometry.block),
     )
     components = [
@@ -89,9 +98,11 @@ def make_bootmap(program: Program, geometry: Geometry, locate: Locate) -> Bootma
         writer.data(STAGE3, program.stage3),
         writer.data(PARAMETERS, words),
         writer.file(LOAD_ADDRESS, program.kernel),
-        writer.data(addresses.arguments, program.arguments + b"\0"),
-        writer.file(addresses.initramfs, program.initramfs),
     ]
+    if arguments is not None:
+        components.append(writer.data(addresses.arguments, arguments + b"\0"))
+    if initramfs is not None:
+        components.append(writer.file(addresses.initramfs, initramfs))
     # zipl-editenv writes it in place: it may not lie in two blocks of the file system.
     writer.align(geometry.block)
     environment = len(writer.content)

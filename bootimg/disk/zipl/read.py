@@ -22,6 +22,7 @@ _MOST_TABLES, _MOST_BYTES = 1 << 14, 1 << 31
 _STAGE3, _PARAMETERS = 0xA000, 0x9000
 _STAGE3_SIZE = 0x4000
 _ADDRESS = 0x7FFFFFFF
+_NO_ARGUMENTS = 0xFFFFFFFFFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class ZiplProgram:
 class ZiplBoot:
     """What is started: pieces of the disk, and the lengths in bytes that the third stage is told.
 
-    `arguments` are the kernel's as they are in memory, `stage3` is the code of the third stage.
+    `arguments` are the kernel's as they are in memory, `stage3` is the code of the third stage.  Where the
+    kernel has its initramfs and arguments in itself, both are empty.
     """
 
     stage3: bytes
@@ -74,15 +76,18 @@ def read_zipl(source: Source, sector_size: int, start: int, length: int) -> Zipl
     arguments, initramfs, initramfs_size, kernel_psw, _, _, kernel_size, kernel = words
     if kernel_psw & _ADDRESS != kernel:
         raise _damaged(f"the third stage starts 0x{kernel_psw & _ADDRESS:x}, not the kernel")
-    for address, what in ((kernel, "kernel"), (initramfs, "initramfs"), (arguments, "arguments")):
-        _require(program, address, what)
+    _require(program, kernel, "kernel")
+    if initramfs_size:
+        _require(program, initramfs, "initramfs")
+    if arguments != _NO_ARGUMENTS:
+        _require(program, arguments, "arguments")
     return ZiplBoot(
         stage3=_content(source, program.loaded[_STAGE3], _STAGE3_SIZE),
         kernel=program.loaded[kernel],
         kernel_size=kernel_size,
-        initramfs=program.loaded[initramfs],
+        initramfs=program.loaded[initramfs] if initramfs_size else (),
         initramfs_size=initramfs_size,
-        arguments=_content(source, program.loaded[arguments], 1 << 16).partition(b"\0")[0],
+        arguments=_content(source, program.loaded.get(arguments, ()), 1 << 16).partition(b"\0")[0],
     )
 
 

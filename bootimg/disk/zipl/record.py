@@ -32,18 +32,7 @@ class ZiplRecord:
         `zipl-files-unusable`, and those of `bootimg.disk.ext4edit`.
         """
         partition = BootPartition(image, start, self.sector_size)
-        geometry = Geometry(self.sector_size, partition.block)
-        program = self.program(partition)
-        try:
-            length = len(make_bootmap(program, geometry, lambda offset: offset // self.sector_size).content)
-        except ValueError as error:
-            raise _unusable(str(error)) from error
-        # Without zeros, so that every block of the file is allocated.
-        image.apply([FileEdit(BOOTMAP, b"\xff" * length, image.label(BOOTMAP) or image.label("/"))])
-        made = _written(partition, program, geometry)
-        if image.content(BOOTMAP) != made.content:
-            raise _unusable(f"/boot{BOOTMAP} reads back different")
-        return made.record
+        return install_bootmap(partition, self.program(partition))
 
     def program(self, partition: BootPartition) -> Program:
         """What the record is to start."""
@@ -62,6 +51,25 @@ class ZiplRecord:
             initramfs=BootFile(initramfs.size, initramfs.size, partition.runs(entry.initramfs)),
             arguments=arguments,
         )
+
+
+def install_bootmap(partition: BootPartition, program: Program) -> bytes:
+    """Write /bootmap for a program whose files are in the partition.
+
+    Returns the beginning of the disk's first sector.  Errors: `zipl-files-unusable`, and those of
+    `bootimg.disk.ext4edit`.
+    """
+    image, geometry = partition.image, Geometry(partition.sector, partition.block)
+    try:
+        length = len(make_bootmap(program, geometry, lambda offset: offset // geometry.sector).content)
+    except ValueError as error:
+        raise _unusable(str(error)) from error
+    # Without zeros, so that every block of the file is allocated.
+    image.apply([FileEdit(BOOTMAP, b"\xff" * length, image.label(BOOTMAP) or image.label("/"))])
+    made = _written(partition, program, geometry)
+    if image.content(BOOTMAP) != made.content:
+        raise _unusable(f"/boot{BOOTMAP} reads back different")
+    return made.record
 
 
 def _written(partition: BootPartition, program: Program, geometry: Geometry) -> Bootmap:

@@ -85,9 +85,9 @@ def remake(build: Build, before: list[Finding], means: Means) -> Remaking:
 
 
 def _keys(build: Build) -> list[str]:
-    """The keys of the artifacts that are made from base disks."""
+    """The keys of the artifacts that are made from base disks and have the same bytes every time."""
     targets = {key: target_of_key(key) for key in build.images}
-    return [key for key, target in targets.items() if target is not None and target.on_request]
+    return [key for key, each in targets.items() if each is not None and each.on_request and each.repeatable]
 
 
 def _origin(key: str, made: Mapping[str, Made]) -> Made | None:

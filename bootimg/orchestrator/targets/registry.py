@@ -12,11 +12,12 @@ from bootimg.orchestrator.targets.extensions import Extensions
 from bootimg.orchestrator.targets.image import PlatformImage
 from bootimg.orchestrator.targets.layersbom import LayerSbom
 from bootimg.orchestrator.targets.live import Live
+from bootimg.orchestrator.targets.secex import Secex
 from bootimg.orchestrator.targets.target import Target
 from bootimg.orchestrator.work import Work
-from bootimg.targets import LIVE, DeclaredTarget
+from bootimg.targets import LIVE, SECEX, DeclaredTarget
 
-MAKERS: Mapping[str, Callable[[], Target]] = {LIVE.name: Live}
+MAKERS: Mapping[str, Callable[[], Target]] = {LIVE.name: Live, SECEX.name: Secex}
 """The makers of targets that are requested by name and are not platform images."""
 
 

@@ -78,7 +78,7 @@ def test_the_record_leads_to_the_files_and_arguments_of_the_entry(made: ZiplDisk
     # The disk is made so that the initramfs has holes of other files in it.
     assert len(found.initramfs) > 62 if made.sector == 512 else len(found.initramfs) > 1
     assert described(disk, PLATFORM_ENTRY) == {
-        "arguments": ARGUMENTS.split(), "kernel": True, "initramfs": True, "problem": None,
+        "arguments": ARGUMENTS.split(), "kernel": True, "initramfs": True, "secure": False, "problem": None,
     }  # fmt: skip
     assert findings(disk, PLATFORM_ENTRY) == []
 
