@@ -99,7 +99,7 @@ def test_python_packages_are_those_of_a_lock_with_digests(tmp_path: Path, part: 
     assert packages
     assert all(re.match(r"[a-z0-9.-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line) for line in packages)
     setup = (ROOT / "script/container-setup").read_text()
-    assert f"/pip {part}\n" in setup
+    assert re.search(rf'install_locked \S+/pip (?:{part}|"\$\{{\w+:-{part}\}}")$', setup, re.MULTILINE)
     others = [line for line in setup.splitlines() if re.search(r"pip (install|wheel|download) ", line)]
     assert all("--no-deps" in line for line in others)
 

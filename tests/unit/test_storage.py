@@ -222,8 +222,8 @@ def test_times_that_cannot_be_set_name_their_file(tmp_path: Path, monkeypatch: p
 
 def test_a_name_that_is_too_long_is_said_with_its_folder(tmp_path: Path) -> None:
     with pytest.raises(BootimgError) as caught, storage_errors():
-        write_whole(tmp_path / ("x" * 250), b"")
-    assert caught.value.message.startswith(f"{tmp_path}/.partial-xxx")
+        write_whole(tmp_path / ("x" * 256), b"")
+    assert caught.value.message.startswith(f"{tmp_path}/xxx")
     assert not list(tmp_path.iterdir())
 
 
