@@ -63,6 +63,11 @@ ANYWHERE: Mapping[int, Fault] = {
 }
 """Faults that only storage has, or that have their cause outside of bootimg in any case."""
 
+_NO_FILES = Fault(
+    "cannot be made, or is gone: its file system has no files but the kernel's own, as /proc and /sys",
+    f"name another folder with -o, {_AGAIN}",
+)
+
 OF_A_PATH: Mapping[int, Fault] = {
     errno.EACCES: _FORBIDDEN,
     errno.EPERM: _FORBIDDEN,
@@ -96,8 +101,18 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 def fault_of(error: OSError) -> Fault | None:
     """The fault; None for an error that bootimg should have expected, which is a bug, and for a full disk."""
-    number = error.errno or 0
-    return ANYWHERE.get(number) or (OF_A_PATH.get(number) if _given(error) else None)
+    number, names = error.errno or 0, _given(error)
+    if number == errno.ENOENT and any(map(_keeps_no_files, names)):
+        return _NO_FILES
+    return ANYWHERE.get(number) or (OF_A_PATH.get(number) if names else None)
+
+
+def _keeps_no_files(name: str) -> bool:
+    """Whether a file of this name would be in a folder of the kernel's: there, making one is ENOENT too."""
+    try:
+        return os.statvfs(os.path.dirname(name) or ".").f_blocks == 0  # noqa: PTH120
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from bootimg.orchestrator.remaking.compare import Remade
 from bootimg.orchestrator.remaking.remake import Means, remake
 from bootimg.storage import storage_errors
 from bootimg.targets import LAYER_KEY
+from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.limits import DEFAULT, Limits
 from bootimg.vm.image import image_format, is_iso
 
@@ -194,7 +195,7 @@ def inspect(
     """
     name, found_arch, sent = str(what), arch_of(arch), events or Events()
     if build := named_build(name, Path(builds), found_arch):
-        return inspect_build(build)
+        return inspect_build(build, limits)
     with cache_in_use(cache) as used:
         if is_disk(Path(name)):
             return _inspect_file(Path(name), used, sent, limits)
@@ -206,9 +207,10 @@ def inspect(
 def _inspect_file(path: Path, cache: Cache, events: Events, limits: Limits) -> Json:
     # The root filesystem is copied into the cache, because /tmp can be memory.
     tmp = cache.folder("tmp")
-    with scratch_folder(tmp, "inspect-") as folder, plain_image(path, cache, events, limits) as plain:
+    budget = Budget(limits)
+    with scratch_folder(tmp, "inspect-") as folder, plain_image(path, cache, events, budget) as plain:
         if is_iso(plain):
-            return {**inspect_iso(plain, folder, events), "path": str(path)}
-        document = inspect_disk(plain, image_format(plain), folder)
+            return {**inspect_iso(plain, folder, events, budget), "path": str(path)}
+        document = inspect_disk(plain, image_format(plain), folder, budget)
     size = path.stat().st_size if path.is_file() else document["virtual-size"]
     return {**document, "path": str(path), "size": size}

@@ -22,6 +22,7 @@ from bootimg.disk.unmounted import deployments
 from bootimg.disk.xfsread import XfsImage
 from bootimg.errors import BootimgError
 from bootimg.layer.image.fetched import VERSION_LABEL
+from bootimg.untrusted.budget import Budget
 
 Json = dict[str, Any]
 _DAMAGED = ("gpt-damaged", "boot-partition-unreadable", "boot-filesystem-damaged")
@@ -36,15 +37,17 @@ def disk_findings(
     allow: Sequence[str] = (),
     *,
     name: str | None = None,
+    budget: Budget | None = None,
 ) -> list[Finding]:
     """All findings about an uncompressed disk image; `folder` is an empty scratch folder.
 
     `name` is the user's file name, if it differs from that of `disk`.
 
-    Errors: those about this machine, such as `qemu-img-missing`.
+    Errors: `image-over-budget`, and those about this machine, such as `qemu-img-missing`.
     """
+    budget = budget or Budget()
     try:
-        found = inspect_disk(disk, disk_format, folder)
+        found = inspect_disk(disk, disk_format, folder, budget)
     except BootimgError as error:
         if error.id not in _DAMAGED:
             raise
@@ -56,7 +59,7 @@ def disk_findings(
         findings += zipl_findings(found["zipl"], found["boot"], layout.arch)
         findings += size_findings(found["boot"]["ignition-platform"], found["virtual-size"])
     if found["root"] is not None:
-        findings += _root(found["root"], root_image(folder), folder, mode, allow, name or disk.name)
+        findings += _root(found["root"], root_image(folder, budget), folder, mode, allow, name or disk.name)
     return findings
 
 

@@ -84,8 +84,13 @@ def node_on_base(node: OpenedImage, base: OpenedImage, disk: int | None) -> Node
         size=node.tree.size,
         size_added=sum(added.values()),
         disk_free=None if disk is None else max(0, disk - _BOOT_PARTITIONS - base.tree.size),
-        live_space=_LARGE_TMPFS if node.image.arch is Arch.PPC64LE else _TMPFS,
+        live_space=live_space(node.image.arch),
     )
+
+
+def live_space(arch: Arch) -> int:
+    """The size in bytes of the file system in memory into which a live system pulls a node image."""
+    return _LARGE_TMPFS if arch is Arch.PPC64LE else _TMPFS
 
 
 def shared_layers(node: Image, base: Image) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from bootimg.checks.findings import Finding, finding
@@ -20,16 +20,29 @@ _METALAYER = "io.openshift.metalayer"
 _LIST = FILES[1]
 _CLIENTS, _OC = "openshift-clients", "usr/bin/oc"
 _MOST = 10
+_IDENTITY = (Rule.NODE_LABEL, Rule.NODE_LAYERS, Rule.NODE_PACKAGE)
 _NODE = "node image"
 
 
 def node_findings(node: OpenedImage, base: OpenedImage, facts: NodeOnBase) -> Iterator[Finding]:
     """Findings about a node image and its base, except those about the base itself."""
-    yield from _labels(node, base)
+    yield from _labels(node.system, base.system)
+    yield from _base_digest(node, base)
     yield from _layers(node, base, facts)
     yield from _packages(node.system, base.system)
     yield from _content(node)
     yield from _space(facts)
+
+
+def system_base_findings(node: System, base: System) -> Iterator[Finding]:
+    """Findings about a node image and a disk or a live system, whose layers are not known."""
+    yield from _labels(node, base)
+    yield from _packages(node, base)
+
+
+def of_another_base(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings which say that a node image is built on another base."""
+    return [each for each in findings if each.rule in _IDENTITY]
 
 
 def of_base(findings: Sequence[Finding]) -> list[Finding]:
@@ -37,11 +50,14 @@ def of_base(findings: Sequence[Finding]) -> list[Finding]:
     return [replace(each, where=f"base: {each.where}") for each in findings]
 
 
-def _labels(node: OpenedImage, base: OpenedImage) -> Iterator[Finding]:
+def _labels(node: System, base: System) -> Iterator[Finding]:
     for name in _LABELS:
-        wanted, found = base.image.labels.get(name), node.image.labels.get(name)
+        wanted, found = base.labels.get(name), node.labels.get(name)
         if wanted is not None and found != wanted:
             yield finding(Rule.NODE_LABEL, f"{_NODE}, label {name}", found, f"the base has {wanted}")
+
+
+def _base_digest(node: OpenedImage, base: OpenedImage) -> Iterator[Finding]:
     annotations = parse_document(node.image.manifest, "manifest").at("annotations").value
     named = annotations.get(_BASE_DIGEST) if isinstance(annotations, dict) else None
     named = named or node.image.labels.get(_BASE_DIGEST)

@@ -14,6 +14,7 @@ from bootimg.cache import Cache
 from bootimg.events import Events
 from bootimg.formats.plainimage import plain_image
 from bootimg.targets import LAYER_KEY, platform_of_key
+from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.limits import DEFAULT, Limits
 from bootimg.vm.image import image_format, is_archive, is_iso
 
@@ -43,10 +44,11 @@ class Verifier:
 
     def file(self, path: Path) -> tuple[FileKind, list[Finding]]:
         """Whether a file, compressed or not, is a disk image or an ISO, and the findings about it."""
-        with plain_image(path, self.cache, self.events, self.limits) as plain:
+        budget = Budget(self.limits)
+        with plain_image(path, self.cache, self.events, budget) as plain:
             if is_iso(plain):
-                return "iso", self._iso(plain, None)
-            return "disk", self._plain(plain, path.name)
+                return "iso", self._iso(plain, None, budget)
+            return "disk", self._plain(plain, path.name, budget)
 
     def image(self, reference: str, arch: Arch) -> list[Finding]:
         """Findings about an OCI image."""
@@ -102,32 +104,36 @@ class Verifier:
         from bootimg.checks.livemedia.livesystem import system_of_image_findings
 
         if ISO_KEY in files:
-            found = self._iso(files[ISO_KEY], expected_of(build))
+            found = self._iso(files[ISO_KEY], expected_of(build), Budget(self.limits))
             yield ISO_KEY, [_in(ISO_KEY, each) for each in found]
         elif INITRD_KEY in files and ROOTFS_KEY in files:
             # An ISO has the same files, and their digests are compared.
-            found = pxe_findings(files[INITRD_KEY], files[ROOTFS_KEY], expected_of(build))
+            rootfs, budget = files[ROOTFS_KEY], Budget(self.limits)
+            found = pxe_findings(files[INITRD_KEY], rootfs, expected_of(build), budget)
             with self._scratch() as folder:
-                inside = system_of_image_findings(files[ROOTFS_KEY], folder, self.mode, self.allow)
+                inside = system_of_image_findings(rootfs, folder, self.mode, self.allow, budget)
             yield ROOTFS_KEY, [*found, *(_in(ROOTFS_KEY, each) for each in inside)]
 
-    def _iso(self, iso: Path, expected: Expected | None) -> list[Finding]:
+    def _iso(self, iso: Path, expected: Expected | None, budget: Budget) -> list[Finding]:
         from bootimg.checks.livemedia.live import iso_findings
         from bootimg.checks.livemedia.livesystem import system_of_iso_findings
 
         with self._scratch() as folder:
-            inside = system_of_iso_findings(iso, folder, self.mode, self.allow)
-        return [*iso_findings(iso, expected), *inside]
+            inside = system_of_iso_findings(iso, folder, self.mode, self.allow, budget)
+        return [*iso_findings(iso, expected, budget), *inside]
 
     def _disk(self, path: Path) -> list[Finding] | None:
-        with plain_image(path, self.cache, self.events, self.limits) as disk:
-            return None if is_archive(disk) else self._plain(disk, path.name)
+        budget = Budget(self.limits)
+        with plain_image(path, self.cache, self.events, budget) as disk:
+            return None if is_archive(disk) else self._plain(disk, path.name, budget)
 
-    def _plain(self, disk: Path, name: str) -> list[Finding]:
+    def _plain(self, disk: Path, name: str, budget: Budget) -> list[Finding]:
         from bootimg.checks.disk import disk_findings
 
         with self._scratch() as folder:
-            return disk_findings(disk, image_format(disk), folder, self.mode, self.allow, name=name)
+            return disk_findings(
+                disk, image_format(disk), folder, self.mode, self.allow, name=name, budget=budget
+            )
 
     def _scratch(self) -> AbstractContextManager[Path]:
         # In the cache, because root filesystems and package databases are copied and /tmp may be in memory.

@@ -22,6 +22,7 @@ from bootimg.disk.extents import FileSource, Source, copy_sparse, data_chunks, w
 from bootimg.errors import BootimgError
 from bootimg.platform import Console
 from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 
 BLOCK = 4096
 ENTRIES = "/loader/entries"
@@ -133,6 +134,7 @@ def make_patch(
     *,
     scratch: Path,
     record: BootRecord | None = None,
+    budget: Budget | None = None,
 ) -> Patch:
     """The patch that makes `edits` on the boot partition at `start`, `length` bytes long, then the `record`.
 
@@ -140,7 +142,7 @@ def make_patch(
     `boot-entry-malformed`, `boot-edit-failed` if an edit reads back differently, `boot-filesystem-damaged` if
     e2fsck reports a problem afterwards, and those of the record.
     """
-    with partition_copy(source, start, length, scratch) as image:
+    with partition_copy(source, start, length, scratch, budget) as image:
         planned = _plan(image, edits)
         if not planned and record is None:
             return Patch()
@@ -152,12 +154,15 @@ def make_patch(
             return Patch((*_first_block(source, first), *_changed_blocks(source, edited, start)))
 
 
-def read_boot_files(source: Source, start: int, length: int, *, scratch: Path) -> BootFiles:
+def read_boot_files(
+    source: Source, start: int, length: int, *, scratch: Path, budget: Budget | None = None
+) -> BootFiles:
     """Read the boot partition's entries and platform files.
 
-    Errors: `boot-partition-unreadable`, `boot-partition-oversized`, `boot-filesystem-damaged`.
+    Errors: `boot-partition-unreadable`, `boot-partition-oversized`, `boot-filesystem-damaged`,
+    `image-over-budget`.
     """
-    with partition_copy(source, start, length, scratch) as image:
+    with partition_copy(source, start, length, scratch, budget) as image:
         entries = _entry_paths(image)
         found = image.read([*entries, CONSOLE_CFG, PLATFORMS_JSON, FIRSTBOOT])
         console = found[CONSOLE_CFG].content
@@ -221,10 +226,12 @@ def _text(found: Found) -> str:
 
 
 @contextmanager
-def partition_copy(source: Source, start: int, length: int, scratch: Path) -> Iterator[Ext4Image]:
+def partition_copy(
+    source: Source, start: int, length: int, scratch: Path, budget: Budget | None = None
+) -> Iterator[Ext4Image]:
     """A sparse copy of the boot partition; `boot-partition-unreadable` if it is no ext4."""
     with tempfile.TemporaryDirectory(prefix="boot-", dir=scratch) as folder:
-        image = Ext4Image(Path(folder) / "partition")
+        image = Ext4Image(Path(folder) / "partition", budget or Budget())
         copy_sparse(source, image.path, offset=start, length=length)
         image.check_usable()
         yield image

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from bootimg import process
 from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
 
 PACKAGE = "e2fsprogs"
@@ -19,13 +20,14 @@ def fixed_time(epoch: int) -> Mapping[str, str]:
     return {"E2FSPROGS_FAKE_TIME": str(epoch), "SOURCE_DATE_EPOCH": str(epoch)}
 
 
-def e2fsck_errors(image: Path) -> str | None:
+def e2fsck_errors(image: Path, budget: Budget | None = None) -> str | None:
     """What e2fsck prints about a file system that is not clean; None if it is clean.  Nothing is changed."""
     program = process.require("e2fsck", packages=PACKAGE)
     with TemporaryDirectory(dir=image.parent) as folder:
         output = Path(folder) / "output"
         try:
-            done = run_limited([program, "-fn", image.name], output, _CHECKING, cwd=image.parent)
+            words: list[process.Argument] = [program, "-fn", image.name]
+            done = run_limited(words, output, _CHECKING, cwd=image.parent, budget=budget)
         except OverLimitError as error:
             return f"e2fsck cannot check it: {error}"
         return output.read_text(errors="replace") if done.returncode else None

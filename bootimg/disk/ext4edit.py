@@ -10,13 +10,14 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootimg import process
 from bootimg.disk.e2fsprogs import PACKAGE, e2fsck_errors, fixed_time
 from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.files import TEXT_LIMIT
 from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
 
@@ -79,9 +80,11 @@ class Ext4Image:
 
     The programs run in that folder and get only file names, no paths.  e2fsprogs would read the part of a
     path after `?` as options and a path with `=` as a label; debugfs splits commands at blanks and quotes.
+    Their CPU time is charged to `budget`: `image-over-budget`.
     """
 
     path: Path
+    budget: Budget = field(default_factory=Budget, compare=False, repr=False)
 
     def check_usable(self) -> None:
         """Refuse a file that is not an ext4 filesystem, and one whose journal must still be replayed."""
@@ -103,6 +106,7 @@ class Ext4Image:
         self._run(["-R", f"ls -p {_quoted(folder)}"], output, _LISTING)
         found: dict[str, Inode] = {}
         for line in output.read_text(errors="replace").split("\n"):
+            self.budget.name(len(line), folder)
             match = _LISTED.fullmatch(line)
             if match and match[4] not in (".", ".."):
                 mode, uid, gid, name, size = match.groups()
@@ -166,7 +170,7 @@ class Ext4Image:
 
     def check_clean(self) -> None:
         """Raise `boot-filesystem-damaged` if e2fsck reports a problem."""
-        if (output := e2fsck_errors(self.path)) is not None:
+        if (output := e2fsck_errors(self.path, self.budget)) is not None:
             raise _damaged("e2fsck reports errors", output)
 
     def _commands(self, number: int, edit: FileEdit | DirectoryEdit, *, exists: bool) -> list[str]:
@@ -227,7 +231,9 @@ class Ext4Image:
     ) -> bytes:
         program = process.require("debugfs", packages=PACKAGE)
         try:
-            done = run_limited([program, *words, self.path.name], output, limits, cwd=self._folder, env=env)
+            argv: list[process.Argument] = [program, *words, self.path.name]
+            folder = self._folder
+            done = run_limited(argv, output, limits, cwd=folder, env=env, budget=self.budget)
         except OverLimitError as error:
             raise oversized(f"debugfs cannot read it: {error}") from None
         if done.returncode:

@@ -18,6 +18,7 @@ from bootimg.disk.bootpatch import (
     read_boot_files,
 )
 from bootimg.disk.bootprogram import SECTOR, has_boot_code
+from bootimg.disk.ext4edit import Ext4Image
 from bootimg.disk.extents import FileSource, Source
 from bootimg.disk.gpt import Partition
 from bootimg.disk.unmounted import deployments
@@ -27,6 +28,7 @@ from bootimg.disk.zipl.describe import SECURE, describe_secure, describe_zipl
 from bootimg.disk.zipl.read import has_zipl
 from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.jsonfile import find_object
 from bootimg.untrusted.keyfile import parse_key_file
 from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
@@ -42,7 +44,7 @@ _NOTHING, _AMBIGUOUS = 2, 8
 _PROBING = ProcessLimits(seconds=10, written=MIB)
 
 
-def inspect_disk(disk: Path, disk_format: str, folder: Path) -> Json:
+def inspect_disk(disk: Path, disk_format: str, folder: Path, budget: Budget | None = None) -> Json:
     """The disk as a JSON document; offsets and sizes are in bytes.
 
     A partition's `boot-code` says whether the firmware finds its program there; it is None where firmware
@@ -51,8 +53,9 @@ def inspect_disk(disk: Path, disk_format: str, folder: Path) -> Json:
 
     `disk_format` is QEMU's name of the format, `folder` an empty scratch folder.  Errors: those of
     `open_image`, `gpt-damaged`, `boot-partition-unreadable`, `boot-filesystem-damaged`, `qemu-img-missing`,
-    `program-missing`.
+    `program-missing`, `image-over-budget`.
     """
+    budget = budget or Budget()
     view = DiskView(disk, disk_format, folder)
     for partition in view.gpt.partitions:
         offset, length = view.gpt.span(partition.number)
@@ -65,7 +68,7 @@ def inspect_disk(disk: Path, disk_format: str, folder: Path) -> Json:
         "virtual-size": view.size,
         "sector-size": view.gpt.sector_size,
         "disk-guid": str(view.gpt.disk_guid),
-        "partitions": [_partition(view, partition, blkid) for partition in view.gpt.partitions],
+        "partitions": [_partition(view, partition, blkid, budget) for partition in view.gpt.partitions],
         "boot": None,
         "zipl": None,
         "root": None,
@@ -73,18 +76,22 @@ def inspect_disk(disk: Path, disk_format: str, folder: Path) -> Json:
     span = view.boot()
     if span is not None:
         with FileSource(view.path) as source:
-            document["boot"] = _boot(read_boot_files(source, *span, scratch=folder))
-            document["zipl"] = _zipl(source, view.gpt.sector_size, span, document["boot"], folder)
+            document["boot"] = _boot(read_boot_files(source, *span, scratch=folder, budget=budget))
+            if has_zipl(source):
+                with partition_copy(source, *span, folder, budget) as image:
+                    document["zipl"] = _zipl(source, view.gpt.sector_size, span, document["boot"], image)
     if (secure := view.partition(SECURE)) is not None:
         with FileSource(view.path) as source:
-            document["zipl"] = _secure(source, view.gpt.sector_size, secure, folder)
+            if has_zipl(source):
+                with partition_copy(source, *secure, folder, budget) as image:
+                    document["zipl"] = describe_secure(source, view.gpt.sector_size, secure, image)
     for partition, described in zip(view.gpt.partitions, document["partitions"], strict=True):
         if partition.name == ROOT and (described["filesystem"] or {}).get("type") == "xfs":
-            document["root"] = _root(view, *view.gpt.span(partition.number), folder)
+            document["root"] = _root(view, *view.gpt.span(partition.number), root_image(folder, budget))
     return document
 
 
-def _partition(view: DiskView, partition: Partition, blkid: Path) -> Json:
+def _partition(view: DiskView, partition: Partition, blkid: Path, budget: Budget) -> Json:
     offset, size = view.gpt.span(partition.number)
     return {
         "number": partition.number,
@@ -93,7 +100,7 @@ def _partition(view: DiskView, partition: Partition, blkid: Path) -> Json:
         "guid": str(partition.guid),
         "offset": offset,
         "size": size,
-        "filesystem": _filesystem(view.path, offset, size, blkid),
+        "filesystem": _filesystem(view.path, offset, size, blkid, budget),
         "boot-code": _boot_code(view, partition, offset),
     }
 
@@ -104,14 +111,14 @@ def _boot_code(view: DiskView, partition: Partition, offset: int) -> bool | None
     return has_boot_code(partition.type_guid, start)
 
 
-def _filesystem(path: Path, offset: int, size: int, blkid: Path) -> Json | None:
+def _filesystem(path: Path, offset: int, size: int, blkid: Path, budget: Budget) -> Json | None:
     """What blkid finds in the partition's first MiB, where every supported filesystem has its superblock."""
     words = ["--probe", "--usages", "filesystem", "--offset", str(offset), "--size", str(size)]
     # Only the name, because blkid prints the name unchanged; it quotes everything else.
     words += ["--output", "export", path.name]
     output = path.with_name("blkid")
     try:
-        done = run_limited([blkid, *words], output, _PROBING, cwd=path.parent)
+        done = run_limited([blkid, *words], output, _PROBING, cwd=path.parent, budget=budget)
     except OverLimitError:
         return None
     if done.returncode in (_NOTHING, _AMBIGUOUS):
@@ -138,19 +145,9 @@ def _boot(files: BootFiles) -> Json:
     }
 
 
-def _zipl(source: Source, sector_size: int, span: tuple[int, int], boot: Json, folder: Path) -> Json | None:
-    if not has_zipl(source):
-        return None
+def _zipl(source: Source, sector_size: int, span: tuple[int, int], boot: Json, image: Ext4Image) -> Json:
     entry: Json = next(iter(boot["entries"]), {})
-    with partition_copy(source, *span, folder) as image:
-        return describe_zipl(source, sector_size, span, image, entry)
-
-
-def _secure(source: Source, sector_size: int, span: tuple[int, int], folder: Path) -> Json | None:
-    if not has_zipl(source):
-        return None
-    with partition_copy(source, *span, folder) as image:
-        return describe_secure(source, sector_size, span, image)
+    return describe_zipl(source, sector_size, span, image, entry)
 
 
 def _entry(name: str, text: str) -> Json:
@@ -177,21 +174,22 @@ def _argument(options: Sequence[str], prefix: str) -> str | None:
     return next((word.removeprefix(prefix) for word in options if word.startswith(prefix)), None)
 
 
-def _root(view: DiskView, offset: int, size: int, folder: Path) -> Json:
-    image = root_image(folder)
+def _root(view: DiskView, offset: int, size: int, image: XfsImage) -> Json:
     view.extract(offset, size, image.path)
     try:
         contents = (image.content(path) for path in _ALEPHS)
         aleph = next((content for content in contents if content is not None), None)
         found = {"deployments": _deployments(image), "aleph": aleph and find_object(aleph)}
     except BootimgError as error:
+        if error.id == "image-over-budget":
+            raise
         return {"deployments": [], "aleph": None, "problem": error.as_dict()}
     return {**found, "problem": None}
 
 
-def root_image(folder: Path) -> XfsImage:
+def root_image(folder: Path, budget: Budget) -> XfsImage:
     """The root filesystem that `inspect_disk` left in its scratch folder, if `root` was not None."""
-    return XfsImage(folder / "root")
+    return XfsImage(folder / "root", budget)
 
 
 def _deployments(image: XfsImage) -> list[Json]:

@@ -13,6 +13,7 @@ from bootimg.disk.zipl.read import has_zipl, read_zipl
 from bootimg.disk.zipl.record import ZiplRecord
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.kernelarg import split
+from bootimg.untrusted.budget import Budget
 from bootimg.vm.diskimage import DiskImage
 from bootimg.vm.imagetool import make_overlay, write_blocks
 
@@ -20,12 +21,14 @@ from bootimg.vm.imagetool import make_overlay, write_blocks
 _ENTRY, _FIRSTBOOT = "1", "ignition.firstboot"
 
 
-def overlay_with_kargs(disk: Path, disk_format: str, kargs: Sequence[str], folder: Path) -> DiskImage:
+def overlay_with_kargs(
+    disk: Path, disk_format: str, kargs: Sequence[str], folder: Path, budget: Budget | None = None
+) -> DiskImage:
     """An overlay in `folder` that reads as `disk` with `kargs` appended to its BLS entries.
 
     zipl's record of the disk, if it has one, is made again.  The disk itself is only read.  Errors: those of
-    `open_image`, `gpt-damaged`, `boot-partition-missing`, `zipl-record-damaged`, those of
-    `bootimg.disk.bootpatch` and `ZiplRecord`, and `kernel-arguments-encrypted`.
+    `open_image`, `image-over-budget`, `gpt-damaged`, `boot-partition-missing`, `zipl-record-damaged`, those
+    of `bootimg.disk.bootpatch` and `ZiplRecord`, and `kernel-arguments-encrypted`.
     """
     view = DiskView(disk, disk_format, folder)
     span = view.boot()
@@ -40,7 +43,7 @@ def overlay_with_kargs(disk: Path, disk_format: str, kargs: Sequence[str], folde
         raise _encrypted(disk)
     with FileSource(view.path) as source:
         edits, record = BootEdits(kernel_arguments=tuple(kargs)), _record(source, view.gpt.sector_size, span)
-        patch = make_patch(source, *span, edits, scratch=folder, record=record)
+        patch = make_patch(source, *span, edits, scratch=folder, record=record, budget=budget)
     overlay = make_overlay(view.image, folder / "overlay.qcow2")
     write_blocks(overlay, patch.blocks, folder)
     return overlay

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from typing import BinaryIO
 from bootimg import process
 from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.files import TEXT_LIMIT
 from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
 
@@ -32,9 +33,10 @@ _REGULAR = 0o100000
 
 @dataclass(frozen=True, slots=True)
 class XfsImage:
-    """A filesystem in a file."""
+    """A filesystem in a file; what xfs_db takes is charged to `budget`: `image-over-budget`."""
 
     path: Path
+    budget: Budget = field(default_factory=Budget, compare=False, repr=False)
 
     def listing(self, folder: str) -> dict[str, str]:
         """The names in a folder and their types in xfs_db's words (`regular`, `directory`, `symlink`).
@@ -46,6 +48,7 @@ class XfsImage:
         if done.returncode and _ABSENT in done.stdout:
             return {}
         for line in _lines(done):
+            self.budget.name(len(line), folder)
             match = _NAME.match(line)
             if match and match[2] not in (".", ".."):
                 found[match[2]] = match[1]
@@ -122,7 +125,8 @@ class XfsImage:
         with TemporaryDirectory(dir=self.path.parent) as folder:
             output = Path(folder) / "output"
             try:
-                done = run_limited([program, "-r", *words, self.path.absolute()], output, _LIMITS)
+                argv: list[process.Argument] = [program, "-r", *words, self.path.absolute()]
+                done = run_limited(argv, output, _LIMITS, budget=self.budget)
             except OverLimitError as error:
                 raise _unreadable(f"xfs_db: {error}") from None
             return replace(done, stdout=output.read_bytes())

@@ -15,7 +15,6 @@ from bootimg.events import Events
 from bootimg.formats.compression.decompress import PlainReader, is_compressed
 from bootimg.formats.compression.unpack import pieces
 from bootimg.untrusted.budget import Budget
-from bootimg.untrusted.limits import Limits
 from bootimg.vm.diskimage import refuse_references
 from bootimg.vm.image import unreadable
 
@@ -33,7 +32,7 @@ def is_packed(disk: Path) -> bool:
 
 @contextmanager
 def plain_image(
-    disk: Path, cache: Cache, events: Events, limits: Limits, size: int | None = None
+    disk: Path, cache: Cache, events: Events, budget: Budget, size: int | None = None
 ) -> Iterator[Path]:
     """The image itself, or its uncompressed content as a sparse file in the cache while the body runs.
 
@@ -43,7 +42,7 @@ def plain_image(
     if not is_packed(disk):
         yield disk
         return
-    packed, budget = disk.stat().st_size, Budget(limits)
+    packed = disk.stat().st_size
     budget.pack(packed, str(disk))
     need = min(size or packed * _EXPANSION, packed * _EXPANSION)
     with scratch_folder(cache.folder("tmp"), "run-") as folder:

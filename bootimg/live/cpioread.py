@@ -15,12 +15,14 @@ from bootimg.live.cpio import DIGITS, FIELDS, MAGIC, TRAILER, padding
 from bootimg.live.malformed import MalformedError
 from bootimg.printable import shown
 from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 
 # The kernel also reads the format with checksums.
 _MAGICS = (MAGIC, b"070702")
 _HEADER = len(MAGIC) + FIELDS * DIGITS
 _LONGEST_NAME = 4096
-_MOST = 100_000
+_STEPS = 10
+"""What the header of a member costs, in steps of a look-up."""
 CONTENT_LIMIT = 16 * MIB
 """Bytes of a member that `read_member` returns."""
 
@@ -50,30 +52,31 @@ class Found:
         return stat.S_ISREG(self.mode)
 
 
-def read_archive(file: ForwardFile, start: int, end: int) -> Iterator[Found]:
+def read_archive(file: ForwardFile, start: int, end: int, budget: Budget) -> Iterator[Found]:
     """The members of one uncompressed archive that begins at `start` of a file.
 
-    Nothing at or after `end` belongs to it.  Raises `live-archive-malformed`.  At the end the file's position
-    is behind the archive's last name; zeros may follow.
+    Nothing at or after `end` belongs to it.  Raises `live-archive-malformed`, `image-over-budget`.  At the
+    end the file's position is behind the archive's last name; zeros may follow.
     """
     try:
-        for found, _ in _scan(file, start, end):
+        for found, _ in _scan(file, start, end, budget):
             if found.name != TRAILER:
                 yield found
     except MalformedError as error:
         raise _malformed(str(error)) from None
 
 
-def read_members(file: ForwardFile, start: int, end: int) -> tuple[list[Found], int]:
+def read_members(file: ForwardFile, start: int, end: int, budget: Budget) -> tuple[list[Found], int]:
     """The members of one archive, as `read_archive`, and the offset after it; raises MalformedError."""
-    *members, (_, after) = _scan(file, start, end)
+    *members, (_, after) = _scan(file, start, end, budget)
     return [found for found, _ in members], after
 
 
-def read_member(file: ForwardFile, found: Found) -> bytes:
+def read_member(file: ForwardFile, found: Found, budget: Budget) -> bytes:
     """The content of a member of at most `CONTENT_LIMIT` bytes; else `live-archive-malformed`."""
     if found.size > CONTENT_LIMIT:
         raise malformed(found.offset, f"{shown(found.name)} has more than {CONTENT_LIMIT} bytes")
+    budget.hold(found.size, found.name)
     file.seek(found.offset)
     data = file.read(found.size)
     if len(data) != found.size:
@@ -86,18 +89,19 @@ def malformed(at: int, what: str) -> BootimgError:
     return _malformed(f"at byte {at}: {what}")
 
 
-def _scan(file: ForwardFile, start: int, end: int) -> Iterator[tuple[Found, int]]:
+def _scan(file: ForwardFile, start: int, end: int, budget: Budget) -> Iterator[tuple[Found, int]]:
     """Each member up to the trailer, and the offset after it."""
     at = start
-    for _ in range(_MOST + 1):
+    while True:
         found = _member(file, at, end)
+        budget.name(len(found.name), shown(found.name))
+        budget.steps(_STEPS, shown(found.name))
         # Headers and data are aligned to the start of the archive.
         at = found.offset + found.size
         at = min(at + len(padding(at - start)), end)
         yield found, at
         if found.name == TRAILER:
             return
-    raise MalformedError(f"at byte {at}: it has more than {_MOST} members")
 
 
 def _member(file: ForwardFile, at: int, end: int) -> Found:

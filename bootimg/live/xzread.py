@@ -31,12 +31,9 @@ class XzReader:
             length -= len(data)
             yield data
 
-    def rest(self, most: int) -> Iterator[bytes]:
-        """All that is left, up to `most` bytes."""
+    def rest(self) -> Iterator[bytes]:
+        """All that is left, at most a MiB at a time."""
         while data := self._read(_MOST):
-            most -= len(data)
-            if most < 0:
-                raise MalformedError("the compressed data is too long")
             yield data
         self.finish()
 

@@ -35,6 +35,7 @@ from bootimg.orchestrator.rebuild import compressors_of
 from bootimg.orchestrator.request import Artifact
 from bootimg.platform import Platform
 from bootimg.targets import platform_of_key
+from bootimg.untrusted.limits import DEFAULT, Limits
 from bootimg.vm.diskimage import refuse_references
 
 Work = Callable[[BuildDir], Iterator[Artifact]]
@@ -72,12 +73,15 @@ def compress_images(folder: BuildDir, requested: Compressor | None, events: Even
             yield _change(folder, job, events)
 
 
-def uncompress_images(folder: BuildDir, events: Events) -> Iterator[Artifact]:
-    """Uncompress what `compress_images`, a build or coreos-assembler has compressed; the same errors."""
+def uncompress_images(folder: BuildDir, events: Events, limits: Limits = DEFAULT) -> Iterator[Artifact]:
+    """Uncompress what `compress_images`, a build or coreos-assembler has compressed.
+
+    The same errors, and `image-over-budget`.
+    """
     for key, platform, entry in _disks(folder):
         name = uncompressed_name(platform, entry)
         if name is not None:
-            yield _change(folder, _Job(key, entry, name, Packing()), events)
+            yield _change(folder, _Job(key, entry, name, Packing(), limits=limits), events)
 
 
 def _disks(folder: BuildDir) -> Iterator[tuple[str, Platform, Mapping[str, Any]]]:
@@ -102,6 +106,7 @@ class _Job:
     name: str
     packing: Packing
     skip_compression: bool = False
+    limits: Limits = DEFAULT
 
 
 def _change(folder: BuildDir, job: _Job, events: Events) -> Artifact:
@@ -110,7 +115,7 @@ def _change(folder: BuildDir, job: _Job, events: Events) -> Artifact:
     source, temporary = folder.file(str(job.entry["path"])), folder.scratch / job.name
     work = _uncompressed if job.packing.compressor is Compressor.NONE else _compressed
     with events.step(job.key, job.name, total=source.stat().st_size) as step:
-        output = work(source, job.entry, temporary, job.packing, step)
+        output = work(source, job, temporary, step)
     output = replace(output, path=folder.publish(temporary, job.name))
     folder.replace_image(job.key, image_entry(output, skip_compression=job.skip_compression))
     return Artifact(
@@ -123,18 +128,20 @@ def _change(folder: BuildDir, job: _Job, events: Events) -> Artifact:
     )
 
 
-def _compressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Packing, step: Step) -> Written:
+def _compressed(source: Path, job: _Job, out: Path, step: Step) -> Written:
     refuse_references(source)
-    with FileSource(source) as disk, open_output(out, packing) as sink:
+    with FileSource(source) as disk, open_output(out, job.packing) as sink:
         copy_content(disk, sink, ReadingProgress(step, data_length(disk)))
         output = sink.finish(out)
-        require_digest(source, "sha256", entry["sha256"], output.uncompressed_sha256)
+        require_digest(source, "sha256", job.entry["sha256"], output.uncompressed_sha256)
         return output
 
 
-def _uncompressed(source: Path, entry: Mapping[str, Any], out: Path, packing: Packing, step: Step) -> Written:
+def _uncompressed(source: Path, job: _Job, out: Path, step: Step) -> Written:
+    entry = job.entry
+
     def check(found: Written) -> None:
         require_digest(source, "sha256", entry["sha256"], found.sha256)
         require_digest(source, "uncompressed-sha256", entry["uncompressed-sha256"], found.uncompressed_sha256)
 
-    return unpack(source, out, check=check, step=step, need=entry["uncompressed-size"])
+    return unpack(source, out, check=check, step=step, need=entry["uncompressed-size"], limits=job.limits)

@@ -24,7 +24,9 @@ from bootimg.orchestrator.recipes.installation import kernel_arguments
 from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.read import read_packages
 from bootimg.targets import LIVE
+from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.jsonfile import find_object
+from bootimg.untrusted.limits import DEFAULT, Limits
 
 Json = dict[str, Any]
 
@@ -79,6 +81,8 @@ def _packages(read: Callable[[], list[Package] | None], events: Events) -> list[
     try:
         packages = read()
     except BootimgError as error:
+        if error.id == "image-over-budget":
+            raise
         events.message("; ".join((f"{error.id}: {error.message}", *error.context)), "warning")
         return None
     return None if packages is None else [_package(each) for each in packages]
@@ -95,16 +99,19 @@ def _form(layers: int, base: int | None) -> str:
     return "encapsulated" if base == layers else "derived"
 
 
-def inspect_iso(iso: Path, folder: Path, events: Events) -> Json:
+def inspect_iso(iso: Path, folder: Path, events: Events, budget: Budget) -> Json:
     """An uncompressed live ISO as a document; `folder` is a scratch folder.
 
     `packages` is None if the ISO has no package database, or one that cannot be read, which is a warning.
     Errors: those of `describe_iso`.
     """
-    return {**describe_iso(iso), "packages": _packages(lambda: iso_packages(iso, folder), events)}
+    return {
+        **describe_iso(iso, budget),
+        "packages": _packages(lambda: iso_packages(iso, folder, budget), events),
+    }
 
 
-def inspect_build(build: Build) -> Json:
+def inspect_build(build: Build, limits: Limits = DEFAULT) -> Json:
     """A build as a document: the content of its meta.json, which of its files exist, its live media.
 
     `live` is None if the folder has no live media; what cannot be read has the error as its `problem`.
@@ -122,11 +129,11 @@ def inspect_build(build: Build) -> Json:
             for key, entry in build.images.items()
         },
         **_companions(build),
-        "live": _live(build),
+        "live": _live(build, limits),
     }
 
 
-def _live(build: Build) -> Json | None:
+def _live(build: Build, limits: Limits) -> Json | None:
     """The ISO, and initramfs and rootfs image for network boots; None for a file that does not exist."""
     there = {key: build.path / str(entry["path"]) for key, entry in build.images.items()}
     files = {key: path for key, path in there.items() if path.is_file()}
@@ -134,22 +141,22 @@ def _live(build: Build) -> Json | None:
     if not (iso or kernel or initramfs or rootfs):
         return None
     return {
-        "iso": _iso(iso) if iso else None,
-        "initramfs": _live_file(initramfs, describe_initramfs) if initramfs else None,
-        "rootfs": _live_file(rootfs, describe_rootfs) if rootfs else None,
+        "iso": _iso(iso, limits) if iso else None,
+        "initramfs": _live_file(initramfs, describe_initramfs, limits) if initramfs else None,
+        "rootfs": _live_file(rootfs, describe_rootfs, limits) if rootfs else None,
     }
 
 
-def _iso(path: Path) -> Json:
+def _iso(path: Path, limits: Limits) -> Json:
     try:
-        return {**describe_iso(path), "problem": None}
+        return {**describe_iso(path, Budget(limits)), "problem": None}
     except BootimgError as error:
         return {"kind": "iso", "path": str(path), "problem": error.as_dict()}
 
 
-def _live_file(path: Path, describe: Callable[[Region], Json]) -> Json:
+def _live_file(path: Path, describe: Callable[[Region, Budget], Json], limits: Limits) -> Json:
     with FileSource(path) as source:
-        return describe(Region(source, 0, source.size))
+        return describe(Region(source, 0, source.size), Budget(limits))
 
 
 def _companions(build: Build) -> Json:

@@ -12,18 +12,20 @@ from contextlib import contextmanager
 from typing import Self
 
 from bootimg.errors import BootimgError
-from bootimg.sizes import GIB
+from bootimg.sizes import GIB, KIB
 from bootimg.untrusted.limits import DEFAULT, Limit, Limits, shown, written
 
 FREE = GIB
 """Bytes that an image may unpack to however small its compressed content is."""
-HOLES_FREE, HOLES_RATIO = 16 * GIB, 4
+HOLES_FREE, HOLES_RATIO = 8 * GIB, 4
 """Zeros of a disk that become holes cost time but no room: the same for them, and how much larger the
 ratio may be."""
 ATTRIBUTE = 64
 """What an extended attribute costs in memory beyond its name and its value, in bytes."""
 UNFOLDED = 1024
 """What a name costs in memory, in bytes; that of a member is bounded by its header in the tar."""
+IMPLIED = 8 * KIB
+"""What a directory counts that is in no tar: each becomes objects of the repository, which take time."""
 _CHECK_EVERY = 512
 
 
@@ -68,8 +70,12 @@ class Budget:
         self.hold(text, where)
 
     def unfold(self, text: int, where: str) -> None:
-        """The same for one that no member of a layer stands for: few bytes can make any number of these."""
+        """The same for one that a commit has once more: few bytes can make any number of these."""
         self.name(text + UNFOLDED, where)
+
+    def imply(self, text: int, where: str) -> None:
+        """The same for a directory that only a path implies; honest layers have few of these."""
+        self.name(text + IMPLIED, where)
 
     def hold(self, text: int, where: str) -> None:
         """Charge bytes of text or of small documents that are held."""
@@ -106,6 +112,17 @@ class Budget:
             self._unchecked = 0
             if self._seconds + time.thread_time() - self._started > self._most[Limit.CPU]:
                 raise _over(Limit.CPU, self._most[Limit.CPU], where)
+
+    @property
+    def left(self) -> int:
+        """Whole seconds of CPU time that a program may still take for the image; at least one."""
+        return max(1, int(self._most[Limit.CPU] - self._seconds))
+
+    def spend(self, seconds: float, where: str) -> None:
+        """Charge CPU time that a program took."""
+        self._seconds += seconds
+        if self._seconds > self._most[Limit.CPU]:
+            raise _over(Limit.CPU, self._most[Limit.CPU], where)
 
     @contextmanager
     def working(self) -> Iterator[None]:

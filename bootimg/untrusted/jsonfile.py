@@ -7,7 +7,16 @@ import math
 from typing import Any, NoReturn
 
 from bootimg.untrusted.node import Fields, Node
-from bootimg.untrusted.tree import LIMIT, Malformed, Refuse, clean_tree, refusing, require_size, unique
+from bootimg.untrusted.tree import (
+    LIMIT,
+    VALUES,
+    Malformed,
+    Refuse,
+    clean_tree,
+    refusing,
+    require_size,
+    unique,
+)
 
 
 def parse_json(data: bytes, refuse: Refuse = Malformed, *, limit: int = LIMIT, exact: bool = False) -> Node:
@@ -16,6 +25,9 @@ def parse_json(data: bytes, refuse: Refuse = Malformed, *, limit: int = LIMIT, e
     With `exact` a lone surrogate is refused, as stricter readers do, and not replaced.
     """
     require_size(data, limit, refuse)
+    # Each value but the first of an object or a list follows a comma; some of these bytes are in texts.
+    if sum(map(data.count, (b",", b"[", b"{"))) > VALUES:
+        raise refuse(f"it has more than {VALUES} values")
     with refusing("JSON", refuse):
         tree = json.loads(
             data.decode(), object_pairs_hook=unique, parse_constant=_no_number, parse_float=_finite

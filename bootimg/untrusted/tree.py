@@ -13,6 +13,8 @@ DEPTH = 100
 """Levels of lists and objects, far more than any of the formats needs."""
 LIMIT = 16 * MIB
 """Bytes, where a kind of file has no smaller limit; the largest known stream has 0.3 MiB."""
+VALUES = 1_000_000
+"""Values of one JSON document: a million of the smallest take 250 MiB."""
 _LONE = re.compile("[\ud800-\udfff]")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bootimg.vm.diskimage import DiskImage, source_name
 
@@ -23,6 +24,17 @@ class TargetDisk:
 
     image: DiskImage
     sector_size: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class DataDrive:
+    """A file that the guest sees as a read-only drive; udev's name of it is /dev/disk/by-id/virtio-SERIAL.
+
+    A `serial` has at most 20 bytes.
+    """
+
+    path: Path
+    serial: str
 
 
 def disk_options(image: DiskImage, bus: str, *, write: bool) -> list[str]:
@@ -51,3 +63,11 @@ def cd_options(image: DiskImage, devices: Sequence[str]) -> list[str]:
     words = [word for each in controllers for word in ("-device", each)]
     node = {"node-name": "cd", "read-only": True, **image.node()}
     return [*words, "-blockdev", json.dumps(node), "-device", f"{drive},drive=cd,bootindex={_CD_SECOND}"]
+
+
+def data_options(drive: DataDrive, bus: str) -> list[str]:
+    """A drive with data, which no firmware boots."""
+    file = {"driver": "file", "filename": str(drive.path.absolute())}
+    node = {"node-name": "data", "read-only": True, "driver": "raw", "file": file}
+    device = f"virtio-blk-{bus},drive=data,serial={drive.serial}"
+    return ["-blockdev", json.dumps(node), "-device", device]

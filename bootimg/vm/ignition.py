@@ -43,6 +43,23 @@ class Mount:
     path: PurePosixPath
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of root's in the guest."""
+
+    path: str
+    mode: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A systemd unit of the guest, which is enabled."""
+
+    name: str
+    contents: str
+
+
 def read_config(path: Path) -> bytes:
     """An Ignition config.  `butane` converts a Butane config, which is recognised by its suffix.
 
@@ -64,6 +81,8 @@ def guest_config(
     console: str | None = None,
     ssh_keys: Sequence[str] = (),
     mounts: Sequence[Mount] = (),
+    files: Sequence[File] = (),
+    units: Sequence[Unit] = (),
 ) -> bytes:
     """A config with the given settings that merges the user's config `user`, if there is one.
 
@@ -71,24 +90,36 @@ def guest_config(
     """
     ignition: dict[str, Any] = {"version": VERSION}
     if user is not None:
-        source = "data:;base64," + base64.b64encode(user).decode()
-        ignition["config"] = {"merge": [{"source": source}]}
+        ignition["config"] = {"merge": [{"source": _data_url(user)}]}
     config: dict[str, Any] = {"ignition": ignition}
     if console or ssh_keys:
         core: dict[str, Any] = {"name": "core"}
         config["passwd"] = {"users": [core | {"sshAuthorizedKeys": list(ssh_keys)} if ssh_keys else core]}
-    units = [_mount_unit(mount) for mount in mounts]
+    if files:
+        config["storage"] = {"files": [_file(each) for each in files]}
+    enabled = [*map(_mount_unit, mounts), *units]
+    found: list[dict[str, Any]] = [
+        {"name": each.name, "enabled": True, "contents": each.contents} for each in enabled
+    ]
     if console:
         dropin = {"name": "autologin-core.conf", "contents": AUTOLOGIN}
-        units.append({"name": f"serial-getty@{console}.service", "dropins": [dropin]})
-    if units:
-        config["systemd"] = {"units": units}
+        found.append({"name": f"serial-getty@{console}.service", "dropins": [dropin]})
+    if found:
+        config["systemd"] = {"units": found}
     return json.dumps(config).encode()
 
 
-def _mount_unit(mount: Mount) -> dict[str, Any]:
-    contents = MOUNT.format(path=mount.path, tag=mount.tag)
-    return {"name": escape_path(mount.path) + ".mount", "enabled": True, "contents": contents}
+def _data_url(data: bytes) -> str:
+    return "data:;base64," + base64.b64encode(data).decode()
+
+
+def _file(file: File) -> dict[str, Any]:
+    contents = {"source": _data_url(file.data)}
+    return {"path": file.path, "mode": file.mode, "overwrite": True, "contents": contents}
+
+
+def _mount_unit(mount: Mount) -> Unit:
+    return Unit(escape_path(mount.path) + ".mount", MOUNT.format(path=mount.path, tag=mount.tag))
 
 
 def escape_path(path: PurePosixPath) -> str:

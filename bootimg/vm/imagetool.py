@@ -7,15 +7,21 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bootimg import process
+from bootimg.sizes import TIB, format_size
 from bootimg.vm.diskimage import DiskImage, Json, layered, open_image, source_name
 from bootimg.vm.image import damaged
 from bootimg.vm.qemu import IMG_PACKAGES, require_qemu_img
 
 _TIMEOUT = 600.0
+_LARGEST = 64 * TIB
+"""Bytes of the largest disk of a VHDX, and of the largest one of any cloud."""
 
 
 def virtual_size(image: DiskImage) -> int:
-    """The size in bytes of the disk in an image; `image-unreadable` with qemu-img's output."""
+    """The size in bytes of the disk in an image.
+
+    `image-unreadable` with qemu-img's output, or for a disk that is larger than any.
+    """
     program, name = require_qemu_img().path, source_name(image.node())
     done = process.run([program, "info", "--output=json", name], check=False, timeout=_TIMEOUT)
     if done.returncode > 0:
@@ -28,7 +34,11 @@ def virtual_size(image: DiskImage) -> int:
         )
     if done.returncode:
         raise process.failure(done)
-    return int(json.loads(done.stdout)["virtual-size"])
+    size = int(json.loads(done.stdout)["virtual-size"])
+    if size > _LARGEST:
+        why = f"claims to be a disk of {format_size(size)}, and the largest has {format_size(_LARGEST)}"
+        raise damaged(image.path, why, "get the image again")
+    return size
 
 
 def copy_range(image: DiskImage, offset: int, length: int, out: Path, *, inside: bool) -> None:

@@ -10,7 +10,14 @@ from typing import Literal
 from bootimg.arch import Arch
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.diskimage import DiskImage
-from bootimg.vm.drives import TargetDisk, cd_options, disk_options, target_options
+from bootimg.vm.drives import (
+    DataDrive,
+    TargetDisk,
+    cd_options,
+    data_options,
+    disk_options,
+    target_options,
+)
 from bootimg.vm.firmware import Flash
 from bootimg.vm.network import RESTRICTED
 
@@ -37,11 +44,11 @@ class Machine:
     """A machine that boots a `disk`, a `cd`, or a kernel without a boot loader (`direct`).
 
     Without `write` the disk stays as it is: what the guest writes goes to a temporary overlay.  `target` is
-    an empty disk beside a CD or a kernel.  `console` is where the serial port goes: `stdio` for a terminal,
-    or a log file (what is written to QEMU's stdin is typed there then).  `netdev` is QEMU's option of that
-    name for the network device `net`, None for a machine without one.  `cpus` is the accelerator's choice
-    where it is None.  `options` are words of QEMU's own that come after all others: more drives, another
-    network.
+    an empty disk beside a CD or a kernel.  `data` is a drive that is only read.  `console` is where the
+    serial port goes: `stdio` for a terminal, or a log file (what is written to QEMU's stdin is typed there
+    then).  `netdev` is QEMU's option of that name for the network device `net`, None for a machine without
+    one.  `cpus` is the accelerator's choice where it is None.  `options` are words of QEMU's own that come
+    after all others: more drives, another network.
     """
 
     arch: Arch
@@ -51,6 +58,7 @@ class Machine:
     cd: DiskImage | None = None
     direct: DirectBoot | None = None
     target: TargetDisk | None = None
+    data: DataDrive | None = None
     flash: Flash | None = None
     memory_mib: int = 2048
     cpus: int | None = None
@@ -107,6 +115,8 @@ class Machine:
             words += target_options(self.target, hardware.bus, after_cd=hardware.cd_first)
         if self.cd is not None:
             words += cd_options(self.cd, hardware.cd)
+        if self.data is not None:
+            words += data_options(self.data, hardware.bus)
         return words
 
     def _direct(self) -> list[str]:

@@ -21,6 +21,8 @@ from bootimg.vm.guest import Guest
 from bootimg.vm.ignition import Mount, guest_config
 from bootimg.vm.machine import Bind, Machine
 from bootimg.vm.network import Link, Network, linked
+from bootimg.vm.nodeimage.check import require_laid
+from bootimg.vm.nodeimage.overlay import NodeOverlay
 from bootimg.vm.qemu import require_system
 from bootimg.vm.ssh import SshKey, free_port, make_key, ssh_argv, wait_for_sshd
 
@@ -42,7 +44,7 @@ class Session:
 
     `config` is the user's Ignition config.  `console` is a log file, or None for the terminal (with `ssh` it
     must be a file).  `ssh` is None for no login, "" for a shell, or a command to run as core.  `target` is a
-    disk that live media can install to.
+    disk that live media can install to.  `overlay` is a node image that the guest lays over its system.
     """
 
     bootable: Bootable
@@ -57,11 +59,12 @@ class Session:
     console: Path | None = None
     target: TargetDisk | None = None
     network: Network = Network.ON
+    overlay: NodeOverlay | None = None
 
     def run(self, folder: Path, events: Events) -> int:
         """Boot, with files of this run in `folder`; returns the command's exit code, or 0.
 
-        Errors: those of the firmware, QEMU and the guest; `ssh-timeout`.
+        Errors: those of the firmware, QEMU and the guest; `ssh-timeout`, `node-image-not-laid`.
         """
         if self.ssh is not None:
             return self._over_ssh(folder, events)
@@ -84,6 +87,7 @@ class Session:
             memory_mib=self.memory_mib,
             cpus=self.cpus,
             target=self.target,
+            data=self.overlay.drive if self.overlay else None,
             netdev=link.netdev,
             binds=[Bind(f"bind{number}", share.source) for number, share in enumerate(self.shares)],
         )
@@ -91,13 +95,15 @@ class Session:
 
     def _config(self, key: SshKey | None) -> bytes:
         user = self.bootable.config if self.config is None else self.config
-        if user is not None and key is None and not self.shares:
+        if user is not None and key is None and not self.shares and self.overlay is None:
             return user
         return guest_config(
             user=user,
             console=self.arch.row.hardware.console if user is None else None,
             ssh_keys=[key.public] if key else [],
             mounts=[Mount(f"bind{number}", share.path) for number, share in enumerate(self.shares)],
+            files=[self.overlay.program] if self.overlay else [],
+            units=[self.overlay.unit] if self.overlay else [],
         )
 
     def _over_ssh(self, folder: Path, events: Events) -> int:
@@ -108,6 +114,8 @@ class Session:
         ):
             with events.step("boot", "boot and wait for ssh"):
                 wait_for_sshd(port, SSH_DEADLINE, guest.check)
+            if self.overlay is not None:
+                require_laid(port, key)
             code = _foreground(ssh_argv(port, key, self.ssh))
             if guest.machine.keeps_writes:
                 # Ending QEMU at once would lose what the guest has not written yet.

@@ -56,12 +56,14 @@ def image(folder: Path, *layers: bytes, packed: bool = True) -> oci.Layout:
     return layout
 
 
-def zeros_in_zstd(size: int) -> bytes:
-    """A frame of zstd (RFC 8878) that is `size` zeros: blocks that repeat a byte, 4 bytes each."""
+def zeros_in_zstd(size: int, after: bytes = b"") -> bytes:
+    """A frame of zstd (RFC 8878) of some bytes and `size` zeros: blocks that repeat a byte, 4 bytes each."""
     blocks, rest = divmod(size, RLE)
     assert not rest
     # Magic, a descriptor without content size, a window of 8 MiB.
     start = b"\x28\xb5\x2f\xfd\x00\x68"
+    if after:
+        start += (len(after) << 3).to_bytes(3, "little") + after
     return start + _rle(last=False) * (blocks - 1) + _rle(last=True)
 
 

@@ -16,6 +16,7 @@ from bootimg.live.miniso.extract import extract_minimal
 from bootimg.live.miniso.find import find_miniso
 from bootimg.live.miniso.pack import with_miniso
 from bootimg.live.miniso.source import MinimalIso
+from bootimg.untrusted.budget import Budget
 from tests.layer import tools
 from tests.support.liveiso import live_iso, write
 from tests.support.s390xiso import s390x_iso
@@ -71,7 +72,7 @@ def test_we_read_what_it_packs(installer: Path, layouts: tuple[IsoLayout, IsoLay
     run(installer, "pack", "minimal-iso", full, minimal)
     with FileSource(full) as source:
         found = find_miniso(IsoImage(source))
-        again = MinimalIso(source, found)
+        again = MinimalIso(source, found, Budget())
         again.verify()
         assert again.read(0, again.size) == minimal.read_bytes()
     ours = write(with_miniso(*layouts), tmp_path / "ours.iso").path

@@ -17,6 +17,7 @@ from bootimg.live.osmet.fileformat import Osmet
 from bootimg.live.osmet.pack import pack_osmet
 from bootimg.live.osmet.resolve import DiskObjects, Objects, RepositoryFolder
 from bootimg.live.osmet.unpack import describe_osmet, unpack_osmet
+from bootimg.untrusted.budget import Budget
 from tests.integration.conftest import Built
 from tests.integration.test_disk import mounted, output
 from tests.integration.test_installer import SECTORS, attached, installer, plain, run, target
@@ -85,7 +86,7 @@ def mounted_root(image: Path, folder: Path) -> Iterator[Path]:
 
 def unpacked(osmet: Path, objects: Objects) -> str:
     found = sha256()
-    for data in unpack_osmet(osmet, objects):
+    for data in unpack_osmet(osmet, objects, Budget()):
         found.update(data)
     return found.hexdigest()
 
@@ -96,7 +97,9 @@ def test_coreos_installer_unpacks_ours(installer: Path, image: Path, ours: Path,
         repo = root / "ostree/repo"
         done = run(installer, device, "dev", "extract", "osmet", "--osmet", ours, repo, device)
     assert done.returncode == 0, done.stderr
-    assert digest(again, image.stat().st_size) == digest(image) == describe_osmet(ours).checksum.hex()
+    assert (
+        digest(again, image.stat().st_size) == digest(image) == describe_osmet(ours, Budget()).checksum.hex()
+    )
 
 
 def test_we_unpack_theirs(image: Path, theirs: Path, tmp_path: Path) -> None:
@@ -111,7 +114,7 @@ def test_we_unpack_theirs(image: Path, theirs: Path, tmp_path: Path) -> None:
 
 def test_both_describe_the_same(ours: Path, theirs: Path) -> None:
     """Beside the writer's name; the root partition's mappings are alike, and we find more elsewhere."""
-    found, wanted = describe_osmet(ours), describe_osmet(theirs)
+    found, wanted = describe_osmet(ours, Budget()), describe_osmet(theirs, Budget())
     assert without_mappings(found) == without_mappings(wanted)
     assert found.partitions[-1] == wanted.partitions[-1]
     assert sum(each.length for each in found.absolute()) >= sum(each.length for each in wanted.absolute())

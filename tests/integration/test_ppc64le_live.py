@@ -125,7 +125,7 @@ def test_the_firmware_boots_them_from_a_server(built: Built, tmp_path: Path) -> 
     write_initrd(served / "initrd", [paths["initramfs"], paths["rootfs"], config])
     arguments = " ".join([*ARGUMENTS, serial_console(PPC64LE)])
     menu = f"linux (tftp)/vmlinuz {arguments}\ninitrd (tftp)/initrd\nboot\n"
-    modules = ("tftp", "net", "normal", "linux", "boot")
+    modules = ("ofnet", "tftp", "normal", "linux", "boot")
     core = open_firmware_core(layer_tree(built), lambda _: modules, config=menu, prefix="/")
     (served / "core.elf").write_bytes(core)
     machine = Machine(

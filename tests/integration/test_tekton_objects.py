@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
@@ -49,6 +50,15 @@ def faults(folder: Path, objects: list[Json]) -> list[str]:
 @pytest.mark.parametrize("options", [PLAIN, FULL, CACHED], ids=["plain", "full", "cached"])
 def test_tekton_accepts_what_is_shipped_and_rendered(tmp_path: Path, options: RunOptions) -> None:
     assert faults(tmp_path, [*shipped_objects(), rendered(tmp_path, options)]) == []
+
+
+@pytest.mark.parametrize("options", [PLAIN, FULL, CACHED], ids=["plain", "full", "cached"])
+def test_the_api_server_accepts_what_is_shipped_and_rendered(tmp_path: Path, options: RunOptions) -> None:
+    """By the schemas of Tekton's custom resources, which ask for more than Tekton's own code."""
+    schemas = tektonobjects.schemas()
+    for each in [*shipped_objects(), rendered(tmp_path, options)]:
+        errors = jsonschema.Draft202012Validator(schemas[each["kind"]]).iter_errors(each)
+        assert [(error.json_path, error.message) for error in errors] == []
 
 
 def test_a_cluster_that_fills_in_defaults_still_has_the_same(tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def _fetched() -> Path:
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with store.locked(folder.parent):
-            store.made(folder, _fetch)
+            if not folder.is_dir():
+                store.made_folder(folder, _fetch)
     return folder
 
 

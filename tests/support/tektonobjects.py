@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import yaml
+
 from bootimg import process
 from tests.layer import store
 
@@ -28,9 +30,10 @@ def validator() -> Path:
     """The program, compiled if it is not there: that takes some minutes, and the Go proxy."""
     path = _path()
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with store.locked(path.parent):
-            store.made(path, _compile)
+        path.parent.parent.mkdir(parents=True, exist_ok=True)
+        with store.locked(path.parent.parent):
+            if not path.exists():
+                store.made_folder(path.parent, _compile)
     return path
 
 
@@ -50,19 +53,30 @@ def check(files: Iterable[Path]) -> Checked:
     return Checked(report["items"], [f"{each['object']}: {each['message']}" for each in report["faults"]])
 
 
+def schemas() -> dict[str, Any]:
+    """The OpenAPI schemas of the custom resources v1, by kind: the API server checks by them."""
+    found: dict[str, Any] = {}
+    for path in (validator().parent / "crds").glob("*.yaml"):
+        resource = yaml.safe_load(path.read_text())["spec"]
+        for version in resource["versions"]:
+            if version["name"] == "v1":
+                found[resource["names"]["kind"]] = version["schema"]["openAPIV3Schema"]
+    return found
+
+
 def _path() -> Path:
-    return store.test_cache() / "tools" / f"tektonvalidator-{store.key(SOURCE)}"
+    return store.test_cache() / "tools" / f"tektonvalidator-{store.key(SOURCE)}" / "validator"
 
 
 def _compile(output: Path) -> None:
+    """A folder with the program and Tekton's custom resources."""
     with TemporaryDirectory(dir=output.parent) as work:
         source = shutil.copytree(SOURCE, Path(work) / "source")
         env = {name: value for name, value in os.environ.items() if name.startswith(("GO", "CGO"))}
-        env |= {
-            "GOPATH": f"{work}/go",
-            "GOCACHE": f"{work}/gocache",
-            "CGO_ENABLED": "0",
-            "GOFLAGS": "-modcacherw",
-        }
-        build = ["go", "build", "-trimpath", "-ldflags=-s -w", f"-o={output}", "."]
+        flags = {"GOPATH": f"{work}/go", "GOCACHE": f"{work}/gocache", "CGO_ENABLED": "0"}
+        env |= {**flags, "GOFLAGS": "-modcacherw"}
+        build = ["go", "build", "-trimpath", "-ldflags=-s -w", f"-o={output}/validator", "."]
         process.run(build, env=env, cwd=source, timeout=_HOUR)
+        where = ["go", "list", "-m", "-f={{.Dir}}", "github.com/tektoncd/pipeline"]
+        module = process.run(where, env=env, cwd=source, timeout=_HOUR).stdout.decode().strip()
+        shutil.copytree(Path(module) / "config/300-crds", output / "crds")

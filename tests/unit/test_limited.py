@@ -16,7 +16,9 @@ import pytest
 from bootimg import process
 from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.limited import OverLimitError, ProcessLimits, killed_after, run_limited
+from bootimg.untrusted.limits import Limits
 from bootimg.untrusted.worker import ask_worker
 
 SPIN = "while True: pass"
@@ -48,6 +50,25 @@ def test_the_limit_that_ends_a_program_is_named(
         run(script, tmp_path, limits)
     assert time.monotonic() - begin < 30
     assert (tmp_path / "output").stat().st_size <= 2 * MIB
+
+
+def test_programs_share_the_processor_time_of_an_image(tmp_path: Path) -> None:
+    """Each takes a part of a second, which its own limit allows."""
+    spin = "import time\nwhile time.process_time() < 0.4: pass"
+    budget, words = Budget(Limits(cpu=2)), [sys.executable, "-I", "-S", "-c", spin]
+    with pytest.raises(BootimgError, match="image-over-budget") as caught:
+        for _ in range(10):
+            run_limited(words, tmp_path / "output", ProcessLimits(seconds=30), budget=budget)
+    assert "the limit `cpu`" in caught.value.message
+    assert 2 < budget.seconds < 5
+
+
+def test_a_program_gets_only_what_is_left_of_an_image_s_time(tmp_path: Path) -> None:
+    budget = Budget(Limits(cpu=1))
+    words = [sys.executable, "-I", "-S", "-c", SPIN]
+    with pytest.raises(BootimgError, match="image-over-budget"):
+        run_limited(words, tmp_path / "output", ProcessLimits(seconds=3000), budget=budget)
+    assert budget.seconds < 10
 
 
 def test_memory_that_is_not_allowed_is_not_had(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def wanted(name: str) -> list[Requirement]:
     named = {
         "build": found["build-system"]["requires"],
         "run": found["project"]["dependencies"],
+        "pipeline": [*found["project"]["dependencies"], *extras["all"]],
         "test": [*found["project"]["dependencies"], *extras["test"]],
         "audit": [],
     }[name]
@@ -67,7 +68,7 @@ def wanted(name: str) -> list[Requirement]:
     return [*flat(named), *map(Requirement, (line for line in lines if not line.startswith("#")))]
 
 
-@pytest.mark.parametrize("name", ["audit", "build", "run", "test"])
+@pytest.mark.parametrize("name", ["audit", "build", "pipeline", "run", "test"])
 def test_each_requirement_is_locked_at_a_version_that_it_allows(name: str) -> None:
     packages = locked(name)
     for requirement in wanted(name):
@@ -85,9 +86,10 @@ def test_each_locked_package_has_digests(name: str) -> None:
     assert [package for package, found in packages.items() if not found.digests] == []
 
 
-def test_what_runs_is_what_was_tested() -> None:
+@pytest.mark.parametrize("name", ["pipeline", "run"])
+def test_what_runs_is_what_was_tested(name: str) -> None:
     tested = locked("test")
-    assert {name: found for name, found in locked("run").items() if tested.get(name) != found} == {}
+    assert {package: found for package, found in locked(name).items() if tested.get(package) != found} == {}
 
 
 def test_what_builds_is_named_once() -> None:

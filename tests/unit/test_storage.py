@@ -85,6 +85,23 @@ def test_what_is_no_fault_of_storage_stays_a_traceback(bug: Exception) -> None:
     assert raised(bug) is bug
 
 
+@pytest.mark.parametrize("verb", [["builds", "prune"], ["builds", "list"]])
+@pytest.mark.parametrize("place", ["/proc", "/proc/self", "/proc/self/fd"])
+def test_a_tree_in_a_file_system_of_the_kernel(verb: list[str], place: str) -> None:
+    done = bootimg_said(*verb, "-o", place)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0 or "storage-failed" in done.stderr
+    assert done.returncode or "prune" not in verb
+
+
+def test_a_missing_file_is_a_fault_only_where_no_file_can_be() -> None:
+    found = raised(error(errno.ENOENT, "/proc/self/.build.lock"))
+    assert isinstance(found, BootimgError)
+    assert found.message.startswith("/proc/self/.build.lock cannot be made")
+    bug = error(errno.ENOENT, "/proc/self/nothing/x")
+    assert raised(bug) is bug
+
+
 def test_a_fault_that_names_no_file_gets_the_one_that_was_open(tmp_path: Path) -> None:
     def reads(path: Path) -> None:
         with path.open("rb") as handle:

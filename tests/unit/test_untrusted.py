@@ -16,7 +16,7 @@ from bootimg.untrusted.jsonfile import find_object, parse_json, parse_object
 from bootimg.untrusted.node import MOST, Fields, Node, StrictFields
 from bootimg.untrusted.tomlfile import LIMIT as TOML_LIMIT
 from bootimg.untrusted.tomlfile import parse_toml
-from bootimg.untrusted.tree import DEPTH, LIMIT, Malformed
+from bootimg.untrusted.tree import DEPTH, LIMIT, VALUES, Malformed
 from bootimg.untrusted.yamlfile import LIMIT as YAML_LIMIT
 from bootimg.untrusted.yamlfile import parse_yaml
 
@@ -57,6 +57,13 @@ def refused(parse: Callable[[], object], *words: str) -> None:
 def test_what_is_not_json_is_refused(data: bytes, why: str) -> None:
     refused(lambda: parse_object(data, refuse), why)
     assert find_object(data) is None
+
+
+def test_json_of_very_many_values_is_refused_before_it_takes_memory() -> None:
+    for data in (b"[]," * VALUES, b"0," * VALUES, b'{"":' * VALUES):
+        with pytest.raises(Malformed, match=f"more than {VALUES} values"):
+            parse_json(b"[" + data)
+    assert parse_json(b"[" + b"0," * 1000 + b"0]").value == [0] * 1001
 
 
 def test_json_of_the_deepest_kind_and_of_every_character_is_read() -> None:

@@ -60,7 +60,7 @@ def artifact_findings(build: Build, events: Events, jobs: int = 1, limits: Limit
     }
     found += _contents(build, usable, events, jobs, limits)
     if LAYER_KEY in usable:
-        found += _archive(build, usable)
+        found += _archive(build, usable, limits)
     return found
 
 
@@ -202,14 +202,16 @@ def _uncompressed(where: str, entry: Json, written: Written) -> Iterator[Finding
             yield finding(Rule.UNCOMPRESSED_DIGEST, where, f"{key}: {value}", f"{META} says {recorded}")
 
 
-def _archive(build: Build, entries: Mapping[str, Json]) -> Iterator[Finding]:
+def _archive(build: Build, entries: Mapping[str, Json], limits: Limits) -> Iterator[Finding]:
     path = build.path / entries[LAYER_KEY]["path"]
     if path.suffix != ".ociarchive" or not path.is_file():
         return
     where = f"artifact {LAYER_KEY}"
     try:
-        image = inspect(str(path.absolute()), build.arch)
+        image = inspect(str(path.absolute()), build.arch, limits=limits)
     except BootimgError as error:
+        if error.id == "image-over-budget":
+            raise
         yield finding(Rule.ARCHIVE_IMAGE, where, error, "it is not an archive of a layer")
         return
     wanted = entries.get(MANIFEST_KEY, {}).get("sha256")

@@ -73,7 +73,7 @@ def _same(file: Region, inside: Region, ignored: tuple[range, ...] = ()) -> bool
 def _areas(image: IsoImage, parts: CdbootParts) -> Iterator[Finding]:
     """The areas that are written after the build are where the kernel looks."""
     try:
-        iso = CoreosIso(image.source)
+        iso = CoreosIso(image.source, image.budget)
     except BootimgError as error:
         # That there are none is a finding about the areas.
         if error.id not in ("iso-area-invalid", "iso-not-coreos"):

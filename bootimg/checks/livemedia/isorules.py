@@ -67,7 +67,7 @@ def minimal_findings(iso: CoreosIso) -> Iterator[Finding]:
     try:
         if iso.files or (places is not None and iso.kargs != places.default):
             return
-        MinimalIso(iso.image.source, find_miniso(iso.image)).verify()
+        MinimalIso(iso.image.source, find_miniso(iso.image), iso.image.budget).verify()
     except BootimgError as error:
         if error.id in _MINISO_DAMAGED:
             message = "no minimal ISO can be made of this ISO"

@@ -24,20 +24,21 @@ from bootimg.live.reading.isoparts import arch_of, kernel_of, part_of
 from bootimg.live.reading.region import Region
 from bootimg.live.reading.wanthash import sha256_of
 from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 
 _NO_ISO = ("iso-unreadable", "iso-compressed", "iso-not-coreos")
 
 
-def iso_findings(path: Path, expected: Expected | None = None) -> list[Finding]:
+def iso_findings(path: Path, expected: Expected | None = None, budget: Budget | None = None) -> list[Finding]:
     """All findings about an ISO; `expected` is what its build says, None for an ISO alone.
 
-    What is wrong with the ISO is a finding, whatever it is.
+    What is wrong with the ISO is a finding, whatever it is; `image-over-budget`.
     """
     found: list[Finding] = []
     with FileSource(path) as source:
         try:
             # The findings before an error are kept.
-            for each in _iso(IsoImage(source), expected):
+            for each in _iso(IsoImage(source, budget), expected):
                 found.append(each)
         except BootimgError as error:
             if error.id not in _NO_ISO:
@@ -47,13 +48,15 @@ def iso_findings(path: Path, expected: Expected | None = None) -> list[Finding]:
     return found
 
 
-def pxe_findings(initramfs: Path, rootfs: Path, expected: Expected) -> list[Finding]:
+def pxe_findings(
+    initramfs: Path, rootfs: Path, expected: Expected, budget: Budget | None = None
+) -> list[Finding]:
     """All findings about the initramfs and the rootfs image for PXE of a build."""
     with ExitStack() as stack:
         sources = [stack.enter_context(FileSource(path)) for path in (initramfs, rootfs)]
         regions = [Region(source, 0, source.size) for source in sources]
         files = [LiveFile(key, each) for key, each in zip((INITRD_KEY, ROOTFS_KEY), regions, strict=True)]
-        return list(LiveFiles(files[0], files[1], expected).findings())
+        return list(LiveFiles(files[0], files[1], expected, budget or Budget()).findings())
 
 
 def _iso(image: IsoImage, expected: Expected | None) -> Iterator[Finding]:
@@ -64,7 +67,8 @@ def _iso(image: IsoImage, expected: Expected | None) -> Iterator[Finding]:
             yield finding(Rule.ISO_FILES, f"/{path}", "none", "the live system does not start")
     yield from _areas(image, has_rootfs=not is_minimal)
     yield from _boot(image, expected)
-    files = LiveFiles(_live_file(INITRD, parts), _live_file(ROOTFS, parts), expected)
+    initramfs, rootfs = (_live_file(path, parts) for path in (INITRD, ROOTFS))
+    files = LiveFiles(initramfs, rootfs, expected, image.budget)
     yield from files.findings()
     yield from volume_findings(image, files.live.version if files.live else None, expected)
     yield from _features(image, files)
@@ -73,7 +77,7 @@ def _iso(image: IsoImage, expected: Expected | None) -> Iterator[Finding]:
 
 def _areas(image: IsoImage, *, has_rootfs: bool) -> Iterator[Finding]:
     try:
-        iso = CoreosIso(image.source)
+        iso = CoreosIso(image.source, image.budget)
     except BootimgError as error:
         if error.id != "iso-area-invalid":
             raise

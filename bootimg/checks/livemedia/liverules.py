@@ -14,6 +14,7 @@ from bootimg.live.reading.initramfs import LiveInitramfs, read_initramfs
 from bootimg.live.reading.region import Region
 from bootimg.live.reading.rootfs import LiveRootfs, read_rootfs
 from bootimg.live.reading.wanthash import Compared, parse_want, sha256_of
+from bootimg.untrusted.budget import Budget
 
 _DAMAGED = ("live-archive-malformed", "live-rootfs-unreadable")
 
@@ -36,6 +37,7 @@ class LiveFiles:
     initramfs: LiveFile | None
     rootfs: LiveFile | None
     expected: Expected | None
+    budget: Budget
     live: LiveInitramfs | None = None
     """What the initramfs has; known after `findings`."""
     rootfs_sha256: str | None = None
@@ -51,7 +53,7 @@ class LiveFiles:
 
     def _initramfs(self, file: LiveFile) -> Iterator[Finding]:
         try:
-            self.live = read_initramfs(file.region)
+            self.live = read_initramfs(file.region, self.budget)
         except BootimgError as error:
             yield _unreadable(Rule.LIVE_INITRAMFS, file, error)
             return
@@ -62,7 +64,7 @@ class LiveFiles:
 
     def _rootfs(self, file: LiveFile) -> Iterator[Finding]:
         try:
-            root = read_rootfs(file.region)
+            root = read_rootfs(file.region, self.budget)
         except BootimgError as error:
             yield _unreadable(Rule.LIVE_ROOTFS, file, error)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from bootimg.checks.disksystem import system_of_deployment
@@ -15,6 +16,7 @@ from bootimg.disk.unmounted import Unmounted, deployments
 from bootimg.errors import BootimgError
 from bootimg.live.reading.opened import root_of_image, root_of_iso
 from bootimg.rpmdb.package import Package
+from bootimg.untrusted.budget import Budget
 
 # What is wrong with the files themselves is a finding about them.
 _REPORTED = ("iso-unreadable", "live-archive-malformed")
@@ -23,25 +25,29 @@ _WHERE = "root file system"
 Opener = Callable[[Path, Path], Unmounted | None]
 
 
-def system_of_iso_findings(iso: Path, folder: Path, mode: Purity, allow: Sequence[str]) -> list[Finding]:
+def system_of_iso_findings(
+    iso: Path, folder: Path, mode: Purity, allow: Sequence[str], budget: Budget
+) -> list[Finding]:
     """Findings about the system of an ISO; `folder` is a scratch folder.
 
     There are none about an ISO without rootfs image.  Raises `program-missing`, `live-reader-too-old`.
     """
-    return list(_findings(iso, root_of_iso, folder, mode, allow))
+    return list(_findings(iso, partial(root_of_iso, budget=budget), folder, mode, allow))
 
 
-def system_of_image_findings(image: Path, folder: Path, mode: Purity, allow: Sequence[str]) -> list[Finding]:
+def system_of_image_findings(
+    image: Path, folder: Path, mode: Purity, allow: Sequence[str], budget: Budget
+) -> list[Finding]:
     """Findings about the system of a rootfs image; `folder` is a scratch folder.  Raises the same."""
-    return list(_findings(image, root_of_image, folder, mode, allow))
+    return list(_findings(image, partial(root_of_image, budget=budget), folder, mode, allow))
 
 
-def iso_packages(iso: Path, folder: Path) -> list[Package] | None:
+def iso_packages(iso: Path, folder: Path, budget: Budget) -> list[Package] | None:
     """The packages of the system of an ISO; None if it has no rootfs image or no package database.
 
     Raises `live-rootfs-unreadable`, `rpmdb-unreadable` and what `root_of_iso` raises.
     """
-    root = root_of_iso(iso, folder)
+    root = root_of_iso(iso, folder, budget)
     system = None if root is None else next(_systems(root, folder), None)
     if system is None:
         return None

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from bootimg.cli.options.common import common
+from bootimg.cli.options.common import common, limit_option
 from bootimg.cli.options.compression import build_arguments, change_build
 from bootimg.cli.output.session import App
+from bootimg.untrusted.limits import Limits
 
 
 @click.command(
@@ -20,8 +21,9 @@ Examples:
 )
 @common
 @build_arguments
-def command(app: App, build: str, arch: str | None, builds: Path) -> None:
+@limit_option
+def command(app: App, build: str, arch: str | None, builds: Path, limits: Limits) -> None:
     """Uncompress the images of BUILD (an id, `latest` or a path); plain files replace the compressed ones."""
     from bootimg.orchestrator.compress import uncompress_images
 
-    change_build(app, builds, build, arch, lambda folder: uncompress_images(folder, app.events))
+    change_build(app, builds, build, arch, lambda folder: uncompress_images(folder, app.events, limits))

@@ -23,6 +23,7 @@ from bootimg.formats import Compressor
 from bootimg.layer.image.fetched import INDEXES, OCI_MANIFEST, digest_of
 from bootimg.printable import printable
 from bootimg.untrusted.jsonfile import parse_object
+from bootimg.untrusted.limits import DEFAULT, Limits
 from bootimg.untrusted.node import Fields
 
 _COMPRESSORS = {".gzip": Compressor.GZIP, ".xz": Compressor.XZ, ".zstd": Compressor.ZSTD}
@@ -49,11 +50,15 @@ class DiskArtifact:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which disk of a list; without a platform, the only one of the architecture.  `limit` is in bytes."""
+    """Which disk of a list; without a platform, the only one of the architecture.
+
+    `limit` is in bytes, `limits` are those of unpacking it.
+    """
 
     arch: Arch
     platform: str | None
     limit: int
+    limits: Limits = DEFAULT
 
 
 def find_disk(reference: str, data: bytes, choice: Choice, read: Read) -> DiskArtifact:

@@ -119,9 +119,7 @@ class Pulling:
     def _transfer(self, disk: DiskArtifact) -> Transfer:
         repository = self._source.repository
         source, pinned = BlobSource(repository, self.options), f"{repository}@{disk.manifest}"
-        return Transfer(
-            self.reference, pinned, disk, self.choice.limit, self.options, source, self.retry.stop
-        )
+        return Transfer(self.reference, pinned, disk, self.choice, self.options, source, self.retry.stop)
 
     def _path(self, disk: DiskArtifact, output: Path | None) -> Path:
         if output is not None and not output.is_dir():

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bootimg.cloud.registries.blobrest import BlobSource
-from bootimg.cloud.registries.diskartifact import DiskArtifact
+from bootimg.cloud.registries.diskartifact import Choice, DiskArtifact
 from bootimg.cloud.registries.diskrefusals import damaged
 from bootimg.cloud.registries.partfile import part_file
 from bootimg.cloud.retry import TransientError
+from bootimg.disk.extents import is_zero
 from bootimg.errors import BootimgError
 from bootimg.events import Step
 from bootimg.formats import Compressor, Written
@@ -28,6 +29,7 @@ from bootimg.layer.fetching.imageproxy import ImageProxy, image_proxy
 from bootimg.layer.fetching.skopeo import RegistryOptions
 from bootimg.layer.image.blobs import CHUNK
 from bootimg.layer.image.fetched import Blob
+from bootimg.untrusted.budget import Budget
 from bootimg.vm.diskimage import refuse_references
 
 _PASSING = ("registry-failed", "registry-unreachable", "program-timeout")
@@ -35,12 +37,12 @@ _PASSING = ("registry-failed", "registry-unreachable", "program-timeout")
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """A disk to receive; `reference` is for messages, `pinned` names its manifest, `limit` is in bytes."""
+    """A disk to receive; `reference` is for messages, `pinned` names its manifest."""
 
     reference: str
     pinned: str
     disk: DiskArtifact
-    limit: int
+    choice: Choice
     options: RegistryOptions
     source: BlobSource
     stop: Stop
@@ -91,13 +93,17 @@ def receive(transfer: Transfer, path: Path, step: Step) -> None:
 
 def _read_plain(transfer: Transfer, reader: PlainReader) -> None:
     disk, size = transfer.disk, 0
-    most = disk.plain_size or transfer.limit
+    most, budget = disk.plain_size or transfer.choice.limit, Budget(transfer.choice.limits)
+    budget.pack(disk.size, transfer.reference)
     try:
         for data in reader:
             size += len(data)
             if disk.compressor is not Compressor.NONE and size > most:
                 what = "the size of the uncompressed disk"
                 raise damaged(transfer.reference, what, f"more than {most} bytes")
+            if disk.compressor is not Compressor.NONE:
+                charge = budget.hole if is_zero(data) else budget.unpack
+                charge(len(data), transfer.reference)
     except BootimgError as error:
         if error.id != "compressed-file-damaged":
             raise

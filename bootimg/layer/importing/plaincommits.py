@@ -49,10 +49,11 @@ def write_plain(
 
 def layer_trees(tree: Tree) -> list[OstreeTree]:
     """The tree of each layer alone; whiteouts stay in it as files, as in the layers of ostree-rs-ext."""
+    merged, found = Merged(tree.budget.again()), []
+    # One for all: each layer may imply the same directories again.
     budget = tree.budget.again()
-    merged, found = Merged(budget), []
     for layer in tree.layers:
-        alone = Merged(budget.again())
+        alone = Merged(budget)
         alone.lay(merged.apply(layer.entries))
         root = alone.entries.pop("")
         found.append(to_ostree(alone.entries.values(), root, whole=False))

@@ -125,7 +125,7 @@ class _Builder:
         # libostree replaces all parents, also those that an earlier member described.
         for path in parents:
             if path not in self._entries:
-                self._budget.unfold(len(path), path)
+                self._budget.imply(len(path), path)
             self._entries[path] = Entry(path, Kind.DIRECTORY, 0o755, entry.uid, entry.gid)
 
     def finish(self) -> Mapping[str, Entry]:

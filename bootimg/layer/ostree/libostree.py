@@ -79,6 +79,14 @@ class Libostree:
         return f"{reason}; its last words are in {self._log}"
 
     def _failure(self, text: str) -> BootimgError:
+        # A file system says of attributes that are too large for a file that it has no space.
+        if "setxattr(" in text:
+            return BootimgError(
+                "layer-attributes-too-large",
+                "a file of the layer has more extended attributes than the file system of the cache can keep",
+                context=[f"{self._repo}: {text[:400]}"],
+                hint="take them out where the layer is made, or put the cache on an XFS (--cache)",
+            )
         # libostree keeps some of the disk free; its error for that has this word.
         if "No space left" in text or "min-free-space" in text:
             return no_space(self._repo, context=[text[:400]])

@@ -163,7 +163,7 @@ class Merged:
         """The directory at a path whose parent is one, made if nothing is there; None if it is not one."""
         here = self.entries.get(path)
         if here is None:
-            self._budget.unfold(len(path), path)
+            self._budget.imply(len(path), path)
             self._set(implied_directory(path))
         return self.locate(path) if here and here.kind is Kind.SYMLINK else self._known(path)
 

@@ -15,6 +15,7 @@ from bootimg.live.embed.ignition import embed_ignition
 from bootimg.live.embed.initrd import IGNITION
 from bootimg.live.embed.kargs import append_kargs
 from bootimg.live.reading.isoparts import arch_of
+from bootimg.untrusted.limits import DEFAULT, Limits
 from bootimg.vm.diskimage import DiskImage, open_image
 from bootimg.vm.imagetool import make_overlay, write_blocks
 from bootimg.vm.machine import Machine
@@ -31,20 +32,21 @@ class BootableIso:
     arch: Arch
     config: bytes | None
     kargs: tuple[str, ...] = ()
+    limits: Limits = DEFAULT
 
     @classmethod
-    def read(cls, path: Path, arch: Arch, kargs: tuple[str, ...] = ()) -> Self:
+    def read(cls, path: Path, arch: Arch, kargs: tuple[str, ...] = (), limits: Limits = DEFAULT) -> Self:
         """Look into an ISO, of `arch` if it does not say another one.
 
         Errors: `iso-not-coreos`, `iso-area-invalid`, and those of `IsoImage`.
         """
-        with opened_iso(path) as iso:
+        with opened_iso(path, limits) as iso:
             found = arch_of(iso.image) or arch
-            return cls(path, found, iso.files.get(IGNITION), kargs)
+            return cls(path, found, iso.files.get(IGNITION), kargs, limits)
 
     def put_into(self, machine: Machine, config: bytes, folder: Path) -> Machine:
         """The machine with the ISO: `iso-area-too-small`, and `iso-area-missing` for arguments."""
-        with opened_iso(self.path) as iso:
+        with opened_iso(self.path, self.limits) as iso:
             changes = self._changes(iso, config)
         return replace(machine, cd=_overlay(self.path, changes, folder))
 

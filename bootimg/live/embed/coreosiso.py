@@ -13,6 +13,7 @@ from bootimg.live.embed.initrd import decode, encode
 from bootimg.live.embed.places import KargsPlaces, area_text, invalid_area, require_apart
 from bootimg.live.iso.image import IsoImage
 from bootimg.live.iso.infofiles import NETWORK_FEATURE
+from bootimg.untrusted.budget import Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,8 @@ class CoreosIso:
     Opening it raises `iso-not-coreos`, `iso-area-invalid` and the errors of `IsoImage`.
     """
 
-    def __init__(self, source: Source) -> None:
-        self.image = IsoImage(source)
+    def __init__(self, source: Source, budget: Budget | None = None) -> None:
+        self.image = IsoImage(source, budget)
         self.initrd_area = areas.initrd_area(self.image)
         self.kargs_places = areas.kargs_places(self.image)
         places = self.kargs_places.places if self.kargs_places else ()
@@ -40,7 +41,7 @@ class CoreosIso:
     def files(self) -> dict[str, bytes]:
         """The files in the ignition area: their content, by path."""
         data = self.image.read(self.initrd_area.offset, self.initrd_area.length)
-        return {} if is_zero(data) else decode(data)
+        return {} if is_zero(data) else decode(data, self.image.budget)
 
     @property
     def has_network(self) -> bool:

@@ -15,18 +15,20 @@ from bootimg.filelock import lock
 from bootimg.live.embed.coreosiso import Change, CoreosIso
 from bootimg.sizes import MIB
 from bootimg.storagefaults import named
+from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.limits import DEFAULT, Limits
 
 Edit = Callable[[CoreosIso], Sequence[Change]]
 
 
 @contextmanager
-def opened_iso(path: Path) -> Iterator[CoreosIso]:
+def opened_iso(path: Path, limits: Limits = DEFAULT) -> Iterator[CoreosIso]:
     """The ISO, to read it."""
     with FileSource(path) as source:
-        yield CoreosIso(source)
+        yield CoreosIso(source, Budget(limits))
 
 
-def edit_in_place(path: Path, edit: Edit) -> None:
+def edit_in_place(path: Path, edit: Edit, limits: Limits = DEFAULT) -> None:
     """Change the ISO itself.
 
     All changes are known and checked before the first is written, so a refusal changes nothing.  The ISO is
@@ -38,7 +40,7 @@ def edit_in_place(path: Path, edit: Edit) -> None:
         raise _not_writable(path, error) from None
     try:
         lock(fd, path)
-        with opened_iso(path) as iso:
+        with opened_iso(path, limits) as iso:
             changes = edit(iso)
         for change in changes:
             write_fully(fd, change.data, change.offset)
@@ -50,18 +52,18 @@ def edit_in_place(path: Path, edit: Edit) -> None:
         os.close(fd)
 
 
-def edit_copy(path: Path, output: Path, edit: Edit) -> None:
+def edit_copy(path: Path, output: Path, edit: Edit, limits: Limits = DEFAULT) -> None:
     """Write a changed copy, which appears whole or not at all; an existing file is `output-exists`."""
     require_absent([output])
-    with opened_iso(path) as iso:
+    with opened_iso(path, limits) as iso:
         changes = edit(iso)
     with whole_file(output, need=path.stat().st_size) as file:
         stream_changed(path, changes, file)
 
 
-def edit_stream(path: Path, edit: Edit, file: BinaryIO) -> None:
+def edit_stream(path: Path, edit: Edit, file: BinaryIO, limits: Limits = DEFAULT) -> None:
     """Write a changed copy to a stream."""
-    with opened_iso(path) as iso:
+    with opened_iso(path, limits) as iso:
         changes = edit(iso)
     stream_changed(path, changes, file)
 

@@ -18,6 +18,7 @@ from bootimg.live.cpioread import read_members
 from bootimg.live.embed.archive import write_members
 from bootimg.live.malformed import MalformedError
 from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 
 IGNITION = "config.ign"
 NETWORK = "etc/coreos-firstboot-network/"
@@ -45,15 +46,18 @@ def _blocks(files: Mapping[str, bytes]) -> Iterator[bytes]:
     yield block
 
 
-def decode(data: bytes) -> dict[str, bytes]:
-    """The regular files of an initramfs, the last of each path; `iso-area-invalid` if it is damaged."""
+def decode(data: bytes, budget: Budget) -> dict[str, bytes]:
+    """The regular files of an initramfs, the last of each path.
+
+    `iso-area-invalid` if it is damaged, `image-over-budget`.
+    """
     found: dict[str, bytes] = {}
     left, count = _LIMIT, 0
     rest = data.lstrip(b"\0")
     while rest:
         if count == _MOST_ARCHIVES:
             raise _invalid(f"it has more than {_MOST_ARCHIVES} archives")
-        content, rest = _first_archive(rest, left)
+        content, rest = _first_archive(rest, left, budget)
         found |= content
         left -= sum(map(len, content.values()))
         count += 1
@@ -61,22 +65,22 @@ def decode(data: bytes) -> dict[str, bytes]:
     return found
 
 
-def _first_archive(data: bytes, limit: int) -> tuple[dict[str, bytes], bytes]:
+def _first_archive(data: bytes, limit: int, budget: Budget) -> tuple[dict[str, bytes], bytes]:
     """The files of the archive that begins the data, and what follows it."""
     if compressor_of_data(data) is Compressor.NONE:
-        return _files(data)
+        return _files(data, budget)
     unpacked = decompress_stream(data, limit)
     if unpacked is None:
         raise _invalid(f"its compression is damaged, or it has more than {_LIMIT} bytes")
-    files, after = _files(unpacked[0])
+    files, after = _files(unpacked[0], budget)
     if after.strip(b"\0"):
         raise _invalid("data follows a cpio archive inside its compression")
     return files, unpacked[1]
 
 
-def _files(data: bytes) -> tuple[dict[str, bytes], bytes]:
+def _files(data: bytes, budget: Budget) -> tuple[dict[str, bytes], bytes]:
     try:
-        members, end = read_members(BytesIO(data), 0, len(data))
+        members, end = read_members(BytesIO(data), 0, len(data), budget)
     except MalformedError as error:
         raise _invalid(f"it has no whole cpio archive: {error}") from None
     found = {

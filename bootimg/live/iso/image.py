@@ -1,7 +1,7 @@
 """The reader of ISO 9660: the primary volume and its 8.3 names, as coreos-installer sees them.
 
-An ISO is untrusted input: each place and length is checked against the file's size, and what a folder may
-hold is bounded.
+An ISO is untrusted input: each place and length is checked against the file's size, and the folders that are
+read are charged to the image's budget.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from bootimg.disk.extents import Source
 from bootimg.live.iso.eltorito import CatalogueEntry, parse_catalogue
 from bootimg.live.iso.sectors import SECTOR
 from bootimg.live.iso.volume import damaged, read_volume
-from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 
-_LARGEST_FOLDER = MIB
 _DEEPEST = 16
-_MOST_RECORDS = 100_000
 _FOLDER_FLAG, _MORE_FLAG = 0x02, 0x80
 
 
@@ -33,10 +31,14 @@ class Record:
 
 
 class IsoImage:
-    """An ISO in a source; raises `iso-unreadable` where it is damaged, and `iso-compressed`."""
+    """An ISO in a source; raises `iso-unreadable` where it is damaged, and `iso-compressed`.
 
-    def __init__(self, source: Source) -> None:
+    What is read of it is charged to `budget`: `image-over-budget`.
+    """
+
+    def __init__(self, source: Source, budget: Budget | None = None) -> None:
         self.source = source
+        self.budget = budget or Budget()
         self.volume = read_volume(source)
         offset, length = _place(self.volume.root, 0)
         self._root = self._checked(Record("", offset, length, folder=True))
@@ -65,6 +67,8 @@ class IsoImage:
 
     def children(self, folder: Record) -> Iterator[Record]:
         """The files and folders directly in a folder."""
+        where = f"the folder /{folder.path:.200}"
+        self.budget.hold(folder.length, where)
         data = self.read(folder.offset, folder.length)
         at = 0
         while at < len(data):
@@ -77,20 +81,21 @@ class IsoImage:
             )
             if not name or 33 + len(name) > length:
                 raise damaged(f"a record of the folder /{folder.path:.200} is cut off")
+            self.budget.steps(1, where)
             if name not in (b"\0", b"\1"):
                 yield self._record(folder, name, data, at)
             at += length
 
     def walk(self) -> Iterator[Record]:
         """All files and folders, each folder before what is in it."""
-        waiting, seen = [(self._root, 0)], 0
+        waiting = [(self._root, 0)]
         while waiting:
             folder, depth = waiting.pop()
-            found = list(self.children(folder))
+            if depth > _DEEPEST:
+                raise damaged("its folders are nested too deeply or in a circle")
             # A folder without anything in it takes time too.
-            seen += 1 + len(found)
-            if depth > _DEEPEST or seen > _MOST_RECORDS:
-                raise damaged("its folders are nested too deeply or in a circle, or it has too many files")
+            self.budget.name(len(folder.path), f"the folder /{folder.path:.200}")
+            found = [self._named(each) for each in self.children(folder)]
             yield from found
             waiting += [(each, depth + 1) for each in reversed(found) if each.folder]
 
@@ -99,6 +104,10 @@ class IsoImage:
         if offset + length > self.source.size:
             raise damaged(f"{length} bytes at {offset} are after its end")
         return self.source.read(offset, length)
+
+    def _named(self, record: Record) -> Record:
+        self.budget.name(len(record.path), f"/{record.path:.200}")
+        return record
 
     def _record(self, folder: Record, name: bytes, data: bytes, at: int) -> Record:
         offset, length = _place(data, at)
@@ -114,8 +123,6 @@ class IsoImage:
     def _checked(self, record: Record) -> Record:
         if record.offset + record.length > self.source.size:
             raise damaged(f"/{record.path:.200} is after its end")
-        if record.folder and record.length > _LARGEST_FOLDER:
-            raise damaged(f"the folder /{record.path:.200} has {record.length} bytes")
         return record
 
 

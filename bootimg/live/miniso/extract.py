@@ -42,9 +42,10 @@ def minimal_iso(iso: CoreosIso, rootfs_url: str | None = None) -> Composite:
             hint="undo the changes in a copy with `bootimg iso reset -o`; change the minimal ISO afterwards",
             exit_code=ExitCode.USAGE,
         )
-    minimal = MinimalIso(iso.image.source, find_miniso(iso.image))
+    budget = iso.image.budget
+    minimal = MinimalIso(iso.image.source, find_miniso(iso.image), budget)
     minimal.verify()
-    changes = _changes(CoreosIso(minimal), rootfs_url)
+    changes = _changes(CoreosIso(minimal, budget), rootfs_url)
     return Composite(minimal, Patch(tuple((each.offset, each.data) for each in changes)))
 
 

@@ -23,4 +23,5 @@ def find_miniso(image: IsoImage) -> Miniso:
             hint="take the live ISO of a newer release",
             exit_code=ExitCode.USAGE,
         )
-    return decode_miniso(data)
+    with image.budget.working():
+        return decode_miniso(data)

@@ -15,9 +15,7 @@ from bootimg.live.malformed import MalformedError
 from bootimg.live.miniso.fileformat import Miniso, damaged
 from bootimg.live.xzread import XzReader
 from bootimg.sizes import MIB
-
-_MOST = 64 * MIB
-"""The most bytes that a minimal ISO may have beside its shared files."""
+from bootimg.untrusted.budget import Budget
 
 
 class _Piece(NamedTuple):
@@ -29,16 +27,16 @@ class _Piece(NamedTuple):
 
 
 class MinimalIso:
-    """The minimal ISO as a source; raises `miniso-damaged`.
+    """The minimal ISO as a source; raises `miniso-damaged`, `image-over-budget`.
 
     What is read is right only if `verify` finds the ISO's digest.
     """
 
-    def __init__(self, full: Source, miniso: Miniso) -> None:
+    def __init__(self, full: Source, miniso: Miniso, budget: Budget) -> None:
         self._full, self._digest = full, miniso.digest
         self._pieces: list[_Piece] = []
         try:
-            self._rest = _unpacked(miniso.packed)
+            self._rest = _unpacked(miniso.packed, budget)
             self._size = self._lay_out(miniso)
         except MalformedError as error:
             raise damaged(str(error)) from None
@@ -100,6 +98,10 @@ class MinimalIso:
         return position + len(self._rest) - used
 
 
-def _unpacked(packed: bytes) -> bytes:
-    reader = XzReader(BytesIO(packed))
-    return b"".join(reader.rest(_MOST))
+def _unpacked(packed: bytes, budget: Budget) -> bytearray:
+    """What the minimal ISO has beside its shared files, which is held in memory."""
+    found, where = bytearray(), "the packed part of a minimal ISO"
+    for data in XzReader(BytesIO(packed)).rest():
+        budget.hold(len(data), where)
+        found += data
+    return found

@@ -15,14 +15,15 @@ from bootimg.errors import BootimgError
 from bootimg.live.bincode import U32, U64, Decoder, number, text
 from bootimg.live.malformed import MalformedError
 from bootimg.live.osmet.errors import damaged
+from bootimg.untrusted.budget import Budget
 
 MAGIC = b"OSMET\0\0\0"
 VERSION = 1
 DIGEST = 32
 _TEXT = 4096
 _PARTITIONS = 128
-_MAPPINGS = 1 << 21
-"""The most mappings of a file; RHCOS has about 30 000."""
+_MAPPING = 320
+"""What a mapping takes in memory, in bytes; RHCOS has about 30 000."""
 
 
 class Mapping(NamedTuple):
@@ -109,20 +110,22 @@ def encoded(osmet: Osmet) -> bytes:
     return b"".join([*parts, osmet.checksum, number(osmet.size)])
 
 
-def read_osmet(file: BinaryIO) -> Osmet:
+def read_osmet(file: BinaryIO, budget: Budget) -> Osmet:
     """Read the part before the packed image, which begins at the file's position afterwards.
 
-    Raises `osmet-damaged`, and `osmet-version-unsupported` for another version of the format.
+    Raises `osmet-damaged`, `image-over-budget`, and `osmet-version-unsupported` for another version of the
+    format.
     """
     try:
-        osmet = _decode(Decoder(file))
+        with budget.working():
+            osmet = _decode(Decoder(file), budget)
         _check(osmet)
     except MalformedError as error:
         raise damaged(str(error)) from None
     return osmet
 
 
-def _decode(decoder: Decoder) -> Osmet:
+def _decode(decoder: Decoder, budget: Budget) -> Osmet:
     if decoder.array(len(MAGIC)) != MAGIC:
         raise MalformedError("it does not begin as an osmet file")
     version = decoder.number(U32)
@@ -137,23 +140,22 @@ def _decode(decoder: Decoder) -> Osmet:
         sector_size=decoder.number(U32),
         description=decoder.text(_TEXT),
         architecture=decoder.text(_TEXT),
-        partitions=_partitions(decoder),
+        partitions=_partitions(decoder, budget),
         checksum=decoder.array(DIGEST),
         size=decoder.number(U64),
     )
 
 
-def _partitions(decoder: Decoder) -> list[MappedPartition]:
+def _partitions(decoder: Decoder, budget: Budget) -> list[MappedPartition]:
     found: list[MappedPartition] = []
-    left = _MAPPINGS
     for _ in range(decoder.number(_PARTITIONS)):
-        start, end, count = decoder.number(U64), decoder.number(U64), decoder.number(left)
-        left -= count
-        found.append(MappedPartition(start, end, [_mapping(decoder) for _ in range(count)]))
+        start, end, count = (decoder.number(U64) for _ in range(3))
+        found.append(MappedPartition(start, end, [_mapping(decoder, budget) for _ in range(count)]))
     return found
 
 
-def _mapping(decoder: Decoder) -> Mapping:
+def _mapping(decoder: Decoder, budget: Budget) -> Mapping:
+    budget.hold(_MAPPING, "the mappings of an osmet file")
     logical, physical, length = (decoder.number(U64) for _ in range(3))
     return Mapping(physical, length, logical, decoder.array(DIGEST))
 

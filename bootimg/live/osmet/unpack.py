@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from bootimg.disk.extents import is_zero
 from bootimg.errors import BootimgError
 from bootimg.formats.output import Digest
 from bootimg.live.malformed import MalformedError
@@ -13,24 +14,29 @@ from bootimg.live.osmet.fileformat import Mapping, Osmet, read_osmet
 from bootimg.live.osmet.resolve import Objects
 from bootimg.live.xzread import XzReader
 from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.files import open_regular
 
 
-def describe_osmet(path: Path) -> Osmet:
+def describe_osmet(path: Path, budget: Budget) -> Osmet:
     """What an osmet file says about its image; the errors are those of `read_osmet`."""
-    with path.open("rb") as file:
-        return read_osmet(file)
+    with open_regular(path) as file:
+        return read_osmet(file, budget)
 
 
-def unpack_osmet(path: Path, objects: Objects) -> Iterator[bytes]:
+def unpack_osmet(path: Path, objects: Objects, budget: Budget) -> Iterator[bytes]:
     """The bytes of the metal image, at most a MiB at a time.
 
     Errors: those of `read_osmet`, `osmet-object-missing`; after the last piece, `osmet-image-differs` if the
     image is not the one that was packed.
     """
-    with path.open("rb") as file, Digest() as digest:
-        osmet = read_osmet(file)
+    with open_regular(path) as file, Digest() as digest:
+        osmet, where = read_osmet(file, budget), str(path)
+        budget.pack(path.stat().st_size + osmet.mapped, where)
         try:
             for data in _image(osmet, XzReader(file), objects):
+                charge = budget.hole if is_zero(data) else budget.unpack
+                charge(len(data), where)
                 digest.update(data)
                 yield data
         except MalformedError as error:

@@ -19,19 +19,21 @@ from bootimg.live.reading.initramfs import read_initramfs
 from bootimg.live.reading.isoparts import arch_of, part_of
 from bootimg.live.reading.region import Region
 from bootimg.live.reading.rootfs import read_rootfs
+from bootimg.untrusted.budget import Budget
 
 Json = dict[str, Any]
 
 
-def describe_iso(path: Path) -> Json:
+def describe_iso(path: Path, budget: Budget | None = None) -> Json:
     """The whole ISO.
 
     `features` is null without features.json.  `initramfs`, `rootfs` and `minimal-iso` are null if the ISO
     does not have them; if one cannot be read, its `problem` is the error.  Raises `iso-unreadable`,
-    `iso-not-coreos`, `iso-area-invalid`.
+    `iso-not-coreos`, `iso-area-invalid`, `image-over-budget`.
     """
+    budget = budget or Budget()
     with FileSource(path) as source:
-        iso = CoreosIso(source)
+        iso = CoreosIso(source, budget)
         initramfs, rootfs = part_of(iso.image, INITRD), part_of(iso.image, ROOTFS)
         return {
             "kind": "iso",
@@ -39,8 +41,8 @@ def describe_iso(path: Path) -> Json:
             **describe_areas(iso),
             "boots-as-disk": read_mbr(source) is not None,
             "features": features(iso.image),
-            "initramfs": describe_initramfs(initramfs) if initramfs else None,
-            "rootfs": describe_rootfs(rootfs) if rootfs else None,
+            "initramfs": describe_initramfs(initramfs, budget) if initramfs else None,
+            "rootfs": describe_rootfs(rootfs, budget) if rootfs else None,
             "minimal-iso": _minimal(iso),
         }
 
@@ -69,23 +71,23 @@ def describe_areas(iso: CoreosIso) -> Json:
     }
 
 
-def describe_initramfs(region: Region) -> Json:
+def describe_initramfs(region: Region, budget: Budget) -> Json:
     """The initramfs of live media; `rootfs-checksums` says whether it can check a rootfs image."""
-    return _or_problem(region.length, lambda: _initramfs(region))
+    return _or_problem(region.length, lambda: _initramfs(region, budget))
 
 
-def describe_rootfs(region: Region) -> Json:
+def describe_rootfs(region: Region, budget: Budget) -> Json:
     """The rootfs image of live media."""
-    return _or_problem(region.length, lambda: _rootfs(region))
+    return _or_problem(region.length, lambda: _rootfs(region, budget))
 
 
-def _initramfs(region: Region) -> Json:
-    found = read_initramfs(region)
+def _initramfs(region: Region, budget: Budget) -> Json:
+    found = read_initramfs(region, budget)
     return {"version": found.version, "rootfs-checksums": found.want_rootfs is not None}
 
 
-def _rootfs(region: Region) -> Json:
-    found = read_rootfs(region)
+def _rootfs(region: Region, budget: Budget) -> Json:
+    found = read_rootfs(region, budget)
     filesystem = found.filesystem
     return {
         "version": found.version,
@@ -106,6 +108,7 @@ def _minimal(iso: CoreosIso) -> Json | None:
     try:
         found = find_miniso(iso.image)
     except BootimgError as error:
+        _raise_over_budget(error)
         return None if error.id == "iso-minimal-unsupported" else {"problem": error.as_dict()}
     return {
         "app-version": found.app_version,
@@ -119,4 +122,11 @@ def _or_problem(size: int, read: Callable[[], Json]) -> Json:
     try:
         return {"size": size, **read(), "problem": None}
     except BootimgError as error:
+        _raise_over_budget(error)
         return {"size": size, "problem": error.as_dict()}
+
+
+def _raise_over_budget(error: BootimgError) -> None:
+    """Nothing more of an image is read that is beyond its budget."""
+    if error.id == "image-over-budget":
+        raise error

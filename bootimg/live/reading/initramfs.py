@@ -15,10 +15,9 @@ from bootimg.live.cpioread import ForwardFile, malformed, read_archive, read_mem
 from bootimg.live.initramfs import FEATURES, VERSION, WANT_ROOTFS
 from bootimg.live.reading.region import Region
 from bootimg.live.reading.streamfile import StreamFile
-from bootimg.sizes import GIB, KIB
+from bootimg.sizes import KIB
+from bootimg.untrusted.budget import Budget
 
-_LIMIT = 4 * GIB
-"""The most bytes of content of all compressed streams."""
 _ZEROS = 64 * KIB
 _LONGEST_STAMP = 256
 
@@ -32,11 +31,12 @@ class LiveInitramfs:
     features: bytes | None
 
 
-def read_initramfs(region: Region) -> LiveInitramfs:
-    """Read an initramfs once; raises `live-archive-malformed`."""
+def read_initramfs(region: Region, budget: Budget) -> LiveInitramfs:
+    """Read an initramfs once; raises `live-archive-malformed`, `image-over-budget`."""
     found: dict[str, bytes] = {}
+    budget.pack(region.length, "an initramfs")
     with region.open() as file:
-        for path, data in _files(file, region.length):
+        for path, data in _files(file, region.length, budget):
             found[path] = data
     version = found.get(VERSION)
     return LiveInitramfs(
@@ -51,33 +51,33 @@ def stamp(data: bytes) -> str:
     return data[:_LONGEST_STAMP].decode(errors="replace").strip()
 
 
-def _files(file: BinaryIO, size: int) -> Iterator[tuple[str, bytes]]:
+def _files(file: BinaryIO, size: int, budget: Budget) -> Iterator[tuple[str, bytes]]:
     """The files of interest, in order."""
-    at, left = _after_zeros(file, 0), _LIMIT
+    at = _after_zeros(file, 0)
     while at < size:
         if _is_archive(file, at):
-            yield from _wanted(file, at, size)
+            yield from _wanted(file, at, size, budget)
             at = file.tell()
         else:
-            stream = StreamFile(file, at, left)
-            yield from _unpacked(stream)
-            at, left = stream.end, left - stream.tell()
+            stream = StreamFile(file, at, budget)
+            yield from _unpacked(stream, budget)
+            at = stream.end
         at = _after_zeros(file, at)
 
 
-def _unpacked(stream: StreamFile) -> Iterator[tuple[str, bytes]]:
+def _unpacked(stream: StreamFile, budget: Budget) -> Iterator[tuple[str, bytes]]:
     """The files of interest in a compressed stream, whose archives are not compressed again."""
-    yield from _wanted(stream, 0, _LIMIT)
+    yield from _wanted(stream, 0, budget.limits.unpacked, budget)
     while data := stream.read(_ZEROS):
         if data.strip(b"\0"):
             raise malformed(stream.tell(), "data follows an archive in its compressed stream")
 
 
-def _wanted(file: ForwardFile, start: int, end: int) -> Iterator[tuple[str, bytes]]:
-    for found in read_archive(file, start, end):
+def _wanted(file: ForwardFile, start: int, end: int, budget: Budget) -> Iterator[tuple[str, bytes]]:
+    for found in read_archive(file, start, end, budget):
         path = found.name.removeprefix("/").removeprefix("./")
         if found.is_file and path in (VERSION, WANT_ROOTFS, FEATURES):
-            yield path, read_member(file, found)
+            yield path, read_member(file, found, budget)
 
 
 def _is_archive(file: BinaryIO, at: int) -> bool:

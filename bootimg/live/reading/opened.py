@@ -16,28 +16,30 @@ from bootimg.live.reading.region import Region
 from bootimg.live.reading.rootfs import read_rootfs
 from bootimg.live.reading.squashfstree import SquashfsTree
 from bootimg.live.rootfsimage import DATA_OFFSET
+from bootimg.untrusted.budget import Budget
 
 _TREES: dict[FsType, type[PackedTree]] = {FsType.SQUASHFS: SquashfsTree, FsType.EROFS: ErofsTree}
 
 
-def root_of_iso(path: Path, scratch: Path) -> PackedTree | None:
+def root_of_iso(path: Path, scratch: Path, budget: Budget) -> PackedTree | None:
     """The root file system of an ISO; None if it has no rootfs image.
 
     `scratch` is a folder for temporary files.  Raises `iso-unreadable`, `live-archive-malformed`,
-    `live-rootfs-unreadable`, `program-missing`, `live-reader-too-old`.
+    `live-rootfs-unreadable`, `program-missing`, `live-reader-too-old`, `image-over-budget`.
     """
     with FileSource(path) as source:
-        region = part_of(IsoImage(source), ROOTFS)
-        return None if region is None else _opened(path, region, scratch)
+        region = part_of(IsoImage(source, budget), ROOTFS)
+        return None if region is None else _opened(path, region, scratch, budget)
 
 
-def root_of_image(path: Path, scratch: Path) -> PackedTree:
+def root_of_image(path: Path, scratch: Path, budget: Budget) -> PackedTree:
     """The root file system in a rootfs image; raises the same."""
     with FileSource(path) as source:
-        return _opened(path, Region(source, 0, source.size), scratch)
+        return _opened(path, Region(source, 0, source.size), scratch, budget)
 
 
-def _opened(path: Path, region: Region, scratch: Path) -> PackedTree:
-    fstype = read_rootfs(region).filesystem.fstype
+def _opened(path: Path, region: Region, scratch: Path, budget: Budget) -> PackedTree:
+    fstype = read_rootfs(region, budget).filesystem.fstype
     # Programs get whole paths: a name could begin like an option.
-    return _TREES[fstype](path.absolute(), region.offset + DATA_OFFSET, require_reader(fstype), scratch)
+    offset = region.offset + DATA_OFFSET
+    return _TREES[fstype](path.absolute(), offset, require_reader(fstype), scratch, budget)

@@ -16,6 +16,7 @@ from bootimg import process
 from bootimg.errors import BootimgError
 from bootimg.live.fsheader import unreadable
 from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.files import TEXT_LIMIT
 from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
 
@@ -27,13 +28,15 @@ _LIMITS = ProcessLimits(memory=512 * MIB, seconds=30, deadline=120)
 class PackedTree(ABC):
     """A file system that begins at byte `offset` of a file; it is an `Unmounted`.
 
-    `program` reads it; `scratch` is a folder for what it prints.  All methods raise `live-rootfs-unreadable`.
+    `program` reads it; `scratch` is a folder for what it prints.  All methods raise `live-rootfs-unreadable`
+    and `image-over-budget`.
     """
 
     path: Path
     offset: int
     program: Path
     scratch: Path
+    budget: Budget
     _listed: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def listing(self, folder: str) -> dict[str, str]:
@@ -84,12 +87,17 @@ class PackedTree(ABC):
             output = Path(folder) / "lines"
             self._run(words, output, _LISTING_LIMIT)
             text = output.read_bytes().decode(errors="replace")
+        self.budget.hold(len(text), f"a listing of {self.program.name}")
         # Not splitlines(), which also splits names.
-        return iter(text.removesuffix("\n").split("\n") if text else ())
+        for line in text.removesuffix("\n").split("\n") if text else ():
+            self.budget.name(0, line[:200])
+            yield line
 
     def _run(self, words: Sequence[process.Argument], output: Path, most: int) -> None:
         try:
-            done = run_limited([self.program, *words], output, replace(_LIMITS, written=most))
+            done = run_limited(
+                [self.program, *words], output, replace(_LIMITS, written=most), budget=self.budget
+            )
         except OverLimitError as error:
             raise self._unreadable(f"{self.program.name}: {error}") from None
         if done.returncode or self._is_failure(done.stderr):

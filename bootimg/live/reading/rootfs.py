@@ -13,6 +13,7 @@ from bootimg.live.osmet.fileformat import Osmet, read_osmet
 from bootimg.live.reading.initramfs import stamp
 from bootimg.live.reading.region import Region
 from bootimg.live.rootfsimage import DATA_OFFSET, VERSION, member_name
+from bootimg.untrusted.budget import Budget
 
 _SUFFIX = ".osmet"
 _MOST_MEMBERS = 64
@@ -64,25 +65,28 @@ class LiveRootfs:
     osmets: tuple[OsmetFile, ...]
 
 
-def read_rootfs(region: Region) -> LiveRootfs:
-    """Read the headers of a rootfs image; raises `live-archive-malformed` and `live-rootfs-unreadable`."""
+def read_rootfs(region: Region, budget: Budget) -> LiveRootfs:
+    """Read the headers of a rootfs image.
+
+    Raises `live-archive-malformed`, `live-rootfs-unreadable`, `image-over-budget`.
+    """
     with region.open() as file:
         members: list[Found] = []
-        for each in read_archive(file, 0, region.length):
+        for each in read_archive(file, 0, region.length, budget):
             members.append(each)
             if len(members) > _MOST_MEMBERS:
                 raise malformed(each.offset, f"a rootfs image has more than {_MOST_MEMBERS} members")
         if not members or members[0].offset != DATA_OFFSET:
             raise malformed(0, f"the root file system does not begin at byte {DATA_OFFSET}")
         filesystem = _filesystem(region, members[0])
-        version = next((read_member(file, each) for each in members if each.name == VERSION), None)
+        version = next((read_member(file, each, budget) for each in members if each.name == VERSION), None)
     osmets = [each for each in members if each.is_file and each.name.endswith(_SUFFIX)]
     if len(osmets) > _MOST_OSMETS:
         raise malformed(osmets[_MOST_OSMETS].offset, f"it has more than {_MOST_OSMETS} osmet files")
     return LiveRootfs(
         filesystem=filesystem,
         version=None if version is None else stamp(version),
-        osmets=tuple(_osmet(region, each) for each in osmets),
+        osmets=tuple(_osmet(region, each, budget) for each in osmets),
     )
 
 
@@ -94,10 +98,12 @@ def _filesystem(region: Region, first: Found) -> FsHeader:
     return found
 
 
-def _osmet(region: Region, found: Found) -> OsmetFile:
+def _osmet(region: Region, found: Found, budget: Budget) -> OsmetFile:
     name = found.name.rpartition("/")[2]
     with region.part(found.offset, found.size).open() as file:
         try:
-            return OsmetFile(name, found.size, OsmetFacts.of(read_osmet(file)), None)
+            return OsmetFile(name, found.size, OsmetFacts.of(read_osmet(file, budget)), None)
         except BootimgError as error:
+            if error.id == "image-over-budget":
+                raise
             return OsmetFile(name, found.size, None, error)

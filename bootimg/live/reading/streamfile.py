@@ -7,18 +7,23 @@ from typing import BinaryIO
 from bootimg.formats.compression.decompress import SLICES, STREAM_ERRORS, compressor_of_data, open_stream
 from bootimg.formats.compression.writer import Compressor
 from bootimg.live.cpioread import malformed
+from bootimg.untrusted.budget import Budget
 
 _MAGIC = 6
+_STEPS = 100
+"""What a stream costs that has no content, in steps of a look-up."""
+_WHERE = "a compressed stream of an initramfs"
 
 
 class StreamFile:
-    """The stream that begins at `start` of a file; raises `live-archive-malformed`.
+    """The stream that begins at `start` of a file; raises `live-archive-malformed`, `image-over-budget`.
 
-    Its content may have `limit` bytes.
+    The budget knows the size of the file.
     """
 
-    def __init__(self, file: BinaryIO, start: int, limit: int) -> None:
-        self._file, self._at, self._limit = file, start, limit
+    def __init__(self, file: BinaryIO, start: int, budget: Budget) -> None:
+        self._file, self._at, self._budget = file, start, budget
+        budget.steps(_STEPS, _WHERE)
         file.seek(start)
         compressor = compressor_of_data(file.read(_MAGIC))
         if compressor is Compressor.NONE:
@@ -46,7 +51,9 @@ class StreamFile:
         if offset < self._position:
             raise ValueError(f"byte {offset} is before {self._position}")
         while self._position < offset and (self._ready or self._unpack()):
-            self.read(min(offset - self._position, len(self._ready)))
+            count = min(offset - self._position, len(self._ready))
+            del self._ready[:count]
+            self._position += count
         return self._position
 
     def tell(self) -> int:
@@ -63,9 +70,9 @@ class StreamFile:
             raise malformed(self._at, "a compressed stream ends too early")
         self._at += len(data)
         try:
-            self._ready += self._stream.decompress(data)
+            found = self._stream.decompress(data)
         except STREAM_ERRORS as error:  # type: ignore[misc]
             raise malformed(self._at, f"a compressed stream is damaged: {error}") from None
-        if self._position + len(self._ready) > self._limit:
-            raise malformed(self._at, f"a compressed stream has more than {self._limit} bytes of content")
+        self._budget.unpack(len(found), _WHERE)
+        self._ready += found
         return True

@@ -29,8 +29,9 @@ def base_from_metal(work: Work, sector_size: int) -> BaseDisk | None:
     disk = work.build.scratch / f"{platform.name}.raw"
     title = f"using {path.name} as the base disk"
     with work.events.step("metal", title, total=path.stat().st_size) as step:
-        need = entry.get("uncompressed-size")
-        unpack(path, disk, check=partial(_require, path, entry), step=step, need=need)
+        need, limits = entry.get("uncompressed-size"), work.request.limits
+        check = partial(_require, path, entry)
+        unpack(path, disk, check=check, step=step, need=need, limits=limits)
     commit = str(source.meta.get("ostree-commit", ""))
     return BaseDisk(disk, str(entry["sha256"]), commit, platform)
 

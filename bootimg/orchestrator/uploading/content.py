@@ -21,6 +21,7 @@ from bootimg.formats.compression.writer import Compressor
 from bootimg.formats.vpc import as_vpc
 from bootimg.orchestrator.artifacts.origin import find_origin
 from bootimg.platform import Platform
+from bootimg.untrusted.limits import DEFAULT, Limits
 from bootimg.vm.diskimage import open_image
 from bootimg.vm.imagetool import copy_range, virtual_size
 
@@ -34,6 +35,7 @@ class ArtifactContent:
     build: Build
     platform: Platform
     cache: Cache
+    limits: Limits = DEFAULT
 
     @property
     def sha256(self) -> str:
@@ -71,7 +73,7 @@ class ArtifactContent:
             return
         with temporary_folder(_PREFIX) as folder:
             need = self._entry.get("uncompressed-size")
-            unpack(path, folder / self.name, check=self._check, need=need)
+            unpack(path, folder / self.name, check=self._check, need=need, limits=self.limits)
             yield folder / self.name
 
     @contextmanager

@@ -29,7 +29,7 @@ class CloudRequest:
     platform's upload by its key in meta.json, by default its first.  `account` names a block within the
     cloud's settings.  `overrides` are settings of the command line.  `image_json` names a file that says what
     the layer's says.  `workers` is how many parts are sent at a time, `retry_for` the seconds for which a
-    failing call is repeated.  `limits` are those for the layer's archive.
+    failing call is repeated.  `limits` are those of reading the artifacts and the layer's archive.
     """
 
     verb: Verb

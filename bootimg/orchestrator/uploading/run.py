@@ -105,7 +105,7 @@ def make_task(request: CloudRequest, build: Build, found: Platform, uploader: Up
         summary=str(build.meta.get("summary") or name),
         upload=chosen_upload(found, request.key),
         settings=settings_for(request, uploader),
-        content=ArtifactContent(build, found, cache),
+        content=ArtifactContent(build, found, cache, request.limits),
         recorded={each.meta_key: entries_of(build.meta, each, where) for each in found.uploads},
     )
 

@@ -29,6 +29,7 @@ from bootimg.live.iso.image import IsoImage
 from bootimg.live.iso.layout import IsoLayout, lay_out
 from bootimg.live.iso.sectors import SECTOR, SYSTEM_AREA
 from bootimg.live.iso.tree import IsoFile
+from bootimg.untrusted.budget import Budget
 from tests.fuzz.target import refusals, target
 from tests.support.liveiso import GRUB, ISOLINUX, kargs_info, live_iso, write
 
@@ -157,7 +158,7 @@ def _archives() -> Iterator[bytes]:
 def iso_initrd(data: bytes, folder: Path) -> None:
     """What is in the area for the Ignition config."""
     with refusals():
-        decode(data)
+        decode(data, Budget())
 
 
 @target(lambda: [b"a.nmconnection", b"../x", b"a/b"], runs=300, longest=100)

@@ -15,6 +15,7 @@ from bootimg.live.reading.erofstree import ErofsTree
 from bootimg.live.reading.packedtree import PackedTree
 from bootimg.live.reading.readers import require_reader
 from bootimg.live.reading.squashfstree import SquashfsTree
+from bootimg.untrusted.budget import Budget
 from tests.fuzz.target import refusals, target
 
 _NONE = Path("/nonexistent")
@@ -42,7 +43,7 @@ def _listed(kind: type[PackedTree], data: bytes, folder: Path) -> None:
     file = folder / "listing"
     file.write_bytes(data)
     for name in ("/", "/a", "/a/b"):
-        tree = kind(file, 0, _NONE, _NONE)
+        tree = kind(file, 0, _NONE, _NONE, Budget())
         with refusals():
             found = tree.listing(name)
             assert all("/" not in each and "\n" not in each for each in found)
@@ -114,7 +115,7 @@ def live_files(data: bytes, folder: Path) -> None:
     image.write_bytes(data)
     for fstype, program in _readers().items():
         kind = SquashfsTree if fstype is FsType.SQUASHFS else ErofsTree
-        tree = kind(image, 0, program, folder / "scratch")
+        tree = kind(image, 0, program, folder / "scratch", Budget())
         with refusals():
             content = tree.content("/a/file")
             assert content is None or len(content) <= 1 << 20

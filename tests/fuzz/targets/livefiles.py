@@ -20,6 +20,7 @@ from bootimg.live.osmet.fileformat import MappedPartition, Mapping, Osmet, encod
 from bootimg.live.osmet.objects import stored_objects
 from bootimg.live.osmet.unpack import unpack_osmet
 from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 from tests.fuzz.target import refusals, target
 from tests.support.metaldisk import repository
 from tests.support.xfsimages import NOW, SMALL, empty_image
@@ -72,7 +73,7 @@ def osmet(data: bytes, folder: Path) -> None:
     path, done = folder / "osmet", 0
     path.write_bytes(data)
     with refusals():
-        for piece in unpack_osmet(path, Objects()):
+        for piece in unpack_osmet(path, Objects(), Budget()):
             done += len(piece)
             if done > _MOST:
                 return
@@ -88,7 +89,7 @@ def _minisos() -> Iterator[bytes]:
 def miniso(data: bytes, folder: Path) -> None:
     """miniso.dat, and the minimal ISO that it gives."""
     with refusals():
-        found = MinimalIso(Iso(), decode_miniso(data))
+        found = MinimalIso(Iso(), decode_miniso(data), Budget())
         assert found.read(0, min(found.size, _MOST))
         if found.size < _MOST:
             found.verify()

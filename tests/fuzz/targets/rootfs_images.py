@@ -25,6 +25,7 @@ from bootimg.live.reading.region import Region
 from bootimg.live.reading.rootfs import read_rootfs
 from bootimg.live.reading.wanthash import parse_want
 from bootimg.sizes import MIB
+from bootimg.untrusted.budget import Budget
 from tests.fuzz.target import refusals, target
 from tests.support.livefiles import archive, rootfs_image, squashfs, want_rootfs
 
@@ -43,8 +44,8 @@ def cpio_archive(data: bytes, folder: Path) -> None:
     """An archive: each member is within it, and has the content that the archive has there."""
     file = io.BytesIO(data)
     with refusals():
-        for found in read_archive(file, 0, len(data)):
-            content = read_member(file, found)
+        for found in read_archive(file, 0, len(data), Budget()):
+            content = read_member(file, found, Budget())
             assert len(content) == found.size
             assert data[found.offset : found.offset + found.size] == content
 
@@ -61,7 +62,7 @@ def _initramfs() -> Iterator[bytes]:
 def live_initramfs(data: bytes, folder: Path) -> None:
     """An initramfs of archives and compressed streams: what it has is short, or it is refused."""
     with _source(data, folder) as source, refusals():
-        found = read_initramfs(Region(source, 0, source.size))
+        found = read_initramfs(Region(source, 0, source.size), Budget())
         assert found.version is None or len(found.version) <= 256
 
 
@@ -69,7 +70,7 @@ def live_initramfs(data: bytes, folder: Path) -> None:
 def live_rootfs(data: bytes, folder: Path) -> None:
     """A rootfs image: its file system is inside it, and an osmet file is read or has a problem."""
     with _source(data, folder) as source, refusals():
-        found = read_rootfs(Region(source, 0, source.size))
+        found = read_rootfs(Region(source, 0, source.size), Budget())
         assert found.filesystem.size <= len(data)
         assert all((each.facts is None) != (each.problem is None) for each in found.osmets)
 

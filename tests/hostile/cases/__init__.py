@@ -1,5 +1,15 @@
 """The cases, by what they attack."""
 
-from tests.hostile.cases import archives, databases, disks, layers, objects, parsers, trees
+from tests.hostile.cases import (
+    archives,
+    databases,
+    disks,
+    imports,
+    layers,
+    livemedia,
+    objects,
+    parsers,
+    trees,
+)
 
-ALL = (archives, databases, disks, layers, objects, parsers, trees)
+ALL = (archives, databases, disks, imports, layers, livemedia, objects, parsers, trees)

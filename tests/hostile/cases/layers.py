@@ -14,7 +14,7 @@ OVER = "image-over-budget"
 ANY = "sha256:" + "0" * 64
 
 
-def _records(count: int, value: int) -> bytes:
+def records(count: int, value: int) -> bytes:
     """A pax header for all files with extended attributes."""
     records = []
     for number in range(count):
@@ -27,7 +27,7 @@ def _records(count: int, value: int) -> bytes:
 @case(read, f"{OVER}/metadata", quick=True)
 def shared_attributes(folder: Path) -> None:
     """one pax header of 1000 attributes for 50 000 files"""
-    image(folder, tar([_records(1000, 20), *(header(f"f{each}") for each in range(50_000))]))
+    image(folder, tar([records(1000, 20), *(header(f"f{each}") for each in range(50_000))]))
 
 
 @case(read, f"{OVER}/metadata", quick=True)

@@ -233,8 +233,12 @@ def test_what_is_no_disk(tmp_path: Path, size: int) -> None:
 
 
 @needs_tools
-@pytest.mark.parametrize("verb", ["inspect", "verify"])
-def test_a_disk_that_claims_more_bytes_than_a_file_can_have(tmp_path: Path, verb: str) -> None:
+@pytest.mark.parametrize(
+    "verb",
+    [["inspect"], ["verify"], ["run"], ["run", "--arch", "x86_64"], ["run", "--kargs", "a=b"]],
+    ids=" ".join,
+)
+def test_a_disk_that_claims_more_bytes_than_any_has(tmp_path: Path, verb: list[str]) -> None:
     """A qcow2 of 100 PiB: clusters of 2 MiB, a table of 204 800 entries, all of them holes."""
     disk, cluster = tmp_path / "huge.qcow2", 2 * MIB
     fields = (2, 0, 0, 21, 100 << 50, 0, 204_800, cluster, 2 * cluster, 1, 0, 0)
@@ -246,10 +250,11 @@ def test_a_disk_that_claims_more_bytes_than_a_file_can_have(tmp_path: Path, verb
         handle.seek(3 * cluster)
         handle.write(struct.pack(">5H", 1, 1, 1, 1, 1))
         handle.truncate(4 * cluster)
-    done = program(verb, disk, "--cache", tmp_path / "cache")
+    done = program(*verb, disk, "--cache", tmp_path / "cache")
     assert done.returncode == ExitCode.USAGE, done.stderr
     assert "error: image-unreadable" in done.stderr
     assert "claims to be a disk of 102400" in done.stderr
+    assert "qemu" not in done.stderr
 
 
 @needs_tools

@@ -1,16 +1,21 @@
 """Layers laid over each other: the OCI's whiteouts, last writer wins, links, symlinked parents."""
 
 import tarfile
+from pathlib import Path
 
 import pytest
 
 from bootimg.errors import BootimgError
+from bootimg.layer.importing.plaincommits import layer_trees
 from bootimg.layer.ostree.containertree import to_ostree
 from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tar.merge import Merged
+from bootimg.layer.tar.opened import LayerTar
 from bootimg.layer.tar.paths import resolve
 from bootimg.layer.tar.tarformat import read_entries
-from bootimg.untrusted.budget import Budget
+from bootimg.layer.tree.merged import Tree
+from bootimg.untrusted.budget import IMPLIED, Budget
+from bootimg.untrusted.limits import Limits
 from tests.support import oci
 
 
@@ -173,3 +178,19 @@ def test_device_nodes_are_refused_where_files_are_kept(members: list[oci.Member]
     with pytest.raises(BootimgError) as error:
         merge(members)
     assert error.value.id == "layer-device-node"
+
+
+def test_directories_that_each_layer_implies_again_are_counted_together() -> None:
+    """A layer alone needs the directories to which the links of a lower layer lead."""
+    deep = "/".join("d" * 20)
+    base = [oci.folder(deep[: 2 * each + 1]) for each in range(20)] + [oci.symlink("link", deep)]
+    layers = [base, *([oci.file(f"link/{each}")] for each in range(3))]
+    tars = [
+        LayerTar(f"sha256:{number}", Path(), tuple(read_entries(oci.tar(*members), Budget(), number)))
+        for number, members in enumerate(layers)
+    ]
+    once = 20 * (IMPLIED + 100)
+    assert len(layer_trees(Tree(tars, budget=Budget(Limits(metadata=4 * once))))) == 4
+    tree = Tree(tars, budget=Budget(Limits(metadata=2 * once)))
+    with pytest.raises(BootimgError, match="image-over-budget"):
+        layer_trees(tree)

@@ -13,6 +13,7 @@ from bootimg.live import cpio
 from bootimg.live.cpio import Member
 from bootimg.live.cpioread import CONTENT_LIMIT, Found, read_archive, read_member
 from bootimg.live.rootfsimage import DATA_OFFSET
+from bootimg.untrusted.budget import Budget
 
 FILES = {
     "root.squashfs": b"hsqs-",
@@ -27,7 +28,7 @@ def archive() -> bytes:
 
 
 def read(data: bytes) -> list[Found]:
-    return list(read_archive(io.BytesIO(data), 0, len(data)))
+    return list(read_archive(io.BytesIO(data), 0, len(data), Budget()))
 
 
 def test_gnu_cpio_unpacks_an_archive(tmp_path: Path) -> None:
@@ -60,7 +61,7 @@ def test_our_reader_finds_what_was_written() -> None:
     assert [each.name for each in found] == [
         "root.squashfs", "etc", "etc/coreos", "etc/coreos/features.json", "etc/version", "metal.osmet",
     ]  # fmt: skip
-    contents = {each.name: read_member(io.BytesIO(data), each) for each in found if each.is_file}
+    contents = {each.name: read_member(io.BytesIO(data), each, Budget()) for each in found if each.is_file}
     assert contents == FILES
 
 
@@ -128,4 +129,4 @@ def test_an_archive_without_an_end_is_refused() -> None:
 def test_a_large_member_is_not_read_into_memory() -> None:
     """Only small ones are."""
     with pytest.raises(BootimgError, match="live-archive-malformed"):
-        read_member(io.BytesIO(), Found("a", 0o100644, 0, CONTENT_LIMIT + 1))
+        read_member(io.BytesIO(), Found("a", 0o100644, 0, CONTENT_LIMIT + 1), Budget())

@@ -14,33 +14,34 @@ from bootimg.errors import BootimgError
 from bootimg.live.cpioread import read_archive, read_member
 from bootimg.live.embed.archive import write_archive
 from bootimg.live.embed.initrd import IGNITION, decode, encode
+from bootimg.untrusted.budget import Budget
 
 FILES = {"config.ign": b"{}", "etc/coreos-firstboot-network/a.nmconnection": b"[connection]\n", "empty": b""}
 
 
 def error_of(data: bytes) -> str:
     with pytest.raises(BootimgError) as caught:
-        decode(data)
+        decode(data, Budget())
     return caught.value.id
 
 
 def test_no_files_are_no_bytes() -> None:
     assert encode({}) == b""
-    assert decode(bytes(1000)) == {}
+    assert decode(bytes(1000), Budget()) == {}
 
 
 def test_what_is_encoded_is_decoded() -> None:
     data = encode(FILES)
     # The kernel reads no other checksum than CRC32.
     assert data[:8] == b"\xfd7zXZ\0\0\x01"
-    assert decode(data + bytes(5000)) == FILES
+    assert decode(data + bytes(5000), Budget()) == FILES
 
 
 def test_an_archive_has_each_folder_once_before_its_files() -> None:
     data = write_archive({"c/g": b"", "c/a/f": b"1", "a/b/f": b"22", "d": b"333"})
     file = BytesIO(data)
-    members = read_archive(file, 0, len(data))
-    assert [(each.name, each.is_file, read_member(file, each)) for each in members] == [
+    members = read_archive(file, 0, len(data), Budget())
+    assert [(each.name, each.is_file, read_member(file, each, Budget())) for each in members] == [
         ("a", False, b""), ("a/b", False, b""), ("a/b/f", True, b"22"),
         ("c", False, b""), ("c/a", False, b""), ("c/a/f", True, b"1"), ("c/g", True, b""),
         ("d", True, b"333"),
@@ -56,19 +57,22 @@ def test_archives_follow_each_other_and_the_last_file_of_a_path_counts(
     pack: Callable[[bytes], bytes],
 ) -> None:
     first, second = write_archive({"a": b"1", "b": b"1"}), write_archive({"b": b"2"})
-    assert decode(pack(first) + bytes(7) + second) == {"a": b"1", "b": b"2"}
-    assert decode(bytes(512) + second + bytes(12) + pack(first) + bytes(4)) == {"a": b"1", "b": b"1"}
+    assert decode(pack(first) + bytes(7) + second, Budget()) == {"a": b"1", "b": b"2"}
+    assert decode(bytes(512) + second + bytes(12) + pack(first) + bytes(4), Budget()) == {
+        "a": b"1",
+        "b": b"1",
+    }
 
 
 def test_names_padded_with_zeros_are_names() -> None:
     plain = write_archive({"a": b"x"})
     padded = plain[:94] + b"%08x" % 18 + plain[102:110] + b"a".ljust(18, b"\0") + plain[112:]
-    assert decode(padded) == {"a": b"x"}
+    assert decode(padded, Budget()) == {"a": b"x"}
 
 
 def test_a_directory_and_a_link_are_no_files() -> None:
     archive = write_archive({"a": b"target"})
-    assert decode(archive[:14] + b"%08x" % 0o120777 + archive[22:]) == {}
+    assert decode(archive[:14] + b"%08x" % 0o120777 + archive[22:], Budget()) == {}
 
 
 @pytest.mark.parametrize(
@@ -114,5 +118,5 @@ def test_a_bomb_is_refused(count: int) -> None:
 def test_more_archives_than_anybody_writes_are_refused() -> None:
     """Each costs a copy of what follows it."""
     archive = write_archive({IGNITION: b"{}"})
-    assert decode(archive * 64) == {IGNITION: b"{}"}
+    assert decode(archive * 64, Budget()) == {IGNITION: b"{}"}
     assert error_of(archive * 65) == "iso-area-invalid"

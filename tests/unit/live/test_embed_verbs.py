@@ -12,6 +12,7 @@ import pytest
 
 from bootimg.__main__ import main
 from bootimg.live.embed.initrd import decode
+from bootimg.untrusted.budget import Budget
 from tests.support.liveiso import AREA, DEFAULT, FEATURES, VOLUME, written_iso
 
 CONFIG = b'{"ignition": {"version": "3.4.0"}}\n'
@@ -231,6 +232,6 @@ def test_the_files_for_pxe_are_extracted(iso: Path, run: Run, tmp_path: Path) ->
 
 def test_a_wrapped_config_is_an_initramfs(config: Path, run: Run, tmp_path: Path) -> None:
     code, out, _ = run("pxe", "ignition", "wrap", "-i", config)
-    assert (code, decode(out)) == (0, {"config.ign": CONFIG})
+    assert (code, decode(out, Budget())) == (0, {"config.ign": CONFIG})
     assert run("pxe", "ignition", "wrap", "-i", config, "-o", tmp_path / "x.img")[0] == 0
     assert (tmp_path / "x.img").read_bytes() == out

@@ -14,6 +14,7 @@ from bootimg.live.cpioread import read_archive, read_member
 from bootimg.live.fsoptions import FsType
 from bootimg.live.initramfs import overlay, write_initramfs
 from bootimg.live.rootfsimage import DATA_OFFSET, write_image
+from bootimg.untrusted.budget import Budget
 
 
 @pytest.mark.parametrize("length", range(5))
@@ -27,8 +28,8 @@ def test_the_archive_is_aligned_behind_any_initramfs(length: int, tmp_path: Path
     start = length + -length % 4
     assert len(data) % 4 == 0
     found = {
-        each.name: read_member(io.BytesIO(data), each)
-        for each in read_archive(io.BytesIO(data), start, len(data))
+        each.name: read_member(io.BytesIO(data), each, Budget())
+        for each in read_archive(io.BytesIO(data), start, len(data), Budget())
         if each.is_file
     }
     assert found == {
@@ -49,8 +50,8 @@ def test_the_rootfs_image_has_the_file_system_first(tmp_path: Path) -> None:
     assert (image.written.size, image.written.sha256) == (len(data), hashlib.sha256(data).hexdigest())
     chunks = [hashlib.sha256(data[at : at + (2 << 20)]).hexdigest() for at in range(0, len(data), 2 << 20)]
     assert image.want_rootfs.decode().splitlines() == ["stream-hash sha256 2097152", *chunks]
-    found = list(read_archive(io.BytesIO(data), 0, len(data)))
+    found = list(read_archive(io.BytesIO(data), 0, len(data), Budget()))
     assert [each.name for each in found] == ["root.squashfs", "etc", "etc/coreos-live-rootfs", "metal.osmet"]
     assert (found[0].offset, found[0].size) == (DATA_OFFSET, (5 << 20) + 4)
-    assert read_member(io.BytesIO(data), found[2]) == b"v1\n"
+    assert read_member(io.BytesIO(data), found[2], Budget()) == b"v1\n"
     assert len(data) % cpio.ALIGNMENT == 0

@@ -30,6 +30,7 @@ from bootimg.live.miniso.layoutsource import LayoutSource
 from bootimg.live.miniso.pack import pack_miniso, with_miniso
 from bootimg.live.miniso.source import MinimalIso
 from bootimg.sysroot.entries import HostFile
+from bootimg.untrusted.budget import Budget
 from tests.support.liveiso import DEFAULT, VOLUME, live_iso, part, write
 
 URL = "http://example.com/rootfs.img"
@@ -73,7 +74,7 @@ def test_a_layout_reads_the_files_of_this_machine(tmp_path: Path) -> None:
 def test_the_minimal_iso_comes_back(full: Path, minimal: Path) -> None:
     with FileSource(full) as source:
         miniso = find_miniso(IsoImage(source))
-        found = MinimalIso(source, miniso)
+        found = MinimalIso(source, miniso, Budget())
         found.verify()
         assert found.read(0, found.size) == minimal.read_bytes()
     assert miniso.digest == sha256(minimal.read_bytes()).digest()
@@ -105,7 +106,7 @@ def test_files_at_other_places_and_sectors_that_differ(tmp_path: Path) -> None:
     full = write(with_miniso(layout, made.minimal_layout()), tmp_path / "full.iso").path
     with FileSource(full) as source:
         miniso = find_miniso(IsoImage(source))
-        found = MinimalIso(source, miniso)
+        found = MinimalIso(source, miniso, Budget())
         found.verify()
     at = made.minimal_layout().offsets["isolinux/isolinux.bin"]
     assert at not in {each.start for each in miniso.shared}
@@ -206,6 +207,7 @@ def test_more_than_the_iso_has_is_refused(full: Path) -> None:
             Miniso(
                 "x", [Shared(0, 0, source.size), Shared(source.size, 0, 1)], bytes(32), lzma.compress(b"")
             ),
+            Budget(),
         )
     assert caught.value.id == "miniso-damaged"
 
@@ -241,6 +243,6 @@ def test_any_two_isos(contents: list[bytes], more: list[bytes], order: object, t
     small, large = lay_out(files, VOLUME), lay_out(others, VOLUME)
     filled = with_miniso(large, small)
     source = LayoutSource(filled)
-    found = MinimalIso(source, find_miniso(IsoImage(source)))
+    found = MinimalIso(source, find_miniso(IsoImage(source)), Budget())
     found.verify()
     assert found.read(0, found.size) == LayoutSource(small).read(0, found.size)

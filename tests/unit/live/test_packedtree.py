@@ -16,12 +16,14 @@ from bootimg.live.reading.erofstree import ErofsTree
 from bootimg.live.reading.packedtree import PackedTree
 from bootimg.live.reading.readers import READERS, require_reader
 from bootimg.live.reading.squashfstree import SquashfsTree
+from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.limits import DEFAULT, Limits
 from tests.support.livesystem import squashfs_of
 from tests.unit.live.test_rootfs import program
 
 OFFSET = 3 * 4096 + 124
 TREES = {FsType.SQUASHFS: SquashfsTree, FsType.EROFS: ErofsTree}
-Make = Callable[[Path], PackedTree]
+Make = Callable[..., PackedTree]
 
 
 def erofs_of(tree: Path, image: Path) -> bytes:
@@ -38,12 +40,12 @@ def packed(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     except BootimgError as error:
         pytest.skip(str(error))
 
-    def make(tree: Path) -> PackedTree:
+    def make(tree: Path, limits: Limits = DEFAULT) -> PackedTree:
         data = (squashfs_of if fstype is FsType.SQUASHFS else erofs_of)(tree, tmp_path / "image")
         path = tmp_path / "-file with a name.iso"
         path.write_bytes(bytes(OFFSET) + data + bytes(4096))
         (tmp_path / "scratch").mkdir()
-        return TREES[fstype](path, OFFSET, reader, tmp_path / "scratch")
+        return TREES[fstype](path, OFFSET, reader, tmp_path / "scratch", Budget(limits))
 
     return make
 
@@ -108,6 +110,13 @@ def test_damaged_metadata_is_refused(packed: Make, tmp_path: Path) -> None:
     root.path.write_bytes(data)
     with pytest.raises(BootimgError, match="live-rootfs-unreadable"):
         root.content("/a/7")
+
+
+@pytest.mark.parametrize("limits", [Limits(names=20), Limits(metadata=200)], ids=["names", "metadata"])
+def test_what_is_listed_is_charged_to_the_budget(packed: Make, limits: Limits, tmp_path: Path) -> None:
+    root = packed(tree_of(tmp_path / "tree", {f"a/{number}": b"" for number in range(50)}), limits)
+    with pytest.raises(BootimgError, match="image-over-budget"):
+        root.listing("/a")
 
 
 @pytest.mark.parametrize("fstype", FsType)

@@ -21,6 +21,8 @@ from bootimg.live.reading.initramfs import LiveInitramfs, read_initramfs
 from bootimg.live.reading.region import Region
 from bootimg.live.reading.rootfs import read_rootfs
 from bootimg.live.reading.streamfile import StreamFile
+from bootimg.untrusted.budget import Budget
+from bootimg.untrusted.limits import Limits
 from tests.support.livefiles import BUILD, METAL, archive, rootfs_image
 
 PACKERS: list[Callable[[bytes], bytes]] = [gzip.compress, lzma.compress, zstandard.compress]
@@ -60,14 +62,16 @@ def aligned(data: bytes) -> bytes:
 def test_the_last_files_count(own: Callable[[bytes], bytes], added: Callable[[bytes], bytes]) -> None:
     early = archive({"kernel/x86/microcode/GenuineIntel.bin": bytes(1000)}) + bytes(512)
     whole = early + aligned(own(OWN + bytes(512))) + aligned(added(archive(LIVE))) + bytes(64)
-    assert read_initramfs(region(whole)) == LiveInitramfs(version="1", want_rootfs=b"sums\n", features=b"{}")
+    assert read_initramfs(region(whole), Budget()) == LiveInitramfs(
+        version="1", want_rootfs=b"sums\n", features=b"{}"
+    )
 
 
 def test_an_initramfs_that_is_no_live_one() -> None:
-    assert read_initramfs(region(archive({"init": b"x"}))) == LiveInitramfs(
+    assert read_initramfs(region(archive({"init": b"x"})), Budget()) == LiveInitramfs(
         version=None, want_rootfs=None, features=None
     )
-    assert read_initramfs(region(b"")).version is None
+    assert read_initramfs(region(b""), Budget()).version is None
 
 
 @pytest.mark.parametrize(
@@ -87,20 +91,37 @@ def test_an_initramfs_that_is_no_live_one() -> None:
 )
 def test_a_damaged_initramfs(data: bytes, said: str) -> None:
     with pytest.raises(BootimgError, match="live-archive-malformed") as caught:
-        read_initramfs(region(data))
+        read_initramfs(region(data), Budget())
     assert said in "".join(caught.value.context)
 
 
-def test_a_stream_has_a_limit() -> None:
-    stream = StreamFile(io.BytesIO(zstandard.compress(bytes(1 << 24))), 0, 1 << 20)
-    with pytest.raises(BootimgError) as caught:
-        stream.seek(1 << 25)
-    assert "more than 1048576 bytes" in "".join(caught.value.context)
+def over_budget(work: Callable[[], object], limit: str) -> None:
+    with pytest.raises(BootimgError, match="image-over-budget") as caught:
+        work()
+    assert f"the limit `{limit}`" in caught.value.message
+
+
+def test_a_stream_is_charged_to_the_budget() -> None:
+    packed = io.BytesIO(zstandard.compress(bytes(1 << 24)))
+    over_budget(lambda: StreamFile(packed, 0, Budget(Limits(unpacked=1 << 20))).seek(1 << 25), "unpacked")
+    assert StreamFile(packed, 0, Budget()).seek(1 << 25) == 1 << 24
+
+
+def test_what_an_initramfs_has_is_charged_to_the_budget() -> None:
+    """Zeros, members, their names and contents, and streams that are empty."""
+    zeros = zstandard.compress(bytes(64 << 20))
+    over_budget(lambda: read_initramfs(region(zeros), Budget(Limits(unpacked=1 << 20))), "unpacked")
+    members = archive({f"{each}": b"" for each in range(20)})
+    over_budget(lambda: read_initramfs(region(members), Budget(Limits(names=10))), "names")
+    over_budget(lambda: read_initramfs(region(archive(LIVE)), Budget(Limits(metadata=30))), "metadata")
+    empty = zlib_gzip(archive({})) * 20
+    over_budget(lambda: read_initramfs(region(empty), Budget(Limits(link_steps=1000))), "link-steps")
+    assert read_initramfs(region(empty), Budget()).version is None
 
 
 @given(data=st.binary(max_size=3000), steps=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 400))))
 def test_a_stream_is_a_file_that_is_read_forwards(data: bytes, steps: list[tuple[int, int]]) -> None:
-    stream, at = StreamFile(io.BytesIO(b"xy" + zlib_gzip(data) + b"rest"), 2, 1 << 20), 0
+    stream, at = StreamFile(io.BytesIO(b"xy" + zlib_gzip(data) + b"rest"), 2, Budget()), 0
     for skipped, length in steps:
         at = min(at + skipped, len(data))
         assert stream.seek(at) == at
@@ -134,7 +155,7 @@ def test_a_part_is_inside_its_region() -> None:
 
 
 def test_a_rootfs_image() -> None:
-    found = read_rootfs(region(rootfs_image()))
+    found = read_rootfs(region(rootfs_image()), Budget())
     assert (found.version, str(found.filesystem.fstype)) == (BUILD, "squashfs")
     assert {each.facts.sector_size: each.facts.sha256 for each in found.osmets if each.facts} == METAL
 
@@ -143,4 +164,4 @@ def test_a_rootfs_image() -> None:
 def test_a_rootfs_image_has_few_files(name: str, count: int) -> None:
     image = rootfs_image(files={name.format(number): b"" for number in range(count)})
     with pytest.raises(BootimgError, match="live-archive-malformed"):
-        read_rootfs(region(image))
+        read_rootfs(region(image), Budget())

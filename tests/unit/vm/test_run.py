@@ -29,7 +29,7 @@ from bootimg.events import Events
 from bootimg.formats import Compressor
 from bootimg.formats.plainimage import plain_image
 from bootimg.sizes import GIB, MIB
-from bootimg.untrusted.limits import DEFAULT
+from bootimg.untrusted.budget import Budget
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.diskimage import DiskImage, open_image
 from bootimg.vm.image import image_format
@@ -315,7 +315,7 @@ def test_a_compressed_image_is_uncompressed_for_the_run(
     raw = sparse_disk(tmp_path / "raw", 40 * MIB, [(MIB, MIB)])
     packed = write(disk_format, raw, tmp_path / f"a{compressor.suffix}", compressor=compressor).path
     before = digest_of(packed)
-    with plain_image(packed, Cache(tmp_path / "cache"), Events(), DEFAULT) as disk:
+    with plain_image(packed, Cache(tmp_path / "cache"), Events(), Budget()) as disk:
         assert disk.stat().st_blocks * 512 < 8 * MIB
         assert image_format(disk) == disk_format
         process.run(["qemu-img", "compare", "-f", disk_format, "-F", "raw", disk, raw])
@@ -326,7 +326,7 @@ def test_a_compressed_image_is_uncompressed_for_the_run(
 
 def test_a_plain_image_is_booted_without_a_copy(tmp_path: Path) -> None:
     raw = sparse_disk(tmp_path / "raw", 2 * MIB, [(0, 512)])
-    with plain_image(raw, Cache(tmp_path / "cache"), Events(), DEFAULT) as disk:
+    with plain_image(raw, Cache(tmp_path / "cache"), Events(), Budget()) as disk:
         assert disk == raw
     assert raw.exists()
     assert not (tmp_path / "cache").exists()
@@ -338,7 +338,7 @@ def test_a_damaged_compressed_image(tmp_path: Path) -> None:
     packed.write_bytes(packed.read_bytes()[:-9])
     with (
         pytest.raises(BootimgError, match="compressed-file-damaged"),
-        plain_image(packed, Cache(tmp_path / "cache"), Events(), DEFAULT),
+        plain_image(packed, Cache(tmp_path / "cache"), Events(), Budget()),
     ):
         pytest.fail("it was booted")
     assert list((tmp_path / "cache" / "tmp").iterdir()) == []
@@ -349,9 +349,9 @@ def test_a_compressed_image_that_has_no_room(tmp_path: Path, monkeypatch: pytest
     raw = sparse_disk(tmp_path / "raw", 64 * MIB, [(0, 4 * MIB)])
     packed = write("raw", raw, tmp_path / "a.gz", compressor=Compressor.GZIP).path
     cache = Cache(tmp_path / "cache")
-    with pytest.raises(BootimgError, match="no-space-left"), plain_image(packed, cache, Events(), DEFAULT):
+    with pytest.raises(BootimgError, match="no-space-left"), plain_image(packed, cache, Events(), Budget()):
         pytest.fail("it was booted")
-    with plain_image(packed, cache, Events(), DEFAULT, 3 * MIB) as disk:
+    with plain_image(packed, cache, Events(), Budget(), 3 * MIB) as disk:
         assert disk.stat().st_size == 64 * MIB
 
 

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from bootimg.arch import Arch
-from bootimg.cli.options.common import arch_option, common, duration_type, registry_options, size_type
+from bootimg.cli.options.common import (
+    arch_option,
+    common,
+    duration_type,
+    limit_option,
+    registry_options,
+    size_type,
+)
 from bootimg.cli.output.session import App
+from bootimg.untrusted.limits import Limits
 
 if TYPE_CHECKING:
     from bootimg.layer.fetching.fetch import RegistryOptions
@@ -35,6 +43,7 @@ Examples:
 @click.option("--retry-for", type=duration_type, default="10m", show_default=True, metavar="TIME",
               help="How long a call that fails is repeated.")  # fmt: skip
 @registry_options
+@limit_option
 def command(
     app: App,
     reference: str,
@@ -46,6 +55,7 @@ def command(
     max_size: int,
     retry_for: int,
     registry: RegistryOptions,
+    limits: Limits,
 ) -> None:
     """Get a disk image from a registry, where `upload --registry disks` has put it.
 
@@ -56,7 +66,7 @@ def command(
     from bootimg.cloud.registries.pulling import Pulling
     from bootimg.cloud.retry import Retry
 
-    choice = Choice(arch, platform, max_size)
+    choice = Choice(arch, platform, max_size, limits)
     pulling = Pulling(reference, choice, registry, Retry(budget=float(retry_for), events=app.events))
     found = pulling.pull(pulling.find(), output, force=force, beside=not disk_only)
     disk = found.disk

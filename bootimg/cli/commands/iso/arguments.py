@@ -10,6 +10,7 @@ import click
 
 from bootimg.cli.output.session import App
 from bootimg.printable import printable
+from bootimg.untrusted.limits import Limits
 
 if TYPE_CHECKING:
     from bootimg.live.embed.edit import Edit
@@ -50,18 +51,18 @@ def read_ignition(config: Path) -> bytes:
     return read_config(Path("/dev/stdin") if str(config) == "-" else config)
 
 
-def change(app: App, iso: Path, output: Path | None, edit: Edit) -> None:
+def change(app: App, iso: Path, output: Path | None, limits: Limits, edit: Edit) -> None:
     """Change the ISO, or write a changed copy, and say so."""
     from bootimg.live.embed import edit as writing
 
     if output is not None and str(output) == "-":
         refuse_terminal()
-        writing.edit_stream(iso, edit, sys.stdout.buffer)
+        writing.edit_stream(iso, edit, sys.stdout.buffer, limits)
         return
     if output is None:
-        writing.edit_in_place(iso, edit)
+        writing.edit_in_place(iso, edit, limits)
     else:
-        writing.edit_copy(iso, output, edit)
+        writing.edit_copy(iso, output, edit, limits)
     changed = output or iso
     app.result(
         {"iso": str(changed)}, printable(f"changed {changed}" if output is None else f"wrote {changed}")

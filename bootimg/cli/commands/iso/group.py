@@ -11,10 +11,11 @@ from bootimg.cli.commands.iso.extract import extract
 from bootimg.cli.commands.iso.ignition import ignition
 from bootimg.cli.commands.iso.kargs import kargs
 from bootimg.cli.commands.iso.network import network
-from bootimg.cli.options.common import common
+from bootimg.cli.options.common import common, limit_option
 from bootimg.cli.output.isolines import area_rows
 from bootimg.cli.output.session import App
 from bootimg.cli.output.table import table
+from bootimg.untrusted.limits import Limits
 
 
 @click.group(
@@ -31,24 +32,26 @@ def command() -> None:
 
 @command.command("show")
 @common
+@limit_option
 @iso_argument
-def show(app: App, iso: Path) -> None:
+def show(app: App, iso: Path, limits: Limits) -> None:
     """Show what an ISO boots, its areas and what is in them."""
     from bootimg.live.embed.edit import opened_iso
     from bootimg.live.reading.describe import describe_areas
 
-    with opened_iso(iso) as found:
+    with opened_iso(iso, limits) as found:
         document = describe_areas(found)
     app.result(document, "\n".join(table(area_rows(document), width=app.width)))
 
 
 @command.command("reset")
 @common
+@limit_option
 @iso_argument
 @output_option
-def reset(app: App, iso: Path, output: Path | None) -> None:
+def reset(app: App, iso: Path, output: Path | None, limits: Limits) -> None:
     """Undo all changes: the ISO has the bytes that it was made with."""
-    change(app, iso, output, lambda found: found.reset())
+    change(app, iso, output, limits, lambda found: found.reset())
 
 
 for each in (ignition, kargs, network, extract):

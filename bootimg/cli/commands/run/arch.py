@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bootimg.arch import Arch
 from bootimg.atomic import scratch_folder
-from bootimg.builds.find import find_build
+from bootimg.builds.find import Build, find_build
 from bootimg.builds.layout import META
 from bootimg.checks.layouts import arch_of_root
 from bootimg.disk.view import DiskView
@@ -27,8 +27,14 @@ def arch_of_file(given: Path, disk: Path, folder: Path) -> Arch:
 
 def arch_beside(path: Path) -> Arch | None:
     """The architecture of the build whose folder a file lies in; None if it lies in none."""
+    build = build_beside(path)
+    return build.arch if build else None
+
+
+def build_beside(path: Path) -> Build | None:
+    """The build whose folder a file lies in; None if it lies in none."""
     meta = path.absolute().with_name(META)
-    return find_build(Path(), str(meta)).arch if meta.is_file() else None
+    return find_build(Path(), str(meta)) if meta.is_file() else None
 
 
 def _arch_of_disk(disk: Path, folder: Path) -> Arch | None:

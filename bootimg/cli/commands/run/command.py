@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,7 @@ from bootimg.arch import Arch
 from bootimg.arches.row import Firmware
 from bootimg.atomic import temporary_folder
 from bootimg.cli.commands.run.media import Choice, opened
+from bootimg.cli.commands.run.overlay import laid_over
 from bootimg.cli.commands.run.target import check_sectors, check_target, target_for
 from bootimg.cli.options.archoptions import image_arch_option
 from bootimg.cli.options.common import (
@@ -18,6 +20,7 @@ from bootimg.cli.options.common import (
     builds_option,
     common,
     limit_option,
+    registry_options,
     size_type,
 )
 from bootimg.cli.options.runtypes import BindType, TargetSize, TargetType
@@ -30,6 +33,10 @@ from bootimg.vm.network import Network
 from bootimg.vm.probe import choose_accelerator
 from bootimg.vm.session import Session, Share
 
+if TYPE_CHECKING:
+    from bootimg.layer.fetching.fetch import RegistryOptions
+    from bootimg.orchestrator.nodeimage import NodeImage
+
 _MEMORY, _LIVE_MEMORY = 2 * GIB, 4 * GIB
 EPILOG = """\
 \b
@@ -38,6 +45,7 @@ Examples:
   bootimg run --firmware uefi -i config.ign --ssh='systemctl status' disk.qcow2
   bootimg run --target-disk 10G live.iso
   bootimg run --pxe latest
+  bootimg run --overlay quay.io/example/node:4.20 --ssh='oc version --client' latest
 """
 
 
@@ -103,6 +111,11 @@ Examples:
     metavar="FILE",
     help="Keep that disk, as a new qcow2.",
 )
+@click.option(
+    "--overlay",
+    metavar="NODE_IMAGE",
+    help="Lay a node image over the system, as a bootstrap machine does.",
+)
 @click.option("--write", is_flag=True, help="Let the guest change the disk; otherwise changes are dropped.")
 @click.option(
     "--network",
@@ -114,6 +127,7 @@ Examples:
 @image_arch_option
 @accel_option
 @builds_option
+@registry_options
 @limit_option
 def command(
     *,
@@ -133,7 +147,9 @@ def command(
     write: bool,
     target_disk: TargetSize | None,
     keep_target: Path | None,
+    overlay: str | None,
     network: str,
+    registry: RegistryOptions,
     limits: Limits,
 ) -> None:
     """Boot a disk image (by default the qemu image of the latest build), a live ISO, or live files.
@@ -155,6 +171,7 @@ def command(
         check_sectors(target_disk, found.arch, Firmware(firmware) if firmware else None)
         if target_disk and not found.live:
             raise click.UsageError(f"--target-disk is for live media, and {found.name} is a disk image")
+        node = laid_over(overlay, found, app, registry, limits) if overlay else None
         accelerator = choose_accelerator(app.accel, app.cache, app.events, found.arch)
         app.events.message(f"boot {found.name}   accel: {accelerator}")
         with target_for(target_disk, keep_target, app) as target:
@@ -164,16 +181,24 @@ def command(
                 accelerator=accelerator,
                 firmware=Firmware(firmware) if firmware else None,
                 config=config,
-                memory_mib=(memory or (_LIVE_MEMORY if found.live else _MEMORY)) // MIB,
+                memory_mib=(memory or _memory(found.live, node)) // MIB,
                 cpus=cpus,
                 shares=bind_ro,
                 ssh=ssh,
                 console=_console(console, ssh, app),
                 target=target,
                 network=Network(network),
+                overlay=node.overlay if node else None,
             )
             code = session.run(folder, app.events)
     click.get_current_context().exit(code)
+
+
+def _memory(live: bool, node: NodeImage | None) -> int:
+    """A live system has the node image in memory."""
+    if not live:
+        return _MEMORY
+    return _LIVE_MEMORY + (-(-node.size // GIB) * GIB if node else 0)
 
 
 def _console(console: str | None, ssh: str | None, app: App) -> Path | None:

@@ -13,14 +13,16 @@ from bootimg.arch import Arch
 from bootimg.atomic import scratch_folder
 from bootimg.builds.find import Build, find_build
 from bootimg.builds.layout import LATEST, META
-from bootimg.cli.commands.run.arch import arch_beside, arch_of_file
+from bootimg.cli.commands.run.arch import arch_beside, arch_of_file, build_beside
 from bootimg.cli.output.session import App
 from bootimg.formats.plainimage import is_packed, plain_image
 from bootimg.targets import LIVE
+from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.limits import DEFAULT, Limits
 from bootimg.vm.bootable import Bootable, BootableDisk
 from bootimg.vm.diskimage import open_image
 from bootimg.vm.image import is_iso
+from bootimg.vm.imagetool import virtual_size
 
 KEY = "qemu"
 """Key of the artifact in meta.json that is booted."""
@@ -71,12 +73,17 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What is booted, and its name for people; `live` if it can install to another disk."""
+    """What is booted, and its name for people; `live` if it can install to another disk.
+
+    `root` is the uncompressed file with the root file system, and `build` the build that it is of, if any.
+    """
 
     name: str
     bootable: Bootable
     arch: Arch
     live: bool
+    root: Path
+    build: Build | None
 
 
 @contextmanager
@@ -89,18 +96,22 @@ def opened(choice: Choice, app: App, folder: Path) -> Iterator[Opened]:
     given = choice.disk
     if choice.write and is_packed(given):
         raise click.UsageError(f"{given} is compressed, --write needs a plain file: uncompress it first")
-    with plain_image(given, app.cache, app.events, choice.limits, choice.uncompressed_size) as file:
-        yield _iso(choice, given, file) if is_iso(file) else _disk(choice, given, file, folder)
+    budget = Budget(choice.limits)
+    with plain_image(given, app.cache, app.events, budget, choice.uncompressed_size) as file:
+        yield _iso(choice, given, file) if is_iso(file) else _disk(choice, given, file, folder, budget)
 
 
-def _disk(choice: Choice, given: Path, file: Path, folder: Path) -> Opened:
+def _disk(choice: Choice, given: Path, file: Path, folder: Path, budget: Budget) -> Opened:
     image = open_image(file)
+    # QEMU's own words would be the answer to a header that claims too much.
+    virtual_size(image)
     if choice.kargs:
         from bootimg.disk.kargsoverlay import overlay_with_kargs
 
-        image = overlay_with_kargs(file, image.format, choice.kargs, folder)
+        image = overlay_with_kargs(file, image.format, choice.kargs, folder, budget)
     arch = choice.arch or arch_of_file(given, file, folder)
-    return Opened(given.name, BootableDisk(image, choice.write), arch, live=False)
+    disk = BootableDisk(image, choice.write)
+    return Opened(given.name, disk, arch, live=False, root=file, build=build_beside(given))
 
 
 def _iso(choice: Choice, given: Path, file: Path) -> Opened:
@@ -108,8 +119,8 @@ def _iso(choice: Choice, given: Path, file: Path) -> Opened:
 
     _refuse_write(choice)
     arch = choice.arch or arch_beside(given) or Arch.of_machine()
-    iso = BootableIso.read(file, arch, choice.kargs)
-    return Opened(given.name, iso, iso.arch, live=True)
+    iso = BootableIso.read(file, arch, choice.kargs, choice.limits)
+    return Opened(given.name, iso, iso.arch, live=True, root=file, build=build_beside(given))
 
 
 def _pxe(choice: Choice, scratch: Path) -> Opened:
@@ -123,7 +134,8 @@ def _pxe(choice: Choice, scratch: Path) -> Opened:
     files = BootablePxe(
         kernel=kernel, initramfs=initramfs, rootfs=rootfs, scratch=scratch, kargs=choice.kargs
     )
-    return Opened(f"{kernel.name}, {initramfs.name} and {rootfs.name}", files, build.arch, live=True)
+    name = f"{kernel.name}, {initramfs.name} and {rootfs.name}"
+    return Opened(name, files, build.arch, live=True, root=rootfs, build=build)
 
 
 def _refuse_write(choice: Choice) -> None:

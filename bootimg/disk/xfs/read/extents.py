@@ -11,6 +11,8 @@ from bootimg.disk.xfs.read.errors import unreadable
 from bootimg.disk.xfs.read.inodes import Inode
 from bootimg.disk.xfs.read.volume import XfsVolume
 
+_EXTENT = 200
+"""What an extent takes in memory, in bytes."""
 _DEEPEST = 9
 """XFS_BTREE_MAXLEVELS of the kernel."""
 
@@ -27,6 +29,7 @@ def written_extents(volume: XfsVolume, inode: Inode) -> Iterator[Extent]:
         if extent.offset < end or not extent.length:
             raise unreadable(f"the extents of inode {inode.number} are out of order")
         end = extent.offset + extent.length
+        volume.budget.hold(_EXTENT, f"the extents of inode {inode.number}")
         volume.extent_address(extent.start, extent.length)
         if not value >> 127:
             yield extent

@@ -34,7 +34,11 @@ def names(volume: XfsVolume, folder: Inode) -> Mapping[bytes, int]:
     if not folder.is_folder:
         raise unreadable(f"inode {folder.number} is no directory")
     try:
-        found = dict(_short_form(folder) if folder.format == Format.INLINE else _blocks(volume, folder))
+        listed = _short_form(folder) if folder.format == Format.INLINE else _blocks(volume, folder)
+        found = {}
+        for name, number in listed:
+            volume.budget.name(len(name), f"the directory {folder.number}")
+            found[name] = number
     except struct.error:
         raise unreadable(f"directory {folder.number} is damaged") from None
     return {name: number for name, number in found.items() if name not in (b".", b"..")}

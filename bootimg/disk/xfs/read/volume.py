@@ -7,12 +7,13 @@ Blocks have 4096 bytes and inodes 512 (the defaults of mkfs.xfs), in version 5 o
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bootimg.disk.extents import Source
 from bootimg.disk.xfs.addressing import Addressing
 from bootimg.disk.xfs.layout import BLOCK, INODE
 from bootimg.disk.xfs.read.errors import unreadable
+from bootimg.untrusted.budget import Budget
 
 _SUPERBLOCK = 512
 # File types 1, sparse inodes 2, another UUID in the metadata 4, bigtime 8, large extent counters 0x20,
@@ -28,7 +29,8 @@ class XfsVolume(Addressing):
     """An XFS from the byte `offset` of a disk on.
 
     `blocks` and `groups` are counts, `root` is the inode number of the root directory.
-    `large_counters` says that inodes count their extents in 64 bits.
+    `large_counters` says that inodes count their extents in 64 bits.  What is read of it is charged to
+    `budget`: `image-over-budget`.
     """
 
     source: Source
@@ -37,6 +39,7 @@ class XfsVolume(Addressing):
     groups: int
     root: int
     large_counters: bool
+    budget: Budget = field(default_factory=Budget, compare=False, repr=False)
 
     def read(self, at: int, length: int) -> bytes:
         """Bytes of the file system; `root-filesystem-unreadable` outside it."""
@@ -46,6 +49,7 @@ class XfsVolume(Addressing):
 
     def block(self, number: int) -> bytes:
         """The block with a file system block number."""
+        self.budget.steps(1, f"the block {number}")
         return self.read(self.extent_address(number, 1), BLOCK)
 
     def extent_address(self, number: int, length: int) -> int:
