@@ -45,7 +45,7 @@ class ForeignPython:
     @property
     def emulator(self) -> str:
         """The name of QEMU's program."""
-        return f"qemu-{self.arch.row.names.qemu}-static"
+        return f"qemu-{self.arch}-static"
 
     def why_not(self) -> str | None:
         """Why it cannot be had here, or None: it is there or can be fetched."""

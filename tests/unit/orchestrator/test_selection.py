@@ -46,7 +46,7 @@ from bootimg.orchestrator.targets.extensions import Extensions
 from bootimg.orchestrator.work import Work
 from bootimg.platform import platform, platforms
 from bootimg.streams.pipeline.config import StreamConfig, read_stream_config, read_streams_file
-from bootimg.targets import LIVE
+from bootimg.targets import LIVE, SECEX
 from tests.support import oci, openfirmware
 from tests.support.s390xiso import layer_files
 from tests.unit.builds.test_meta import DATA
@@ -548,7 +548,7 @@ def test_all_is_what_can_be_made_for_the_architecture(arch: Arch) -> None:
     asked = named(["all"], arch)
     wanted = [name for name, each in platforms().items() if arch in each.arches and each.buildable]
     assert [each.name for each in asked.platforms or ()] == wanted
-    assert asked.targets == (LIVE,)
+    assert asked.targets == ((LIVE, SECEX) if arch is Arch.S390X else (LIVE,))
 
 
 def test_live_media_are_part_of_streams() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -47,7 +46,7 @@ def base(tmp_path: Path) -> Path:
     return disk
 
 
-def made(base: Path, folder: Path, change: dict[str, object] | None = None) -> Path:
+def made(base: Path, folder: Path, entry: str = "1") -> Path:
     """A copy of the assembled disk."""
     scratch, found = folder / "scratch", folder / "made"
     scratch.mkdir()
@@ -56,13 +55,13 @@ def made(base: Path, folder: Path, change: dict[str, object] | None = None) -> P
             source=source,
             layer_digest="sha256:1",
             stage3=stage3(),
-            entry="1",
+            entry=entry,
             host_keys=[folder / "host.crt"],
             private_key=b"private",
             size=GIB,
             epoch=1_700_000_000,
         )
-        with replace(disk, **(change or {})).assembled(scratch) as assembled:
+        with disk.assembled(scratch) as assembled:
             copy_sparse(assembled, found)
     return found
 
@@ -114,5 +113,5 @@ def test_an_image_that_is_too_large_is_refused(base: Path, pvimg: SeenPvimg, tmp
 
 def test_a_kernel_that_is_not_there_is_refused(base: Path, pvimg: SeenPvimg, tmp_path: Path) -> None:
     with pytest.raises(BootimgError) as caught:
-        made(base, tmp_path, {"entry": "7"})
+        made(base, tmp_path, entry="7")
     assert caught.value.id == "boot-entry-missing"

@@ -29,7 +29,13 @@ def test_what_the_public_key_encrypts_the_private_one_decrypts(
     assert sorted(require_memory_folder().iterdir()) == before
     (tmp_path / "public").write_bytes(pair.public)
     (tmp_path / "config").write_bytes(b"{}")
-    words = ["--recipient-file", tmp_path / "public", "--output", tmp_path / "encrypted", "--encrypt"]
+    words: list[process.Argument] = [
+        "--recipient-file",
+        tmp_path / "public",
+        "--output",
+        tmp_path / "encrypted",
+        "--encrypt",
+    ]
     process.run([*home, *words, tmp_path / "config"])
     assert b"{}" not in (tmp_path / "encrypted").read_bytes()
     process.run([*home, "--import"], input=pair.private)
