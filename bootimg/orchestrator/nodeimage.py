@@ -23,6 +23,7 @@ from bootimg.layer.tree.merged import open_tree
 from bootimg.printable import printable
 from bootimg.sizes import format_size
 from bootimg.targets import LAYER_KEY
+from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.limits import DEFAULT, Limits
 from bootimg.vm.nodeimage.overlay import REF, NodeOverlay
 
@@ -97,7 +98,7 @@ class Preparation:
 
     def _against_system(self, node: OpenedImage, booted: Booted) -> list[Finding]:
         with scratch_folder(self.cache.folder("tmp"), "node-image-") as folder:
-            system = booted_system(booted.file, booted.kind, folder)
+            system = booted_system(booted.file, booted.kind, folder, Budget(self.limits))
         if system is None or not system.packages:
             raise _unknown(booted)
         return list(system_base_findings(node.system, system))

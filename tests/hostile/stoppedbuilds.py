@@ -57,7 +57,7 @@ class Place:
         """The build in a process of its own."""
         temporary = self.folder / "tmp"
         temporary.mkdir(parents=True, exist_ok=True)
-        places = ["--cache", self.folder / "cache", "-o", self.folder / "builds"]
+        places = ["--cache", str(self.folder / "cache"), "-o", str(self.folder / "builds")]
         argv = [sys.executable, "-m", "bootimg", "build", *self.words, *places, "--events", "ndjson"]
         env = {**os.environ, "TMPDIR": str(temporary), "PATH": _path()}
         return subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -184,7 +184,7 @@ def test_the_firmware_boots_them_from_a_server(built: Built, tmp_path: Path) -> 
     served = tmp_path / "tftp"
     served.mkdir()
     config = wrap_ignition(ignition("in-the-live-system", SCRIPT))
-    parts = [built.artifact("live-initramfs"), built.artifact("live-rootfs"), config]
+    parts: list[Path | bytes] = [built.artifact("live-initramfs"), built.artifact("live-rootfs"), config]
     write_initrd(tmp_path / "initrd", parts)
     arguments = " ".join([*ARGUMENTS, serial_console(S390X)])
     write_cdboot(served / "image", built.artifact("live-kernel"), tmp_path / "initrd", arguments)

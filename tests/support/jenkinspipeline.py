@@ -45,8 +45,8 @@ def run(
     file = folder / "plan.json"
     file.write_text(json.dumps(plan))
     opened = [f"--add-opens=java.base/java.{each}=ALL-UNNAMED" for each in _OPENED]
-    words = ["java", *opened, "-cp", f"{_fetched()}/*", "groovy.ui.GroovyMain", SOURCE / "Driver.groovy",
-             jenkinsfile, file, *parameters]  # fmt: skip
+    words = ["java", *opened, "-cp", f"{_fetched()}/*", "groovy.ui.GroovyMain", str(SOURCE / "Driver.groovy"),
+             str(jenkinsfile), str(file), *parameters]  # fmt: skip
     env = {"PATH": os.environ["PATH"], "HOME": str(folder), "FAILURES": str(failures)}
     done = subprocess.run(words, capture_output=True, text=True, timeout=600, cwd=folder, env=env)
     assert done.returncode == 0, done.stderr[-4000:]

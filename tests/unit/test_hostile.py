@@ -32,7 +32,7 @@ def test_the_quick_cases_keep_their_limits(tmp_path: Path) -> None:
 
 
 def test_a_few_mutated_inputs_are_read_or_refused(tmp_path: Path) -> None:
-    words = ["--inputs", "40", "--seed", "7", "--folder", tmp_path]
+    words = ["--inputs", "40", "--seed", "7", "--folder", str(tmp_path)]
     argv = [sys.executable, "-m", "tests.hostile.mutated", *MUTATED, *words]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -66,7 +66,7 @@ def build(tmp_path: Path) -> Path:
     builds = tmp_path / "builds"
     path = make_builds(builds)[X86]
     with open_build(builds, BUILD, X86) as folder:
-        change_record(path, Record(made={"qemu": Made(bootimg="1", deploy="native")}))
+        change_record(path, Record(made={"qemu": Made(bootimg="1", deploy="native", target_imgref="")}))
         write_provenance(folder)
     key = ec.generate_private_key(ec.SECP256R1())
     (tmp_path / "cosign.key").write_bytes(pem(key))
@@ -98,9 +98,9 @@ def test_statements_and_bundles_refer_to_the_layer_and_to_disks(
         bundles = found[BUNDLE_TYPE]
         predicates = [each["annotations"]["dev.sigstore.bundle.predicateType"] for each, _ in bundles]
         assert sorted(predicates) == sorted([SPDX, SLSA])
-        key = read_public_key(tmp_path / "cosign.pub")
+        public_key = read_public_key(tmp_path / "cosign.pub")
         for _, data in bundles:
-            assert parse_bundle(data).is_signed_by(key)
+            assert parse_bundle(data).is_signed_by(public_key)
     # The provenance that refers to the layer names the very image: its manifest is a subject.
     (statement,) = [data for _, data in referring(proxy, "a/layer", image)[INTOTO]]
     digests = {each["digest"]["sha256"] for each in json.loads(statement)["subject"]}
