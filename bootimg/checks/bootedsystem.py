@@ -44,4 +44,6 @@ def _root(file: Path, kind: BootedKind, folder: Path, budget: Budget) -> Unmount
                 raise
             return None
         return None if found is None or found["problem"] is not None else root_image(folder, budget)
-    return root_of_iso(file, folder, budget) if kind is BootedKind.ISO else root_of_image(file, folder, budget)
+    return (
+        root_of_iso(file, folder, budget) if kind is BootedKind.ISO else root_of_image(file, folder, budget)
+    )
