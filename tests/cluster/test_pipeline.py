@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-import pytest
-
 from tests.cluster.layers import ARCHES, STREAM, VERSION
 from tests.cluster.publishing import Published
-
-pytestmark = pytest.mark.matrix
 
 
 def test_the_results_say_what_was_published(published: Published) -> None:
