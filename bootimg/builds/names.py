@@ -32,17 +32,14 @@ def safe_name(name: object, where: str) -> str:
 
 
 def safe_images(meta: Mapping[str, Any], where: str) -> dict[str, dict[str, Any]]:
-    """`images` of a meta.json, each with a file name of its own and a digest; `build-meta-malformed`.
-
-    What has a digest of its uncompressed content has the size of it too, which bounds it.
-    """
+    """`images` of a meta.json, each with a file name of its own and a digest; `build-meta-malformed`."""
     images: dict[str, dict[str, Any]] = {}
     for key, node in images_of(meta, where).items():
         fields = node.fields()
         fields.required("sha256", str)
         fields.number("size")
-        if fields.take("uncompressed-sha256", str) is not None:
-            fields.needed("uncompressed-size").number()
+        fields.take("uncompressed-sha256", str)
+        fields.number("uncompressed-size")
         path = safe_name(fields.required("path", str), f"{where}: {key:.80}")
         if is_taken(path):
             raise malformed_meta(

@@ -144,4 +144,4 @@ def _uncompressed(source: Path, job: _Job, out: Path, step: Step) -> Written:
         require_digest(source, "sha256", entry["sha256"], found.sha256)
         require_digest(source, "uncompressed-sha256", entry["uncompressed-sha256"], found.uncompressed_sha256)
 
-    return unpack(source, out, check=check, step=step, need=entry["uncompressed-size"], limits=job.limits)
+    return unpack(source, out, check=check, step=step, need=entry.get("uncompressed-size"), limits=job.limits)
