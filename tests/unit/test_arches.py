@@ -26,6 +26,7 @@ OWN_FACTS = {
     "targets.py": "a target says what it is made for, as a platform does",
     "browse/tree.py": "the release browser has x86_64 without a suffix",
     "streams/pipeline/config.py": "the pipeline builds x86_64 if nothing is configured",
+    "orchestrator/targets/secex.py": "Secure Execution is a feature of s390x",
     "orchestrator/steps.py": "an example for the help, whose architecture does not matter",
 }
 

@@ -164,14 +164,14 @@ def test_a_pair_that_does_not_exist_names_those_that_do() -> None:
 
 def test_what_is_declared_only_says_why_it_is_not_built() -> None:
     refuse_unmade(image_of(platform("qemu", A)), Arch.X86_64)
-    refuse_unmade(LIVE, Arch.X86_64)
-    refuse_unmade(LIVE, A)
-    for target, arch in ((image_of(platform("nvidiabluefield", A)), A), (LIVE, Arch.S390X)):
-        with pytest.raises(BootimgError) as error:
-            refuse_unmade(target, arch)
-        assert target.name in error.value.message
+    for arch in Arch:
+        refuse_unmade(LIVE, arch)
+    target = image_of(platform("nvidiabluefield", A))
+    with pytest.raises(BootimgError) as error:
+        refuse_unmade(target, A)
+    assert target.name in error.value.message
     assert (error.value.id, error.value.exit_code) == ("platform-not-buildable", ExitCode.USAGE)
-    assert "live media" in " ".join(error.value.context)
+    assert "NVIDIA" in " ".join(error.value.context)
 
 
 def install(folder: Path, package: str, entries: dict[str, str], **modules: str) -> None:

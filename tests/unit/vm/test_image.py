@@ -29,6 +29,7 @@ from bootimg.layer.fetching.fetch import RegistryOptions
 from bootimg.orchestrator.basedisks.frommetal import base_from_metal
 from bootimg.orchestrator.work import Work
 from bootimg.sizes import KIB, MIB
+from bootimg.untrusted.limits import DEFAULT
 from bootimg.vm.diskimage import DiskImage, open_image
 from bootimg.vm.imagetool import virtual_size
 from bootimg.vm.vhdxreferences import _FILE_PARAMETERS, _PARENT_LOCATOR
@@ -321,7 +322,9 @@ def refuses_to_start_from(folder: Path, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir(exist_ok=True)
     work = SimpleNamespace(
-        request=SimpleNamespace(source=source), build=SimpleNamespace(scratch=scratch), events=Events()
+        request=SimpleNamespace(source=source, limits=DEFAULT),
+        build=SimpleNamespace(scratch=scratch),
+        events=Events(),
     )
     with pytest.raises(BootimgError, match="image-references-other-file"):
         base_from_metal(cast(Work, work), 512)

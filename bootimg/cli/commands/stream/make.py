@@ -174,6 +174,9 @@ def bump(
     from bootimg.streams.metadata.stream import Stream, parse_stream, read_file
     from bootimg.streams.metadata.streamdiff import as_document, as_lines, difference
 
+    if not target.startswith(S3):
+        # A file that is not there is refused before builds are fetched.
+        read_file(Path(target))
     store, key = store_of(target, endpoint_url, acl)
     (builds, published), now = chosen.read(), metadata()
 
