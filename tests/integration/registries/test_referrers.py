@@ -19,6 +19,7 @@ from bootimg.builds.provenance.writing import write_provenance
 from bootimg.builds.record import Record, change_record
 from bootimg.builds.signing.bundle import BUNDLE_TYPE, parse_bundle
 from bootimg.builds.signing.cosignkey import read_public_key
+from bootimg.builds.source import Source
 from bootimg.cli.main import bootimg
 from bootimg.cloud.registries.manifests import SIGNATURE_TYPE, SPDX_TYPE, fallback_tag
 from tests.integration.clouds.commands import meta
@@ -27,6 +28,8 @@ from tests.support.faultproxy import Proxy
 from tests.support.registrybuilds import BUILD, make_builds
 from tests.unit.builds.test_attest import pem, public
 
+MADE = Made(bootimg="1", deploy="native", target_imgref="")
+SOURCE = Source("pkg:oci/os@sha256:ab?arch=amd64&repository_url=r.io/os", "docker://r.io/os:9.6")
 INTOTO = "application/vnd.in-toto+json"
 TYPES = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json"
 X86 = Arch.X86_64
@@ -66,7 +69,7 @@ def build(tmp_path: Path) -> Path:
     builds = tmp_path / "builds"
     path = make_builds(builds)[X86]
     with open_build(builds, BUILD, X86) as folder:
-        change_record(path, Record(made={"qemu": Made(bootimg="1", deploy="native", target_imgref="")}))
+        change_record(path, Record(made={"qemu": MADE}, source=SOURCE))
         write_provenance(folder)
     key = ec.generate_private_key(ec.SECP256R1())
     (tmp_path / "cosign.key").write_bytes(pem(key))

@@ -112,12 +112,13 @@ def test_all_that_a_build_has_in_registries_goes(proxy: Proxy, tmp_path: Path) -
     builds = pushed_builds(proxy, tmp_path)
     old, new = (builds / each / "x86_64" for each in (BUILD, NEWER))
     before, attached = in_registry(proxy, old), referring(proxy, old)
-    # A list, an image in it, for containers; for disks two images, each with a list of what refers to it.
-    assert (len(before), len(attached)) == (2 + 2 + 5, 3)
+    # A list, an image in it, and a list of what refers to it, for containers; for disks two images, each with
+    # such a list.
+    assert (len(before), len(attached)) == (3 + 3 + 5, 3)
     kept = in_registry(proxy, new)
     planned = retire(builds, "--policy", tmp_path / "policy.yaml")
     calls = {each["parameters"]["reference"] for report in planned["uploads"] for each in report["calls"]}
-    assert len(calls) == 2 + 2 + 3 + 2 + 3
+    assert len(calls) == 4 + 4 + 3 + 2 + 3
     assert in_registry(proxy, old) == before
     found = retire(builds)
     assert set(places(found)) == {"base-oscontainer layer", "kubevirt kubevirt", "disk-artifacts disks"}
