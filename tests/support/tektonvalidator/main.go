@@ -35,8 +35,8 @@ type fault struct {
 
 // A report is the program's output.
 type report struct {
-	Items  []document `json:"items"`
-	Faults []fault    `json:"faults"`
+	Items  []json.RawMessage `json:"items"`
+	Faults []fault           `json:"faults"`
 }
 
 // A catalogue has the objects of all files, by kind.
@@ -56,12 +56,12 @@ func (c *catalogue) fault(object string, err error) {
 func main() {
 	ctx := apis.WithinCreate(context.Background())
 	c := &catalogue{tasks: map[string]*v1.Task{}, pipelines: map[string]*v1.Pipeline{}}
-	c.report.Items, c.report.Faults = []document{}, []fault{}
+	c.report.Items, c.report.Faults = []json.RawMessage{}, []fault{}
 	for _, name := range os.Args[1:] {
 		c.fault(name, c.readFile(ctx, name))
 	}
 	for _, run := range c.runs {
-		name := "PipelineRun " + run.Name + run.GenerateName
+		name := "PipelineRun " + run.Name
 		for _, err := range c.preflight(ctx, run) {
 			c.fault(name, err)
 		}
@@ -130,9 +130,18 @@ func (c *catalogue) admit(ctx context.Context, text []byte) error {
 		return nil
 	}
 	found.SetDefaults(ctx)
+	// Validation merges a Task's template into its steps, which the webhook does with a copy.
+	completed, err := json.Marshal(found)
+	if err != nil {
+		return err
+	}
+	c.report.Items = append(c.report.Items, completed)
+	// The API server makes the name after the defaults and before the validation.
+	if run, isRun := found.(*v1.PipelineRun); isRun && run.Name == "" {
+		run.Name = run.GenerateName + "abcde"
+	}
 	if err := found.Validate(ctx); err != nil {
 		c.fault(object, err)
 	}
-	c.report.Items = append(c.report.Items, found)
 	return nil
 }
