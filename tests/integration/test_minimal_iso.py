@@ -33,7 +33,11 @@ def installer() -> Path:
     return tools.program("coreos-installer")
 
 
-@pytest.fixture(scope="module", params=[False, True, None], ids=["its-order", "sorted", "s390x"])
+@pytest.fixture(
+    scope="module",
+    params=[False, True, pytest.param(None, marks=pytest.mark.matrix)],
+    ids=["its-order", "sorted", "s390x"],
+)
 def layouts(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[IsoLayout, IsoLayout]:
