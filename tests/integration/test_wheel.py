@@ -29,6 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "bootimg",
         "platforms",
         "uploaders",
+        "pipelines",
         "osbuild-manifests",
     ]
     source.mkdir()
@@ -76,6 +77,9 @@ def test_wheel_holds_licence_recipes_and_marker_of_types(wheel: Path) -> None:
     recipes = {path.name for path in (ROOT / "osbuild-manifests").glob("*.yaml")}
     assert recipes
     assert recipes <= {Path(name).name for name in names if name.startswith("bootimg_manifests/")}
+    tasks = {f"bootimg_pipelines/tekton/{path.name}" for path in (ROOT / "pipelines/tekton").glob("*.yaml")}
+    assert tasks
+    assert tasks <= {*names}
     assert "bootimg/py.typed" in names
     assert not [name for name in names if name.startswith(("tests", "benchmarks"))]
 
