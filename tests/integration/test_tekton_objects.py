@@ -156,6 +156,9 @@ UNSEEN = {
     "a volume that is not there",
     # A step may take its image from nowhere until the pod is made.
     "a step without an image",
+    # The type of a whole result counts for the controller only when the result is there.
+    "a text where the matrix needs an array",
+    "an array result that is a text",
 }
 
 
