@@ -61,9 +61,11 @@ def _bytes_of(part: object) -> bytes:
 
 
 def _entry(path: Path, root: Path) -> bytes:
-    content = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
-    executable = not path.is_symlink() and os.access(path, os.X_OK)
-    return f"{path.relative_to(root)} {executable} ".encode() + content
+    name = path.relative_to(root)
+    if path.is_symlink():
+        # A file may have a link's target as its content, as in a copy that turned links into files.
+        return f"{name} link {path.readlink()}".encode()
+    return f"{name} {os.access(path, os.X_OK)} ".encode() + path.read_bytes()
 
 
 def source(*names: str) -> list[str]:

@@ -214,3 +214,11 @@ def test_a_key_changes_with_a_files_executable_bit(tmp_path: Path) -> None:
     before = store.key(tmp_path)
     (tmp_path / "script").chmod(0o755)
     assert store.key(tmp_path) != before
+
+
+def test_a_link_and_a_file_with_its_target_as_content_have_different_keys(tmp_path: Path) -> None:
+    (tmp_path / "unit").symlink_to("../unit")
+    before = store.key(tmp_path)
+    (tmp_path / "unit").unlink()
+    (tmp_path / "unit").write_text("../unit")
+    assert store.key(tmp_path) != before
