@@ -16,10 +16,10 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.declared.facts import version_of
 from bootimg.layer.image.fetched import Image
 from bootimg.layer.tree.merged import is_open_tree
-from bootimg.orchestrator.basestep import BaseDisks
-from bootimg.orchestrator.importstep import Import
-from bootimg.orchestrator.osbuildstep import Osbuild
-from bootimg.orchestrator.readsteps import Fetch, Layers
+from bootimg.orchestrator.buildsteps.basestep import BaseDisks
+from bootimg.orchestrator.buildsteps.importstep import Import
+from bootimg.orchestrator.buildsteps.osbuildstep import Osbuild
+from bootimg.orchestrator.buildsteps.readsteps import Fetch, Layers
 from bootimg.orchestrator.rebuild import only_failed
 from bootimg.orchestrator.request import Builder, Request
 from bootimg.orchestrator.selection import Selection

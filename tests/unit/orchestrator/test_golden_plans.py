@@ -33,7 +33,7 @@ def names_of(arch: Arch) -> list[str]:
 @pytest.fixture(autouse=True)
 def every_arch(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in CHECKS:
-        monkeypatch.setattr(f"bootimg.orchestrator.basestep.{name}", lambda *_: None)
+        monkeypatch.setattr(f"bootimg.orchestrator.buildsteps.basestep.{name}", lambda *_: None)
 
 
 @pytest.fixture(scope="module")

@@ -146,9 +146,11 @@ def shown(document: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def every_arch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plans are made for architectures whose disks cannot be built here."""
-    monkeypatch.setattr("bootimg.orchestrator.basestep.refuse_other_arches", lambda arch, builder: None)
-    monkeypatch.setattr("bootimg.orchestrator.basestep.refuse_foreign_layer", lambda *layer: None)
-    monkeypatch.setattr("bootimg.orchestrator.basestep.require_bootloaders", lambda *layer: None)
+    monkeypatch.setattr(
+        "bootimg.orchestrator.buildsteps.basestep.refuse_other_arches", lambda arch, builder: None
+    )
+    monkeypatch.setattr("bootimg.orchestrator.buildsteps.basestep.refuse_foreign_layer", lambda *layer: None)
+    monkeypatch.setattr("bootimg.orchestrator.buildsteps.basestep.require_bootloaders", lambda *layer: None)
     monkeypatch.setattr(
         "bootimg.orchestrator.targets.liveprogram.require_here",
         lambda maker: Installed(Path(maker.name), maker.minimum),

@@ -232,8 +232,8 @@ def making_cheaply(folder: Path) -> Iterator[None]:
         return Written(out, len(platform.name), "00" * 32)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bootimg.orchestrator.importstep.import_layer", import_layer)
-        patch.setattr("bootimg.orchestrator.basestep.base_disks", base_disks)
+        patch.setattr("bootimg.orchestrator.buildsteps.importstep.import_layer", import_layer)
+        patch.setattr("bootimg.orchestrator.buildsteps.basestep.base_disks", base_disks)
         patch.setattr("bootimg.orchestrator.artifacts.platformimage.platform_patch", lambda *words: Patch())
         patch.setattr(Packer, "write", write)
         yield
@@ -411,8 +411,8 @@ def test_room_for_the_blobs_is_asked_for_before_they_are_fetched(
         (f"{APPLIANCE}.guestfs_python", "libguestfs-missing", DeployWay.APPLIANCE),
         ("bootimg.layer.ostree.libostree.interpreter", "libostree-missing", DeployWay.NATIVE),
         (f"{APPLIANCE}.require_system", "qemu-missing", DeployWay.APPLIANCE),
-        ("bootimg.orchestrator.basestep.process.require", "program-missing", DeployWay.APPLIANCE),
-        ("bootimg.orchestrator.basestep.process.require", "program-missing", DeployWay.NATIVE),
+        ("bootimg.orchestrator.buildsteps.basestep.process.require", "program-missing", DeployWay.APPLIANCE),
+        ("bootimg.orchestrator.buildsteps.basestep.process.require", "program-missing", DeployWay.NATIVE),
     ],
 )
 def test_what_the_machine_lacks_is_told_before_a_layer_is_fetched(

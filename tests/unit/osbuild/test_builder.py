@@ -33,8 +33,8 @@ from bootimg.events import Event, Events, Sink, StepFinished, StepProgress, Step
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.render import canonical_json
-from bootimg.orchestrator import osbuildstep as by_osbuild
 from bootimg.orchestrator import refusals
+from bootimg.orchestrator.buildsteps import osbuildstep as by_osbuild
 from bootimg.orchestrator.journal import NAME, Journal
 from bootimg.orchestrator.mainjob import run_build
 from bootimg.orchestrator.plan import make_plan

@@ -1,0 +1,1 @@
+"""The steps of a build before its artifacts: fetching, reading, importing, and the base disks."""
