@@ -160,15 +160,13 @@ def command(
     words = parse_arguments(kargs, "--kargs")
     if words and write:
         raise click.UsageError("--kargs applies to one run, --write is permanent: give only one of them")
-    if console == "-" and ssh is not None:
-        raise click.UsageError("--ssh uses the terminal: give --console a file")
-    if ssh is not None and network == Network.OFF:
-        raise click.UsageError("--ssh needs a network: do not give --network off")
+    if ssh is not None:
+        _check_ssh(console, network)
     check_target(target_disk, keep_target)
-    config = read_config(ignition) if ignition else None
+    config, chosen = read_config(ignition) if ignition else None, Firmware(firmware) if firmware else None
     choice = Choice(image=image, builds=builds, arch=arch, pxe=pxe, write=write, kargs=words, limits=limits)
     with temporary_folder("bootimg-run-") as folder, opened(choice, app, folder) as found:
-        check_sectors(target_disk, found.arch, Firmware(firmware) if firmware else None)
+        check_sectors(target_disk, found.arch, chosen)
         if target_disk and not found.live:
             raise click.UsageError(f"--target-disk is for live media, and {found.name} is a disk image")
         node = laid_over(overlay, found, app, registry, limits) if overlay else None
@@ -179,7 +177,7 @@ def command(
                 bootable=found.bootable,
                 arch=found.arch,
                 accelerator=accelerator,
-                firmware=Firmware(firmware) if firmware else None,
+                firmware=chosen,
                 config=config,
                 memory_mib=(memory or _memory(found.live, node)) // MIB,
                 cpus=cpus,
@@ -192,6 +190,13 @@ def command(
             )
             code = session.run(folder, app.events)
     click.get_current_context().exit(code)
+
+
+def _check_ssh(console: str | None, network: str) -> None:
+    if console == "-":
+        raise click.UsageError("--ssh uses the terminal: give --console a file")
+    if network == Network.OFF:
+        raise click.UsageError("--ssh needs a network: do not give --network off")
 
 
 def _memory(live: bool, node: NodeImage | None) -> int:
