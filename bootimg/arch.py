@@ -71,7 +71,7 @@ class ArchChoice:
 
     @classmethod
     def of_machine(cls) -> Self:
-        """The choice of whoever says nothing: this machine's architecture."""
+        """The default: this machine's architecture."""
         return cls((Arch.of_machine(),))
 
     @classmethod

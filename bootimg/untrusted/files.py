@@ -1,4 +1,4 @@
-"""Files that others made: perhaps larger than anybody should read, perhaps no regular files."""
+"""Reads files that others wrote: up to a limit of their size, and regular ones unless the caller asks."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _VERITY = ("verity", "signed")
 
 
 def unmet_demand(tree: Tree) -> tuple[str, str] | None:
-    """The file and the setting that no disk of XFS can meet; None where there is none.
+    """The file and the setting in it that an XFS root cannot satisfy; None if there is no such setting.
 
     Errors: `prepare-root-malformed`.
     """

@@ -124,7 +124,7 @@ def wrong_afterwards(again: Ran, now: Tree, reference: Reference, injection: Inj
 
 
 def _seen(tree: Tree) -> Tree:
-    """What has no hidden name, which nobody takes for a whole file."""
+    """The files without hidden names; nobody takes a file with a hidden name for a whole one."""
     return {name: found for name, found in tree.items() if not _HIDDEN.search(name)}
 
 
