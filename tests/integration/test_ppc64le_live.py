@@ -91,7 +91,6 @@ def test_the_core_image_is_the_one_of_grub_mkimage(built: Built, tmp_path: Path)
     assert (tmp_path / "core").read_bytes() == (tmp_path / "wanted").read_bytes()
 
 
-@pytest.mark.matrix
 def test_coreos_installer_reads_and_changes_it(built: Built, tmp_path: Path) -> None:
     check_installer(built, tmp_path)
 

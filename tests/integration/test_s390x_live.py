@@ -120,7 +120,6 @@ def test_the_boot_image_is_the_one_of_mk_s390image(built: Built, tmp_path: Path)
     assert cdboot.read_bytes() == (tmp_path / "wanted").read_bytes()
 
 
-@pytest.mark.matrix
 def test_coreos_installer_reads_and_changes_it(built: Built, tmp_path: Path) -> None:
     check_installer(built, tmp_path)
 
