@@ -24,7 +24,6 @@ from bootimg.vm.guest import Guest
 from bootimg.vm.machine import Machine
 from tests.integration.conftest import Built
 from tests.integration.foreignlive import (
-    DEADLINE,
     SCRIPT,
     assert_live,
     build_live,
@@ -35,7 +34,7 @@ from tests.integration.foreignlive import (
     said,
     shown,
 )
-from tests.integration.test_boot import ignition
+from tests.integration.test_boot import DEADLINE, ignition
 from tests.support.liveiso import VOLUME, write
 
 S390X = Arch.S390X
