@@ -124,5 +124,5 @@ def test_a_disk_with_sectors_of_4096_bytes_boots(aarch64: Workspace, tmp_path: P
 
 
 @pytest.mark.matrix
-def test_every_platform_of_the_architecture_is_made_and_verified(aarch64: Workspace) -> None:
-    check_platforms(aarch64, AARCH64, PLATFORMS)
+def test_every_platform_of_the_architecture_is_made_and_verified(aarch64: Workspace, tmp_path: Path) -> None:
+    check_platforms(aarch64, tmp_path, AARCH64, PLATFORMS)

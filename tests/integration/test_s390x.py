@@ -135,8 +135,8 @@ def test_a_disk_with_sectors_of_4096_bytes_boots(s390x: Workspace, tmp_path: Pat
 
 
 @pytest.mark.matrix
-def test_every_platform_of_the_architecture_is_made_and_verified(s390x: Workspace) -> None:
-    whole = check_platforms(s390x, S390X, PLATFORMS)
+def test_every_platform_of_the_architecture_is_made_and_verified(s390x: Workspace, tmp_path: Path) -> None:
+    whole = check_platforms(s390x, tmp_path, S390X, PLATFORMS)
     records = set()
     for key in PLATFORMS:
         if key != "kubevirt":
