@@ -24,6 +24,7 @@ from tests.integration.foreigndisks import (
     BOOT_DISK_SCRIPT,
     FIND_BOOT_DISK,
     build,
+    check_compressed,
     check_large_sectors,
     check_platforms,
     check_two_boots,
@@ -143,3 +144,4 @@ def test_every_platform_of_the_architecture_is_made_and_verified(s390x: Workspac
             shown = s390x.bootimg("inspect", whole.artifact(key), "--json")
             records.add(json.loads(shown.stdout)["zipl"]["arguments"][-2])
     assert records == {f"ignition.platform.id={each}" for each in ("ibmcloud", "metal", "openstack", "qemu")}
+    check_compressed(whole, S390X)
