@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.integration.readback import Table
 from tests.integration.test_disk import mounted, output
-from tests.integration.test_platforms import Table
 from tests.support.ostreedeploy import Facts, facts_of_folder
 
 ESP, BOOT, ROOT = 2, 3, 4

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bootimg import process
 from bootimg.arch import Arch
 from bootimg.disk.extents import FileSource, copy_sparse
+from bootimg.platform import Platform, platform
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.diskimage import open_image
 from bootimg.vm.drives import disk_options
@@ -19,6 +22,7 @@ from bootimg.vm.guest import Guest
 from bootimg.vm.machine import Machine
 from bootimg.vm.qemu import Program
 from tests.integration.conftest import Built, Workspace
+from tests.integration.readback import Table, boot_files, digests, raw_of
 from tests.integration.test_boot import DEADLINE, DISK_STAMP, GIB, ignition
 from tests.layer.small import small_layer
 
@@ -125,9 +129,41 @@ def check_large_sectors(workspace: Workspace, folder: Path, arch: Arch) -> None:
         guest.wait_for(up(arch), DEADLINE)
 
 
-def check_platforms(workspace: Workspace, arch: Arch, names: tuple[str, ...]) -> Built:
-    """All are made, and nothing is wrong with them."""
-    whole = build(workspace, arch, *names)
-    assert {each["key"] for each in whole.document["artifacts"]} >= set(names)
-    workspace.bootimg("verify", whole.path)
+def check_platforms(workspace: Workspace, folder: Path, arch: Arch, names: tuple[str, ...]) -> Built:
+    """All are made, other programs find the base disk in each, and `verify` finds nothing."""
+    own = Workspace(workspace.cache, folder / "builds")
+    whole = build(own, arch, *names)
+    own.bootimg("verify", whole.path)
+    for name in names:
+        (folder / name).mkdir()
+        _check_artifact(whole, platform(name, arch), arch, folder / name)
+        shutil.rmtree(folder / name)
     return whole
+
+
+def _check_artifact(whole: Built, of: Platform, arch: Arch, folder: Path) -> None:
+    """It is the base disk, but for the boot partition and, on s390x, the record that leads into it."""
+    raw = raw_of(of, whole.artifact(of.image_key), folder)
+    base = Path(whole.document["base-disks"][str(of.sector_size)])
+    table = Table.of(base, of.sector_size)
+    mine, wanted = digests(raw, table), digests(base, table)
+    record = set() if arch.row.has_grub else {"outside"}
+    assert {"3"} <= {part for part in wanted if mine[part] != wanted[part]} <= {"3"} | record
+    options, _ = boot_files(raw, table, folder)
+    own = [word for word in options.split() if word.startswith("ignition.platform.id=")]
+    assert own == [f"ignition.platform.id={of.ignition_id}"]
+
+
+def check_compressed(whole: Built, arch: Arch) -> None:
+    """All that the pipeline compresses is gzip's then, has the same content, and `verify` finds nothing."""
+    own, plain = whole.workspace, whole.meta["images"]
+    changed = json.loads(own.bootimg("compress", "--arch", arch.value, "--json").stdout)["artifacts"]
+    layers = {"ostree", "oci-manifest"}
+    assert {each["key"] for each in changed} == {
+        key for key, entry in plain.items() if not entry.get("skip-compression") and key not in layers
+    }
+    own.bootimg("verify", whole.path)
+    packed = whole.meta["images"]
+    for each in changed:
+        assert packed[each["key"]]["uncompressed-sha256"] == plain[each["key"]]["sha256"]
+        process.run(["gzip", "--test", each["path"]])

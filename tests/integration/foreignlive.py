@@ -20,13 +20,12 @@ from bootimg.live.programs.known import MAKERS
 from bootimg.live.reading.describe import describe_iso
 from bootimg.targets import LIVE
 from tests.integration.conftest import Built, Workspace
-from tests.integration.test_boot import ignition
+from tests.integration.test_boot import DEADLINE, ignition
 from tests.layer import tools
 from tests.layer.small import small_layer
 from tests.support.debianprograms import squashfs_programs
 
 KEYS = ("live-iso", "live-kernel", "live-initramfs", "live-rootfs")
-DEADLINE = 2400
 SCRIPT = """
 say() { echo "REPORT-$((6*7)) $1"; }
 say "file=$(cat /etc/written-by-ignition)"

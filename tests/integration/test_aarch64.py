@@ -19,6 +19,7 @@ from bootimg.sysroot.entries import Kind
 from tests.integration.conftest import Built, Workspace
 from tests.integration.foreigndisks import (
     build,
+    check_compressed,
     check_large_sectors,
     check_platforms,
     check_two_boots,
@@ -124,5 +125,5 @@ def test_a_disk_with_sectors_of_4096_bytes_boots(aarch64: Workspace, tmp_path: P
 
 
 @pytest.mark.matrix
-def test_every_platform_of_the_architecture_is_made_and_verified(aarch64: Workspace) -> None:
-    check_platforms(aarch64, AARCH64, PLATFORMS)
+def test_every_platform_of_the_architecture_is_made_and_verified(aarch64: Workspace, tmp_path: Path) -> None:
+    check_compressed(check_platforms(aarch64, tmp_path, AARCH64, PLATFORMS), AARCH64)

@@ -28,8 +28,8 @@ ROOT_STAMP = "910678ff-f77e-4a7d-8d53-86f2ac47a823"
 DISK_STAMP = "00000000-0000-4000-A000-000000000001"
 GIB = 1 << 30
 CHECKS = (("root", "xfs_repair", "-n"), ("boot", "e2fsck", "-fn"), ("EFI-SYSTEM", "fsck.fat", "-n"))
-# Generous: a boot under TCG takes three times as long on a busy machine.
-DEADLINE = 900
+# Generous: a boot under TCG takes ten times as long on a busy machine.
+DEADLINE = 2400
 
 # Linux has died of a double fault behind a cmpxchg16b whose flags were another register's: QEMU 7.2's
 # translation, once in dozens of boots.  A kernel that does not see the instruction has another way; programs

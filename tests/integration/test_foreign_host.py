@@ -17,6 +17,7 @@ from bootimg.errors import BootimgError
 from tests.integration.conftest import Workspace
 from tests.support import nativewriters
 from tests.support.foreignpython import ForeignPython, installed
+from tests.support.nativewriters import WITHOUT_ZLIB_NG
 from tests.support.smallindex import small_index
 from tests.unit.disk.test_native_base import require_native
 
@@ -48,6 +49,24 @@ def test_the_writers_give_the_same_bytes(
     (tmp_path / "there").mkdir()
     there = json.loads(python.run(tree, "-m", "tests.support.nativewriters", tmp_path / "there"))
     assert there["machine"] == AARCH64
+    assert there["digests"] == here["digests"]
+
+
+@pytest.mark.parametrize("arch", [Arch.PPC64LE, Arch.S390X])
+def test_the_writers_of_file_systems_do_so_on_a_machine_that_has_no_wheels(
+    arch: Arch, tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of them stores numbers with the most significant byte first."""
+    foreign = ForeignPython(arch)
+    if reason := foreign.why_not():
+        pytest.skip(reason)
+    (tmp_path / "here").mkdir()
+    nativewriters.main(tmp_path / "here", WITHOUT_ZLIB_NG)
+    here = json.loads(capsys.readouterr().out)
+    (tmp_path / "there").mkdir()
+    words = ("-m", "tests.support.nativewriters", tmp_path / "there", *WITHOUT_ZLIB_NG)
+    there = json.loads(foreign.run(tree, *words))
+    assert (there["machine"], there["order"]) == (arch, "big" if arch is Arch.S390X else "little")
     assert there["digests"] == here["digests"]
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import Built, Workspace
-from tests.integration.test_boot import ignition
+from tests.integration.readback import Table, boot_files, digests
+from tests.integration.test_boot import GIB, ignition
 from tests.integration.test_disk import output
-from tests.integration.test_platforms import GIB, Table, boot_files, digests
 from tests.layer import tools
 from tests.layer.contract import platforms_json
 

@@ -35,7 +35,7 @@ def installer() -> Path:
 
 @pytest.fixture(
     scope="module",
-    params=[False, True, pytest.param(None, marks=pytest.mark.matrix)],
+    params=[False, True, None],
     ids=["its-order", "sorted", "s390x"],
 )
 def layouts(

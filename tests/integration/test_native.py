@@ -15,8 +15,8 @@ from bootimg.disk.xfs.sparse import copy_data
 from bootimg.sysroot.entries import Kind
 from tests.integration.conftest import Built, Workspace
 from tests.integration.diskfacts import BOOT, ROOT, mounted_partition
+from tests.integration.readback import Table
 from tests.integration.test_disk import output
-from tests.integration.test_platforms import Table
 from tests.support.ostreedeploy import Facts, facts_of_folder
 from tests.support.xfsfacts import facts_of_xfs
 from tests.support.xfsimages import judge

@@ -23,6 +23,7 @@ from tests.integration.conftest import Built, Workspace
 from tests.integration.foreigndisks import (
     SCRIPT,
     build,
+    check_compressed,
     check_large_sectors,
     check_platforms,
     check_two_boots,
@@ -122,8 +123,8 @@ def test_a_disk_with_sectors_of_4096_bytes_boots(ppc64le: Workspace, tmp_path: P
 
 
 @pytest.mark.matrix
-def test_every_platform_of_the_architecture_is_made_and_verified(ppc64le: Workspace) -> None:
+def test_every_platform_of_the_architecture_is_made_and_verified(ppc64le: Workspace, tmp_path: Path) -> None:
     assert {each.name for each in platforms().values() if PPC64LE in each.arches and each.buildable} == set(
         PLATFORMS
     )
-    check_platforms(ppc64le, PPC64LE, PLATFORMS)
+    check_compressed(check_platforms(ppc64le, tmp_path, PPC64LE, PLATFORMS), PPC64LE)

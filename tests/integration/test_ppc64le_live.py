@@ -24,7 +24,6 @@ from bootimg.vm.guest import Guest
 from bootimg.vm.machine import Machine
 from tests.integration.conftest import Built
 from tests.integration.foreignlive import (
-    DEADLINE,
     SCRIPT,
     assert_live,
     build_live,
@@ -35,7 +34,7 @@ from tests.integration.foreignlive import (
     said,
     shown,
 )
-from tests.integration.test_boot import ignition
+from tests.integration.test_boot import DEADLINE, ignition
 from tests.layer.small import small_layer
 
 PPC64LE = Arch.PPC64LE
@@ -91,7 +90,6 @@ def test_the_core_image_is_the_one_of_grub_mkimage(built: Built, tmp_path: Path)
     assert (tmp_path / "core").read_bytes() == (tmp_path / "wanted").read_bytes()
 
 
-@pytest.mark.matrix
 def test_coreos_installer_reads_and_changes_it(built: Built, tmp_path: Path) -> None:
     check_installer(built, tmp_path)
 

@@ -24,6 +24,7 @@ from tests.integration.foreigndisks import (
     BOOT_DISK_SCRIPT,
     FIND_BOOT_DISK,
     build,
+    check_compressed,
     check_large_sectors,
     check_platforms,
     check_two_boots,
@@ -135,11 +136,12 @@ def test_a_disk_with_sectors_of_4096_bytes_boots(s390x: Workspace, tmp_path: Pat
 
 
 @pytest.mark.matrix
-def test_every_platform_of_the_architecture_is_made_and_verified(s390x: Workspace) -> None:
-    whole = check_platforms(s390x, S390X, PLATFORMS)
+def test_every_platform_of_the_architecture_is_made_and_verified(s390x: Workspace, tmp_path: Path) -> None:
+    whole = check_platforms(s390x, tmp_path, S390X, PLATFORMS)
     records = set()
     for key in PLATFORMS:
         if key != "kubevirt":
             shown = s390x.bootimg("inspect", whole.artifact(key), "--json")
             records.add(json.loads(shown.stdout)["zipl"]["arguments"][-2])
     assert records == {f"ignition.platform.id={each}" for each in ("ibmcloud", "metal", "openstack", "qemu")}
+    check_compressed(whole, S390X)
