@@ -27,6 +27,7 @@ from bootimg.live.fsoptions import FsType
 from bootimg.live.programs.choice import require_here
 from bootimg.live.programs.known import MAKERS
 from bootimg.partialfiles import PARTIAL
+from tests.hostile.scratch import run_in_scratch
 from tests.hostile.stops import STOPS
 from tests.layer.small import small_layer
 from tests.support import oci
@@ -171,4 +172,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_scratch(main))
