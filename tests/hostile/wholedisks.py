@@ -21,6 +21,7 @@ from bootimg.checks.purity import Purity
 from bootimg.disk.extents import FileSource, copy_sparse, data_chunks
 from bootimg.disk.filetree import Node
 from bootimg.disk.gpt import Gpt, Partition, read_gpt, write_gpt
+from bootimg.disk.xfs.read.folders import find_folder, names
 from bootimg.disk.xfs.read.volume import open_xfs
 from bootimg.live.osmet.objects import stored_objects
 from bootimg.sizes import KIB, MIB
@@ -45,8 +46,11 @@ _ESP, _ESP_TYPE = MIB, UUID("C12A7328-F81F-11D2-BA4B-00A0C93EC93B")
 _ORIGIN = b"[origin]\ncontainer-image-reference=ostree-unverified-registry:example.com/a:b\n"
 _DEPLOYMENT = f"ostree/deploy/os/deploy/{'a' * 64}.0".encode()
 _ZEROS = bytes(64 * KIB)
-_SEALED, _VERIFIED = 1, 2
-"""Flags of an input: checksums are right again, `verify` reads it and not `inspect`."""
+_SEALED, _PROGRAMS, _VERIFIED = 1, 2, 4
+"""Flags of an input: checksums are right again; commands read it, which run programs; the command is `verify`
+and not `inspect`.  Every disk is read by the readers of GPT and XFS in this process.
+"""
+_FOLDERS = (_DEPLOYMENT, b"block", b"leaf", b"node")
 
 
 def _nodes() -> Iterator[Node]:
@@ -144,8 +148,11 @@ def _seeds() -> Iterator[bytes]:
 
 def _mutate(data: bytes, longest: int, seed: int, plain: Callable[[bytes, int], bytes]) -> bytes:
     random, areas = Random(seed), _areas()
-    flags = _SEALED * (random.random() < 0.75) | _VERIFIED * (random.random() < 0.2)
     kinds = random.choices(sorted(areas), k=random.choice((1, 2, 4, 8, _MOST)))
+    # What only programs read is read by them, and some of the rest, because each of them takes long.
+    alone = kinds[0].startswith(("ext4", "FAT"))
+    flags = _SEALED * (random.random() < 0.75) | _VERIFIED * (random.random() < 0.2)
+    flags |= _PROGRAMS * (alone or random.random() < 0.1)
     return bytes([flags]) + b"".join(
         _EDIT.pack(
             random.choice(areas[kind]),
@@ -162,14 +169,26 @@ def _run(data: bytes, folder: Path) -> None:
         copy_sparse(source, path)
     flags, edits = data[0], list(_EDIT.iter_unpack(data[1:]))
     _change(path, edits, sealed=bool(flags & _SEALED))
-    with refusals():
-        _judge(path, cache_folder, whole=bool(flags & _VERIFIED))
-    with refusals(), FileSource(path) as source:
-        for _ in stored_objects(open_xfs(source, ROOT_AT, SMALL)):
-            pass
+    if flags & _PROGRAMS:
+        with refusals():
+            _judge(path, cache_folder, whole=bool(flags & _VERIFIED))
+    with FileSource(path) as source:
+        _read_here(source)
     left = [each.name for each in (cache_folder / "tmp").iterdir()] if (cache_folder / "tmp").exists() else []
     assert not left, f"left behind: {left}"
     path.unlink()
+
+
+def _read_here(source: FileSource) -> None:
+    with refusals():
+        read_gpt(source)
+    with refusals():
+        volume = open_xfs(source, ROOT_AT, SMALL)
+        with refusals():
+            list(stored_objects(volume))
+        for each in _FOLDERS:
+            with refusals():
+                names(volume, find_folder(volume, each))
 
 
 def _judge(path: Path, cache_folder: Path, *, whole: bool) -> None:
