@@ -50,7 +50,7 @@ class Part:
 def parts() -> dict[str, Part]:
     """The whole disks, and the targets by their modules."""
     found = {
-        "whole-disks": Part(name="whole-disks", says="Whole disks, read by `inspect`.", targets=[WHOLE_DISK])
+        "whole-disks": Part(name="whole-disks", says="Whole disks with other metadata.", targets=[WHOLE_DISK])
     }
     for each in TARGETS.values():
         module = sys.modules[each.run.__module__]
