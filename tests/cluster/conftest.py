@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster.cluster import Cluster, running_cluster, why_not
 from tests.cluster.layers import push_small_layers
-from tests.cluster.machine.containers import Memory, watched
+from tests.cluster.machine.containers import Usage, watched
 from tests.cluster.measured import Measured
 from tests.cluster.publishing import Published
 
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if lines := [*config.stash[_MEASURED].lines()]:
-        terminalreporter.section("times and memory of the stages")
+        terminalreporter.section("times, processors and memory of the stages")
         for line in lines:
             terminalreporter.write_line(line)
 
@@ -54,7 +54,7 @@ def published(
     cluster: Cluster,
     layers: str,
     measured: Measured,
-    memory: Memory,
+    usage: Usage,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Published:
     """What an undisturbed run of the whole pipeline has published, fetched again."""
@@ -62,7 +62,7 @@ def published(
     found = Published.of_team(cluster, "undisturbed", "us-east-1", layers, folder)
     run = found.start()
     run.wait()
-    measured.add("whole pipeline", run, memory)
+    measured.add("whole pipeline", run, usage)
     found.fetch()
     return replace(found, run=run)
 
@@ -73,6 +73,6 @@ def measured(pytestconfig: pytest.Config) -> Measured:
 
 
 @pytest.fixture(scope="session")
-def memory(cluster: Cluster) -> Iterator[Memory]:
+def usage(cluster: Cluster) -> Iterator[Usage]:
     with watched() as found:
         yield found

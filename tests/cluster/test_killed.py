@@ -9,7 +9,7 @@ import pytest
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.layers import ARCHES, STREAM, VERSION
-from tests.cluster.machine.containers import Memory
+from tests.cluster.machine.containers import Usage
 from tests.cluster.measured import Measured
 from tests.cluster.publishing import Published
 from tests.cluster.runs import Way, disturb
@@ -27,7 +27,7 @@ def killed(
     cluster: Cluster,
     layers: str,
     measured: Measured,
-    memory: Memory,
+    usage: Usage,
     published: Published,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Published, dict[str, str]]:
@@ -43,7 +43,7 @@ def killed(
         if stage == "verify":
             cluster.restart_controller()
     run.wait()
-    measured.add("killed in each stage", run, memory)
+    measured.add("killed in each stage", run, usage)
     found.fetch()
     return replace(found, run=run), pods
 

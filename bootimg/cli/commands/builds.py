@@ -51,10 +51,10 @@ def list_(app: App, builds: Path, check: bool) -> None:
 @_check_option
 def show(app: App, build: str, arch: Arch | None, builds: Path, check: bool) -> None:
     """Show the artifacts of BUILD (an id, `latest` or a path) and what is missing."""
-    from bootimg.builds.find import find_build
+    from bootimg.builds.find import find_builds
     from bootimg.builds.state import build_states
 
-    folder = find_build(builds, build, arch).path.parent
+    folder = find_builds(builds, build, arch)[0].path.parent
     (state,) = [each for each in build_states(folder.parent) if each.id == folder.name]
     arches = [each for each in state.arches if arch is None or each.arch == arch]
     app.result(_document(state, arches), "\n".join(_lines(state, arches, app.width)))

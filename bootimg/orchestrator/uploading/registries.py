@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bootimg.builds.find import find_build, find_builds
+from bootimg.builds.find import find_builds
 from bootimg.builds.index import read_index
 from bootimg.cache import Cache
 from bootimg.cloud.calls import CallLog
@@ -42,7 +42,7 @@ def push_to_registries(request: RegistryRequest, cache: Cache, events: Events) -
 
 
 def _whole(request: RegistryRequest) -> WholeBuild:
-    first = find_build(request.builds, request.which, request.arch)
+    first = find_builds(request.builds, request.which, request.arch)[0]
     found = {each.arch: each for each in find_builds(first.path.parent.parent, first.id)}
     index = read_index(first.path.parent.parent)
     arches = [arch for each in index["builds"] if each["id"] == first.id for arch in each["arches"]]

@@ -1,4 +1,4 @@
-"""Containers of the cluster, seen from outside by their control groups: their memory, and their end."""
+"""Containers of the cluster, seen from outside by their control groups: what they use, and their end."""
 
 from __future__ import annotations
 
@@ -14,40 +14,56 @@ from pathlib import Path
 _EVERY = 0.3
 _OLD = Path("/sys/fs/cgroup/memory/k8s.io")
 _NEW = Path("/sys/fs/cgroup/k8s.io")
+_OLD_TIME = Path("/sys/fs/cgroup/cpuacct/k8s.io")
 _OWN = re.compile(r"^(?:total_rss|anon) (\d+)$", re.MULTILINE)
 """The line of memory.stat with the memory of the processes themselves, in either tree of control groups."""
+_TIME = re.compile(r"^usage_usec (\d+)$", re.MULTILINE)
 
 
 @dataclass
-class Memory:
-    """The most that the processes of each container had, in bytes, by its id; cached files do not count."""
+class Usage:
+    """What the processes of each container used, by its id.
 
-    most: dict[str, int] = field(default_factory=dict)
+    `memory` is the most in bytes, without cached files; `processor` is in seconds.
+    """
+
+    memory: dict[str, int] = field(default_factory=dict)
+    processor: dict[str, float] = field(default_factory=dict)
 
     def look(self) -> None:
         for group in _groups().glob("*"):
             # A container may end meanwhile.
             with suppress(OSError):
                 if found := _OWN.search((group / "memory.stat").read_text()):
-                    self.most[group.name] = max(int(found[1]), self.most.get(group.name, 0))
+                    self.memory[group.name] = max(int(found[1]), self.memory.get(group.name, 0))
+                self.processor[group.name] = _processor(group)
 
 
 @contextmanager
-def watched() -> Iterator[Memory]:
+def watched() -> Iterator[Usage]:
     """Looks at all containers until the end of the block."""
-    memory, ended = Memory(), threading.Event()
+    usage, ended = Usage(), threading.Event()
 
     def look() -> None:
         while not ended.wait(_EVERY):
-            memory.look()
+            usage.look()
 
     thread = threading.Thread(target=look)
     thread.start()
     try:
-        yield memory
+        yield usage
     finally:
         ended.set()
         thread.join()
+
+
+def _processor(group: Path) -> float:
+    """The seconds of processor time of a control group, in either tree."""
+    old = _OLD_TIME / group.name / "cpuacct.usage"
+    if old.exists():
+        return int(old.read_text()) / 1e9
+    found = _TIME.search((group / "cpu.stat").read_text())
+    return int(found[1]) / 1e6 if found else 0.0
 
 
 def kill_container(name: str) -> None:

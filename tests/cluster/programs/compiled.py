@@ -1,6 +1,6 @@
 """Kubernetes and Tekton, compiled from the Go modules in kube/ and tekton/, whose go.sum has every digest.
 
-The first time takes about a quarter of an hour of processor time.  Go's own caches are deleted afterwards,
+The first time takes 24 minutes of processor time.  Go's own caches are deleted afterwards,
 unless GOMODCACHE and GOCACHE name them.
 """
 
@@ -32,12 +32,18 @@ _BUILD = ("go", "build", "-modcacherw", "-trimpath", "-mod=readonly")
 
 def why_not() -> str | None:
     """Why they cannot be had here, or None: they are there or compile."""
-    if all(_place(name).exists() for name in ("kube", "tekton", "pause")):
+    if why_not_yet() is None:
         return None
     if process.find("go") is None:
         return f"go is missing ({'.'.join(map(str, _GO))} or newer is needed)"
     found = re.search(rb"go(\d+)\.(\d+)", process.run(["go", "version"]).stdout)
     return None if found and tuple(map(int, found.groups())) >= _GO else "go is too old"
+
+
+def why_not_yet() -> str | None:
+    """Why they are not there yet, or None; it takes long to make them."""
+    missing = [name for name in ("kube", "tekton", "pause") if not _place(name).exists()]
+    return f"`python -m tests.cluster.programs` has not made {', '.join(missing)}" if missing else None
 
 
 def kube() -> Path:

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from bootimg.arch import Arch
 from tests.integration.clouds.commands import meta, run
 from tests.integration.registries.conftest import Served
 from tests.support.program import program
@@ -50,3 +51,14 @@ def test_a_layer_is_pushed_as_one_list(served: Served, tmp_path: Path) -> None:
     (report,) = push(tmp_path / "builds", served, *words)
     assert [each["state"] for each in report["places"]] == ["was there"] * 3
     assert report["calls"] == []
+
+
+def test_the_architectures_of_other_machines_are_pushed(served: Served, tmp_path: Path) -> None:
+    others = [each for each in Arch if each is not Arch.of_machine()][:2]
+    make_builds(tmp_path / "builds", arches=others)
+    words = ("--registry", f"oscontainer={served.address}/a/layer:stable")
+    (report,) = push(tmp_path / "builds", served, *words)
+    assert [each["state"] for each in report["places"]] == ["done"] * 3
+    index = json.loads(inspect(served, "a/layer:stable"))
+    found = {each["platform"]["architecture"] for each in index["manifests"]}
+    assert found == {each.oci for each in others}

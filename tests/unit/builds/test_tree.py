@@ -58,6 +58,15 @@ def test_a_whole_build_is_complete(tmp_path: Path) -> None:
     assert shown.splitlines()[0].split()[:3] == ["1", "x86_64", "3/3"]
 
 
+def test_builds_of_other_machines_architectures_alone_are_shown(tmp_path: Path) -> None:
+    others = [each for each in Arch if each is not Arch.of_machine()][:2]
+    for arch in others:
+        make_build(tmp_path, "1", arch)
+    assert {row.split()[1] for row in run("show", "1", "-o", tmp_path).splitlines() if row[0] != " "} == {
+        each.value for each in others
+    }
+
+
 def test_listed_but_incomplete_is_seen_in_each_of_its_ways(tmp_path: Path) -> None:
     path = make_build(tmp_path, "1")
     qemu = path / "rhcos-1-qemu.x86_64.qcow2"
