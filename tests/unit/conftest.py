@@ -1,4 +1,4 @@
-"""What the unit tests share: as much time for a property as it needs, and room on the disk for what is planned."""
+"""What the unit tests share: time for every property, and room on the disk for what is planned."""
 
 import shutil
 
@@ -13,7 +13,7 @@ _ROOM = 1 << 40
 
 @pytest.fixture(autouse=True)
 def ample_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plans of large disks are not refused because this machine's disk is nearly full: nothing that large is made."""
+    """A plan of large disks is not refused because this machine's disk is nearly full; no test makes them."""
     usage = shutil.disk_usage
 
     def with_room(path: str) -> object:
