@@ -25,7 +25,7 @@ from bootimg.live.miniso.pack import pack_miniso
 from bootimg.live.osmet.pack import pack_osmet
 from bootimg.sizes import MIB
 from bootimg.sysroot.entries import HostFile
-from tests.integration.test_installer import attached, run
+from tests.integration.boots.test_installer import attached, run
 from tests.layer import tools
 from tests.support.liveiso import live_iso, write
 

@@ -40,7 +40,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetFile:
-    """A file of a target: `<osname>-<build>-<label>.<arch><ending>`.
+    """A file of a target: `<osname>-<build>-<label>.<arch><ending>`, or without the arch.
 
     `key` is its key in meta.json's `images`, or in bootimg.json if it is not `in_meta`.  A file that is not
     `listed` only accompanies another: plans, results and a stream's list of artifacts do not name it.
@@ -57,7 +57,8 @@ class TargetFile:
 
     def file_name(self, osname: str, build_id: str, arch: Arch, suffix: str = "") -> str:
         """The file's name in a build; `suffix` is a compressor's, with its dot."""
-        return f"{osname}-{build_id}-{self.label or self.key}.{arch.value}{self.ending}{suffix}"
+        of_arch = f".{arch.value}" if self.arch_in_name else ""
+        return f"{osname}-{build_id}-{self.label or self.key}{of_arch}{self.ending}{suffix}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,3 +37,6 @@ from bootimg.sizes import GIB as GIB
 from bootimg.sizes import KIB as KIB
 from bootimg.sizes import MIB as MIB
 from bootimg.sizes import format_size as format_size
+from bootimg.untrusted.sdkanswers import bound_botocore as bound_botocore
+from bootimg.untrusted.sdkanswers import bound_requests as bound_requests
+from bootimg.untrusted.sdkanswers import few_pages as few_pages

@@ -33,20 +33,27 @@ _REGULAR = 0o100000
 
 @dataclass(frozen=True, slots=True)
 class XfsImage:
-    """A filesystem in a file; what xfs_db takes is charged to `budget`: `image-over-budget`."""
+    """A filesystem in a file that nothing changes; what xfs_db takes is charged to `budget`."""
 
     path: Path
     budget: Budget = field(default_factory=Budget, compare=False, repr=False)
+    _listings: dict[str, dict[str, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
+    _geometry: dict[str, str] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def listing(self, folder: str) -> dict[str, str]:
         """The names in a folder and their types in xfs_db's words (`regular`, `directory`, `symlink`).
 
         Empty if the folder does not exist.
         """
-        found = {}
+        if folder not in self._listings:
+            self._listings[folder] = self._listed(folder)
+        return self._listings[folder]
+
+    def _listed(self, folder: str) -> dict[str, str]:
+        found: dict[str, str] = {}
         done = self._call(f"path {folder}", "ls")
         if done.returncode and _ABSENT in done.stdout:
-            return {}
+            return found
         for line in _lines(done):
             self.budget.name(len(line), folder)
             match = _NAME.match(line)
@@ -90,8 +97,9 @@ class XfsImage:
 
     def _write(self, path: str, size: int, output: BinaryIO) -> None:
         """Write a file's extents, which must have all of its `size` bytes."""
-        geometry = self._fields("sb 0", "print blocksize agblocks")
-        block, group = int(geometry["blocksize"]), int(geometry["agblocks"])
+        if not self._geometry:
+            self._geometry.update(self._fields("sb 0", "print blocksize agblocks"))
+        block, group = (int(self._geometry[name]) for name in ("blocksize", "agblocks"))
         covered = 0
         with self.path.open("rb") as image:
             for line in self._run(f"path {path}", "bmap"):

@@ -1,18 +1,27 @@
-"""qemu-img and qemu-io.  Only this module runs them on images; it gives them nodes, not file names."""
+"""qemu-img and qemu-io.  Only this module runs them on images; it gives them nodes, not file names.
+
+The images are untrusted: what reads them has limits on memory and CPU time.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from bootimg import process
-from bootimg.sizes import TIB, format_size
+from bootimg.atomic import temporary_folder
+from bootimg.sizes import GIB, MIB, TIB, format_size
+from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
 from bootimg.vm.diskimage import DiskImage, Json, layered, open_image, source_name
 from bootimg.vm.image import damaged
 from bootimg.vm.qemu import IMG_PACKAGES, require_qemu_img
 
 _TIMEOUT = 600.0
+_READING = ProcessLimits(memory=None, data=GIB, seconds=30, written=16 * MIB)
+_CONVERTING = replace(_READING, seconds=300, written=None, deadline=_TIMEOUT)
+"""Its output is as large as the disk's data."""
 _LARGEST = 64 * TIB
 """Bytes of the largest disk of a VHDX, and of the largest one of any cloud."""
 
@@ -22,8 +31,8 @@ def virtual_size(image: DiskImage) -> int:
 
     `image-unreadable` with qemu-img's output, or for a disk that is larger than any.
     """
-    program, name = require_qemu_img().path, source_name(image.node())
-    done = process.run([program, "info", "--output=json", name], check=False, timeout=_TIMEOUT)
+    name = source_name(image.node())
+    done = _read(image, ["info", "--output=json", name], _READING)
     if done.returncode > 0:
         errors = done.stderr.decode(errors="replace").strip().splitlines()[-4:]
         raise damaged(
@@ -49,7 +58,21 @@ def copy_range(image: DiskImage, offset: int, length: int, out: Path, *, inside:
         words = ["-n", "--target-image-opts", source, target]
     else:
         words = ["-O", "raw", source, str(out.absolute())]
-    process.run([require_qemu_img().path, "convert", *words], timeout=_TIMEOUT)
+    done = _read(image, ["convert", *words], _CONVERTING)
+    if done.returncode:
+        raise process.failure(done)
+
+
+def _read(image: DiskImage, words: Sequence[process.Argument], limits: ProcessLimits) -> process.Completed:
+    """Run qemu-img on an image; `image-unreadable` if it meets a limit."""
+    with temporary_folder("bootimg-image-") as folder:
+        output = folder / "output"
+        try:
+            done = run_limited([require_qemu_img().path, *words], output, limits)
+        except OverLimitError as error:
+            why = f"cannot be read within qemu-img's limits: {error}"
+            raise damaged(image.path, why, "get the image again") from None
+        return replace(done, stdout=output.read_bytes())
 
 
 def make_overlay(base: DiskImage, overlay: Path) -> DiskImage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,12 +58,22 @@ def target(
     return add
 
 
+REFUSED: Counter[str] = Counter()
+"""How often which error refused an input, since the process began."""
+
+
+def note(*ids: str) -> None:
+    """Count errors that a result tells of."""
+    REFUSED.update(ids)
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """Swallows the clear error, having looked whether it is one; everything else goes through."""
     try:
         yield
     except BootimgError as error:
+        note(error.id)
         check(error)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from tests.hostile import faults, inputs, mutated, stoppedbuilds, stops
+from tests.hostile.scratch import run_in_scratch
 
 UPLOADS = [
     "tests/integration/clouds/test_aws_killed.py",
@@ -60,4 +61,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_scratch(main))

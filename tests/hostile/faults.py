@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tests.hostile.scratch import run_in_scratch
 from tests.support.faults.library import FAULTS, Injection, make_library, why_not
 from tests.support.faults.trial import Bench, Trial, bench
 from tests.support.faults.verbs import VERBS
@@ -81,4 +82,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_scratch(main))

@@ -12,6 +12,7 @@ from bootimg.sizes import format_size
 from tests.hostile.case import CASES
 from tests.hostile.cases import ALL
 from tests.hostile.run import Result, results
+from tests.hostile.scratch import run_in_scratch
 
 assert ALL
 
@@ -46,4 +47,4 @@ def _row(found: Result) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_scratch(main))

@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +23,9 @@ from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from tests.fuzz.mutate import changed_bytes
-from tests.fuzz.target import Target
+from tests.fuzz.target import REFUSED, Target
 from tests.fuzz.targets import TARGETS
+from tests.hostile.scratch import run_in_scratch
 from tests.hostile.wholedisks import WHOLE_DISK
 
 _USUAL = 1500
@@ -48,7 +50,7 @@ class Part:
 def parts() -> dict[str, Part]:
     """The whole disks, and the targets by their modules."""
     found = {
-        "whole-disks": Part(name="whole-disks", says="Whole disks, read by `inspect`.", targets=[WHOLE_DISK])
+        "whole-disks": Part(name="whole-disks", says="Whole disks with other metadata.", targets=[WHOLE_DISK])
     }
     for each in TARGETS.values():
         module = sys.modules[each.run.__module__]
@@ -61,10 +63,14 @@ def parts() -> dict[str, Part]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What came of a part: how many inputs, CPU seconds in all and of the slowest, MiB, what is wrong."""
+    """What came of a part: how many inputs, CPU seconds in all and of the slowest, MiB, what is wrong.
+
+    `refused` says how often which error came of them.
+    """
 
     part: Part
     inputs: int
+    refused: Mapping[str, int]
     cpu: float
     slowest: float
     peak: int
@@ -75,13 +81,18 @@ class Result:
         words = (
             self.part.says.rstrip("."),
             self.inputs,
+            sum(self.refused.values()),
+            len(self.refused),
             f"{self.cpu:.0f}",
             f"{self.slowest:.1f}",
         )
         return f"| {' | '.join(map(str, words))} | {self.peak} |"
 
 
-HEAD = "| input | mutations | CPU s | of the slowest | peak MiB |\n|---|---|---|---|---|"
+HEAD = (
+    "| input | mutations | refusals | kinds of error | CPU s | of the slowest | peak MiB |"
+    "\n|---|---|---|---|---|---|---|"
+)
 
 
 def read_part(part: Part, inputs: int, seed: int, folder: Path) -> Result:
@@ -90,6 +101,7 @@ def read_part(part: Part, inputs: int, seed: int, folder: Path) -> Result:
     return Result(
         part=part,
         inputs=sum(each["inputs"] for each in found),
+        refused=sum((Counter(each["refused"]) for each in found), Counter()),
         cpu=sum(each["cpu"] for each in found),
         slowest=max(each["slowest"] for each in found),
         peak=max(each["peak"] for each in found),
@@ -112,7 +124,7 @@ def _forked(target: Target, count: int, seed: int, folder: Path) -> Mapping[str,
     with os.fdopen(out) as pipe:
         lines = pipe.read().splitlines()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    found: dict[str, Any] = {"inputs": 0, "cpu": 0.0, "slowest": 0.0, "peak": 0, "wrong": []}
+    found: dict[str, Any] = {"inputs": 0, "cpu": 0.0, "slowest": 0.0, "peak": 0, "refused": {}, "wrong": []}
     found |= json.loads(lines[-1]) if lines else {}
     if status:
         found["wrong"] = [
@@ -127,9 +139,10 @@ def _read(target: Target, count: int, seed: int, place: Path, pipe: Any) -> None
     wrong: list[str] = []
     slowest = 0.0
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+    REFUSED.clear()
     started = _cpu()
     for number, data in enumerate(mutations(target, count, seed), 1):
-        known = {"inputs": number, "cpu": _cpu() - started, "slowest": slowest}
+        known = {"inputs": number, "cpu": _cpu() - started, "slowest": slowest, "refused": REFUSED}
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
         pipe.write(json.dumps({**known, "peak": peak, "wrong": wrong, "reading": data[:2000].hex()}) + "\n")
         pipe.flush()
@@ -146,7 +159,7 @@ def _read(target: Target, count: int, seed: int, place: Path, pipe: Any) -> None
         wrong.append(f"{target.name}: an input took {slowest:.0f} s of CPU")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     pipe.write(json.dumps({"inputs": count, "cpu": _cpu() - started, "slowest": slowest,
-                           "peak": peak, "wrong": wrong}) + "\n")  # fmt: skip
+                           "peak": peak, "refused": REFUSED, "wrong": wrong}) + "\n")  # fmt: skip
 
 
 def _cpu() -> float:
@@ -180,6 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("parts", nargs="*", choices=[*parts(), []], help="default: all")
     parser.add_argument("--inputs", type=int, default=2000, help="for each target; fewer for slow ones")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--verbose", action="store_true", help="print which errors came of them")
     parser.add_argument("--folder", type=Path, default=gettempdir(), help="where inputs are written")
     words = parser.parse_args(arguments)
     found = []
@@ -188,10 +202,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with TemporaryDirectory(prefix="mutated-", dir=words.folder) as folder:
             found.append(read_part(parts()[name], words.inputs, words.seed, Path(folder)))
         print(found[-1].row(), flush=True)
+        if words.verbose:
+            print(*(f"  {id}: {count}" for id, count in found[-1].refused.items()), sep="\n", flush=True)
     wrong = [line for each in found for line in each.wrong]
     print(f"\n{sum(each.inputs for each in found)} inputs, {len(wrong)} read badly", *wrong, sep="\n")
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_scratch(main))

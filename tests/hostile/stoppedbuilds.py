@@ -1,8 +1,9 @@
 """Builds that are killed or stopped in their steps: `python -m tests.hostile.stoppedbuilds [BUILD…]`.
 
-A build gets SIGKILL, SIGTERM or SIGINT soon after a step has begun, and the same command goes on, until each
-step that begins has met each signal.  What must not be: a traceback, an exit code that says something else, a
-temporary file that a stopped build leaves, another result than that of a build that nothing stops.
+A build gets a signal soon after a step has begun, and the same command goes on, until each step that begins
+has met SIGKILL and, in turns, SIGTERM or SIGINT.  What must not be: a traceback, an exit code that says
+something else, a temporary file or a process that a stopped build leaves, another result than that of a build
+that nothing stops.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from random import Random
 from signal import Signals
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError, ExitCode
@@ -27,7 +30,7 @@ from bootimg.live.fsoptions import FsType
 from bootimg.live.programs.choice import require_here
 from bootimg.live.programs.known import MAKERS
 from bootimg.partialfiles import PARTIAL
-from tests.hostile.stops import STOPS
+from tests.hostile.scratch import run_in_scratch
 from tests.layer.small import small_layer
 from tests.support import oci
 from tests.support.debianprograms import squashfs_programs
@@ -42,16 +45,25 @@ BUILDS: Mapping[str, tuple[Arch, Sequence[str]]] = {
 """The architecture and the options of each build; `archive` is of a layer that has hardly anything in it."""
 _LONGEST = 1.5
 """Seconds after which a signal comes, at most."""
+_DEADLINE = 300
+"""Seconds in which a build that gets a signal ends, and its processes with it."""
+_PAUSE = 0.05
 
 
 @dataclass
 class Place:
-    """Where a build works, and what was found there."""
+    """Where a build works, and what was found there; `steps` are numbered as they first begin."""
 
     folder: Path
     words: Sequence[str | Path]
     met: set[tuple[str, Signals]] = field(default_factory=set)
+    steps: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+
+    @property
+    def log(self) -> Path:
+        """What the last build said.  A pipe would stay open for as long as a process is left."""
+        return self.folder / "log"
 
     def start(self) -> subprocess.Popen[bytes]:
         """The build in a process of its own."""
@@ -60,7 +72,27 @@ class Place:
         places = ["--cache", str(self.folder / "cache"), "-o", str(self.folder / "builds")]
         argv = [sys.executable, "-m", "bootimg", "build", *self.words, *places, "--events", "ndjson"]
         env = {**os.environ, "TMPDIR": str(temporary), "PATH": _path()}
-        return subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with self.log.open("wb") as log:
+            return subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=log)
+
+    def events(self, child: subprocess.Popen[bytes]) -> Iterator[dict[str, Any]]:
+        """The events of the build until it ends."""
+        with self.log.open("rb") as log:
+            kept, ended = b"", False
+            while not ended:
+                ended = child.poll() is not None
+                *lines, kept = (kept + log.read()).split(b"\n")
+                yield from (json.loads(line) for line in lines if line.startswith(b"{"))
+                time.sleep(_PAUSE)
+
+    def running(self) -> list[str]:
+        """The commands of processes that work here, known by their TMPDIR."""
+        wanted, found = f"TMPDIR={self.folder / 'tmp'}".encode(), []
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if wanted in (process / "environ").read_bytes():
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:200])
+        return found
 
     def digests(self) -> dict[str, str]:
         """The digest of each artifact of the build."""
@@ -95,51 +127,62 @@ def _layer(name: str, arch: Arch, folder: Path) -> Path:
 
 def run_whole(place: Place) -> None:
     """The build that nothing stops."""
-    child = place.start()
-    _, said = child.communicate()
-    assert child.returncode == 0, said[-3000:].decode(errors="replace")
+    assert place.start().wait() == 0, place.log.read_text()[-3000:]
 
 
-def run_stopped(place: Place, stops: Sequence[Signals], seed: int) -> None:
+def run_stopped(place: Place, seed: int, *, verbose: bool = False) -> None:
     """The build with all stops, to its end."""
     random = Random(seed)
     while True:
         child = place.start()
-        assert child.stderr
-        lines = iter(child.stderr)
-        found = next(_new(place, lines, stops), None)
+        found = next(_new(place, child), None)
         if found is None:
             _judge_end(place, child)
             return
         time.sleep(random.random() * _LONGEST)
         child.send_signal(found[1])
-        rest = b"".join(lines)
         place.met.add(found)
-        _judge_stop(place, child.wait(), rest, *found)
+        if verbose:
+            print(f"{found[1].name} in {found[0]}", file=sys.stderr, flush=True)
+        _judge_stop(place, child, *found)
 
 
-def _new(place: Place, lines: Iterator[bytes], stops: Sequence[Signals]) -> Iterator[tuple[str, Signals]]:
-    """The steps that begin, with a signal that none of them has met."""
-    for line in lines:
-        event = json.loads(line) if line.startswith(b"{") else {}
+def _new(place: Place, child: subprocess.Popen[bytes]) -> Iterator[tuple[str, Signals]]:
+    """The steps that begin, with a signal that they have not met."""
+    for event in place.events(child):
         if event.get("event") == "step-started":
-            yield from ((event["step"], each) for each in stops if (event["step"], each) not in place.met)
+            step = event["step"]
+            turn = place.steps.setdefault(step, len(place.steps)) % 2
+            signals = (Signals.SIGKILL, (Signals.SIGTERM, Signals.SIGINT)[turn])
+            yield from ((step, each) for each in signals if (step, each) not in place.met)
 
 
-def _judge_stop(place: Place, code: int, said: bytes, step: str, number: Signals) -> None:
+def _judge_stop(place: Place, child: subprocess.Popen[bytes], step: str, number: Signals) -> None:
+    where, end = f"{number.name} in {step}", time.monotonic() + _DEADLINE
+    try:
+        code = child.wait(_DEADLINE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        code = child.wait()
     wanted = -number if number is Signals.SIGKILL else ExitCode.INTERRUPTED
-    # A build may end before its signal comes.
-    if code not in (wanted, 0):
-        place.wrong.append(f"{number.name} in {step}: ended with {code}: {said[-500:]!r}")
-    if b"Traceback" in said or b"Exception ignored" in said:
-        place.wrong.append(f"{number.name} in {step}: {said[-1500:].decode(errors='replace')}")
+    said = place.log.read_text(errors="replace")
+    # A build may end before its signal comes; Python's own end is not the build's.
+    ended = said.count('"event":"step-started"') == said.count('"event":"step-finished"')
+    if code not in (wanted, 0) and not (ended and code == -number):
+        place.wrong.append(f"{where}: ended with {code}: {said[-500:]!r}")
+    if "Traceback" in said or "Exception ignored" in said:
+        place.wrong.append(f"{where}: {said[-1500:]}")
     if number is not Signals.SIGKILL and (left := place.left()):
-        place.wrong.append(f"{number.name} in {step}: left {', '.join(left)}")
+        place.wrong.append(f"{where}: left {', '.join(left)}")
+    while (running := place.running()) and time.monotonic() < end:
+        time.sleep(_PAUSE)
+    if running:
+        place.wrong.append(f"{where}: still runs {'; '.join(running)}")
 
 
 def _judge_end(place: Place, child: subprocess.Popen[bytes]) -> None:
     if code := child.wait():
-        place.wrong.append(f"the last one ended with {code}")
+        place.wrong.append(f"the last one ended with {code}: {place.log.read_text(errors='replace')[-1500:]}")
     if left := place.left():
         place.wrong.append(f"left for ever: {', '.join(left)}")
 
@@ -149,26 +192,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.hostile.stoppedbuilds", description=__doc__)
     parser.add_argument("builds", nargs="*", choices=[*BUILDS, []], help="default: all")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--verbose", action="store_true", help="print each signal as it is sent")
     words = parser.parse_args(arguments)
     bad = 0
-    print("| build | steps | stops | outcome |\n|---|---|---|---|", flush=True)
+    print("| build | steps | stops | s | outcome |\n|---|---|---|---|---|", flush=True)
     for name in words.builds or BUILDS:
+        started = time.monotonic()
         with TemporaryDirectory(prefix="stopped-") as folder:
             arch, options = BUILDS[name]
             command = [_layer(name, arch, Path(folder)), "--arch", arch.value, *options]
             whole, place = Place(Path(folder) / "whole", command), Place(Path(folder) / "stopped", command)
             run_whole(whole)
-            run_stopped(place, STOPS, words.seed)
+            run_stopped(place, words.seed, verbose=words.verbose)
             wrong = [*place.wrong]
             if not wrong and place.digests() != whole.digests():
                 wrong.append(f"another result: {place.digests()}, not {whole.digests()}")
-        steps = len({step for step, _ in place.met})
-        print(
-            f"| {name} | {steps} | {len(place.met)} | {'; '.join(wrong) or 'the same result'} |", flush=True
-        )
+        found = (name, len(place.steps), len(place.met), f"{time.monotonic() - started:.0f}")
+        print(f"| {' | '.join(map(str, found))} | {'; '.join(wrong) or 'the same result'} |", flush=True)
         bad += len(wrong)
     return 1 if bad else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_scratch(main))

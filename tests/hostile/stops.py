@@ -16,6 +16,7 @@ from pathlib import Path
 from signal import Signals
 
 from tests.hostile.faults import spread
+from tests.hostile.scratch import run_in_scratch
 from tests.support.faults.library import CHANGE, Injection, make_library, why_not
 from tests.support.faults.trial import Bench, Trial, bench
 from tests.support.faults.verbs import VERBS
@@ -70,4 +71,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_scratch(main))

@@ -88,6 +88,10 @@ class ForeignPython:
         _unpack(output / "root", self.arch.row.names.debian, packages, suite)
         for unused in ("usr/share", "var", "boot"):
             shutil.rmtree(output / "root" / unused, ignore_errors=True)
+        # Suites since Debian 13 leave these to a hook; the loader is looked for in them.
+        for name in ("lib", "lib64"):
+            if not (output / "root" / name).exists() and (output / "root/usr" / name).exists():
+                (output / "root" / name).symlink_to(f"usr/{name}")
         here = Arch.of_machine().row.names.debian
         _unpack(output / "emulators", here, ["qemu-user-static"])
         shutil.move(output / "emulators/usr/bin" / self.emulator, output / self.emulator)

@@ -1,6 +1,6 @@
 """A model of what GRUB makes of the options of a boot loader entry, and the kernel of what GRUB gives it.
 
-`tests/integration/test_kernel_arguments.py` holds GRUB itself and a real kernel
+`tests/integration/layouts/test_kernel_arguments.py` holds GRUB itself and a real kernel
 against it.  Braces are modelled as the error that they mostly are; a whole block of them at the end GRUB
 passes on as a word.
 """

@@ -14,6 +14,7 @@ from bootimg.targets import (
     DECLARED,
     LIVE,
     SBOM,
+    SECEX,
     every_target,
     image_of,
     platform_of_key,
@@ -86,3 +87,9 @@ def test_what_is_not_a_disk_is_made_where_disk_images_are_skipped() -> None:
 
 def test_unknown_keys_are_nobody_s() -> None:
     assert (target_of_key("toaster"), target_file("toaster"), platform_of_key("ostree")) == (None, None, None)
+
+
+def test_the_key_for_secure_execution_has_no_architecture_in_its_name() -> None:
+    """As coreos-assembler names it; the disk beside it has one."""
+    names = [file.file_name("rhcos", "9.8-0", Arch.S390X) for file in SECEX.files]
+    assert names == ["rhcos-9.8-0-qemu-secex.s390x.qcow2", "rhcos-9.8-0-ignition-secex-key.gpg.pub"]

@@ -80,6 +80,8 @@ def no_credentials(why: str) -> BootimgError:
 def _of_storage(what: str, error: Exception, scrub: Callable[[str], str]) -> Exception:
     from alibabacloud_oss_v2 import exceptions as oss
 
+    if isinstance(error, BootimgError):
+        return error
     if isinstance(error, oss.CredentialsBaseError):
         return no_credentials(scrub(str(error)))
     if not isinstance(error, oss.ServiceError):

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bootimg.cloud.plugin import bound_requests
+
 TIMEOUT = 60
 """Seconds for a connection, and for an answer."""
 _AGENT = "bootimg"
+_CONNECTIONS = 20
 
 
 def make_ecs(credentials: Any, region: str, endpoint: str) -> Any:  # noqa: ANN401 - the SDK has no types
@@ -24,6 +27,9 @@ def make_ecs(credentials: Any, region: str, endpoint: str) -> Any:  # noqa: ANN4
 def make_oss(look: Callable[[], Any], region: str, endpoint: str) -> Any:  # noqa: ANN401
     """A client of OSS with the credentials that `look` finds; without an endpoint the SDK's own."""
     import alibabacloud_oss_v2 as oss
+    import requests
+    from alibabacloud_oss_v2.transport import RequestsHttpClient
+    from requests.adapters import HTTPAdapter
 
     def credentials() -> Any:  # noqa: ANN401
         found = look()
@@ -33,7 +39,13 @@ def make_oss(look: Callable[[], Any], region: str, endpoint: str) -> Any:  # noq
     config = oss.config.load_default()
     config.region, config.retryer = region, oss.retry.NopRetryer()
     config.credentials_provider = oss.credentials.CredentialsProviderFunc(credentials)
-    config.connect_timeout = config.readwrite_timeout = TIMEOUT
+    session = requests.Session()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
+    bound_requests(session)
+    config.http_client = RequestsHttpClient(
+        session=session, connect_timeout=TIMEOUT, readwrite_timeout=TIMEOUT
+    )
     config.user_agent = _AGENT
     if endpoint:
         config.endpoint, config.use_path_style = endpoint, True

@@ -7,7 +7,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bootimg.cloud.plugin import Call, Means, Session, Settings, TransientError, sdk_missing
+from bootimg.cloud.plugin import (
+    Call,
+    Means,
+    Session,
+    Settings,
+    TransientError,
+    bound_botocore,
+    few_pages,
+    sdk_missing,
+)
 
 from .faults import converted, no_credentials
 
@@ -115,10 +124,17 @@ class Aws(Session):
         **parameters: Any,  # noqa: ANN401
     ) -> Iterator[Json]:
         """All items under `key` of a paged answer."""
+        pages = self._pages(service, region, operation, parameters)
+        for answer in few_pages(pages, f"{service}:{operation} in {region}"):
+            yield from answer.get(key, ())
+
+    def _pages(
+        self, service: str, region: str, operation: str, parameters: Mapping[str, Any]
+    ) -> Iterator[Json]:
         following: dict[str, Any] = {}
         while True:
             answer = self.read(service, region, operation, **parameters, **following)
-            yield from answer.get(key, ())
+            yield answer
             if not answer.get("NextToken"):
                 return
             following = {"NextToken": answer["NextToken"]}
@@ -136,7 +152,9 @@ class Aws(Session):
                     max_pool_connections=max(self.means.workers, 10),
                     user_agent_extra="bootimg",
                 )
-                self._clients[service, region] = self._session.client(service, region, config=config)
+                client = self._session.client(service, region, config=config)
+                bound_botocore(client)
+                self._clients[service, region] = client
             return self._clients[service, region]
 
 

@@ -133,7 +133,7 @@ class Azure(Session):
         """The SDK's own chain of credentials; `cloud-credentials-missing` if none of it works."""
         from azure.identity import DefaultAzureCredential
 
-        found = DefaultAzureCredential(retry_total=0)
+        found = DefaultAzureCredential(retry_total=0, transport=transport(self.means.workers))
         what = "the look for credentials"
 
         def token() -> str:

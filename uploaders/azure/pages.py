@@ -17,6 +17,7 @@ from bootimg.cloud.plugin import (
     Part,
     Source,
     Task,
+    few_pages,
     send_parts,
     unsent,
     used_parts,
@@ -137,11 +138,13 @@ def _send(blob: Blob, image: Source, parts: list[Part], token: str) -> None:
 def written_ranges(blob: Blob) -> list[Range]:
     """The ranges (start, end) of the blob that were written."""
 
-    def read() -> list[Range]:
-        found = blob.client.list_page_ranges()
-        return [(each.start, each.end + 1) for each in found if not each.cleared]
+    what = f"blob:GetPageRanges of {blob.name} in {blob.place}"
 
-    return joined(blob.azure.read(f"blob:GetPageRanges of {blob.name} in {blob.place}", read))
+    def read() -> list[Range]:
+        pages = few_pages(blob.client.list_page_ranges().by_page(), what)
+        return [(each.start, each.end + 1) for page in pages for each in page if not each.cleared]
+
+    return joined(blob.azure.read(what, read))
 
 
 def _covers(ranges: list[Range], part: Part) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bootimg.cloud.plugin import bound_requests
+
 _TIMEOUT = 60.0
 _LEAST = 10
 
@@ -18,6 +20,7 @@ def transport(workers: int) -> Any:  # noqa: ANN401 - the SDK is imported when i
     adapter = HTTPAdapter(pool_maxsize=max(workers, _LEAST))
     session.mount("https://", adapter)
     session.mount("http://", adapter)
+    bound_requests(session)
     return RequestsTransport(
         session=session, session_owner=False, connection_timeout=_TIMEOUT, read_timeout=_TIMEOUT
     )

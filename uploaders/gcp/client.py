@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
-from bootimg.cloud.plugin import Call, Means, Session, Settings, sdk_missing
+from bootimg.cloud.plugin import Call, Means, Session, Settings, bound_requests, sdk_missing
 
 from .faults import converted
 
@@ -31,9 +31,15 @@ class _Clients:
     @cached_property
     def session(self) -> Any:  # noqa: ANN401
         """The HTTP session with the credentials; it renews a token that is over."""
-        from google.auth.transport.requests import AuthorizedSession
+        import requests
+        from google.auth.transport.requests import AuthorizedSession, Request
 
-        return AuthorizedSession(self.credentials)
+        # Tokens are fetched by a session of their own.
+        tokens = requests.Session()
+        found = AuthorizedSession(self.credentials, auth_request=Request(tokens))
+        for each in (tokens, found):
+            bound_requests(each)
+        return found
 
     @cached_property
     def storage(self) -> Any:  # noqa: ANN401
@@ -58,7 +64,9 @@ class _Clients:
 
         endpoint = self.settings.text("compute_endpoint")
         options = {"api_endpoint": endpoint} if endpoint else None
-        return getattr(compute_v1, kind)(credentials=self.credentials, client_options=options)
+        client = getattr(compute_v1, kind)(credentials=self.credentials, client_options=options)
+        bound_requests(client.transport._session)
+        return client
 
     @cached_property
     def images(self) -> Any:  # noqa: ANN401

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bootimg.cloud.plugin import BootimgError, Task
+from bootimg.cloud.plugin import BootimgError, Task, few_pages
 
 from .client import TIMEOUT, Gcp
 from .faults import GcpError
@@ -82,11 +82,13 @@ def listed_image(gcp: Gcp, project: str, name: str) -> Image:
 def images_of_family(gcp: Gcp, project: str, family: str) -> list[Image]:
     """The project's images in a family, deprecated ones too."""
 
-    def look() -> list[Image]:
-        pages = gcp.on_images("list", project=project, filter=f'family = "{family}"')()
-        return [as_image(each) for each in pages]
+    what = f"compute.images.list of the family {family} in {project}"
 
-    return gcp.read(f"compute.images.list of the family {family} in {project}", look)
+    def look() -> list[Image]:
+        found = gcp.on_images("list", project=project, filter=f'family = "{family}"')()
+        return [as_image(each) for page in few_pages(found.pages, what) for each in page.items]
+
+    return gcp.read(what, look)
 
 
 def wait_ready(gcp: Gcp, project: str, name: str) -> Image:

@@ -7,7 +7,16 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bootimg.cloud.plugin import BootimgError, Call, Means, Session, Settings, TransientError, sdk_missing
+from bootimg.cloud.plugin import (
+    BootimgError,
+    Call,
+    Means,
+    Session,
+    Settings,
+    TransientError,
+    bound_botocore,
+    sdk_missing,
+)
 
 from .faults import converted, no_credentials
 from .tokens import Tokens
@@ -130,13 +139,15 @@ class Cos(Session):
                     max_pool_connections=max(self.means.workers, 10),
                     user_agent_extra="bootimg",
                 )
-                self._clients[region, timeout] = self._session.client(
+                client = self._session.client(
                     "s3",
                     region_name=region,
                     endpoint_url=self._endpoint.replace("{region}", region),
                     config=config,
                     token_manager=self._tokens,
                 )
+                bound_botocore(client)
+                self._clients[region, timeout] = client
             return self._clients[region, timeout]
 
 

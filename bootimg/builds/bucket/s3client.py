@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bootimg.errors import BootimgError, ExitCode
+from bootimg.untrusted.sdkanswers import bound_botocore
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 ABSENT = ("404", "NoSuchKey", "NotFound")
@@ -94,6 +95,7 @@ def connect(place: Place) -> Any:  # noqa: ANN401 - boto3 makes its classes when
             hint="install boto3 1.35.69 or newer: pipx install 'bootimg[s3]'",
             exit_code=ExitCode.ENVIRONMENT,
         )
+    bound_botocore(client)
     return client
 
 

@@ -49,9 +49,10 @@ class ContentWriter:
 
     def close(self) -> None:
         """Close the file that content came from last."""
-        if self._source:
-            os.close(self._source[1])
-            self._source = None
+        source, self._source = self._source, None
+        # Forgotten first: a signal may come behind the close, and the cleanup then closes again.
+        if source:
+            os.close(source[1])
 
     def _gather(self, address: int, data: bytes) -> None:
         if self._start + len(self._buffer) != address or len(self._buffer) >= _GATHERED:

@@ -656,7 +656,7 @@ PUSH_WRITES = range(3 + 1 + 1)
 
 
 def test_a_push_killed_before_its_last_writes_is_gone_on_with(s3: Any, tmp_path: Path) -> None:  # noqa: ANN401
-    """tests/integration/test_killed_builds.py kills it before each of its writes."""
+    """tests/integration/builds/test_killed_builds.py kills it before each of its writes."""
     push_killed_before(PUSH_WRITES[-2:], s3, tmp_path)
 
 

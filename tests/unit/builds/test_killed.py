@@ -1,6 +1,6 @@
 """A tree of builds can be read whenever a process is killed, before some of its writes.
 
-tests/integration/test_killed_builds.py tries all of them.
+tests/integration/builds/test_killed_builds.py tries all of them.
 """
 
 from pathlib import Path

@@ -3,13 +3,11 @@ import json
 import multiprocessing
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime
-from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +27,7 @@ from bootimg.builds.meta import LayerIdentity, MetaFile, image_entry, layer_meta
 from bootimg.errors import BootimgError
 from bootimg.formats import Written
 from bootimg.orchestrator.inspection import inspect_build
+from tests.support.lockholders import hold_and_die, hold_build, merge_many
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 BUILD = "9.6.20261101-0"
@@ -171,11 +170,6 @@ def test_a_broken_meta_json_is_an_error(tmp_path: Path, text: str) -> None:
     assert (tmp_path / "meta.json").read_text() == text
 
 
-def merge_many(path: Path, who: int) -> None:
-    for number in range(10):
-        MetaFile(path).merge({"images": {f"p{who}-{number}": {"path": str(number)}}})
-
-
 def test_concurrent_merges_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "meta.json"
     children = [SPAWN.Process(target=merge_many, args=(path, who)) for who in range(3)]
@@ -245,11 +239,6 @@ def test_our_lock_in_a_form_flufl_lock_understands(tmp_path: Path) -> None:
         assert lock.stat().st_mtime > time.time() + 30
 
 
-def hold_and_die(path: Path) -> None:
-    with file_lock(path):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
 def test_a_claim_that_could_not_be_written_is_not_left(tmp_path: Path) -> None:
     script = (
         "import resource, sys; from pathlib import Path; from bootimg.builds.locks import file_lock\n"
@@ -272,15 +261,9 @@ def test_what_a_killed_bootimg_left_locked_is_free_again(tmp_path: Path) -> None
     assert {each.name for each in tmp_path.iterdir()} == {"meta.json", ".meta.json.flock"}
 
 
-def hold_build(builds: Path, ready: Event) -> None:
-    with open_build(builds, BUILD, X86):
-        ready.set()
-        time.sleep(60)
-
-
 def test_a_second_build_of_the_same_id_is_refused_until_the_first_dies(tmp_path: Path) -> None:
     ready = SPAWN.Event()
-    child = SPAWN.Process(target=hold_build, args=(tmp_path, ready))
+    child = SPAWN.Process(target=hold_build, args=(tmp_path, BUILD, X86, ready))
     child.start()
     try:
         assert ready.wait(300)

@@ -1,6 +1,6 @@
 """What bootupd of another architecture leaves on a disk, by its version.
 
-That a real bootupd leaves the same is in tests/integration/test_native_bootupd.py.
+That a real bootupd leaves the same is in tests/integration/layouts/test_native_bootupd.py.
 """
 
 from __future__ import annotations

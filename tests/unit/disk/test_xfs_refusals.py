@@ -12,7 +12,7 @@ import pytest
 from bootimg import process
 from bootimg.crc32c import crc32c, crc32c_records
 from bootimg.disk.extents import FileSource, data_chunks
-from bootimg.disk.filetree import Node
+from bootimg.disk.filetree import HostRange, Node
 from bootimg.disk.xfs import XfsOptions, fill_xfs, make_xfs
 from bootimg.disk.xfs.directoryindex import block_count
 from bootimg.disk.xfs.freespace import FreeSpace
@@ -178,3 +178,28 @@ def test_the_plan_counts_the_blocks_that_a_directory_takes(count: int, image: Pa
     fill_xfs(empty_image(image), nodes, now=NOW)
     printed = process.run(["xfs_db", "-r", "-c", "path /d", "-c", "print core.nblocks", image]).stdout
     assert int(printed.split()[-1]) == (block_count(names) if count > 2 else 0)
+
+
+def test_a_signal_behind_a_close_is_no_second_close(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number of a closed file may be another file's by then."""
+    nodes = [ROOT]
+    empty_image(image)
+    for name in (b"a", b"b"):
+        source = tmp_path / name.decode()
+        source.write_bytes(name * 5000)
+        nodes.append(file(name, HostRange(source), size=5000))
+    close = os.close
+    stopped: list[int] = []
+
+    def stop(fd: int) -> None:
+        close(fd)
+        if not stopped:
+            stopped.append(fd)
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("bootimg.disk.xfs.contents.os.close", stop)
+        fill_xfs(image, nodes, now=NOW)
+    assert stopped

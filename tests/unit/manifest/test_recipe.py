@@ -52,7 +52,7 @@ def recipe_of(document: Json) -> Recipe:
 
 @pytest.mark.parametrize(("offset", "name"), [*enumerate(MANIFESTS)])
 def test_no_change_of_the_manifest_goes_unnoticed(offset: int, name: str) -> None:
-    """A sample, another one of each manifest; tests/integration/test_manifest_changes.py tries all."""
+    """A sample, another one of each manifest; tests/integration/layers/test_manifest_changes.py tries all."""
     assert not unnoticed(MANIFESTS[name](), slice(offset, None, 13))
 
 

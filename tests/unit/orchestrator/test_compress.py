@@ -114,7 +114,7 @@ def uncompress(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("arch", [Arch.X86_64, Arch.PPC64LE])
 def test_an_image_of_every_format_comes_back_as_it_was(tmp_path: Path, arch: Arch) -> None:
-    """tests/integration/test_compress_all.py takes every platform's image."""
+    """tests/integration/builds/test_compress_all.py takes every platform's image."""
     by_suffix = {platform.suffix: key for key, platform in reversed(made_for(arch).items())}
     require_same_images_back(tmp_path, arch, {*by_suffix.values()})
 
