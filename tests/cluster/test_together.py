@@ -13,9 +13,9 @@ from tests.cluster.team import make_team
 from tests.cluster.tiny import config_of_streams, require_releases, stream_url
 
 TEAM = "together"
-RUNS = [*(("shared", f"9.6.2026110{day}-0") for day in range(1, 6)),
-        *((f"own-{day}", f"9.6.2026111{day}-0") for day in range(5))]  # fmt: skip
-"""The stream and the build of each run."""
+RUNS = [*(("rhel-9.6", f"9.6.2026110{day}-0") for day in range(1, 6)),
+        *((f"rhel-9.{minor}", f"9.{minor}.20261110-0") for minor in range(5))]  # fmt: skip
+"""The stream and the build of each run; the checks want the stream that the version asks for."""
 
 
 def test_ten_runs_at_once_lose_nothing(
