@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.kubernetes.client import Json, Kubectl, condition
-from tests.cluster.machine.containers import kill_container
+from tests.cluster.machine.containers import kill_step
 from tests.cluster.machine.waiting import PATIENCE
 
 HOUR = 3600.0
@@ -108,7 +108,7 @@ def disturb(run: Run, stage: str, step: str, way: Way) -> str:
     if way is Way.DELETED:
         run.kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
     else:
-        kill_container(_states(pod)[f"step-{step}"]["containerID"].removeprefix("containerd://"))
+        kill_step(_states(pod)[f"step-{step}"]["containerID"].removeprefix("containerd://"))
     return str(pod["metadata"]["uid"])
 
 

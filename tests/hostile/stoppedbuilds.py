@@ -96,7 +96,9 @@ class Place:
 
     def digests(self) -> dict[str, str]:
         """The digest of each artifact of the build."""
-        (meta,) = (self.folder / "builds").glob("*/*/meta.json")
+        found = (self.folder / "builds").glob("*/*/meta.json")
+        # The link `latest` leads to the same build.
+        (meta,) = (path for path in found if not path.parents[1].is_symlink())
         images = json.loads(meta.read_bytes())["images"]
         return {key: str(entry["sha256"]) for key, entry in images.items()}
 

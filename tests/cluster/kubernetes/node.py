@@ -14,6 +14,8 @@ from tests.cluster.machine.space import ADDRESS, Space
 from tests.cluster.machine.waiting import wait_for
 
 NODE = "builder"
+_SERVES = "Start streaming server"
+"""What containerd logs when it serves the kubelet."""
 _CTR = ("ctr", "--address=/run/containerd/containerd.sock", "--namespace=k8s.io")
 
 
@@ -34,9 +36,12 @@ def start_containerd(space: Space, debian: Path, pause: str, shown: Sequence[Pat
 
 
 def run_containerd(space: Space) -> None:
-    """Start containerd, again or for the first time; returns when it answers."""
+    """Start containerd, again or for the first time; returns when the kubelet may ask it."""
+    log = space.folder / "log/containerd"
+    before = log.read_text().count(_SERVES) if log.exists() else 0
     space.start("containerd", "containerd", "--config", space.folder / "containerd.toml")
-    wait_for("containerd", lambda: not space.run(*_CTR, "version", check=False).returncode, space)
+    # It answers ctr before it has looked at the containers of its last life; a kubelet would give up.
+    wait_for("containerd", lambda: log.read_text().count(_SERVES) > before, space)
 
 
 def import_images(space: Space, images: Sequence[Image]) -> None:

@@ -66,12 +66,18 @@ def _processor(group: Path) -> float:
     return int(found[1]) / 1e6 if found else 0.0
 
 
-def kill_container(name: str) -> None:
-    """Kill all processes of a container, by its id."""
-    for pid in (_groups() / name / "cgroup.procs").read_text().split():
-        # The first one takes the others with it.
-        with suppress(ProcessLookupError):
-            os.kill(int(pid), signal.SIGKILL)
+def kill_step(name: str) -> None:
+    """Kill what a step runs, by its container's id; Tekton's own first process stays and tells of it."""
+    pids = {int(each) for each in (_groups() / name / "cgroup.procs").read_text().split()}
+    for pid in pids:
+        # One may end meanwhile, and be the last of another one's parents.
+        with suppress(ProcessLookupError, FileNotFoundError):
+            if _parent(pid) in pids:
+                os.kill(pid, signal.SIGKILL)
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _groups() -> Path:
