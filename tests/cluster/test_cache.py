@@ -18,7 +18,7 @@ _SIZE = "8Gi"
 
 
 def test_a_filled_cache_makes_the_same_and_is_faster(
-    cluster: Cluster, layers: str, measured: Measured, published: Published, tmp_path: Path
+    cluster: Cluster, layers: str, measured: Measured, tmp_path: Path
 ) -> None:
     found = Published.of_team(cluster, "cached", "eu-north-1", layers, tmp_path)
     # Volumes of a folder of the node do not follow fsGroup.
@@ -29,10 +29,9 @@ def test_a_filled_cache_makes_the_same_and_is_faster(
     for name, each in seconds.items():
         measured.notes.append(f"build of aarch64, {name.replace('-', ' ')}: {each:.0f} s")
     assert seconds["filled-cache"] < seconds["no-cache"]
-    expected = {key: each["sha256"] for key, each in published.meta("aarch64")["images"].items()}
-    for name in CASES:
-        meta = found.json(f"{name}/builds/{VERSION}/aarch64/meta.json")
-        assert {key: each["sha256"] for key, each in meta["images"].items()} == expected
+    first, *others = (found.json(f"{name}/builds/{VERSION}/aarch64/meta.json")["images"] for name in CASES)
+    assert {"ostree", "qemu", "aws"} <= first.keys()
+    assert others == [first, first]
 
 
 CASES = {"no-cache": False, "empty-cache": True, "filled-cache": True}
