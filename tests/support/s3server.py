@@ -14,10 +14,14 @@ from werkzeug.serving import make_server
 
 @contextmanager
 def serving_s3(application: Callable[..., Any]) -> Iterator[str]:
-    """The URL of a running server of the application; moto takes short parts, and is empty afterwards."""
+    """The URL of a running server of the application; moto takes short parts, and is empty before and after.
+
+    What it keeps belongs to the process: other tests may have left buckets.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("moto.settings.S3_UPLOAD_PART_MIN_SIZE", 1)
         patch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 1, raising=False)
+        s3_backends.reset()
         server = make_server("127.0.0.1", 0, application, threaded=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
