@@ -314,7 +314,9 @@ def test_the_tool_tree_is_the_image_as_a_container_sees_it(tmp_path: Path) -> No
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(("form", "derived"), [("encapsulated", 0), ("derived", 2)])
+@pytest.mark.parametrize(
+    ("form", "derived"), [pytest.param("encapsulated", 0, marks=pytest.mark.matrix), ("derived", 2)]
+)
 def test_the_stand_in_layer(tmp_path: Path, form: str, derived: int) -> None:
     tree, done, theirs = compare(stand_in(form=form), tmp_path)
     ours = deployed(tmp_path, done)

@@ -111,6 +111,7 @@ def laid_out(workspace: Workspace, layer: Path) -> tuple[System, Wanted]:
     return lay_out(wanted, policy_labels(opened.tree, policy, cache), additions=additions), wanted
 
 
+@pytest.mark.matrix
 def test_the_root_is_the_appliance_s(compared: Compared) -> None:
     found = compared.unexplained(compared.root, facts_of_entries(compared.system.root))
     # setfiles leaves the folders of objects out with the objects, and labels `upper` by its path.
@@ -121,6 +122,7 @@ def test_the_root_is_the_appliance_s(compared: Compared) -> None:
     assert len(compared.root) > 20_000
 
 
+@pytest.mark.matrix
 def test_boot_is_the_appliance_s_but_for_the_bootloader(compared: Compared) -> None:
     found = compared.unexplained(compared.boot, facts_of_entries(compared.system.boot))
     bootloader = {name for name in compared.boot if name.split("/")[0] == "grub2"}
@@ -129,6 +131,7 @@ def test_boot_is_the_appliance_s_but_for_the_bootloader(compared: Compared) -> N
 
 
 @pytest.mark.skipif(not shutil.which("mkcomposefs"), reason="mkcomposefs is not installed")
+@pytest.mark.matrix
 def test_a_composefs_image_of_the_layer_is_composefs_own(compared: Compared, tmp_path: Path) -> None:
     (tmp_path / "dump").write_bytes(dump(commit_nodes(compared.wanted.commit)))
     run("mkcomposefs", "--from-file", tmp_path / "dump", tmp_path / "image")
