@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,7 +31,6 @@ class DeployedContent:
 
     image: Unmounted
     root: str
-    _listed: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def names(self, folder: str) -> Collection[str]:
         """What is in a folder."""
@@ -53,11 +52,9 @@ class DeployedContent:
         return f"{self.root}/{path}".rstrip("/")
 
     def _listing(self, folder: str) -> dict[str, str]:
-        if folder not in self._listed:
-            parent, _, name = folder.rpartition("/")
-            there = not folder or self._listing(parent).get(name) == "directory"
-            self._listed[folder] = self.image.listing(self.path(folder)) if there else {}
-        return self._listed[folder]
+        parent, _, name = folder.rpartition("/")
+        there = not folder or self._listing(parent).get(name) == "directory"
+        return self.image.listing(self.path(folder)) if there else {}
 
 
 def system_of_deployment(image: Unmounted, root: str, where: str, folder: Path) -> System:

@@ -17,7 +17,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
 
 
 class Unmounted(Protocol):
-    """A filesystem; paths begin with a slash, and no link is followed."""
+    """A filesystem; paths begin with a slash, and no link is followed.  A folder is read once."""
 
     def listing(self, folder: str) -> dict[str, str]:
         """The names in a folder, and their types (`regular`, `directory`, `symlink`, …); empty without it."""

@@ -63,7 +63,7 @@ REFUSED: Counter[str] = Counter()
 
 
 def note(*ids: str) -> None:
-    """Count errors that a result tells of."""
+    """Count errors that a result names, beside those that are raised."""
     REFUSED.update(ids)
 
 

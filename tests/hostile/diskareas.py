@@ -67,7 +67,7 @@ def areas_of_xfs(chunks: Sequence[tuple[int, bytes]]) -> Iterator[tuple[str, int
             found = record_at(data, start)
             kind = f"XFS {found[1].kind if found else 'data'}"
             if kind == _INODES and not any(data[start + 2 : start + 4]):
-                # An inode that no file has is read by nobody.
+                # No reader looks at the content of a free inode.
                 continue
             for index, byte in enumerate(data[start : start + SECTOR], start):
                 if byte:

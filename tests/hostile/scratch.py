@@ -19,6 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from tests.support.processes import parent_of
+
 PREFIX = "hostile-run-"
 _LOCK = "lock"
 _DEATH_SIGNAL, _SUBREAPER = 1, 36
@@ -41,7 +43,7 @@ def run_in_scratch(work: Callable[[], int]) -> int:
 
 
 def remove_left(parent: Path) -> None:
-    """Remove the folders of runs that were killed: nobody holds their locks."""
+    """Remove the folders of runs that were killed, whose locks no process has."""
     for folder in parent.glob(f"{PREFIX}*"):
         with suppress(OSError), (folder / _LOCK).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -96,8 +98,7 @@ def _kill_children() -> None:
 
 
 def _children() -> Iterator[int]:
-    for status in Path("/proc").glob("[0-9]*/stat"):
+    for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            # Behind the name, which may have blanks: the state, then the parent.
-            if int(status.read_text().rpartition(")")[2].split()[1]) == os.getpid():
-                yield int(status.parent.name)
+            if parent_of(pid := int(process.name)) == os.getpid():
+                yield pid

@@ -25,15 +25,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bootimg.arch import Arch
-from bootimg.errors import BootimgError, ExitCode
-from bootimg.live.fsoptions import FsType
-from bootimg.live.programs.choice import require_here
-from bootimg.live.programs.known import MAKERS
+from bootimg.errors import ExitCode
 from bootimg.partialfiles import PARTIAL
 from tests.hostile.scratch import run_in_scratch
 from tests.layer.small import small_layer
 from tests.support import oci
 from tests.support.debianprograms import squashfs_programs
+from tests.support.livemedia import has_maker
 
 BUILDS: Mapping[str, tuple[Arch, Sequence[str]]] = {
     "archive": (Arch.X86_64, ("--until", "archive")),
@@ -111,12 +109,10 @@ class Place:
 @cache
 def _path() -> str:
     """A PATH on which live media can be made: distributions may have an older sqfstar."""
-    try:
-        require_here(MAKERS[FsType.SQUASHFS])
-    except BootimgError:
-        programs = squashfs_programs()
-        return os.environ["PATH"] if programs.why_not() else f"{programs.folder()}:{os.environ['PATH']}"
-    return os.environ["PATH"]
+    programs = squashfs_programs()
+    if has_maker() or programs.why_not():
+        return os.environ["PATH"]
+    return f"{programs.folder()}:{os.environ['PATH']}"
 
 
 def _layer(name: str, arch: Arch, folder: Path) -> Path:

@@ -72,19 +72,21 @@ def _nodes() -> Iterator[Node]:
 @cache
 def _boot() -> bytes:
     """An ext4 whose metadata has no checksums, so that a changed byte is read."""
-    return _made("mke2fs -q -t ext4 -O ^metadata_csum,^resize_inode -b 1024 -N 32 -J size=1", 4 * MIB)
+    with TemporaryDirectory() as name:
+        for path, content in (("loader/entries/a.conf", ENTRY), ("grub2/console.cfg", CONSOLE)):
+            (Path(name) / path).parent.mkdir(parents=True)
+            (Path(name) / path).write_bytes(content)
+        options = "-t ext4 -O ^metadata_csum,^resize_inode -b 1024 -N 32 -J size=1"
+        return _made(f"mke2fs -q {options} -d {name}", 4 * MIB)
 
 
 def _made(command: str, size: int) -> bytes:
-    with TemporaryDirectory() as name:
-        tree, image = Path(name) / "tree", Path(name) / "image"
-        for path, content in (("loader/entries/a.conf", ENTRY), ("grub2/console.cfg", CONSOLE)):
-            (tree / path).parent.mkdir(parents=True)
-            (tree / path).write_bytes(content)
+    """A file system of `size` bytes by a command whose last word is to be the image."""
+    with TemporaryDirectory() as folder_name:
+        image = Path(folder_name) / "image"
         image.touch()
         os.truncate(image, size)
-        of_tree = ["-d", str(tree)] if "ext4" in command else []
-        subprocess.run([*command.split(), *of_tree, image], check=True, capture_output=True)
+        subprocess.run([*command.split(), image], check=True, capture_output=True)
         return image.read_bytes()
 
 

@@ -92,11 +92,16 @@ def make_live(wanted: Wanted, system: System, folder: Path, options: RootfsOptio
 
 def newer_programs(commit: Commit, folder: Path) -> Path | None:
     """A folder with the layer's sqfstar where this machine's is too old; None where it will do."""
+    return None if has_maker() else layers_programs(commit, folder)
+
+
+def has_maker() -> bool:
+    """Whether this machine's sqfstar is new enough for live media."""
     try:
         require_here(MAKERS[FsType.SQUASHFS])
     except BootimgError:
-        return layers_programs(commit, folder)
-    return None
+        return False
+    return True
 
 
 def layers_programs(commit: Commit, folder: Path) -> Path:

@@ -12,6 +12,7 @@ import pytest
 
 from tests.hostile.run import ROOT
 from tests.hostile.scratch import PREFIX
+from tests.support.processes import is_running
 
 RUN = """
 import subprocess, sys, tempfile
@@ -34,13 +35,6 @@ def start(folder: Path, how: str) -> tuple[subprocess.Popen[str], int]:
     )
     assert run.stdout
     return run, int(run.stdout.readline())
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

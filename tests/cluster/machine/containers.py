@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.processes import parent_of
+
 _EVERY = 0.3
 _OLD = Path("/sys/fs/cgroup/memory/k8s.io")
 _NEW = Path("/sys/fs/cgroup/k8s.io")
@@ -67,17 +69,13 @@ def _processor(group: Path) -> float:
 
 
 def kill_step(name: str) -> None:
-    """Kill what a step runs, by its container's id; Tekton's own first process stays and tells of it."""
+    """Kill what a step runs, by its container's id; Tekton's first process stays, and reports it."""
     pids = {int(each) for each in (_groups() / name / "cgroup.procs").read_text().split()}
     for pid in pids:
         # One may end meanwhile, and be the last of another one's parents.
         with suppress(ProcessLookupError, FileNotFoundError):
-            if _parent(pid) in pids:
+            if parent_of(pid) in pids:
                 os.kill(pid, signal.SIGKILL)
-
-
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def _groups() -> Path:

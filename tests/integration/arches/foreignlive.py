@@ -13,10 +13,6 @@ from typing import Any
 import pytest
 
 from bootimg.arch import Arch
-from bootimg.errors import BootimgError
-from bootimg.live.fsoptions import FsType
-from bootimg.live.programs.choice import require_here
-from bootimg.live.programs.known import MAKERS
 from bootimg.live.reading.describe import describe_iso
 from bootimg.targets import LIVE
 from tests.integration.boots.test_boot import DEADLINE, ignition
@@ -24,6 +20,7 @@ from tests.integration.conftest import Built, Workspace
 from tests.layer import tools
 from tests.layer.small import small_layer
 from tests.support.debianprograms import squashfs_programs
+from tests.support.livemedia import has_maker
 
 KEYS = ("live-iso", "live-kernel", "live-initramfs", "live-rootfs")
 SCRIPT = """
@@ -40,14 +37,12 @@ say "end=end"
 
 def path_with_maker() -> str:
     """A PATH with an sqfstar that is new enough: the layer's own does not run here."""
-    try:
-        require_here(MAKERS[FsType.SQUASHFS])
-    except BootimgError:
-        programs = squashfs_programs()
-        if reason := programs.why_not():
-            pytest.skip(reason)
-        return f"{programs.folder()}:{os.environ['PATH']}"
-    return os.environ["PATH"]
+    if has_maker():
+        return os.environ["PATH"]
+    programs = squashfs_programs()
+    if reason := programs.why_not():
+        pytest.skip(reason)
+    return f"{programs.folder()}:{os.environ['PATH']}"
 
 
 def build_live(root: Path, arch: Arch) -> Built:

@@ -21,6 +21,7 @@ from bootimg.events import Event, Events, Message
 from bootimg.jobs import Stop, StoppedError
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.kernel import Kernel
+from tests.support.processes import is_running
 
 GUESTFS = """
 import os, subprocess, time
@@ -68,7 +69,7 @@ class Fake:
         return [[int(word) for word in line.split()] for line in self.record.read_text().splitlines()]
 
     def alive(self) -> list[int]:
-        return [pid for pids in self.launches for pid in pids if runs(pid)]
+        return [pid for pids in self.launches for pid in pids if is_running(pid)]
 
     def start(
         self,
@@ -88,13 +89,6 @@ class Fake:
             on_failure=on_failure,
             meanwhile=meanwhile,
         )
-
-
-def runs(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except OSError:
-        return False
 
 
 @pytest.fixture
