@@ -18,8 +18,8 @@ from bootimg.cache import Cache
 from bootimg.disk.bootloaders.choice import disk_obstacle
 from tests.layer.small import small_layer
 from tests.layer.small.recipe import HERE
-from tests.support import oci
-from tests.support.smalllayer import keep_bootloader
+from tests.support.layers import oci
+from tests.support.layers.smalllayer import keep_bootloader
 
 ROUNDS, AIM = 3, 1.1
 

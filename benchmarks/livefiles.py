@@ -29,7 +29,7 @@ from bootimg.sysroot.commit import Commit
 from bootimg.sysroot.objects import FileObject
 from tests.integration.conftest import Workspace
 from tests.integration.layouts.test_sysroot import laid_out
-from tests.support.livemedia import newer_programs
+from tests.support.live.livemedia import newer_programs
 
 _AIM, _MEMORY_AIM = 1.3, 300
 

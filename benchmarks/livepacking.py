@@ -27,7 +27,7 @@ from bootimg.sizes import MIB
 from bootimg.sysroot.entries import HostFile
 from tests.integration.boots.test_installer import attached, run
 from tests.layer import tools
-from tests.support.liveiso import live_iso, write
+from tests.support.live.liveiso import live_iso, write
 
 _MEMORY_AIM = 300
 _KERNEL, _INITRD, _ROOTFS = 12 * MIB, 96 * MIB, 256 * MIB

@@ -30,8 +30,8 @@ from bootimg.disk.extents import FileSource
 from bootimg.sizes import GIB, MIB
 from tests.integration.clouds.commands import HOME
 from tests.integration.clouds.conftest import ENVIRONMENT
-from tests.support.azurite import azurite, connection_string
-from tests.support.strictaws import strict_aws
+from tests.support.clouds.azurite import azurite, connection_string
+from tests.support.clouds.strictaws import strict_aws
 
 SIZE = 2 * GIB
 _MOST_SENT = 1.03

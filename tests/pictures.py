@@ -30,7 +30,7 @@ from rich.text import Text
 from bootimg.cli.output.bars import bars_on
 from bootimg.events import Event, Message, StepFinished, StepProgress, StepStarted
 from tests.layer import stand_in
-from tests.support import sites
+from tests.support.builds import sites
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"

@@ -18,8 +18,8 @@ from bootimg.sizes import MIB
 from tests.cluster.machine.space import Space
 from tests.cluster.services.servers import REGISTRY
 from tests.layer.small import small_layer
-from tests.support import oci
-from tests.support.smallindex import EFI
+from tests.support.layers import oci
+from tests.support.layers.smallindex import EFI
 from tests.unit.disk.test_native_base import FILES
 
 ARCHES = (Arch.AARCH64, Arch.PPC64LE)

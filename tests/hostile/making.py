@@ -8,7 +8,7 @@ from pathlib import Path
 
 import zstandard
 
-from tests.support import oci
+from tests.support.layers import oci
 
 END = bytes(1024)
 _KIB = 1024

@@ -29,9 +29,9 @@ from bootimg.errors import ExitCode
 from bootimg.partialfiles import PARTIAL
 from tests.hostile.scratch import run_in_scratch
 from tests.layer.small import small_layer
-from tests.support import oci
 from tests.support.debianprograms import squashfs_programs
-from tests.support.livemedia import has_maker
+from tests.support.layers import oci
+from tests.support.live.livemedia import has_maker
 
 BUILDS: Mapping[str, tuple[Arch, Sequence[str]]] = {
     "archive": (Arch.X86_64, ("--until", "archive")),

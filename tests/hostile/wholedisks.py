@@ -35,9 +35,9 @@ from tests.hostile.diskareas import (
     with_checksum,
     with_gpt_checksums,
 )
-from tests.support.metaldisk import BOOT, ROOT_AT, metal_disk, repository
-from tests.support.xfsimages import SMALL
-from tests.support.xfstrees import file, folder, label, link
+from tests.support.live.metaldisk import BOOT, ROOT_AT, metal_disk, repository
+from tests.support.xfs.xfsimages import SMALL
+from tests.support.xfs.xfstrees import file, folder, label, link
 
 _EDIT = struct.Struct(">IBB")
 """Where, how many bytes, and the value of each of them."""

@@ -15,7 +15,7 @@ import bootimg
 from bootimg import defaults
 from bootimg.__main__ import main
 from bootimg.api.requesting import request
-from tests.support import oci
+from tests.support.layers import oci
 from tests.unit.cli.test_buildoptions import request_of
 from tests.unit.orchestrator.test_steps import X86
 

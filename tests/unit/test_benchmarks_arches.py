@@ -18,7 +18,7 @@ from bootimg.events import Events
 from bootimg.layer.fetching.arches import architectures_of
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import open_tree
-from tests.support import oci
+from tests.support.layers import oci
 
 
 @pytest.fixture

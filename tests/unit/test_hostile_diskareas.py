@@ -18,7 +18,7 @@ from tests.hostile.diskareas import (
     with_checksum,
     with_gpt_checksums,
 )
-from tests.support.xfsimages import empty_image
+from tests.support.xfs.xfsimages import empty_image
 from tests.unit.disk.test_gpt import coreos
 
 

@@ -33,9 +33,9 @@ from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.render import BootcOptions
 from bootimg.platform import platforms
-from tests.support import oci
-from tests.support.grubline import command_line, expand, parameters
-from tests.support.manifests import rendered
+from tests.support.arches.grubline import command_line, expand, parameters
+from tests.support.layers import oci
+from tests.support.layers.manifests import rendered
 from tests.unit.layer.test_declares import tree_of
 
 GOOD = [

@@ -19,8 +19,8 @@ from bootimg.events import Events
 from bootimg.layer.fetching.fetch import fetch, inspect
 from bootimg.layer.fetching.imagecopy import copy_archive
 from bootimg.layer.fetching.skopeo import RegistryOptions
-from tests.support import oci
 from tests.support.disks import whole_disk
+from tests.support.layers import oci
 from tests.support.registry import serving_registry
 from tests.unit.cli.test_inspect import make_disk, needs_tools
 

@@ -16,7 +16,7 @@ from bootimg.atomic import require_writable, temporary_root
 from bootimg.cache import Cache, default_root
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.housekeeping import in_use
-from tests.support import oci
+from tests.support.layers import oci
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 1000740000

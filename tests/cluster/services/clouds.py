@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto.s3.responses import S3Response
 
-from tests.support.strictaws import strict_aws
+from tests.support.clouds.strictaws import strict_aws
 
 
 def main() -> None:

@@ -28,8 +28,8 @@ from bootimg.sizes import MIB
 from bootimg.sysroot.unsupported import NativeUnsupportedError
 from bootimg.untrusted.tree import Malformed
 from tests.fuzz.target import refusals, target
-from tests.support import openfirmware
-from tests.support.bootupdfiles import METADATA
+from tests.support.arches import openfirmware
+from tests.support.layers.bootupdfiles import METADATA
 
 ENTRY = b"""title CoreOS 9.6
 version 1

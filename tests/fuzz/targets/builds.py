@@ -22,7 +22,7 @@ from bootimg.events import Events
 from bootimg.orchestrator.inspection import inspect_build
 from tests.fuzz.mutate import SEPARATOR, json_documents
 from tests.fuzz.target import refusals, target
-from tests.support import streams
+from tests.support.builds import streams
 
 ID = streams.VERSION
 WORDS = ("buildid", "images", "path", "sha256", "size", "coreos-assembler.basearch", "builds", "latest",

@@ -30,8 +30,8 @@ from bootimg.manifest.render import render
 from bootimg.untrusted.budget import Budget
 from tests.fuzz.mutate import json_documents
 from tests.fuzz.target import refusals, target
-from tests.support import oci
-from tests.support.manifests import VARIABLES, rendered
+from tests.support.layers import oci
+from tests.support.layers.manifests import VARIABLES, rendered
 from tests.unit.layer.test_declares import DECLARED
 
 DISK = "usr/lib/image-builder/bootc/disk.yaml"

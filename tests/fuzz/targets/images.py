@@ -28,8 +28,8 @@ from bootimg.layer.image.manifestchoice import (
 from bootimg.untrusted.budget import Budget
 from tests.fuzz.mutate import SEPARATOR, json_documents
 from tests.fuzz.target import refusals, target
-from tests.support import oci
-from tests.support.encapsulated import SYSTEM, Commit
+from tests.support.layers import oci
+from tests.support.layers.encapsulated import SYSTEM, Commit
 
 WORDS = ("mediaType", "manifests", "annotations", "platform", "artifactType", "digest", "size", "config",
          "Labels", "diff_ids", "created", "architecture", "ostree.final-diffid", "ostree.commit",

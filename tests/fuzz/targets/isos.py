@@ -31,7 +31,7 @@ from bootimg.live.iso.sectors import SECTOR, SYSTEM_AREA
 from bootimg.live.iso.tree import IsoFile
 from bootimg.untrusted.budget import Budget
 from tests.fuzz.target import refusals, target
-from tests.support.liveiso import GRUB, ISOLINUX, kargs_info, live_iso, write
+from tests.support.live.liveiso import GRUB, ISOLINUX, kargs_info, live_iso, write
 
 TEMPLATE = {"EFI/redhat/grub.cfg": GRUB, "isolinux/isolinux.cfg": ISOLINUX}
 LEGACY_AT = SYSTEM_AREA - 24 - 72

@@ -29,7 +29,7 @@ from bootimg.sizes import MIB
 from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.limits import Limits
 from tests.fuzz.target import refusals, target
-from tests.support import oci
+from tests.support.layers import oci
 
 LITTLE = Limits(names=60, metadata=4000, link_steps=500, unpacked=MIB, cpu=10)
 LINKED = (

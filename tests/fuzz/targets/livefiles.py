@@ -22,9 +22,9 @@ from bootimg.live.osmet.unpack import unpack_osmet
 from bootimg.sizes import MIB
 from bootimg.untrusted.budget import Budget
 from tests.fuzz.target import refusals, target
-from tests.support.metaldisk import repository
-from tests.support.xfsimages import NOW, SMALL, empty_image
-from tests.support.xfstrees import sparse
+from tests.support.live.metaldisk import repository
+from tests.support.xfs.xfsimages import NOW, SMALL, empty_image
+from tests.support.xfs.xfstrees import sparse
 
 _MOST = 4 * MIB
 """Bytes of an image that are unpacked; a header can claim any size."""

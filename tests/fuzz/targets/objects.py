@@ -13,7 +13,7 @@ from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tar.opened import LayerTar
 from bootimg.untrusted.budget import Budget
 from tests.fuzz.target import refusals, target
-from tests.support.encapsulated import OBJECTS, XATTRS, commit_object
+from tests.support.layers.encapsulated import OBJECTS, XATTRS, commit_object
 
 FILE = "ab" * 32
 TREE = directory_tree([("a", FILE), ("b", FILE)], [])

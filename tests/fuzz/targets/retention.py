@@ -11,7 +11,7 @@ from bootimg.orchestrator.retiring.streamnames import read_barriers
 from bootimg.orchestrator.retiring.uploads import recorded_uploads, require_known
 from tests.fuzz.mutate import json_documents
 from tests.fuzz.target import refusals, target
-from tests.support.oldbuilds import old_meta
+from tests.support.builds.oldbuilds import old_meta
 
 WORDS = (
     "cloud-uploads:",

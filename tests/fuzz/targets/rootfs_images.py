@@ -27,7 +27,7 @@ from bootimg.live.reading.wanthash import parse_want
 from bootimg.sizes import MIB
 from bootimg.untrusted.budget import Budget
 from tests.fuzz.target import refusals, target
-from tests.support.livefiles import archive, rootfs_image, squashfs, want_rootfs
+from tests.support.live.livefiles import archive, rootfs_image, squashfs, want_rootfs
 
 
 def _archives() -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from bootimg.streams.metadata.stream import Metadata, Stream, parse_stream
 from bootimg.streams.metadata.streamdiff import as_document, as_lines, difference
 from tests.fuzz.mutate import SEPARATOR, json_documents
 from tests.fuzz.target import refusals, target
-from tests.support import streams
+from tests.support.builds import streams
 
 PUBLISHED, NOW = Published("https://example.com", "rhel-9.8"), Metadata("2026-04-28T10:00:00Z")
 ARCHES = ("x86_64", "ppc64le", "s390x")

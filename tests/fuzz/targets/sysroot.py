@@ -10,7 +10,7 @@ from bootimg.sysroot.prepareroot import enabled_in
 from bootimg.sysroot.unsupported import NativeUnsupportedError
 from bootimg.sysroot.versions import rules_of
 from tests.fuzz.target import refusals, target
-from tests.support.encapsulated import commit_object
+from tests.support.layers.encapsulated import commit_object
 
 CONF = b"# comment\n[composefs]\nenabled = yes\nkeypath=/x\n[sysroot]\nreadonly = true\n"
 PROGRAM = b"\x7fELF\02025.2\0inode64 libcurl composefs\0"

@@ -10,7 +10,7 @@ from tests.hostile.case import case
 from tests.hostile.making import END, header, image, tar, zeros_in_zstd
 from tests.hostile.reading import archive, build
 from tests.hostile.reading import image as read
-from tests.support import oci
+from tests.support.layers import oci
 
 OVER = "image-over-budget"
 

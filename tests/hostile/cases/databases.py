@@ -19,7 +19,7 @@ from bootimg.layer.tree.merged import open_tree
 from bootimg.rpmdb.ofimage import PackageSource
 from bootimg.sizes import MIB, TIB
 from tests.hostile.case import case
-from tests.support import oci
+from tests.support.layers import oci
 from tests.unit.disk.test_bootpatch import ENTRY
 from tests.unit.disk.test_hostile_boot import ENTRIES, partition
 from tests.unit.layer.test_selabels import CONTEXTS, FILES, LARGE, ODD_CONFIG, SLOW

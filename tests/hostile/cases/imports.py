@@ -13,7 +13,7 @@ from bootimg.layer.tree.merged import open_tree
 from tests.hostile.case import ACCEPTED, case
 from tests.hostile.cases.layers import records
 from tests.hostile.making import header, image, image_of_blobs, squeeze, tar
-from tests.support import oci
+from tests.support.layers import oci
 
 OVER = "image-over-budget"
 MANY = 10_000

@@ -8,7 +8,7 @@ from bootimg.sizes import MIB
 from tests.hostile.case import ACCEPTED, case
 from tests.hostile.making import header, image, image_of_blobs, padded, squeeze, tar, zeros_in_zstd
 from tests.hostile.reading import image as read
-from tests.support import oci
+from tests.support.layers import oci
 
 OVER = "image-over-budget"
 ANY = "sha256:" + "0" * 64

@@ -23,7 +23,7 @@ from bootimg.sizes import GIB, MIB
 from bootimg.untrusted.budget import Budget
 from tests.hostile.case import case
 from tests.hostile.making import zeros_in_zstd
-from tests.support.liveiso import live_iso, write
+from tests.support.live.liveiso import live_iso, write
 
 OVER = "image-over-budget"
 

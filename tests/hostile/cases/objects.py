@@ -8,8 +8,8 @@ from bootimg.layer.ostree.objects import directory_metadata, directory_tree
 from tests.hostile.case import case
 from tests.hostile.making import header, tar
 from tests.hostile.reading import image as read
-from tests.support import oci
-from tests.support.encapsulated import SYSTEM, Commit
+from tests.support.layers import oci
+from tests.support.layers.encapsulated import SYSTEM, Commit
 
 OVER = "image-over-budget"
 

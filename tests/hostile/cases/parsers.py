@@ -11,7 +11,7 @@ from bootimg.layer.declared.facts import read_facts
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import open_tree
 from tests.hostile.case import case
-from tests.support import oci
+from tests.support.layers import oci
 
 PREPARE_ROOT = "usr/lib/ostree/prepare-root.conf"
 

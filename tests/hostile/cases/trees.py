@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.hostile.case import ACCEPTED, case
 from tests.hostile.making import header, image, tar
 from tests.hostile.reading import image as read
-from tests.support import oci
+from tests.support.layers import oci
 
 OVER = "image-over-budget"
 MANY = 10_000

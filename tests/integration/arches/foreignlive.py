@@ -20,7 +20,7 @@ from tests.integration.conftest import Built, Workspace
 from tests.layer import tools
 from tests.layer.small import small_layer
 from tests.support.debianprograms import squashfs_programs
-from tests.support.livemedia import has_maker
+from tests.support.live.livemedia import has_maker
 
 KEYS = ("live-iso", "live-kernel", "live-initramfs", "live-rootfs")
 SCRIPT = """

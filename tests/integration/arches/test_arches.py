@@ -16,10 +16,10 @@ from bootimg.cache import Cache
 from bootimg.errors import ExitCode
 from tests.integration.builds.test_resume import running
 from tests.integration.conftest import Workspace
-from tests.support import oci
+from tests.support.layers import oci
+from tests.support.layers.smallindex import small_index
+from tests.support.layers.smalllayer import keep_bootloader
 from tests.support.registry import serving_registry
-from tests.support.smallindex import small_index
-from tests.support.smalllayer import keep_bootloader
 from tests.unit.disk.test_native_base import require_native
 
 VERSION = oci.LABELS["org.opencontainers.image.version"]

@@ -15,10 +15,10 @@ import pytest
 from bootimg.arch import Arch
 from bootimg.errors import BootimgError
 from tests.integration.conftest import Workspace
-from tests.support import nativewriters
-from tests.support.foreignpython import ForeignPython, installed
-from tests.support.nativewriters import WITHOUT_ZLIB_NG
-from tests.support.smallindex import small_index
+from tests.support.arches import nativewriters
+from tests.support.arches.foreignpython import ForeignPython, installed
+from tests.support.arches.nativewriters import WITHOUT_ZLIB_NG
+from tests.support.layers.smallindex import small_index
 from tests.unit.disk.test_native_base import require_native
 
 pytestmark = pytest.mark.matrix
@@ -47,7 +47,7 @@ def test_the_writers_give_the_same_bytes(
     nativewriters.main(tmp_path / "here")
     here = json.loads(capsys.readouterr().out)
     (tmp_path / "there").mkdir()
-    there = json.loads(python.run(tree, "-m", "tests.support.nativewriters", tmp_path / "there"))
+    there = json.loads(python.run(tree, "-m", "tests.support.arches.nativewriters", tmp_path / "there"))
     assert there["machine"] == AARCH64
     assert there["digests"] == here["digests"]
 
@@ -64,7 +64,7 @@ def test_the_writers_of_file_systems_do_so_on_a_machine_that_has_no_wheels(
     nativewriters.main(tmp_path / "here", WITHOUT_ZLIB_NG)
     here = json.loads(capsys.readouterr().out)
     (tmp_path / "there").mkdir()
-    words = ("-m", "tests.support.nativewriters", tmp_path / "there", *WITHOUT_ZLIB_NG)
+    words = ("-m", "tests.support.arches.nativewriters", tmp_path / "there", *WITHOUT_ZLIB_NG)
     there = json.loads(foreign.run(tree, *words))
     assert (there["machine"], there["order"]) == (arch, "big" if arch is Arch.S390X else "little")
     assert there["digests"] == here["digests"]

@@ -35,7 +35,7 @@ from tests.integration.arches.foreignlive import (
 )
 from tests.integration.boots.test_boot import DEADLINE, ignition
 from tests.integration.conftest import Built
-from tests.support.liveiso import VOLUME, write
+from tests.support.live.liveiso import VOLUME, write
 
 S390X = Arch.S390X
 CDBOOT, KERNEL, INITRD = "/images/cdboot.img", "/images/pxeboot/vmlinuz", "/images/pxeboot/initrd.img"

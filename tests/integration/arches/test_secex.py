@@ -23,7 +23,7 @@ from tests.integration.arches.foreigndisks import running
 from tests.integration.boots.test_boot import DEADLINE
 from tests.integration.conftest import Built, Workspace
 from tests.layer.small import small_layer
-from tests.support.pvimg import SeenPvimg
+from tests.support.arches.pvimg import SeenPvimg
 
 pytestmark = pytest.mark.matrix
 

@@ -21,9 +21,9 @@ from tests.integration.boots.test_boot import DEADLINE, ignition
 from tests.integration.builds.test_disk import output
 from tests.integration.conftest import Built, Workspace
 from tests.integration.live.test_live import Made, live_build
-from tests.support import oci
-from tests.support.nodeimage import BOTH, CHANGED, MARKER, OC, ONLY_NODE, node_image
-from tests.support.nodeimage import UNIT as NODE_UNIT
+from tests.support.layers import oci
+from tests.support.layers.nodeimage import BOTH, CHANGED, MARKER, OC, ONLY_NODE, node_image
+from tests.support.layers.nodeimage import UNIT as NODE_UNIT
 
 pytestmark = pytest.mark.real
 

@@ -17,7 +17,7 @@ import pytest
 
 from bootimg.layer.ostree.refs import image_ref
 from tests.integration.conftest import Built, Workspace
-from tests.support.links import target_of
+from tests.support.layers.links import target_of
 
 pytestmark = pytest.mark.real
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.killedbuilds import SCENARIOS, kill_before_writes
+from tests.support.builds.killedbuilds import SCENARIOS, kill_before_writes
 from tests.unit.builds.test_bucket import PUSH_WRITES, client, descriptions, endpoint, push_killed_before, s3
 
 __all__ = ["client", "descriptions", "endpoint", "s3"]

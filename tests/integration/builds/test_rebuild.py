@@ -22,7 +22,7 @@ from bootimg.builds.provenance.writing import write_provenance
 from bootimg.cache import Cache
 from bootimg.errors import ExitCode
 from tests.integration.conftest import Workspace
-from tests.support.smalllayer import keep_bootloader, small_layer
+from tests.support.layers.smalllayer import keep_bootloader, small_layer
 from tests.unit.disk.test_native_base import require_native
 
 Json = dict[str, Any]

@@ -22,7 +22,7 @@ import pytest
 from bootimg.orchestrator.basedisk import seal_digest
 from tests.integration.builds.test_disk import loop
 from tests.integration.conftest import Built, Workspace
-from tests.support.links import target_of
+from tests.support.layers.links import target_of
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 

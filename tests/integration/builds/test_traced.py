@@ -18,7 +18,7 @@ from bootimg.cache import Cache
 from bootimg.disk.native import NATIVE_PROGRAMS
 from bootimg.doctor.requirements import TOOLS
 from tests.integration.conftest import Workspace
-from tests.support.smalllayer import keep_bootloader, small_layer
+from tests.support.layers.smalllayer import keep_bootloader, small_layer
 from tests.unit.disk.test_native_base import require_native
 
 _STARTED = re.compile(r'^execve(?:at)?\((?:AT_FDCWD, |\d+, )?"((?:[^"\\]|\\.)*)".*\) = 0$')

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from bootimg.errors import ExitCode
 from tests.integration.clouds.commands import invoke, run
-from tests.support.cloudbuilds import BUILD, make_cloud_build
-from tests.support.faultproxy import Proxy
-from tests.support.strictazure import GALLERY, GROUP, StrictAzure
+from tests.support.clouds.cloudbuilds import BUILD, make_cloud_build
+from tests.support.clouds.faultproxy import Proxy
+from tests.support.clouds.strictazure import GALLERY, GROUP, StrictAzure
 
 BLOB = f"rhcos-{BUILD}-azure.x86_64.vhd"
 

@@ -13,11 +13,11 @@ from bootimg_uploaders.azure import gallery, replicating, retiring
 from botocore.loaders import JSONFileLoader
 
 from tests.integration.clouds.azurecommands import Galleries, Storage, compute_action, storage_action
-from tests.support.azurite import azurite, connection_string
-from tests.support.faultproxy import Proxy, fault_proxy
-from tests.support.strictaws import StrictAws, strict_aws
-from tests.support.strictazure import IDENTITY_HEADER, SUBSCRIPTION, StrictAzure, strict_azure
-from tests.support.tlsfiles import make_certificate, server_context
+from tests.support.clouds.azurite import azurite, connection_string
+from tests.support.clouds.faultproxy import Proxy, fault_proxy
+from tests.support.clouds.strictaws import StrictAws, strict_aws
+from tests.support.clouds.strictazure import IDENTITY_HEADER, SUBSCRIPTION, StrictAzure, strict_azure
+from tests.support.clouds.tlsfiles import make_certificate, server_context
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI", "AWS_CONFIG_FILE": "/none",

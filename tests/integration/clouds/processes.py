@@ -9,7 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.support.faultproxy import Fault, Proxy, Request
+from tests.support.clouds.faultproxy import Fault, Proxy, Request
 
 
 def start(verb: str, builds: Path, *words: str) -> subprocess.Popen[str]:

@@ -17,9 +17,9 @@ from bootimg.events import Events
 from bootimg.orchestrator.uploading.request import CloudRequest
 from bootimg.orchestrator.uploading.run import run_cloud_verb
 from tests.integration.clouds.commands import failing, invoke
-from tests.support.cloudbuilds import BUILD
-from tests.support.faultproxy import Proxy
-from tests.support.filebuilds import make_file_build
+from tests.support.builds.filebuilds import make_file_build
+from tests.support.clouds.cloudbuilds import BUILD
+from tests.support.clouds.faultproxy import Proxy
 
 
 def retire(builds: Path, platform: str, request: Mapping[str, Any]) -> Report:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.clouds.commands import HOME, failure, meta, places, upload
-from tests.support.cloudbuilds import make_aws_build
-from tests.support.faultproxy import FAULTS, Fault, Proxy, Request, each_third_time
-from tests.support.strictaws import StrictAws
+from tests.support.clouds.cloudbuilds import make_aws_build
+from tests.support.clouds.faultproxy import FAULTS, Fault, Proxy, Request, each_third_time
+from tests.support.clouds.strictaws import StrictAws
 
 
 @pytest.mark.parametrize("kind", FAULTS)

@@ -10,11 +10,11 @@ import pytest
 from bootimg_uploaders.aws import importing, objects
 
 from tests.integration.clouds.commands import HOME, failure, meta, upload
-from tests.support.cloudbuilds import BUILD, make_aws_build
+from tests.support.clouds.cloudbuilds import BUILD, make_aws_build
+from tests.support.clouds.faultproxy import DENIED, Fault, Proxy, Request
+from tests.support.clouds.strictaws import StrictAws
 from tests.support.disks import needs_qemu_img
 from tests.support.disks import run as program
-from tests.support.faultproxy import DENIED, Fault, Proxy, Request
-from tests.support.strictaws import StrictAws
 
 VIA = ("--via", "s3", "--bucket", "art/ami-import")
 KEY = f"ami-import/rhcos-{BUILD}-aws.x86_64.vmdk"

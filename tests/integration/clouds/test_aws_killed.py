@@ -13,9 +13,9 @@ import pytest
 from bootimg.errors import BootimgError, ExitCode
 from tests.integration.clouds.commands import HOME, failing, meta, places, upload
 from tests.integration.clouds.processes import killed_at, start
-from tests.support.cloudbuilds import make_aws_build
-from tests.support.faultproxy import Fault, Proxy, Request
-from tests.support.strictaws import StrictAws
+from tests.support.clouds.cloudbuilds import make_aws_build
+from tests.support.clouds.faultproxy import Fault, Proxy, Request
+from tests.support.clouds.strictaws import StrictAws
 
 WORKERS = 3
 AWS = ("-p", "aws", "--region", HOME)

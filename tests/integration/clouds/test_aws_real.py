@@ -16,8 +16,8 @@ from bootimg.orchestrator.uploading.content import ArtifactContent
 from bootimg.platform import platforms
 from tests.integration.clouds.commands import HOME
 from tests.integration.conftest import Built, Workspace
+from tests.support.clouds.faultproxy import Proxy
 from tests.support.disks import run
-from tests.support.faultproxy import Proxy
 
 pytestmark = pytest.mark.real
 MOST_SENT = 1.03

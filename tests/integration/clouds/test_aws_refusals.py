@@ -20,9 +20,9 @@ from bootimg.errors import ExitCode
 from bootimg.formats import Compressor
 from tests.integration.clouds.commands import HOME, failing, failure, invoke, meta, upload
 from tests.integration.clouds.conftest import ENVIRONMENT
-from tests.support.cloudbuilds import make_aws_build
-from tests.support.faultproxy import DENIED, Proxy
-from tests.support.strictaws import StrictAws
+from tests.support.clouds.cloudbuilds import make_aws_build
+from tests.support.clouds.faultproxy import DENIED, Proxy
+from tests.support.clouds.strictaws import StrictAws
 
 ANSWER = "<Response><Errors><Error><Code>{}</Code><Message>{}</Message></Error></Errors></Response>"
 

@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from bootimg.cli.main import bootimg
 from bootimg.errors import ExitCode
 from tests.integration.clouds.commands import HOME, failing, meta, places, run, upload
-from tests.support.cloudbuilds import BUILD, make_aws_build
-from tests.support.faultproxy import Proxy
-from tests.support.strictaws import StrictAmi, StrictAws
+from tests.support.clouds.cloudbuilds import BUILD, make_aws_build
+from tests.support.clouds.faultproxy import Proxy
+from tests.support.clouds.strictaws import StrictAmi, StrictAws
 
 REGIONS = [
     "af-south-1", "ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1",

@@ -12,10 +12,10 @@ import pytest
 from bootimg.errors import ExitCode
 from tests.integration.clouds.commands import HOME, failing, meta, places, run, upload
 from tests.integration.clouds.processes import killed_at
-from tests.support.cloudbuilds import BUILD, make_aws_build
-from tests.support.faultproxy import DENIED, Fault, Proxy, Request
-from tests.support.oldbuilds import old_meta, write_old_builds
-from tests.support.strictaws import StrictAws
+from tests.support.builds.oldbuilds import old_meta, write_old_builds
+from tests.support.clouds.cloudbuilds import BUILD, make_aws_build
+from tests.support.clouds.faultproxy import DENIED, Fault, Proxy, Request
+from tests.support.clouds.strictaws import StrictAws
 
 OTHERS = ("eu-west-1", "eu-west-2", "eu-west-3")
 EVERYWHERE = (HOME, *OTHERS)

@@ -9,9 +9,9 @@ import pytest
 
 from bootimg.formats import Compressor
 from tests.integration.clouds.commands import HOME, failing, meta, run, upload
-from tests.support.cloudbuilds import BUILD, make_aws_build
-from tests.support.faultproxy import Proxy
-from tests.support.strictaws import StrictAws
+from tests.support.clouds.cloudbuilds import BUILD, make_aws_build
+from tests.support.clouds.faultproxy import Proxy
+from tests.support.clouds.strictaws import StrictAws
 
 NAME = f"rhcos-{BUILD}-x86_64"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from bootimg.errors import ExitCode
 from tests.integration.clouds.commands import HOME, failing, places, upload
-from tests.support.cloudbuilds import make_aws_build
-from tests.support.faultproxy import Proxy
-from tests.support.strictaws import StrictAws
+from tests.support.clouds.cloudbuilds import make_aws_build
+from tests.support.clouds.faultproxy import Proxy
+from tests.support.clouds.strictaws import StrictAws
 
 OTHER = "eu-west-1"
 

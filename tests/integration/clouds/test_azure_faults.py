@@ -13,8 +13,8 @@ from bootimg.errors import BootimgError
 from tests.integration.clouds.azurecommands import BLOB, Storage, refused, uploaded
 from tests.integration.clouds.commands import failing, meta
 from tests.integration.clouds.processes import killed_at, start
-from tests.support.cloudbuilds import make_cloud_build
-from tests.support.faultproxy import FAULTS, Fault, Request, each_third_time
+from tests.support.clouds.cloudbuilds import make_cloud_build
+from tests.support.clouds.faultproxy import FAULTS, Fault, Request, each_third_time
 
 WORKERS = 3
 JOURNAL = ".bootimg-upload-azure.ndjson"

@@ -19,9 +19,9 @@ from bootimg.orchestrator.uploading.run import run_cloud_verb
 from tests.integration.clouds.azurecommands import BLOB, Galleries, each_place
 from tests.integration.clouds.commands import failing, meta
 from tests.integration.clouds.processes import killed_at
-from tests.support.cloudbuilds import BUILD, make_cloud_build
-from tests.support.faultproxy import FAULTS, Fault, Request, each_third_time
-from tests.support.strictazure import GROUP, SUBSCRIPTION
+from tests.support.clouds.cloudbuilds import BUILD, make_cloud_build
+from tests.support.clouds.faultproxy import FAULTS, Fault, Request, each_third_time
+from tests.support.clouds.strictazure import GROUP, SUBSCRIPTION
 
 VERSION = "9.6.2026110100"
 PLACE = f"rhcos/rhcos-x86_64/{VERSION}"

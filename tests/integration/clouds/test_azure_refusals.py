@@ -26,11 +26,11 @@ from tests.integration.clouds.azurecommands import (
     uploaded,
 )
 from tests.integration.clouds.commands import failing, meta
-from tests.support.azurite import ACCOUNT, KEY, azurite
-from tests.support.cloudbuilds import make_cloud_build
-from tests.support.faultproxy import Fault, Proxy, fault_proxy
-from tests.support.strictazure import IDENTITY_HEADER, StrictAzure
-from tests.support.tlsfiles import server_context
+from tests.support.clouds.azurite import ACCOUNT, KEY, azurite
+from tests.support.clouds.cloudbuilds import make_cloud_build
+from tests.support.clouds.faultproxy import Fault, Proxy, fault_proxy
+from tests.support.clouds.strictazure import IDENTITY_HEADER, StrictAzure
+from tests.support.clouds.tlsfiles import server_context
 
 
 def make_build(builds: Path, **more: Any) -> Path:  # noqa: ANN401

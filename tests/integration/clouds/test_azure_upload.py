@@ -11,7 +11,7 @@ from bootimg.disk.extents import FileSource
 from bootimg.formats import Compressor
 from tests.integration.clouds.azurecommands import BLOB, Storage, each_place, uploaded
 from tests.integration.clouds.commands import meta
-from tests.support.cloudbuilds import BUILD, make_cloud_build
+from tests.support.clouds.cloudbuilds import BUILD, make_cloud_build
 from tests.support.disks import needs_qemu_img, run
 
 LOOKS = {"GetBlobProperties", "GetPageRanges"}

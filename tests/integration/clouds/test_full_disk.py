@@ -13,9 +13,9 @@ import pytest
 from bootimg.cloud.journal import journal_path
 from bootimg.errors import BootimgError
 from tests.integration.clouds.commands import HOME, failure, meta, upload
-from tests.support.cloudbuilds import make_aws_build
-from tests.support.faultproxy import Proxy
-from tests.support.strictaws import StrictAws
+from tests.support.clouds.cloudbuilds import make_aws_build
+from tests.support.clouds.faultproxy import Proxy
+from tests.support.clouds.strictaws import StrictAws
 
 BLOCKS, WORKERS = 14, 3
 PAGE = 4096

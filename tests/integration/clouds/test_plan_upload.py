@@ -15,9 +15,9 @@ from bootimg.errors import ExitCode
 from bootimg.orchestrator.uploading import forecast as forecasts
 from tests.integration.clouds.commands import HOME, run, upload
 from tests.integration.clouds.processes import killed_at
-from tests.support.cloudbuilds import BUILD, make_aws_build
-from tests.support.faultproxy import Proxy
-from tests.support.strictaws import StrictAws
+from tests.support.clouds.cloudbuilds import BUILD, make_aws_build
+from tests.support.clouds.faultproxy import Proxy
+from tests.support.clouds.strictaws import StrictAws
 
 CONFIG = (
     "streams: {rhel-9.6: {}}\nclouds: {aws: {primary_region: us-east-1, regions: [eu-west-1], other: x}}\n"

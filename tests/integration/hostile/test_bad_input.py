@@ -20,7 +20,7 @@ import zstandard
 
 from bootimg.builds.locks import build_lock
 from tests.integration.conftest import Built
-from tests.support import oci
+from tests.support.layers import oci
 
 ROOT = Path(__file__).parents[3]
 ID = oci.LABELS["org.opencontainers.image.version"]

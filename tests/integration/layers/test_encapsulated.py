@@ -25,8 +25,8 @@ from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.layer.tree.tooltree import write_tool_tree
 from tests.integration.layouts import oracle
 from tests.layer import stand_in, tools
-from tests.support import oci
-from tests.support.links import target_of
+from tests.support.layers import oci
+from tests.support.layers.links import target_of
 
 REPO_OBJECT = "sysroot/ostree/repo/objects/ab/" + "c" * 62 + ".file"
 IMPORTER = {"ostree.importer.version": "0.15.3"}

@@ -35,8 +35,8 @@ from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.layer.tree.tooltree import write_tool_tree
 from tests.layer import stand_in
-from tests.support import oci
-from tests.support.links import target_of
+from tests.support.layers import oci
+from tests.support.layers.links import target_of
 from tests.support.registry import serving_registry
 
 CONTEXTS = rb"""/.* system_u:object_r:default_t:s0

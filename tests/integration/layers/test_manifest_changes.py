@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.manifestchanges import MANIFESTS, unnoticed
+from tests.support.layers.manifestchanges import MANIFESTS, unnoticed
 
 WHOLE = "x86_64"
 

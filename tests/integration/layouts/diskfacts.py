@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.integration.builds.readback import Table
 from tests.integration.builds.test_disk import mounted, output
-from tests.support.ostreedeploy import Facts, facts_of_folder
+from tests.support.layers.ostreedeploy import Facts, facts_of_folder
 
 ESP, BOOT, ROOT = 2, 3, 4
 """The partitions' numbers."""

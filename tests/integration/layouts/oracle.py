@@ -19,7 +19,7 @@ import pytest
 
 from bootimg.layer.ostree.libostree import interpreter
 from tests.layer import tools
-from tests.support import oci
+from tests.support.layers import oci
 
 STATEROOT = "rhcos"
 TARGET = "ostree-unverified-registry:quay.example/os/rhcos:latest"

@@ -36,8 +36,8 @@ from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.render import BootcOptions
 from bootimg.vm.probe import choose_accelerator
-from tests.support import oci
-from tests.support.manifests import rendered
+from tests.support.layers import oci
+from tests.support.layers.manifests import rendered
 
 pytestmark = pytest.mark.real
 PROGRAMS = ("sh", "env", "cat", "mount", "umount", "mkdir", "chmod", "ls", "ln", "touch", "stat", "unshare",

@@ -29,7 +29,7 @@ from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import open_tree
 from bootimg.sizes import MIB
 from bootimg.vm.kernel import find_kernel
-from tests.support.grubline import command_line, expand, parameters
+from tests.support.arches.grubline import command_line, expand, parameters
 from tests.unit.disk.test_gpt import coreos
 
 MODULES = Path("/usr/lib/grub/i386-pc")

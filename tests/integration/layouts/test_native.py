@@ -17,11 +17,11 @@ from tests.integration.builds.readback import Table
 from tests.integration.builds.test_disk import output
 from tests.integration.conftest import Built, Workspace
 from tests.integration.layouts.diskfacts import BOOT, ROOT, mounted_partition
-from tests.support.ostreedeploy import Facts, facts_of_folder
-from tests.support.xfsfacts import facts_of_xfs
-from tests.support.xfsimages import judge
-from tests.support.xfsmount import mounted
-from tests.support.xfswrite import write_and_grow
+from tests.support.layers.ostreedeploy import Facts, facts_of_folder
+from tests.support.xfs.xfsfacts import facts_of_xfs
+from tests.support.xfs.xfsimages import judge
+from tests.support.xfs.xfsmount import mounted
+from tests.support.xfs.xfswrite import write_and_grow
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount, and be any file's owner")

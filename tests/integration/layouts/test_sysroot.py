@@ -35,10 +35,10 @@ from bootimg.sysroot.versions import OstreeRules, rules_of
 from bootimg.sysroot.wanted import Wanted
 from tests.integration.conftest import Built, Workspace
 from tests.integration.layouts.diskfacts import BOOT, ROOT, mounted_partition, unexplained
-from tests.support.composefsdump import dump
 from tests.support.debianprograms import ostree_program
-from tests.support.hostiletree import KERNEL, hostile_tree
-from tests.support.ostreedeploy import (
+from tests.support.layers.composefsdump import dump
+from tests.support.layers.hostiletree import KERNEL, hostile_tree
+from tests.support.layers.ostreedeploy import (
     CONFIG,
     Facts,
     commit,

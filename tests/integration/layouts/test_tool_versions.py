@@ -15,7 +15,7 @@ from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from tests.integration.conftest import Workspace
 from tests.support.debianprograms import native_programs
-from tests.support.smalllayer import keep_bootloader, small_layer
+from tests.support.layers.smalllayer import keep_bootloader, small_layer
 from tests.unit.disk.test_native_base import require_native
 
 pytestmark = pytest.mark.matrix

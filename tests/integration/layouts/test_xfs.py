@@ -20,12 +20,12 @@ from bootimg.errors import BootimgError
 from bootimg.sizes import GIB
 from tests.integration.layouts.test_xfs_fill import digest, files, fits
 from tests.integration.layouts.test_xfs_random import UNHURRIED
-from tests.support import xfstrees
-from tests.support.xfsimages import NOW, SMALL, empty_image, fill_and_check, judge
-from tests.support.xfsmount import compare_mounted, mounted
-from tests.support.xfsrandom import HUGE, trees
-from tests.support.xfstrees import folder
-from tests.support.xfswrite import write_and_grow
+from tests.support.xfs import xfstrees
+from tests.support.xfs.xfsimages import NOW, SMALL, empty_image, fill_and_check, judge
+from tests.support.xfs.xfsmount import compare_mounted, mounted
+from tests.support.xfs.xfsrandom import HUGE, trees
+from tests.support.xfs.xfstrees import folder
+from tests.support.xfs.xfswrite import write_and_grow
 
 pytestmark = pytest.mark.matrix
 

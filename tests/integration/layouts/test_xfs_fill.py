@@ -21,10 +21,10 @@ from bootimg.disk.xfs.tree import read_tree
 from bootimg.disk.xfs.volume import Volume
 from bootimg.errors import BootimgError
 from bootimg.sizes import GIB, KIB, MIB
-from tests.support import xfstrees
-from tests.support.xfsimages import NOW, SMALL, compare, empty_image, fill_and_check
-from tests.support.xfsread import read_back
-from tests.support.xfstrees import ROOT, file, folder, label, link
+from tests.support.xfs import xfstrees
+from tests.support.xfs.xfsimages import NOW, SMALL, compare, empty_image, fill_and_check
+from tests.support.xfs.xfsread import read_back
+from tests.support.xfs.xfstrees import ROOT, file, folder, label, link
 
 TREES: dict[str, Callable[[], Iterator[Node]]] = {
     "directories": lambda: xfstrees.directories((1, 15, 200)),
@@ -224,8 +224,8 @@ def digest(image: Path) -> str:
 SCRIPT = """
 import sys
 from pathlib import Path
-from tests.support.xfsimages import empty_image, NOW
-from tests.support import xfstrees
+from tests.support.xfs.xfsimages import empty_image, NOW
+from tests.support.xfs import xfstrees
 from bootimg.disk.xfs import fill_xfs
 image = empty_image(Path(sys.argv[1]))
 fill_xfs(image, xfstrees.attributes(every=5), now=NOW)

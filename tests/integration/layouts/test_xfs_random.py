@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 
 from bootimg.disk.filetree import Node
-from tests.support.xfsimages import empty_image, fill_and_check
-from tests.support.xfsrandom import trees
+from tests.support.xfs.xfsimages import empty_image, fill_and_check
+from tests.support.xfs.xfsrandom import trees
 
 UNHURRIED = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture)
 

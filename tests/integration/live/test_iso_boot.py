@@ -19,9 +19,9 @@ from bootimg.errors import BootimgError
 from bootimg.live.iso.efiboot import efi_vendor, make_efi_image
 from bootimg.vm.kernel import find_kernel
 from tests.integration.conftest import Workspace
-from tests.support.efiprograms import efi_programs
-from tests.support.liveiso import AREA, EPOCH, VOLUME, host_syslinux, part, written_iso
-from tests.support.livemedia import console_until_off, iso_machine
+from tests.support.live.efiprograms import efi_programs
+from tests.support.live.liveiso import AREA, EPOCH, VOLUME, host_syslinux, part, written_iso
+from tests.support.live.livemedia import console_until_off, iso_machine
 
 BUSYBOX = Path("/bin/busybox")
 CONFIG = {"ignition": {"version": "3.0.0"}, "of": "the test"}

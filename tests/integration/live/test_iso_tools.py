@@ -19,8 +19,8 @@ from bootimg.__main__ import main
 from bootimg.errors import BootimgError
 from bootimg.live.iso.layout import IsoLayout
 from tests.layer import tools
-from tests.support.liveiso import DEFAULT, VOLUME, host_syslinux, live_iso, write
-from tests.support.s390xiso import written_s390x
+from tests.support.live.liveiso import DEFAULT, VOLUME, host_syslinux, live_iso, write
+from tests.support.live.s390xiso import written_s390x
 
 EXAMPLES = Path(__file__).parents[4] / "shared/data"
 CONFIG = '{"ignition": {"version": "3.4.0"}, "passwd": {"users": [{"name": "core"}]}}\n'

@@ -25,7 +25,8 @@ from tests.integration.live.test_iso_boot import every_start
 from tests.integration.publishing.test_streams import through_go
 from tests.layer.tools import streamreader
 from tests.support import otherclock
-from tests.support.livemedia import (
+from tests.support.layers.ostreedeploy import facts_of_folder
+from tests.support.live.livemedia import (
     DEADLINE,
     REACHED,
     console_until_off,
@@ -34,7 +35,6 @@ from tests.support.livemedia import (
     older_program,
     report_config,
 )
-from tests.support.ostreedeploy import facts_of_folder
 
 pytestmark = pytest.mark.real
 

@@ -16,7 +16,7 @@ from tests.integration.builds.test_disk import output
 from tests.integration.conftest import Workspace
 from tests.integration.live.test_live import Made, live_build, run_live
 from tests.layer import Flavour, Form, tools
-from tests.support.livemedia import REACHED, report_config, served
+from tests.support.live.livemedia import REACHED, report_config, served
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix, pytest.mark.boot]
 

@@ -12,8 +12,8 @@ from bootimg.api.looking import inspect, verify
 from bootimg.live.fsoptions import FsType
 from bootimg.live.rootfsimage import member_name
 from tests.support.debianprograms import erofs_programs
-from tests.support.livefiles import rootfs_image, written
-from tests.support.livesystem import good_iso, live_tree, system_files
+from tests.support.live.livefiles import rootfs_image, written
+from tests.support.live.livesystem import good_iso, live_tree, system_files
 
 pytestmark = pytest.mark.real
 

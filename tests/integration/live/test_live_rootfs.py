@@ -26,8 +26,9 @@ from tests.integration.builds.test_disk import mounted
 from tests.integration.conftest import Workspace
 from tests.integration.layouts.test_sysroot import laid_out
 from tests.layer.recipe import ROOTFS
-from tests.support.hostiletree import hostile_tree
-from tests.support.livemedia import (
+from tests.support.layers.hostiletree import hostile_tree
+from tests.support.layers.ostreedeploy import Facts, commit, facts_of_entries, facts_of_folder, require
+from tests.support.live.livemedia import (
     REACHED,
     Live,
     console_of,
@@ -36,7 +37,6 @@ from tests.support.livemedia import (
     newer_programs,
     served,
 )
-from tests.support.ostreedeploy import Facts, commit, facts_of_entries, facts_of_folder, require
 
 pytestmark = pytest.mark.real
 

@@ -18,8 +18,8 @@ from bootimg.live.miniso.pack import with_miniso
 from bootimg.live.miniso.source import MinimalIso
 from bootimg.untrusted.budget import Budget
 from tests.layer import tools
-from tests.support.liveiso import live_iso, write
-from tests.support.s390xiso import s390x_iso
+from tests.support.live.liveiso import live_iso, write
+from tests.support.live.s390xiso import s390x_iso
 
 pytestmark = [pytest.mark.real, pytest.mark.matrix]
 URL = "http://example.com/rootfs.img"

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from bootimg.platform import platforms
-from tests.support import oci, sites
+from tests.support.builds import sites
+from tests.support.layers import oci
 
 ROOT = Path(__file__).parents[3]
 

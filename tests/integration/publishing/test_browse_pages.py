@@ -17,8 +17,8 @@ import pytest
 
 from bootimg.__main__ import main
 from bootimg.streams.metadata.releasebrowser import diff_query
-from tests.support import sites
-from tests.support.sites import NEW, NEWEST, OLD
+from tests.support.builds import sites
+from tests.support.builds.sites import NEW, NEWEST, OLD
 from tests.unit.browse.test_site import Page
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)

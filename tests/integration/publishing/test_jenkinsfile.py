@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bootimg.pipelines.shipped import PACKAGE
-from tests.support import jenkinspipeline
-from tests.support.jenkinspipeline import Done
+from tests.support.pipelines import jenkinspipeline
+from tests.support.pipelines.jenkinspipeline import Done
 
 pytestmark = pytest.mark.skipif(jenkinspipeline.why_not() is not None, reason=str(jenkinspipeline.why_not()))
 PLAN = {

@@ -23,7 +23,7 @@ from bootimg.streams.metadata.releases import Published, release_of
 from bootimg.streams.metadata.stream import Extensions, Metadata, Stream, StreamArch, parse_stream
 from tests.layer import tools
 from tests.layer.tools import streamreader
-from tests.support import streams
+from tests.support.builds import streams
 from tests.unit.streams import test_four_arches
 from tests.unit.streams.test_metadata import GOLDEN, sold
 from tests.unit.streams.test_stream_json import GO_CLOUDS, any_stream, go_clouds, go_extensions

@@ -15,7 +15,7 @@ from bootimg.pipelines.compare import ObjectState, compare
 from bootimg.pipelines.run import RunOptions, pipeline_run
 from bootimg.pipelines.shipped import shipped_objects
 from bootimg.streams.pipeline.config import read_stream_config, read_streams_file
-from tests.support import tektonobjects
+from tests.support.pipelines import tektonobjects
 
 Json = dict[str, Any]
 pytestmark = pytest.mark.skipif(tektonobjects.why_not() is not None, reason=str(tektonobjects.why_not()))

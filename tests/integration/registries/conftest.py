@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.faultproxy import Proxy, fault_proxy
+from tests.support.clouds.faultproxy import Proxy, fault_proxy
 from tests.support.registry import serving_registry
 
 # The password is `a word`.

@@ -11,8 +11,8 @@ from bootimg.arch import Arch
 from bootimg.errors import ExitCode
 from tests.integration.clouds.commands import run
 from tests.integration.registries.test_faults import PLAIN, address, kind, put, tagged
-from tests.support.faultproxy import Fault, Proxy, Request
-from tests.support.registrybuilds import BUILD, make_builds
+from tests.support.builds.registrybuilds import BUILD, make_builds
+from tests.support.clouds.faultproxy import Fault, Proxy, Request
 
 NAME = "a/disks"
 

@@ -12,7 +12,7 @@ from bootimg.errors import BootimgError, ExitCode
 from tests.integration.clouds.commands import meta
 from tests.integration.registries.conftest import Served
 from tests.integration.registries.test_push import inspect, push
-from tests.support.registrybuilds import BUILD, make_builds
+from tests.support.builds.registrybuilds import BUILD, make_builds
 
 DISK = "com.coreos.disk."
 

@@ -30,9 +30,9 @@ from bootimg.orchestrator.uploading.request import CloudRequest
 from bootimg.orchestrator.uploading.run import run_cloud_verb
 from tests.integration.clouds.commands import meta, run
 from tests.integration.registries.conftest import Served
-from tests.support.faultproxy import Fault, Proxy, Request
+from tests.support.builds.registrybuilds import BUILD, NEWER, make_builds
+from tests.support.clouds.faultproxy import Fault, Proxy, Request
 from tests.support.program import program
-from tests.support.registrybuilds import BUILD, NEWER, make_builds
 
 PLAIN = ("--tls-verify", "false")
 

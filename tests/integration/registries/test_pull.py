@@ -20,8 +20,8 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.layer.image.fetched import OCI_INDEX
 from tests.integration.clouds.commands import meta, run
 from tests.integration.registries.test_faults import PLAIN, address, kind, tagged
-from tests.support.faultproxy import Fault, Proxy, Request
-from tests.support.registrybuilds import BUILD, make_builds
+from tests.support.builds.registrybuilds import BUILD, make_builds
+from tests.support.clouds.faultproxy import Fault, Proxy, Request
 
 SBOM, SIGNATURE = "application/spdx+json", "application/pgp-signature"
 

@@ -10,8 +10,8 @@ from typing import Any
 from bootimg.arch import Arch
 from tests.integration.clouds.commands import meta, run
 from tests.integration.registries.conftest import Served
+from tests.support.builds.registrybuilds import BUILD, make_builds
 from tests.support.program import program
-from tests.support.registrybuilds import BUILD, make_builds
 
 
 def push(builds: Path, served: Served, *words: object, code: int = 0) -> Any:  # noqa: ANN401

@@ -24,8 +24,8 @@ from bootimg.cli.main import bootimg
 from bootimg.cloud.registries.manifests import SIGNATURE_TYPE, SPDX_TYPE, fallback_tag
 from tests.integration.clouds.commands import meta
 from tests.integration.registries.test_faults import PLAIN, address
-from tests.support.faultproxy import Proxy
-from tests.support.registrybuilds import BUILD, make_builds
+from tests.support.builds.registrybuilds import BUILD, make_builds
+from tests.support.clouds.faultproxy import Proxy
 from tests.unit.builds.test_attest import pem, public
 
 MADE = Made(bootimg="1", deploy="native", target_imgref="")

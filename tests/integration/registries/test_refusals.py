@@ -14,8 +14,8 @@ from bootimg.errors import BootimgError, ExitCode
 from tests.integration.clouds.commands import failing, invoke, meta, run
 from tests.integration.registries.conftest import Served
 from tests.integration.registries.test_faults import PLAIN, address, tagged
-from tests.support.faultproxy import Proxy
-from tests.support.registrybuilds import BUILD, NEWER, make_builds
+from tests.support.builds.registrybuilds import BUILD, NEWER, make_builds
+from tests.support.clouds.faultproxy import Proxy
 from tests.unit.builds.test_meta import DATA
 
 CONFIG = """

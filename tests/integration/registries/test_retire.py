@@ -21,8 +21,8 @@ from bootimg.layer.image.fetched import OCI_INDEX, OCI_MANIFEST
 from tests.integration.clouds.commands import meta, run
 from tests.integration.registries.conftest import Served
 from tests.integration.registries.test_faults import PLAIN, address, kind, put, tagged
-from tests.support.faultproxy import Fault, Proxy, Request
-from tests.support.registrybuilds import BUILD, NEWER, make_builds
+from tests.support.builds.registrybuilds import BUILD, NEWER, make_builds
+from tests.support.clouds.faultproxy import Fault, Proxy, Request
 
 KINDS = {"oscontainer": "layer", "kubevirt": "kubevirt", "disks": "disks"}
 SETTINGS = ("--set", "tls_verify=false")

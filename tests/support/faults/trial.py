@@ -14,6 +14,7 @@ from signal import Signals
 
 import bootimg
 from bootimg.errors import ExitCode
+from tests.support.clouds.preloaded import Preloaded, preloaded
 from tests.support.faults.bucket import BUCKET, BucketServer, bucket_server
 from tests.support.faults.judge import (
     TIMES,
@@ -27,7 +28,6 @@ from tests.support.faults.judge import (
 )
 from tests.support.faults.library import CHANGE, COUNTING, Injection
 from tests.support.faults.verbs import make_start, uses_bucket, words_of
-from tests.support.preloaded import Preloaded, preloaded
 
 _MADE = re.compile(
     r"\.flock$|\.build\.lock$|^cache/(locks|trash|tmp|repo/tmp|timings)|^tmp/|journal\.ndjson$"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.support import oci
-from tests.support.cloudbuilds import BUILD
-from tests.support.filebuilds import make_file_build
+from tests.support.builds.filebuilds import make_file_build
+from tests.support.clouds.cloudbuilds import BUILD
+from tests.support.layers import oci
 from tests.unit.builds.test_meta import make_build
 
 HERE = "{}"

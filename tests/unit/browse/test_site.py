@@ -32,8 +32,9 @@ from bootimg.errors import BootimgError, ExitCode
 from bootimg.rpmdb.lists import in_order
 from bootimg.rpmdb.package import Package
 from bootimg.urls import quoted
-from tests.support import oci, sites, streams
-from tests.support.sites import NEW, NEWEST, OLD
+from tests.support.builds import sites, streams
+from tests.support.builds.sites import NEW, NEWEST, OLD
+from tests.support.layers import oci
 from tests.unit.builds.test_meta import make_build
 from tests.unit.rpmdb.test_database import PLACE, database, header
 from tests.unit.streams.test_metadata import GOLDEN

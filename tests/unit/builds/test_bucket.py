@@ -45,7 +45,7 @@ from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.events import Events
 from bootimg.urls import joined
-from tests.support.streams import write_builds
+from tests.support.builds.streams import write_builds
 from tests.unit.builds.test_meta import X86, add_sbom, make_build
 
 URL = "s3://art/prod/builds"

@@ -25,7 +25,7 @@ from bootimg.builds.record import Record, change_record
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
 from bootimg.formats import Written
-from tests.support import streams
+from tests.support.builds import streams
 from tests.unit.builds.test_bucket import (  # noqa: F401 - fixtures
     URL,
     bucket,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.killedbuilds import SCENARIOS, kill_before_writes
+from tests.support.builds.killedbuilds import SCENARIOS, kill_before_writes
 
 
 @pytest.mark.parametrize("name", SCENARIOS)

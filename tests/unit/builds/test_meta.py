@@ -27,7 +27,7 @@ from bootimg.builds.meta import LayerIdentity, MetaFile, image_entry, layer_meta
 from bootimg.errors import BootimgError
 from bootimg.formats import Written
 from bootimg.orchestrator.inspection import inspect_build
-from tests.support.lockholders import hold_and_die, hold_build, merge_many
+from tests.support.builds.lockholders import hold_and_die, hold_build, merge_many
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 BUILD = "9.6.20261101-0"

@@ -26,7 +26,7 @@ from bootimg.builds.record import Record, change_record, read_record
 from bootimg.builds.source import Source
 from bootimg.formats import Written
 from bootimg.untrusted.tree import Malformed
-from tests.support.killing import killed_before_write
+from tests.support.builds.killing import killed_before_write
 from tests.unit.builds.test_meta import COMMIT, X86, add_sbom, make_build
 
 FILE = "rhcos-1-provenance.x86_64.intoto.json"

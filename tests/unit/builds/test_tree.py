@@ -29,7 +29,7 @@ from bootimg.builds.signing.signatures import SignatureState, check_signatures
 from bootimg.builds.state import FileState, build_states
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
-from tests.support.streams import write_builds
+from tests.support.builds.streams import write_builds
 from tests.unit.builds.test_meta import DATA, X86, add_sbom, make_build, written
 
 

@@ -34,7 +34,7 @@ from bootimg.formats import Packing
 from bootimg.formats.compression.decompress import PlainReader
 from bootimg.formats.compression.writer import Compressor, open_output
 from bootimg.layer.fetching.fetch import inspect
-from tests.support import oci
+from tests.support.layers import oci
 from tests.unit.builds.test_meta import add_sbom, identity
 
 BUILD = "9.6.20261101-0"

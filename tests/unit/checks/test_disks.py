@@ -28,8 +28,9 @@ from bootimg.disk.gpt import Gpt, Partition, write_gpt
 from bootimg.disk.inspection import inspect_disk
 from bootimg.disk.xfsread import XfsImage
 from bootimg.sizes import GIB, MIB
-from tests.support import oci, openfirmware
-from tests.support.manifests import rendered
+from tests.support.arches import openfirmware
+from tests.support.layers import oci
+from tests.support.layers.manifests import rendered
 from tests.unit.checks.test_builds import WILD
 from tests.unit.checks.test_versions import RELEASE, VERSION, pivoting
 from tests.unit.rpmdb.test_database import STATUS, database, header

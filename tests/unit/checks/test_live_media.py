@@ -32,7 +32,7 @@ from bootimg.live.iso.sectors import SECTOR
 from bootimg.live.miniso.extract import extract_minimal
 from bootimg.live.streamhash import CHUNK
 from bootimg.orchestrator.inspection import inspect_build
-from tests.support.livefiles import (
+from tests.support.live.livefiles import (
     BUILD,
     METAL,
     TEMPLATE,
@@ -45,8 +45,8 @@ from tests.support.livefiles import (
     written,
     written_whole,
 )
-from tests.support.liveiso import DEFAULT, VOLUME, kargs_info, part
-from tests.support.livesystem import good_iso, good_rootfs
+from tests.support.live.liveiso import DEFAULT, VOLUME, kargs_info, part
+from tests.support.live.livesystem import good_iso, good_rootfs
 
 Patch = Callable[[IsoImage, bytearray], None]
 CONFIG = b'{"ignition": {"version": "3.4.0"}}'

@@ -16,8 +16,8 @@ from bootimg.live.iso.image import IsoImage
 from bootimg.live.iso.layout import lay_out
 from bootimg.live.iso.tree import IsoFile
 from bootimg.live.reading.isoparts import kernel_of
-from tests.support.liveiso import VOLUME, write
-from tests.support.s390xiso import written_s390x
+from tests.support.live.liveiso import VOLUME, write
+from tests.support.live.s390xiso import written_s390x
 
 CDBOOT, INITRD = "images/cdboot.img", "images/pxeboot/initrd.img"
 INS, ADDRESS = "generic.ins", "images/initrd.add"

@@ -17,9 +17,9 @@ from bootimg.errors import BootimgError
 from bootimg.events import Event, Events, Message
 from bootimg.live.embed.edit import opened_iso
 from bootimg.live.miniso.extract import extract_minimal
-from tests.support.livefiles import TEMPLATE, rootfs_image, whole_iso, written, written_whole
-from tests.support.liveiso import kargs_info
-from tests.support.livesystem import DEPLOYMENT, good_iso, live_tree, squashfs_of, system_files
+from tests.support.live.livefiles import TEMPLATE, rootfs_image, whole_iso, written, written_whole
+from tests.support.live.liveiso import kargs_info
+from tests.support.live.livesystem import DEPLOYMENT, good_iso, live_tree, squashfs_of, system_files
 
 Change = Callable[[dict[str, bytes]], object]
 

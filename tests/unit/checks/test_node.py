@@ -22,7 +22,7 @@ from bootimg.checks.pivot import OSTREE_CONTAINER, PROGRAMS, UNITS
 from bootimg.cli.main import bootimg
 from bootimg.errors import ExitCode
 from bootimg.sizes import GIB, MIB
-from tests.support import oci
+from tests.support.layers import oci
 from tests.unit.builds.test_meta import identity
 from tests.unit.checks.test_builds import entry
 from tests.unit.rpmdb.test_database import PLACE, database, header

@@ -33,9 +33,9 @@ from bootimg.orchestrator.rebuild import PurityCheck, purity_check, rebuild_requ
 from bootimg.orchestrator.recipes.prepare import Layer, open_layer
 from bootimg.orchestrator.request import Builder
 from tests.layer.rpmdb import Evr, make_rpmdb
-from tests.support import oci
+from tests.support.layers import oci
+from tests.support.layers.rpms import needs_rpm
 from tests.support.program import program
-from tests.support.rpms import needs_rpm
 from tests.unit.orchestrator.test_variables import request
 from tests.unit.osbuild.test_builder import StandIn, stand_in
 from tests.unit.rpmdb.test_database import PLACE, STATUS, database, header

@@ -20,7 +20,7 @@ from bootimg.checks.versionrules import version_findings
 from bootimg.events import Events
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import open_tree
-from tests.support import oci
+from tests.support.layers import oci
 from tests.unit.layer.test_declares import tree_of
 
 VERSION = "9.6.20261101-0"

@@ -19,7 +19,7 @@ from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import open_tree
 from bootimg.orchestrator.request import Builder, Request
 from bootimg.orchestrator.selection import NOTHING
-from tests.support import oci
+from tests.support.layers import oci
 
 FAULTS = {"stop_after", "keep", "debug_shell"}
 """What only a build can do: stop, keep and open a shell."""

@@ -28,11 +28,11 @@ from bootimg.live.iso.layout import lay_out
 from bootimg.live.iso.tree import IsoFile
 from bootimg.printable import printable
 from bootimg.sizes import MIB
-from tests.support import oci
 from tests.support.disks import pieces, write
-from tests.support.livefiles import BUILD, METAL, rootfs_image, whole_iso, written, written_whole
-from tests.support.liveiso import DEFAULT, VOLUME, part
-from tests.support.liveiso import write as write_iso
+from tests.support.layers import oci
+from tests.support.live.livefiles import BUILD, METAL, rootfs_image, whole_iso, written, written_whole
+from tests.support.live.liveiso import DEFAULT, VOLUME, part
+from tests.support.live.liveiso import write as write_iso
 from tests.support.program import program
 from tests.unit.rpmdb.test_database import PLACE, database, header
 

@@ -20,8 +20,8 @@ from bootimg.orchestrator.recipes import document as manifest
 from bootimg.orchestrator.recipes.document import manifest_of
 from bootimg.orchestrator.recipes.prepare import open_layer
 from bootimg.platform import platforms
-from tests.support import oci
-from tests.support.manifests import pipeline, stages
+from tests.support.layers import oci
+from tests.support.layers.manifests import pipeline, stages
 from tests.support.program import program
 from tests.unit.orchestrator.test_variables import layer, request
 

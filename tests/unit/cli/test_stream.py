@@ -13,7 +13,7 @@ import yaml
 from bootimg.__main__ import main
 from bootimg.builds.record import Record, change_record
 from bootimg.errors import ExitCode
-from tests.support import streams
+from tests.support.builds import streams
 from tests.unit.streams.test_metadata import GOLDEN, NEWER
 
 THEN = "1777416000"

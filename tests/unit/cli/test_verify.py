@@ -18,10 +18,10 @@ from bootimg.checks.rules import Rule
 from bootimg.errors import ExitCode
 from bootimg.formats import Compressor
 from script.docs import rule_table
-from tests.support import oci
 from tests.support.disks import write
-from tests.support.livefiles import written
-from tests.support.livesystem import good_iso, good_rootfs
+from tests.support.layers import oci
+from tests.support.live.livefiles import written
+from tests.support.live.livesystem import good_iso, good_rootfs
 from tests.support.program import program
 from tests.unit.checks.test_builds import QEMU, make, rewritten
 from tests.unit.checks.test_disks import disk_of, needs_tools

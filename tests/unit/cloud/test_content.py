@@ -24,7 +24,7 @@ from bootimg.orchestrator.basedisk import BaseDisk, _seal, find_base
 from bootimg.orchestrator.uploading.content import ArtifactContent
 from bootimg.platform import platforms
 from bootimg.sizes import KIB, MIB
-from tests.support.cloudbuilds import BUILD, DATA, SIZE, make_aws_build, make_cloud_build
+from tests.support.clouds.cloudbuilds import BUILD, DATA, SIZE, make_aws_build, make_cloud_build
 from tests.support.disks import make_disk, needs_qemu_img
 
 BLOCKS = ((4096, b"a" * 4096), (20 * MIB, b"b" * 4096))

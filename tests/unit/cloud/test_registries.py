@@ -41,7 +41,7 @@ from bootimg.layer.fetching.skopeo import RegistryOptions
 from bootimg.layer.image.fetched import OCI_MANIFEST, digest_of
 from bootimg.orchestrator.uploading.declared import declared_by
 from bootimg.untrusted.limits import Limits
-from tests.support.registrybuilds import make_builds
+from tests.support.builds.registrybuilds import make_builds
 
 DIGEST = f"sha256:{'0' * 64}"
 KIND = disk_type("qcow2", "gz")

@@ -37,8 +37,8 @@ from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.recipe import BiosTarget, Bootupd, Recipe
 from bootimg.sizes import MIB
-from tests.support import oci
-from tests.support.manifests import rendered
+from tests.support.layers import oci
+from tests.support.layers.manifests import rendered
 from tests.unit.layer.test_declares import tree_of
 
 GRUB, EFI = oci.GRUB_MODULES, oci.EFI_PAYLOAD

@@ -22,8 +22,8 @@ from bootimg.errors import BootimgError
 from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import BiosTarget, Bootupd
 from bootimg.sysroot.entries import Entry, Kind
-from tests.support import oci
-from tests.support.bootupdfiles import GRUB, METADATA, SHIM, STATIC, UPDATES, bootupd_files
+from tests.support.layers import oci
+from tests.support.layers.bootupdfiles import GRUB, METADATA, SHIM, STATIC, UPDATES, bootupd_files
 from tests.unit.disk.test_bootloaders import recipe
 from tests.unit.layer.test_declares import tree_of
 

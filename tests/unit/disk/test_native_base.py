@@ -36,8 +36,8 @@ from bootimg.orchestrator.basedisks.nativedisks import native_disks
 from bootimg.orchestrator.work import Work
 from bootimg.sysroot.entries import directory, text
 from bootimg.sysroot.unsupported import NativeUnsupportedError
-from tests.support import oci
-from tests.support.manifests import packed
+from tests.support.layers import oci
+from tests.support.layers.manifests import packed
 
 OSTREE = b"\x7fELF\0002025.2\0libcurl gpgme systemd\0"
 FILES = {

@@ -25,8 +25,9 @@ from bootimg.layer.tree.merged import open_tree
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
 from bootimg.orchestrator.basedisk import seal_digest
-from tests.support import oci, openfirmware
-from tests.support.manifests import of_every_platform
+from tests.support.arches import openfirmware
+from tests.support.layers import oci
+from tests.support.layers.manifests import of_every_platform
 from tests.unit.disk.test_native_base import FILES, cut, require_native, written
 from tests.unit.disk.test_prep_grub import BOOTUPD, METADATA
 

@@ -30,7 +30,7 @@ from bootimg.housekeeping import kept
 from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import BiosTarget, Bootupd, Ext4, Recipe
 from bootimg.sysroot.entries import Entry, directory, text
-from tests.support import oci
+from tests.support.layers import oci
 from tests.unit.disk.test_bootloaders import BOOTUPD, GRUB, layer, recipe
 from tests.unit.layer.test_declares import tree_of
 

@@ -29,8 +29,9 @@ from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import BiosTarget, Bootupd, Recipe
 from bootimg.sizes import MIB
 from bootimg.sysroot.entries import Entry
-from tests.support import oci, openfirmware
-from tests.support.bootupdfiles import bootupd_files
+from tests.support.arches import openfirmware
+from tests.support.layers import oci
+from tests.support.layers.bootupdfiles import bootupd_files
 from tests.unit.disk.test_bootloaders import installation, recipe
 from tests.unit.layer.test_declares import tree_of
 

@@ -21,8 +21,8 @@ from bootimg.disk.xfs.read.folders import find_folder, names
 from bootimg.disk.xfs.read.inodes import Inode, read_inode
 from bootimg.disk.xfs.read.volume import XfsVolume, open_xfs
 from bootimg.errors import BootimgError
-from tests.support import xfstrees
-from tests.support.xfsimages import NOW, SMALL, empty_image
+from tests.support.xfs import xfstrees
+from tests.support.xfs.xfsimages import NOW, SMALL, empty_image
 
 TREES = {
     "directories": lambda: xfstrees.directories((1, 30)),

@@ -19,9 +19,9 @@ from bootimg.disk.xfs.freespace import FreeSpace
 from bootimg.disk.xfs.hashtree import name_hash
 from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
-from tests.support import xfstrees
-from tests.support.xfsimages import NOW, SMALL, UUID, empty_image, fill_and_check
-from tests.support.xfstrees import ROOT, file, folder, label, link
+from tests.support.xfs import xfstrees
+from tests.support.xfs.xfsimages import NOW, SMALL, UUID, empty_image, fill_and_check
+from tests.support.xfs.xfstrees import ROOT, file, folder, label, link
 
 UNKNOWN = {
     "reverse mapping": ("-m", "rmapbt=1"),

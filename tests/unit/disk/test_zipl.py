@@ -22,8 +22,7 @@ from bootimg.disk.zipl.read import ZiplBoot, has_zipl, read_zipl
 from bootimg.disk.zipl.signature import unsigned_length
 from bootimg.disk.zipl.stage3 import known_stage3, layer_stage3
 from bootimg.errors import BootimgError
-from tests.support import oci
-from tests.support.zipldisks import (
+from tests.support.arches.zipldisks import (
     ENTRY,
     FIRSTBOOT,
     LENGTH,
@@ -34,6 +33,7 @@ from tests.support.zipldisks import (
     make_zipl_disk,
     stage3,
 )
+from tests.support.layers import oci
 from tests.unit.layer.test_declares import tree_of
 
 ARGUMENTS = f"{OPTIONS} ignition.platform.id=qemu {FIRSTBOOT}"

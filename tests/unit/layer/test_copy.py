@@ -11,7 +11,7 @@ from bootimg.arch import Arch
 from bootimg.cache import Cache
 from bootimg.layer.fetching.imagecopy import copy_archive
 from bootimg.layer.fetching.skopeo import RegistryOptions
-from tests.support import oci
+from tests.support.layers import oci
 
 
 def test_the_archive_is_the_image_and_nothing_of_this_machine(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.manifest.model import Manifest
 from bootimg.manifest.reader import read_recipes
 from bootimg.manifest.recipe import Recipe
-from tests.support import oci
-from tests.support.manifests import rendered
+from tests.support.layers import oci
+from tests.support.layers.manifests import rendered
 
 INSTALL, DISK = "usr/lib/bootc/install", "usr/lib/image-builder/bootc"
 KARGS = "usr/lib/bootc/kargs.d"

@@ -13,7 +13,7 @@ from bootimg.layer.ostree.flatten import container_view, flatten
 from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tar.tarformat import read_entries
 from bootimg.untrusted.budget import Budget
-from tests.support import oci
+from tests.support.layers import oci
 
 INSIDE = "sysroot/ostree/repo/objects/ab/x.file"
 

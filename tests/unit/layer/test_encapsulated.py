@@ -21,8 +21,8 @@ from bootimg.layer.tar.entry import Kind
 from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.limits import Limits
-from tests.support import oci
-from tests.support.encapsulated import SYSTEM, Commit, File, Folder, content_members, object_path
+from tests.support.layers import oci
+from tests.support.layers.encapsulated import SYSTEM, Commit, File, Folder, content_members, object_path
 
 Members = list[list[oci.Member]]
 

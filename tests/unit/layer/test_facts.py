@@ -13,7 +13,7 @@ from bootimg.layer.declared.facts import LayerFacts, read_facts
 from bootimg.layer.declared.imagejson import parse_image_json
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import open_tree
-from tests.support import oci
+from tests.support.layers import oci
 
 
 def facts(folder: Path, layer: bytes, labels: dict[str, str] = oci.LABELS) -> LayerFacts:

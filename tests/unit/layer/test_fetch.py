@@ -23,7 +23,7 @@ from bootimg.layer.image.reference import Transport, not_found, parse_reference
 from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.limits import DEFAULT, Limits
-from tests.support import oci
+from tests.support.layers import oci
 
 Fetch = Callable[..., Image]
 DIGEST = "sha256:" + "0" * 64

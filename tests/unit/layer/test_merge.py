@@ -16,7 +16,7 @@ from bootimg.layer.tar.tarformat import read_entries
 from bootimg.layer.tree.merged import Tree
 from bootimg.untrusted.budget import IMPLIED, Budget
 from bootimg.untrusted.limits import Limits
-from tests.support import oci
+from tests.support.layers import oci
 
 
 def merge(*layers: list[oci.Member]) -> dict[str, Entry]:

@@ -10,7 +10,7 @@ from bootimg.layer.tar.entry import Entry, Kind
 from bootimg.layer.tar.merge import Merged
 from bootimg.layer.tar.tarformat import read_entries
 from bootimg.untrusted.budget import Budget
-from tests.support import oci
+from tests.support.layers import oci
 
 
 @pytest.mark.parametrize(

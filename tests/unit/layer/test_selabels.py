@@ -13,7 +13,7 @@ from bootimg.layer.importing import selabels
 from bootimg.layer.importing.selabels import labels, policy_files
 from bootimg.layer.ostree.libostree import interpreter
 from bootimg.layer.tree.merged import Tree
-from tests.support import oci
+from tests.support.layers import oci
 from tests.unit.layer.test_declares import tree_of
 
 

@@ -14,7 +14,7 @@ from bootimg.layer.tar.tarformat import read_entries
 from bootimg.layer.tar.tarwriter import member
 from bootimg.tarstream import END, padding
 from bootimg.untrusted.budget import Budget
-from tests.support import oci
+from tests.support.layers import oci
 
 CAPABILITY = bytes([1, 0, 0, 2, 0, 0x20, 0, 0, 0xFF, 0xFE] + [0] * 10)
 

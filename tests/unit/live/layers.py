@@ -12,8 +12,8 @@ from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import Tree, open_tree
 from bootimg.live.template import PATH
 from bootimg.sysroot.commit import Commit
-from tests.support import oci
-from tests.support.ostreedeploy import commit, require
+from tests.support.layers import oci
+from tests.support.layers.ostreedeploy import commit, require
 
 TAIL = " ignition.firstboot ignition.platform.id=metal\n"
 AREA = f"@@KERNEL-ARGS@@{TAIL}{'#' * 1023}# COREOS_KARG_EMBED_AREA\n"

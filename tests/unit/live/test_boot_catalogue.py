@@ -17,7 +17,7 @@ from bootimg.live.iso.image import IsoImage
 from bootimg.live.iso.layout import IsoLayout
 from bootimg.live.iso.sectors import SECTOR
 from bootimg.sizes import MIB
-from tests.support.liveiso import live_iso, write
+from tests.support.live.liveiso import live_iso, write
 
 EFI, BIOS = "images/efiboot.img", "isolinux/isolinux.bin"
 

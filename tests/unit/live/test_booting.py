@@ -21,8 +21,8 @@ from bootimg.live.embed.pxe import wrap_ignition
 from bootimg.vm.accelerator import Accelerator
 from bootimg.vm.machine import Machine
 from tests.support.disks import whole_disk
-from tests.support.liveiso import DEFAULT, GRUB, part, written_iso
-from tests.support.s390xiso import written_s390x
+from tests.support.live.liveiso import DEFAULT, GRUB, part, written_iso
+from tests.support.live.s390xiso import written_s390x
 
 CONFIG = b'{"ignition": {"version": "3.0.0"}}'
 OTHER = b'{"ignition": {"version": "3.1.0"}}'

@@ -29,8 +29,8 @@ from bootimg.live.miniso.extract import extract_minimal
 from bootimg.live.reading.describe import describe_iso
 from bootimg.live.reading.isoparts import arch_of
 from bootimg.sizes import MIB
-from tests.support.liveiso import DEFAULT, VOLUME, write
-from tests.support.s390xiso import ARGUMENTS, TAIL, files_of, s390x_iso, s390x_kernel, written_s390x
+from tests.support.live.liveiso import DEFAULT, VOLUME, write
+from tests.support.live.s390xiso import ARGUMENTS, TAIL, files_of, s390x_iso, s390x_kernel, written_s390x
 
 CONFIG = b'{"ignition": {"version": "3.4.0"}}'
 ZEROS = bytes(262144)

@@ -11,7 +11,7 @@ import pytest
 from bootimg.errors import BootimgError
 from bootimg.live.iso.efiboot import efi_tree, efi_vendor, make_efi_image
 from bootimg.sysroot.entries import Entry, Kind, directory, text
-from tests.support.liveiso import EPOCH, VOLUME
+from tests.support.live.liveiso import EPOCH, VOLUME
 
 FILES = {
     "BOOT/BOOTX64.EFI": b"shim" * 9999,

@@ -20,7 +20,7 @@ from bootimg.live.embed.places import Area
 from bootimg.live.iso.descriptors import Volume
 from bootimg.live.iso.layout import lay_out
 from bootimg.live.iso.tree import IsoFile
-from tests.support.liveiso import (
+from tests.support.live.liveiso import (
     AREA,
     DEFAULT,
     GRUB,

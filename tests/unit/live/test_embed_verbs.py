@@ -13,7 +13,7 @@ import pytest
 from bootimg.__main__ import main
 from bootimg.live.embed.initrd import decode
 from bootimg.untrusted.budget import Budget
-from tests.support.liveiso import AREA, DEFAULT, FEATURES, VOLUME, written_iso
+from tests.support.live.liveiso import AREA, DEFAULT, FEATURES, VOLUME, written_iso
 
 CONFIG = b'{"ignition": {"version": "3.4.0"}}\n'
 Result = tuple[int, bytes, str]

@@ -15,7 +15,7 @@ from bootimg.disk.extents import FileSource
 from bootimg.errors import BootimgError
 from bootimg.live.iso.image import IsoImage
 from bootimg.live.iso.sectors import SECTOR
-from tests.support.liveiso import VOLUME, live_iso, write, written_iso
+from tests.support.live.liveiso import VOLUME, live_iso, write, written_iso
 
 PRIMARY = 16 * SECTOR
 ROOT = PRIMARY + 156

@@ -21,7 +21,7 @@ from bootimg.live.iso.liveiso import Part
 from bootimg.live.iso.sectors import SECTOR
 from bootimg.live.iso.tree import LARGEST, IsoFile
 from bootimg.sysroot.entries import HostFile
-from tests.support.liveiso import EPOCH, SMALL, VOLUME, live_iso, write
+from tests.support.live.liveiso import EPOCH, SMALL, VOLUME, live_iso, write
 
 CONTENT = {
     "a": b"",

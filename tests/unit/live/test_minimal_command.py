@@ -9,7 +9,7 @@ import pytest
 
 from bootimg.live.embed.edit import opened_iso
 from bootimg.live.miniso.pack import with_miniso
-from tests.support.liveiso import live_iso, write
+from tests.support.live.liveiso import live_iso, write
 from tests.support.program import program
 
 URL = "http://example.com/rootfs.img"

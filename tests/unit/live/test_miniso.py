@@ -31,7 +31,7 @@ from bootimg.live.miniso.pack import pack_miniso, with_miniso
 from bootimg.live.miniso.source import MinimalIso
 from bootimg.sysroot.entries import HostFile
 from bootimg.untrusted.budget import Budget
-from tests.support.liveiso import DEFAULT, VOLUME, live_iso, part, write
+from tests.support.live.liveiso import DEFAULT, VOLUME, live_iso, part, write
 
 URL = "http://example.com/rootfs.img"
 

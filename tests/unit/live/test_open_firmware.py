@@ -35,9 +35,9 @@ from bootimg.live.iso.liveiso import LiveIso
 from bootimg.live.iso.tree import IsoFile
 from bootimg.live.miniso.extract import extract_minimal
 from bootimg.live.reading.describe import describe_iso
-from tests.support import openfirmware
-from tests.support.livefiles import initramfs, rootfs_image, whole_iso, written, written_whole
-from tests.support.liveiso import DEFAULT, GRUB, VOLUME, kargs_info, part, write
+from tests.support.arches import openfirmware
+from tests.support.live.livefiles import initramfs, rootfs_image, whole_iso, written, written_whole
+from tests.support.live.liveiso import DEFAULT, GRUB, VOLUME, kargs_info, part, write
 from tests.unit.disk.test_prep_grub import by_grub, kernel_for_grub, needs_mkimage
 from tests.unit.layer.test_declares import tree_of
 

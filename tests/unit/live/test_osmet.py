@@ -30,9 +30,9 @@ from bootimg.live.osmet.resolve import DiskObjects, RepositoryFolder
 from bootimg.live.osmet.unpack import describe_osmet, unpack_osmet
 from bootimg.sizes import KIB
 from bootimg.untrusted.budget import Budget
-from tests.support.metaldisk import BOOT, ROOT_AT, checksum, metal_disk, repository
-from tests.support.xfsimages import SMALL
-from tests.support.xfstrees import file, sparse
+from tests.support.live.metaldisk import BOOT, ROOT_AT, checksum, metal_disk, repository
+from tests.support.xfs.xfsimages import SMALL
+from tests.support.xfs.xfstrees import file, sparse
 
 RANDOM = random.Random(7)
 KERNEL = RANDOM.randbytes(100 * KIB) + bytes(20 * KIB) + RANDOM.randbytes(90 * KIB + 77)

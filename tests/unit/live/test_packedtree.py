@@ -18,7 +18,7 @@ from bootimg.live.reading.readers import READERS, require_reader
 from bootimg.live.reading.squashfstree import SquashfsTree
 from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.limits import DEFAULT, Limits
-from tests.support.livesystem import squashfs_of
+from tests.support.live.livesystem import squashfs_of
 from tests.unit.live.test_rootfs import program
 
 OFFSET = 3 * 4096 + 124

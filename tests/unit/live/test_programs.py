@@ -16,7 +16,7 @@ from bootimg.live.fsoptions import FsType, draft_options, rootfs_options
 from bootimg.live.programs.choice import ChosenMaker, choose_maker, require_version
 from bootimg.live.programs.known import MAKERS
 from bootimg.rpmdb.package import Package
-from tests.support import oci
+from tests.support.layers import oci
 from tests.unit.live.test_rootfs import program
 
 SQUASHFS = FsType.SQUASHFS

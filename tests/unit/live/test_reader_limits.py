@@ -22,7 +22,7 @@ from bootimg.live.osmet.fileformat import MappedPartition, Mapping, Osmet, encod
 from bootimg.sizes import MIB
 from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.limits import Limits
-from tests.support.liveiso import live_iso, write
+from tests.support.live.liveiso import live_iso, write
 
 
 def refused(work: Callable[[], object], limit: str) -> None:

@@ -23,7 +23,7 @@ from bootimg.live.reading.rootfs import read_rootfs
 from bootimg.live.reading.streamfile import StreamFile
 from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.limits import Limits
-from tests.support.livefiles import BUILD, METAL, archive, rootfs_image
+from tests.support.live.livefiles import BUILD, METAL, archive, rootfs_image
 
 PACKERS: list[Callable[[bytes], bytes]] = [gzip.compress, lzma.compress, zstandard.compress]
 LIVE = {VERSION: b"1\n", WANT_ROOTFS: b"sums\n", FEATURES: b"{}"}

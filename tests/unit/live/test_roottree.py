@@ -12,7 +12,7 @@ from bootimg.errors import BootimgError
 from bootimg.live.roottree import live_root, require_checksum
 from bootimg.sysroot.entries import Entry, Kind, directory, text
 from bootimg.sysroot.system import System
-from tests.support.oci import KERNEL
+from tests.support.layers.oci import KERNEL
 from tests.unit.live.layers import layer_tree
 
 CONFIG = b"[core]\nmode=bare\n\n[sysroot]\nreadonly=true\nbootprefix=true\n"

@@ -10,7 +10,7 @@ from bootimg.arch import Arch
 from bootimg.errors import BootimgError
 from bootimg.live.iso.bootrow import boot_row
 from bootimg.live.iso.syslinux import Read, find_syslinux
-from tests.support.liveiso import SMALL
+from tests.support.live.liveiso import SMALL
 
 ROW = boot_row(Arch.X86_64)
 FILES = {name: name.encode() for name in ROW.syslinux} | {"isolinux.bin": SMALL, "isohdpfx.bin": bytes(432)}

@@ -18,7 +18,7 @@ from bootimg.manifest.images import define_image
 from bootimg.manifest.mpp import Renderer
 from bootimg.process import search_path
 from bootimg.sizes import MIB
-from tests.support.manifests import rendered, stages
+from tests.support.layers.manifests import rendered, stages
 
 BOOT = ("boot", "BC13C2FF-59E6-4262-A352-B275FD6F7172", 384, False)
 ESP = ("EFI-SYSTEM", "C12A7328-F81F-11D2-BA4B-00A0C93EC93B", 127, False)

@@ -29,8 +29,8 @@ from bootimg.manifest.recipe import (
     Zipl,
 )
 from bootimg.sizes import MIB
-from tests.support.manifestchanges import MANIFESTS, changes, unnoticed
-from tests.support.manifests import (
+from tests.support.layers.manifestchanges import MANIFESTS, changes, unnoticed
+from tests.support.layers.manifests import (
     CONTAINER,
     DIGEST,
     by_bootc,

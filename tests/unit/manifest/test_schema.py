@@ -16,7 +16,7 @@ from jsonschema.validators import validator_for
 from bootimg.arch import Arch
 from bootimg.manifest.model import Json
 from bootimg.manifest.render import canonical_json
-from tests.support.manifests import (
+from tests.support.layers.manifests import (
     CONTAINER,
     by_bootc,
     fetched_by_osbuild,

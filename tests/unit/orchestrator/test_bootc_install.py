@@ -35,8 +35,8 @@ from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.survey import Survey
 from bootimg.platform import platform
 from bootimg.sizes import MIB
-from tests.support import oci
-from tests.support.manifests import by_bootc
+from tests.support.layers import oci
+from tests.support.layers.manifests import by_bootc
 
 IMAGE_JSON = {"size": 4, "bootc-install-to-fs": True, "extra-kargs": ["mitigations=auto,nosmt"]}
 IMGREF = "ostree-unverified-registry:quay.io/example/os:latest"

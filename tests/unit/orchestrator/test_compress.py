@@ -30,9 +30,9 @@ from bootimg.orchestrator.compress import compress_images, each_build, uncompres
 from bootimg.orchestrator.recipes.prepare import Layer, open_layer
 from bootimg.platform import Platform, platforms
 from bootimg.sizes import GIB, MIB
-from tests.support import oci
 from tests.support.disks import make_disk, run
-from tests.support.manifests import of_every_platform
+from tests.support.layers import oci
+from tests.support.layers.manifests import of_every_platform
 from tests.unit.builds.test_meta import identity
 from tests.unit.orchestrator.test_variables import request
 

@@ -18,8 +18,9 @@ from bootimg.layer.tree.merged import open_tree
 from bootimg.orchestrator.plan import Plan, make_plan
 from bootimg.orchestrator.request import Request
 from bootimg.platform import platform, platforms
-from tests.support import oci, openfirmware
-from tests.support.bootupdfiles import bootupd_files
+from tests.support.arches import openfirmware
+from tests.support.layers import oci
+from tests.support.layers.bootupdfiles import bootupd_files
 from tests.unit.disk.test_prep_grub import BOOTUPD as PREP_BOOTUPD
 
 AARCH64, PPC64LE = Arch.AARCH64, Arch.PPC64LE

@@ -14,8 +14,8 @@ from bootimg.layer.tree.merged import open_tree
 from bootimg.orchestrator.plan import make_plan
 from bootimg.orchestrator.request import Request
 from bootimg.platform import platform, platforms
-from tests.support import oci
-from tests.support.zipldisks import stage3
+from tests.support.arches.zipldisks import stage3
+from tests.support.layers import oci
 from tests.unit.orchestrator.test_foreign import why
 
 S390X = Arch.S390X

@@ -16,7 +16,7 @@ from bootimg.events import Events
 from bootimg.layer.fetching.fetch import fetch
 from bootimg.layer.tree.merged import open_tree
 from bootimg.platform import Packaging, platforms
-from tests.support import oci
+from tests.support.layers import oci
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "plans"
 # Every bootloader has tests of its own: here all layers pass as if they had theirs.

@@ -19,9 +19,10 @@ from bootimg.orchestrator.recipes.prepare import open_layer
 from bootimg.orchestrator.request import Artifact, Outcome, Request
 from bootimg.orchestrator.targets.live import Live
 from bootimg.orchestrator.targets.liveprogram import choose_for
-from tests.support import oci, openfirmware
-from tests.support.liveiso import SMALL
-from tests.support.s390xiso import layer_files
+from tests.support.arches import openfirmware
+from tests.support.layers import oci
+from tests.support.live.liveiso import SMALL
+from tests.support.live.s390xiso import layer_files
 from tests.unit.layer.test_declares import tree_of
 from tests.unit.live.layers import AREA, GRUB, ISOLINUX
 

@@ -25,7 +25,7 @@ from bootimg.orchestrator.manyarches.names import names_for
 from bootimg.orchestrator.manyarches.requests import ArchRequests
 from bootimg.orchestrator.manyarches.results import ArchResults
 from bootimg.orchestrator.request import Outcome, Request
-from tests.support import oci
+from tests.support.layers import oci
 
 X86, ARM, POWER, Z = Arch
 EVERY, BOTH = ArchChoice(), ArchChoice((X86, ARM))

@@ -34,7 +34,7 @@ from bootimg.orchestrator.summary import duration, summary
 from bootimg.orchestrator.survey import Survey
 from bootimg.orchestrator.timings import Timings
 from bootimg.platform import platform
-from tests.support import oci
+from tests.support.layers import oci
 
 VERSION = oci.LABELS["org.opencontainers.image.version"]
 ARCHIVE = f"rhcos-{VERSION}-ostree.x86_64.ociarchive"

@@ -27,7 +27,7 @@ from bootimg.orchestrator.request import Request
 from bootimg.orchestrator.selection import Selection
 from bootimg.platform import Ovf, Packaging, PowerVolume, platform, platforms
 from bootimg.targets import image_of
-from tests.support.manifests import of_every_platform
+from tests.support.layers.manifests import of_every_platform
 from tests.unit.orchestrator.test_variables import layer, request
 
 X86 = Arch.X86_64

@@ -37,8 +37,8 @@ from bootimg.orchestrator.work import Work
 from bootimg.platform import platform
 from bootimg.rpmdb.package import Package
 from bootimg.rpmdb.read import read_packages
-from tests.support import oci
-from tests.support.killing import killed_before_write
+from tests.support.builds.killing import killed_before_write
+from tests.support.layers import oci
 from tests.support.program import program
 from tests.unit.osbuild.test_builder import StandIn, note, stand_in
 from tests.unit.rpmdb.test_database import PLACE, database, header

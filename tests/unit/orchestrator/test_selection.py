@@ -47,8 +47,9 @@ from bootimg.orchestrator.work import Work
 from bootimg.platform import platform, platforms
 from bootimg.streams.pipeline.config import StreamConfig, read_stream_config, read_streams_file
 from bootimg.targets import LIVE, SECEX
-from tests.support import oci, openfirmware
-from tests.support.s390xiso import layer_files
+from tests.support.arches import openfirmware
+from tests.support.layers import oci
+from tests.support.live.s390xiso import layer_files
 from tests.unit.builds.test_meta import DATA
 from tests.unit.orchestrator.test_live_target import COMPLETE
 from tests.unit.orchestrator.test_platform_images import existing

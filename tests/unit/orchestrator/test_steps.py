@@ -45,7 +45,7 @@ from bootimg.orchestrator.targets.registry import MAKERS, Unmade
 from bootimg.orchestrator.work import Work
 from bootimg.platform import Platform, platform, platforms
 from bootimg.targets import LIVE, every_target
-from tests.support import oci
+from tests.support.layers import oci
 
 X86 = Arch.X86_64
 VERSION = oci.LABELS["org.opencontainers.image.version"]

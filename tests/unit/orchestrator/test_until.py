@@ -22,7 +22,7 @@ from bootimg.orchestrator.request import Builder, Request
 from bootimg.orchestrator.selection import Selection
 from bootimg.orchestrator.steps import known_steps, steps_of
 from bootimg.platform import platform
-from tests.support import oci
+from tests.support.layers import oci
 
 VERSION = oci.LABELS["org.opencontainers.image.version"]
 

@@ -33,7 +33,7 @@ from bootimg.orchestrator.recipes.variables import (
 from bootimg.orchestrator.request import Request
 from bootimg.platform import platform
 from bootimg.sizes import GIB, MIB
-from tests.support import oci
+from tests.support.layers import oci
 
 IMGREF = "ostree-image-signed:docker://quay.io/example/os:latest"
 

@@ -43,8 +43,8 @@ from bootimg.osbuild import program
 from bootimg.osbuild.monitor import read_records
 from bootimg.osbuild.run import Job, run
 from bootimg.platform import platform
-from tests.support import oci
-from tests.support.manifests import pipeline, rendered
+from tests.support.layers import oci
+from tests.support.layers.manifests import pipeline, rendered
 from tests.support.osbuild_source import buildable_here, real_osbuild, small_manifest
 from tests.unit.manifest.test_schema import MANIFESTS
 

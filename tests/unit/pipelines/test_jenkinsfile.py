@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bootimg.pipelines.shipped import PACKAGE
-from tests.support.shellcommands import calls_of, parse
+from tests.support.pipelines.shellcommands import calls_of, parse
 
 TEXT = files(PACKAGE).joinpath("jenkins/Jenkinsfile").read_text()
 SCRIPTS = re.findall(r"\bsh '([^'\n]*)'", TEXT)

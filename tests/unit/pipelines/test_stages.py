@@ -13,7 +13,7 @@ from bootimg.arch import Arch
 from bootimg.builds.folder import open_build
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError
-from tests.support import oci
+from tests.support.layers import oci
 from tests.unit.builds.test_bucket import client, descriptions, endpoint, s3  # noqa: F401 - fixtures
 
 CONFIG = """\

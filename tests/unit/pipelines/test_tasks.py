@@ -13,7 +13,7 @@ import pytest
 
 from bootimg.pipelines.results import LIMIT
 from bootimg.pipelines.shipped import PIPELINE, shipped_objects, shipped_yaml, version_of
-from tests.support.shellcommands import Call, calls_of, known_variables, parse
+from tests.support.pipelines.shellcommands import Call, calls_of, known_variables, parse
 
 OBJECTS = shipped_objects()
 TASKS = {each["metadata"]["name"]: each for each in OBJECTS if each["kind"] == "Task"}

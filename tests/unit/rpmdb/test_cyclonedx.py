@@ -16,7 +16,7 @@ from packageurl import PackageURL
 from bootimg.layer.image.fetched import Image
 from bootimg.rpmdb.cyclonedx import cyclonedx
 from bootimg.rpmdb.package import Kind, Package
-from tests.support import oci
+from tests.support.layers import oci
 from tests.unit.rpmdb.test_database import PLACE, database, header
 from tests.unit.rpmdb.test_images import run
 from tests.unit.rpmdb.test_sbom import GRUB, PACKAGES, TEXT, image

@@ -29,9 +29,9 @@ from bootimg.rpmdb.header import package_of
 from bootimg.rpmdb.package import Kind, Package
 from bootimg.rpmdb.read import read_packages
 from tests.layer.rpmdb import Evr, make_rpmdb
-from tests.support import oci
-from tests.support.encapsulated import SYSTEM, Commit, File
-from tests.support.rpms import Rpm, make_database, needs_rpm, query
+from tests.support.layers import oci
+from tests.support.layers.encapsulated import SYSTEM, Commit, File
+from tests.support.layers.rpms import Rpm, make_database, needs_rpm, query
 from tests.unit.layer.test_declares import tree_of
 
 PLACE = "usr/share/rpm/rpmdb.sqlite"

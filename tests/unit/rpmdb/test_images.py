@@ -17,10 +17,10 @@ from bootimg.events import Events
 from bootimg.layer.fetching.skopeo import RegistryOptions
 from bootimg.rpmdb.listcache import ListCache
 from bootimg.rpmdb.ofimage import PackageSource
-from tests.support import oci
+from tests.support.layers import oci
+from tests.support.layers.rpms import Rpm, make_database, needs_rpm, query
 from tests.support.program import program
 from tests.support.registry import serving_registry
-from tests.support.rpms import Rpm, make_database, needs_rpm, query
 from tests.unit.rpmdb.test_database import PLACE, STATUS, database, header, one
 
 META = "usr/share/openshift/base/meta.json"

@@ -21,7 +21,7 @@ from bootimg.rpmdb.package import Kind, Package
 from bootimg.rpmdb.purl import package_url
 from bootimg.rpmdb.spdx import sbom
 from bootimg.untrusted.budget import Budget
-from tests.support import oci
+from tests.support.layers import oci
 from tests.unit.rpmdb.test_database import PLACE, database, header
 from tests.unit.rpmdb.test_images import run
 

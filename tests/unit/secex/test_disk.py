@@ -16,8 +16,8 @@ from bootimg.errors import BootimgError
 from bootimg.secex.disk import SecureDisk
 from bootimg.secex.layout import SE, secure_table
 from bootimg.sizes import GIB, MIB
-from tests.support.pvimg import SeenPvimg, stand_in_image
-from tests.support.zipldisks import LENGTH, OPTIONS, START, make_zipl_disk, stage3
+from tests.support.arches.pvimg import SeenPvimg, stand_in_image
+from tests.support.arches.zipldisks import LENGTH, OPTIONS, START, make_zipl_disk, stage3
 from tests.unit.disk.test_native_base import require_native
 
 ROOT = 8 * MIB

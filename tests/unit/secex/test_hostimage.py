@@ -8,7 +8,7 @@ import pytest
 
 from bootimg.errors import BootimgError
 from bootimg.secex.hostimage import Parts, find_program, make_host_image
-from tests.support.pvimg import SeenPvimg, stand_in_image
+from tests.support.arches.pvimg import SeenPvimg, stand_in_image
 
 PARTS = Parts(kernel=b"kernel", initramfs=b"initramfs", private_key=b"secret", arguments="a b=c")
 

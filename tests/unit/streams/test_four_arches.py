@@ -20,7 +20,7 @@ from bootimg.streams.metadata.release import stream_arch
 from bootimg.streams.metadata.releases import Published, release_of
 from bootimg.streams.metadata.stream import Metadata, Stream, parse_stream
 from bootimg.targets import DECLARED
-from tests.support.tablebuilds import STREAM, meta
+from tests.support.builds.tablebuilds import STREAM, meta
 
 BASE = "https://rhcos.mirror.openshift.com/art/storage/prod/streams"
 PUBLISHED = Published(BASE, STREAM, signatures=False)

@@ -21,7 +21,7 @@ from bootimg.streams.metadata.bump import bump, stream_of
 from bootimg.streams.metadata.releases import Published
 from bootimg.streams.metadata.sources import LocalBuilds, RemoteBuilds
 from bootimg.streams.metadata.stream import Metadata, Stream, parse_stream
-from tests.support import streams
+from tests.support.builds import streams
 from tests.unit.streams.test_metadata import GOLDEN, NEWER, PUBLISHED, THEN, every, one
 
 Tree = dict[str, Any]
@@ -443,7 +443,9 @@ def test_a_file_that_need_not_be_there(
     (tmp_path / "there").write_bytes(b"1")
     with streams.served(tmp_path) as url:
         assert download.find(f"{url}/there", 10) == b"1"
-        monkeypatch.setattr("tests.support.streams._Quiet.do_GET", lambda self: self.send_error(status))
+        monkeypatch.setattr(
+            "tests.support.builds.streams._Quiet.do_GET", lambda self: self.send_error(status)
+        )
         if nothing:
             assert download.find(f"{url}/there", 10) is None
         for read in (download.get, *(() if nothing else (download.find,))):

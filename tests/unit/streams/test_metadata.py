@@ -25,7 +25,7 @@ from bootimg.streams.metadata.release import stream_arch
 from bootimg.streams.metadata.releases import Published, release_arch, release_of
 from bootimg.streams.metadata.stream import Extensions, Marketplace, Metadata, Stream, parse_stream
 from bootimg.streams.metadata.streamdiff import as_document, as_lines, difference
-from tests.support import streams
+from tests.support.builds import streams
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "stream-rhel-9.8.json"
 PUBLISHED = Published(streams.BASE, streams.STREAM, signatures=False)

@@ -25,7 +25,7 @@ from bootimg.streams.metadata.stream import (
     read_stream,
     write_stream,
 )
-from tests.support import streams
+from tests.support.builds import streams
 
 Capture = pytest.CaptureFixture[str]
 

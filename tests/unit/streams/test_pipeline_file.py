@@ -29,7 +29,7 @@ from bootimg.streams.pipeline.config import (
 from bootimg.streams.pipeline.destinations import Bucket, Repository
 from bootimg.streams.pipeline.section import Section, parse_config, substitute
 from bootimg.untrusted.yamlfile import LIMIT
-from tests.support.streams import every_version
+from tests.support.builds.streams import every_version
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "streams"
 RHCOS, FCOS = GOLDEN / "rhcos.yaml", GOLDEN / "fcos.yaml"

@@ -26,7 +26,7 @@ from bootimg.streams.metadata.releaseindex import (
 )
 from bootimg.streams.metadata.releases import Published, release_of
 from bootimg.streams.metadata.stream import Metadata
-from tests.support import streams
+from tests.support.builds import streams
 
 boto3 = pytest.importorskip("boto3")
 moto = pytest.importorskip("moto.server")

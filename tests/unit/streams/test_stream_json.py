@@ -34,7 +34,7 @@ from bootimg.streams.metadata.stream import (
 )
 from bootimg.streams.metadata.streamdiff import as_document, as_lines, difference
 from bootimg.untrusted.tree import LIMIT
-from tests.support import streams
+from tests.support.builds import streams
 
 texts = st.text(min_size=1, max_size=12)
 characters = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

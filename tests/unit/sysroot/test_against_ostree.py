@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hostiletree import hostile_tree
-from tests.support.ostreedeploy import (
+from tests.support.layers.hostiletree import hostile_tree
+from tests.support.layers.ostreedeploy import (
     CONFIG,
     commit,
     deploy,

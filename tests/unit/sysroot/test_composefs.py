@@ -16,9 +16,9 @@ from bootimg.sysroot.composefs.tree import Node, commit_nodes
 from bootimg.sysroot.composefs.xxh32 import xxh32
 from bootimg.sysroot.entries import Xattrs
 from bootimg.sysroot.unsupported import NativeUnsupportedError
-from tests.support.composefsdump import dump
-from tests.support.hostiletree import hostile_tree
-from tests.support.ostreedeploy import commit, own_rules, require
+from tests.support.layers.composefsdump import dump
+from tests.support.layers.hostiletree import hostile_tree
+from tests.support.layers.ostreedeploy import commit, own_rules, require
 
 
 def directory(uid: int = 0, xattrs: Xattrs = ()) -> Node:

@@ -16,8 +16,8 @@ from bootimg.sysroot.payload import payload
 from bootimg.sysroot.system import System, lay_out, open_system
 from bootimg.sysroot.unsupported import NativeUnsupportedError
 from bootimg.sysroot.versions import OstreeRules
-from tests.support.hostiletree import KERNEL, hostile_tree
-from tests.support.ostreedeploy import NOW, OSNAME, Committed, commit, recipe, require
+from tests.support.layers.hostiletree import KERNEL, hostile_tree
+from tests.support.layers.ostreedeploy import NOW, OSNAME, Committed, commit, recipe, require
 
 NEW = OstreeRules((2025, 2), False)
 COMPOSEFS = OstreeRules((2025, 2), True)

@@ -38,7 +38,7 @@ from bootimg.vm.qemu import require_system, system_name
 from bootimg.vm.session import Session
 from tests.support.disks import make_disk as sparse_disk
 from tests.support.disks import needs_qemu_img, whole_disk, write
-from tests.support.liveiso import written_iso
+from tests.support.live.liveiso import written_iso
 from tests.support.program import program
 
 ENTRY = "title One\noptions rw quiet\nlinux /vmlinuz\n"

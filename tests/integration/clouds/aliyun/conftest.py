@@ -9,8 +9,8 @@ import pytest
 from alibabacloud_credentials.utils import auth_util
 
 from tests.integration.clouds.aliyun.site import SETTINGS, Site
-from tests.support.faultproxy import fault_proxy
-from tests.support.strictaliyun import ACCESS_KEY, SECRET_KEY, StrictAliyun, strict_aliyun
+from tests.support.clouds.faultproxy import fault_proxy
+from tests.support.clouds.strictaliyun import ACCESS_KEY, SECRET_KEY, StrictAliyun, strict_aliyun
 
 ENVIRONMENT = {
     "access_key_id": ACCESS_KEY,

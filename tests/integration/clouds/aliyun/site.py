@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.clouds.site import CloudSite
-from tests.support.cloudbuilds import BUILD
-from tests.support.strictaliyun import HOME, StrictAliyun
+from tests.support.clouds.cloudbuilds import BUILD
+from tests.support.clouds.strictaliyun import HOME, StrictAliyun
 
 NAME = f"rhcos-{BUILD}"
 SETTINGS = {

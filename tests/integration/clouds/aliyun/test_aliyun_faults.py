@@ -11,9 +11,9 @@ import pytest
 from tests.integration.clouds.aliyun.site import SETTINGS, Site
 from tests.integration.clouds.commands import invoke
 from tests.integration.clouds.site import retire
-from tests.support.faultproxy import Fault, Request
-from tests.support.killedverbs import killed_after_record
-from tests.support.strictaliyun import HOME
+from tests.support.clouds.faultproxy import Fault, Request
+from tests.support.clouds.killedverbs import killed_after_record
+from tests.support.clouds.strictaliyun import HOME
 
 OTHER = "eu-central-1"
 THROTTLED = b'{"Code": "Throttling.User", "Message": "slowly", "RequestId": "1"}'

@@ -17,8 +17,8 @@ from bootimg.arch import Arch
 from bootimg.builds.folder import open_build
 from bootimg.errors import ExitCode
 from tests.integration.clouds.aliyun.site import Site
-from tests.support.faultproxy import Fault, Request
-from tests.support.strictaliyun import ACCESS_KEY, SECRET_KEY
+from tests.support.clouds.faultproxy import Fault, Request
+from tests.support.clouds.strictaliyun import ACCESS_KEY, SECRET_KEY
 
 
 def test_no_credentials(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.integration.clouds.aliyun.site import KEY, NAME, Site
-from tests.support.cloudbuilds import BUILD
-from tests.support.strictaliyun import HOME
+from tests.support.clouds.cloudbuilds import BUILD
+from tests.support.clouds.strictaliyun import HOME
 
 
 def test_the_imported_file_is_the_artifact_and_earlier_regions_stay(site: Site) -> None:

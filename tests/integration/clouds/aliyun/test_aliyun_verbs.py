@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from bootimg.cli.main import bootimg
 from bootimg.errors import ExitCode
 from tests.integration.clouds.aliyun.site import Site
-from tests.support.strictaliyun import HOME
+from tests.support.clouds.strictaliyun import HOME
 
 OTHER = "eu-central-1"
 REGIONS = [f"{place}-{number}" for place in ("eu", "ap", "us", "cn", "me", "na") for number in range(5)]

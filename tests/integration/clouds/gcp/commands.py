@@ -9,9 +9,9 @@ from typing import Any
 
 from bootimg.errors import ExitCode
 from tests.integration.clouds.commands import invoke, run
-from tests.support.cloudbuilds import BUILD
-from tests.support.faultproxy import Fault, Proxy, Request
-from tests.support.strictgoogle import BUCKET
+from tests.support.clouds.cloudbuilds import BUILD
+from tests.support.clouds.faultproxy import Fault, Proxy, Request
+from tests.support.clouds.strictgoogle import BUCKET
 
 NAME = f"rhcos-{BUILD.replace('.', '-')}-gcp-x86-64"
 FAMILY = "rhcos-stable"

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cloudbuilds import make_gcp_build
-from tests.support.fakegcs import fake_gcs, find_fake_gcs
-from tests.support.faultproxy import Proxy, fault_proxy
-from tests.support.preloaded import Preloaded, preloaded
-from tests.support.strictgoogle import BUCKET, StrictGoogle, strict_google
+from tests.support.clouds.cloudbuilds import make_gcp_build
+from tests.support.clouds.fakegcs import fake_gcs, find_fake_gcs
+from tests.support.clouds.faultproxy import Proxy, fault_proxy
+from tests.support.clouds.preloaded import Preloaded, preloaded
+from tests.support.clouds.strictgoogle import BUCKET, StrictGoogle, strict_google
 
 PROJECT = "rhcos-cloud"
 

@@ -11,8 +11,8 @@ import pytest
 from tests.integration.clouds.commands import meta
 from tests.integration.clouds.gcp.commands import FAMILY, KEY, NAME, failure, family, only_at, place, upload
 from tests.integration.clouds.gcp.conftest import PROJECT
-from tests.support.faultproxy import FAULTS, Fault, Proxy, Request, each_third_time
-from tests.support.strictgoogle import StrictGoogle
+from tests.support.clouds.faultproxy import FAULTS, Fault, Proxy, Request, each_third_time
+from tests.support.clouds.strictgoogle import StrictGoogle
 
 
 @pytest.mark.parametrize("kind", FAULTS)

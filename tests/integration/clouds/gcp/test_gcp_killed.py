@@ -14,9 +14,9 @@ import pytest
 from tests.integration.clouds.commands import failing, meta
 from tests.integration.clouds.gcp.commands import FAMILY, KEY, NAME, bucket, family, upload, words
 from tests.integration.clouds.gcp.conftest import PROJECT
-from tests.support.faultproxy import Fault, Proxy, Request
-from tests.support.preloaded import Preloaded
-from tests.support.strictgoogle import StrictGoogle
+from tests.support.clouds.faultproxy import Fault, Proxy, Request
+from tests.support.clouds.preloaded import Preloaded
+from tests.support.clouds.strictgoogle import StrictGoogle
 
 CHUNKS = 3
 

@@ -18,8 +18,8 @@ from bootimg.errors import ExitCode
 from tests.integration.clouds.commands import failing, invoke, meta
 from tests.integration.clouds.gcp.commands import KEY, NAME, bucket, failure, only_at, upload, words
 from tests.integration.clouds.gcp.conftest import PROJECT
-from tests.support.faultproxy import Fault, Proxy, Request
-from tests.support.strictgoogle import ACCOUNT, BUCKET, StrictGoogle
+from tests.support.clouds.faultproxy import Fault, Proxy, Request
+from tests.support.clouds.strictgoogle import ACCOUNT, BUCKET, StrictGoogle
 
 
 def planning_error(builds: Path, proxy: Proxy) -> tuple[str, str]:

@@ -13,10 +13,10 @@ from bootimg.cli.main import bootimg
 from tests.integration.clouds.commands import meta, run
 from tests.integration.clouds.gcp.commands import FAMILY, KEY, NAME, family, upload, words
 from tests.integration.clouds.gcp.conftest import PROJECT
-from tests.support.cloudbuilds import BUILD, make_gcp_build
+from tests.support.clouds.cloudbuilds import BUILD, make_gcp_build
+from tests.support.clouds.faultproxy import Proxy
+from tests.support.clouds.strictgoogle import BUCKET, StrictGoogle
 from tests.support.disks import pieces
-from tests.support.faultproxy import Proxy
-from tests.support.strictgoogle import BUCKET, StrictGoogle
 
 ADDRESS = f"https://storage.googleapis.com/{BUCKET}/{KEY}"
 COMMON = {"VIRTIO_SCSI_MULTIQUEUE", "GVNIC", "UEFI_COMPATIBLE", "IDPF"}

@@ -14,8 +14,8 @@ from bootimg.orchestrator.uploading.run import run_cloud_verb
 from tests.integration.clouds.commands import failing, meta, run
 from tests.integration.clouds.gcp.commands import FAMILY, NAME, failure, family, place, upload, words
 from tests.integration.clouds.gcp.conftest import PROJECT
-from tests.support.faultproxy import Proxy
-from tests.support.strictgoogle import BUCKET, StrictGoogle
+from tests.support.clouds.faultproxy import Proxy
+from tests.support.clouds.strictgoogle import BUCKET, StrictGoogle
 
 OLD = "rhcos-old"
 LOOKS = {"images.get", "images.list", "images.getIamPolicy"}

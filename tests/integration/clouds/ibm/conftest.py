@@ -10,8 +10,8 @@ import pytest
 from ibm_botocore.loaders import JSONFileLoader
 
 from tests.integration.clouds.ibm.site import HOME, SMALL_PARTS, Site
-from tests.support.faultproxy import fault_proxy
-from tests.support.strictcos import API_KEY, StrictCos, strict_cos
+from tests.support.clouds.faultproxy import fault_proxy
+from tests.support.clouds.strictcos import API_KEY, StrictCos, strict_cos
 
 _OTHERS = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HTTP_PROXY",
            "http_proxy", "COS_CREDENTIALS_FILE")  # fmt: skip

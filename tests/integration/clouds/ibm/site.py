@@ -9,9 +9,9 @@ from typing import Any
 
 from bootimg.builds.find import find_build
 from tests.integration.clouds.site import CloudSite
-from tests.support.cloudbuilds import BUILD
-from tests.support.filebuilds import ARCHES
-from tests.support.strictcos import StrictCos
+from tests.support.builds.filebuilds import ARCHES
+from tests.support.clouds.cloudbuilds import BUILD
+from tests.support.clouds.strictcos import StrictCos
 
 HOME = "us-east"
 SMALL_PARTS = {"bootimg_uploaders.ibm.objects._PART": 512 << 10}

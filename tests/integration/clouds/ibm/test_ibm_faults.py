@@ -12,7 +12,7 @@ from bootimg_uploaders.ibm import objects
 
 from bootimg.errors import ExitCode
 from tests.integration.clouds.ibm.site import HOME, Site
-from tests.support.faultproxy import Fault, Request
+from tests.support.clouds.faultproxy import Fault, Request
 
 FAULTS = {
     "429": Fault(429, {"Retry-After": "1"}),

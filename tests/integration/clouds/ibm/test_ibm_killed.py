@@ -11,8 +11,8 @@ import threading
 
 from tests.integration.clouds.commands import invoke
 from tests.integration.clouds.ibm.site import HOME, SMALL_PARTS, Site
-from tests.support.faultproxy import Fault, Request
-from tests.support.killedverbs import killed_after_record
+from tests.support.clouds.faultproxy import Fault, Request
+from tests.support.clouds.killedverbs import killed_after_record
 
 WORKERS = 2
 

@@ -16,8 +16,8 @@ from bootimg.arch import Arch
 from bootimg.builds.folder import open_build
 from bootimg.errors import ExitCode
 from tests.integration.clouds.ibm.site import HOME, Site
-from tests.support.faultproxy import Fault, Request
-from tests.support.strictcos import API_KEY
+from tests.support.clouds.faultproxy import Fault, Request
+from tests.support.clouds.strictcos import API_KEY
 
 
 def test_no_credentials(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

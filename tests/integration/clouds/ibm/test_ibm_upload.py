@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from bootimg.cli.main import bootimg
 from bootimg.formats import Compressor
 from tests.integration.clouds.ibm.site import HOME, Site
-from tests.support.cloudbuilds import BUILD
+from tests.support.builds.filebuilds import make_file_build
+from tests.support.clouds.cloudbuilds import BUILD
+from tests.support.clouds.strictcos import ACCESS_KEY, API_KEY, SECRET_KEY
 from tests.support.disks import needs_qemu_img
 from tests.support.disks import run as program
-from tests.support.filebuilds import make_file_build
-from tests.support.strictcos import ACCESS_KEY, API_KEY, SECRET_KEY
 
 STORAGE = "https://s3.us-east.cloud-object-storage.appdomain.cloud"
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from bootimg.builds.policy import with_cleanup, with_marks, with_tombstones
 from bootimg.cli.main import bootimg
 from bootimg.errors import BootimgError, ExitCode
-from tests.support import streams
-from tests.support.fakeclouds import FakeClouds, fake_clouds, images_of
-from tests.support.oldbuilds import old_meta, write_old_builds
+from tests.support.builds import streams
+from tests.support.builds.oldbuilds import old_meta, write_old_builds
+from tests.support.clouds.fakeclouds import FakeClouds, fake_clouds, images_of
 from tests.unit.cloud.test_results import ENTRIES
 
 NEW, OLD, OLDEST = "9.6.20261101-0", "9.6.20240601-0", "9.6.20240101-0"

@@ -1,0 +1,1 @@
+"""Trees of builds, and programs that are killed while they write them."""

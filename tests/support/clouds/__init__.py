@@ -1,0 +1,1 @@
+"""Clouds' emulators and fakes, proxies with faults, and builds to upload."""

@@ -1,0 +1,1 @@
+"""Layers, manifests and commits to build from."""

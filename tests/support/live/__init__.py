@@ -1,0 +1,1 @@
+"""Live media, their files, and what they start."""

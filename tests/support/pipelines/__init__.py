@@ -1,0 +1,1 @@
+"""What reads the objects of pipelines/ as Tekton and Jenkins do."""

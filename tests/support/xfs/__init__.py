@@ -1,0 +1,1 @@
+"""XFS images: trees to write, and independent readers and writers."""
