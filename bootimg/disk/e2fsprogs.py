@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bootimg import process
 from bootimg.sizes import MIB
 from bootimg.untrusted.budget import Budget
-from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
+from bootimg.untrusted.limited import OverLimitError, ProcessLimits, read_limited
 
 PACKAGE = "e2fsprogs"
 _CHECKING = ProcessLimits(seconds=60, written=MIB)
@@ -23,11 +22,9 @@ def fixed_time(epoch: int) -> Mapping[str, str]:
 def e2fsck_errors(image: Path, budget: Budget | None = None) -> str | None:
     """What e2fsck prints about a file system that is not clean; None if it is clean.  Nothing is changed."""
     program = process.require("e2fsck", packages=PACKAGE)
-    with TemporaryDirectory(dir=image.parent) as folder:
-        output = Path(folder) / "output"
-        try:
-            words: list[process.Argument] = [program, "-fn", image.name]
-            done = run_limited(words, output, _CHECKING, cwd=image.parent, budget=budget)
-        except OverLimitError as error:
-            return f"e2fsck cannot check it: {error}"
-        return output.read_text(errors="replace") if done.returncode else None
+    words: list[process.Argument] = [program, "-fn", image.name]
+    try:
+        done = read_limited(words, image.parent, _CHECKING, cwd=image.parent, budget=budget)
+    except OverLimitError as error:
+        return f"e2fsck cannot check it: {error}"
+    return done.stdout.decode(errors="replace") if done.returncode else None

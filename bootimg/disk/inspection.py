@@ -31,7 +31,7 @@ from bootimg.sizes import MIB
 from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.jsonfile import find_object
 from bootimg.untrusted.keyfile import parse_key_file
-from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
+from bootimg.untrusted.limited import OverLimitError, ProcessLimits, read_limited
 from bootimg.untrusted.tree import Malformed
 
 Json = dict[str, Any]
@@ -116,9 +116,8 @@ def _filesystem(path: Path, offset: int, size: int, blkid: Path, budget: Budget)
     words = ["--probe", "--usages", "filesystem", "--offset", str(offset), "--size", str(size)]
     # Only the name, because blkid prints the name unchanged; it quotes everything else.
     words += ["--output", "export", path.name]
-    output = path.with_name("blkid")
     try:
-        done = run_limited([blkid, *words], output, _PROBING, cwd=path.parent, budget=budget)
+        done = read_limited([blkid, *words], path.parent, _PROBING, cwd=path.parent, budget=budget)
     except OverLimitError:
         return None
     if done.returncode in (_NOTHING, _AMBIGUOUS):
@@ -126,7 +125,7 @@ def _filesystem(path: Path, offset: int, size: int, blkid: Path, budget: Budget)
     if done.returncode:
         raise process.failure(done)
     found: dict[str, str] = {}
-    for line in output.read_text(errors="replace").splitlines():
+    for line in done.stdout.decode(errors="replace").splitlines():
         key, _, value = line.partition("=")
         found[key] = "".join(shlex.split(value))
     if "TYPE" not in found:

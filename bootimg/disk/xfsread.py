@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from bootimg import process
@@ -19,7 +18,7 @@ from bootimg.errors import BootimgError
 from bootimg.sizes import MIB
 from bootimg.untrusted.budget import Budget
 from bootimg.untrusted.files import TEXT_LIMIT
-from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
+from bootimg.untrusted.limited import OverLimitError, ProcessLimits, read_limited
 
 _CHUNK = 1 << 20
 _LIMITS = ProcessLimits(seconds=30, written=16 * MIB)
@@ -130,14 +129,11 @@ class XfsImage:
     def _call(self, *commands: str) -> process.Completed:
         words = [word for command in commands for word in ("-c", command)]
         program = process.require("xfs_db", packages="xfsprogs")
-        with TemporaryDirectory(dir=self.path.parent) as folder:
-            output = Path(folder) / "output"
-            try:
-                argv: list[process.Argument] = [program, "-r", *words, self.path.absolute()]
-                done = run_limited(argv, output, _LIMITS, budget=self.budget)
-            except OverLimitError as error:
-                raise _unreadable(f"xfs_db: {error}") from None
-            return replace(done, stdout=output.read_bytes())
+        argv: list[process.Argument] = [program, "-r", *words, self.path.absolute()]
+        try:
+            return read_limited(argv, self.path.parent, _LIMITS, budget=self.budget)
+        except OverLimitError as error:
+            raise _unreadable(f"xfs_db: {error}") from None
 
 
 def _lines(done: process.Completed) -> Iterator[str]:

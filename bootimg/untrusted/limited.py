@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from bootimg import process
 from bootimg.sizes import GIB, MIB
@@ -109,6 +109,21 @@ def run_limited(
             raise OverLimitError(reason)
         err.seek(0)
         return process.Completed(tuple(map(str, argv)), code, b"", err.read(_MESSAGES))
+
+
+def read_limited(
+    argv: Sequence[process.Argument],
+    scratch: Path,
+    limits: ProcessLimits,
+    *,
+    cwd: Path | None = None,
+    budget: Budget | None = None,
+) -> process.Completed:
+    """`run_limited` with the output in memory, after a temporary file in the folder `scratch`."""
+    with TemporaryDirectory(prefix="output-", dir=scratch) as folder:
+        output = Path(folder) / "output"
+        done = run_limited(argv, output, limits, cwd=cwd, budget=budget)
+        return replace(done, stdout=output.read_bytes())
 
 
 def _used_to_its_end(child: subprocess.Popen[bytes], deadline: float) -> float:

@@ -13,7 +13,7 @@ from pathlib import Path
 from bootimg import process
 from bootimg.atomic import temporary_folder
 from bootimg.sizes import GIB, MIB, TIB, format_size
-from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
+from bootimg.untrusted.limited import OverLimitError, ProcessLimits, read_limited
 from bootimg.vm.diskimage import DiskImage, Json, layered, open_image, source_name
 from bootimg.vm.image import damaged
 from bootimg.vm.qemu import IMG_PACKAGES, require_qemu_img
@@ -66,13 +66,11 @@ def copy_range(image: DiskImage, offset: int, length: int, out: Path, *, inside:
 def _read(image: DiskImage, words: Sequence[process.Argument], limits: ProcessLimits) -> process.Completed:
     """Run qemu-img on an image; `image-unreadable` if it meets a limit."""
     with temporary_folder("bootimg-image-") as folder:
-        output = folder / "output"
         try:
-            done = run_limited([require_qemu_img().path, *words], output, limits)
+            return read_limited([require_qemu_img().path, *words], folder, limits)
         except OverLimitError as error:
             why = f"cannot be read within qemu-img's limits: {error}"
             raise damaged(image.path, why, "get the image again") from None
-        return replace(done, stdout=output.read_bytes())
 
 
 def make_overlay(base: DiskImage, overlay: Path) -> DiskImage:

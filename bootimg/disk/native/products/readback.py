@@ -23,7 +23,7 @@ from bootimg.disk.native.mtools import run_mtools
 from bootimg.sizes import MIB
 from bootimg.sysroot.entries import Entry, Kind, directory, text
 from bootimg.sysroot.unsupported import NativeUnsupportedError
-from bootimg.untrusted.limited import OverLimitError, ProcessLimits, run_limited
+from bootimg.untrusted.limited import OverLimitError, ProcessLimits, read_limited
 
 _NAME = re.compile(rb"[A-Za-z0-9_][A-Za-z0-9._+@-]{0,254}")
 _MOST_FILES, _MOST_BYTES, _DEPTH = 4096, 64 * MIB, 8
@@ -120,16 +120,15 @@ def _contents(folder: Path, found: Mapping[bytes, Listed]) -> Mapping[bytes, byt
 def _debugfs(folder: Path, commands: list[bytes]) -> bytes:
     program = process.require("debugfs", packages=PACKAGE)
     (folder / "commands").write_bytes(b"".join(command + b"\n" for command in commands))
-    output = folder / "said"
     try:
-        done = run_limited([program, "-f", "commands", _IMAGE], output, _LIMITS, cwd=folder)
+        done = read_limited([program, "-f", "commands", _IMAGE], folder, _LIMITS, cwd=folder)
     except OverLimitError as error:
         raise NativeUnsupportedError(
             f"the layer's bootupd leaves a /boot that cannot be read: {error}"
         ) from None
     if done.returncode:
         raise process.failure(done)
-    return output.read_bytes()
+    return done.stdout
 
 
 def _checked(path: bytes, where: str) -> str:
