@@ -6,11 +6,13 @@ import os
 import re
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.cluster.machine.waiting import PATIENCE
 from tests.support.processes import parent_of
 
 _EVERY = 0.3
@@ -70,12 +72,24 @@ def _processor(group: Path) -> float:
 
 def kill_step(name: str) -> None:
     """Kill what a step runs, by its container's id; Tekton's first process stays, and reports it."""
+    last = time.monotonic() + PATIENCE
+    # A container runs before Tekton's process has started the step in it.
+    while not _kill_children(name):
+        assert time.monotonic() < last, f"nothing was started in the container {name}"
+        time.sleep(0.1)
+
+
+def _kill_children(name: str) -> bool:
+    """Kill all processes but the first; whether there were any."""
     pids = {int(each) for each in (_groups() / name / "cgroup.procs").read_text().split()}
+    killed = False
     for pid in pids:
         # One may end meanwhile, and be the last of another one's parents.
         with suppress(ProcessLookupError, FileNotFoundError):
             if parent_of(pid) in pids:
                 os.kill(pid, signal.SIGKILL)
+                killed = True
+    return killed
 
 
 def _groups() -> Path:
