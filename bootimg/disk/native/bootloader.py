@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from bootimg.disk.bootloaders.bios_grub import BOOT_FOLDER, MODULES
-from bootimg.disk.bootloaders.bootupd import brings_bootupd
+from bootimg.disk.bootloaders.bios_grub import BOOT_FOLDER, MODULES, bios_images
 from bootimg.disk.bootloaders.efi_grub import efi_payload, efi_vendors
 from bootimg.disk.bootloaders.grub import esp_stub, grub_cfg
 from bootimg.disk.bootloaders.grubmodules import is_boot_file
@@ -24,7 +23,7 @@ _EFI = "EFI"
 
 
 def bootloader_of(recipe: Recipe, tools: Tree, commit: Commit, made: Products | None, now: int) -> Products:
-    """All that the bootloader has on the disk, `made` by programs of the layer included.
+    """All that the bootloader has on the disk; `made` is what the layer's bootupd leaves, if there is one.
 
     All times are `now`, in nanoseconds.
     """
@@ -33,7 +32,7 @@ def bootloader_of(recipe: Recipe, tools: Tree, commit: Commit, made: Products | 
         return Products()
     prep = is_prep(options, recipe.disk)
     modules = payload(commit, PREP_MODULES, PREP_FOLDER, now, wanted=is_boot_file) if prep else []
-    if made is not None and brings_bootupd(tools):
+    if made is not None:
         return replace(made, boot=[*_at(made.boot, now), *modules], esp=_at(made.esp, now))
     if prep:
         return Products(boot=[*_configuration(options, now), *modules], code=prep_image(tools))
@@ -41,7 +40,7 @@ def bootloader_of(recipe: Recipe, tools: Tree, commit: Commit, made: Products | 
     return Products(
         boot=list(boot_files(options, commit, now)),
         esp=esp_files(options, commit, tools, now) if has_esp else (),
-        code=made.code if made is not None else None,
+        code=bios_images(tools) if options.bios is not None else None,
     )
 
 

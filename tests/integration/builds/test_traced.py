@@ -14,11 +14,10 @@ from pathlib import Path
 import pytest
 
 from bootimg import process
-from bootimg.cache import Cache
 from bootimg.disk.native import NATIVE_PROGRAMS
 from bootimg.doctor.requirements import TOOLS
 from tests.integration.conftest import Workspace
-from tests.support.smalllayer import keep_bootloader, small_layer
+from tests.support.smalllayer import small_layer
 from tests.unit.disk.test_native_base import require_native
 
 _STARTED = re.compile(r'^execve(?:at)?\((?:AT_FDCWD, |\d+, )?"((?:[^"\\]|\\.)*)".*\) = 0$')
@@ -71,7 +70,6 @@ def test_a_build_starts_only_the_programs_that_the_documentation_names(
     require_native()
     require_strace()
     archive = small_layer(tmp_path / "layer")
-    keep_bootloader(archive, Cache(workspace.cache))
     words: list[str | Path] = ["build", archive, "-p", "metal,metal4k,qemu,vmware,azure,gcp", "--json"]
     programs = started(workspace, tmp_path / "traces", words)
     print(shown(programs))

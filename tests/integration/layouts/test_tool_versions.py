@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from bootimg import process
-from bootimg.cache import Cache
 from bootimg.errors import BootimgError
 from tests.integration.conftest import Workspace
 from tests.support.debianprograms import native_programs
-from tests.support.smalllayer import keep_bootloader, small_layer
+from tests.support.smalllayer import small_layer
 from tests.unit.disk.test_native_base import require_native
 
 pytestmark = pytest.mark.matrix
@@ -27,7 +26,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Workspace]:
     require_native()
     root = tmp_path_factory.mktemp("versions")
     archive, workspace = small_layer(root / "layer"), Workspace(root / "cache", root / "builds")
-    keep_bootloader(archive, Cache(workspace.cache))
     return archive, workspace
 
 

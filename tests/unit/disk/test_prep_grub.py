@@ -31,6 +31,7 @@ from bootimg.sizes import MIB
 from bootimg.sysroot.entries import Entry
 from tests.support import oci, openfirmware
 from tests.support.bootupdfiles import bootupd_files
+from tests.support.grubkernels import changed
 from tests.unit.disk.test_bootloaders import installation, recipe
 from tests.unit.layer.test_declares import tree_of
 
@@ -124,9 +125,7 @@ def test_a_long_chain_of_needs_ends() -> None:
 
 
 def changed_kernel(number: int, place: int, value: object) -> bytes:
-    sections: list[list[object]] = [list(each) for each in openfirmware.SECTIONS]
-    sections[number][place] = value
-    return openfirmware.kernel_image([tuple(each) for each in sections])  # type: ignore[misc]
+    return openfirmware.kernel_image(changed(number, place, value))
 
 
 @pytest.mark.parametrize(

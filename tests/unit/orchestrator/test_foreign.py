@@ -38,6 +38,7 @@ PPC64LE_IMAGES = {
     "metal": "raw", "metal4k": "raw", "openstack": "qcow2", "powervs": "ova.gz", "qemu": "qcow2",
 }  # fmt: skip
 PREP = openfirmware.files()
+X86_64_BOOTLOADER = tuple(oci.file(path, data) for path, data in oci.BOOTLOADER.items())
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def request_for(
 
 
 def images_of(arch: Arch) -> dict[str, str]:
-    return IMAGES if arch is AARCH64 else PPC64LE_IMAGES
+    return PPC64LE_IMAGES if arch is PPC64LE else IMAGES
 
 
 def why(plan: Plan) -> str:
@@ -105,6 +106,18 @@ def test_every_platform_is_planned_natively(
         [f"rhcos-{version}-ostree.{arch}.ociarchive", *images]
     )
     assert why(plan).endswith("; natively")
+
+
+def test_so_is_every_disk_of_x86_64_elsewhere(
+    tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GRUB's core image for the BIOS is written by bootimg, too; the disk with large sectors has none."""
+    monkeypatch.setattr(Arch, "of_machine", lambda: AARCH64)
+    for name in ("metal", "metal4k", "qemu"):
+        folder = tmp_path / name
+        request = request_for(folder, cache, *X86_64_BOOTLOADER, arch=Arch.X86_64)
+        request = replace(request, platforms=(platform(name, Arch.X86_64),))
+        assert why(make_plan(request, cache)).endswith("; natively")
 
 
 def test_what_a_known_bootupd_leaves_is_data(tmp_path: Path, cache: Cache) -> None:
