@@ -21,7 +21,7 @@ from bootimg.disk.bootloaders.ieee1275 import core_image
 from bootimg.disk.bootpatch import read_boot_files
 from bootimg.disk.extents import FileSource
 from bootimg.disk.inspection import console_commands
-from bootimg.disk.native.products.bootupdstate import read_metadata, state_json
+from bootimg.disk.native.products.bootupdstate import Component, read_metadata, state_json
 from bootimg.disk.native.products.bootupdversions import behaviour_of
 from bootimg.disk.native.products.readback import boot_entries
 from bootimg.process import find
@@ -64,7 +64,7 @@ def bootupd_metadata(data: bytes, folder: Path) -> None:
     assert newest is not None
     with suppress(Malformed):
         found = read_metadata(data)
-        state = json.loads(state_json(newest, "EFI", found, {}, None))
+        state = json.loads(state_json(newest, {"EFI": Component(found, {})}, None))
         assert read_metadata(json.dumps(state["installed"]["EFI"]["meta"]).encode()) == found
 
 

@@ -272,7 +272,7 @@ def test_what_bootupd_leaves_is_data_on_every_machine(
     assert as_data(found, tools, tmp_path) == written
     assert found.bootloader is not None
     loose = replace(found, bootloader=replace(found.bootloader, static_configs=False))
-    assert [*as_data(loose, tools, tmp_path)] == ["bootupd-state.json", "grub2"]
+    assert [*as_data(loose, tools, tmp_path)] == ["bootupd-state.json", "grub2", "grub2/grubenv"]
 
 
 def layer_without_bootupd(folder: Path) -> Tree:

@@ -19,7 +19,7 @@ from bootimg.orchestrator.plan import Plan, make_plan
 from bootimg.orchestrator.request import Request
 from bootimg.platform import platform, platforms
 from tests.support import oci, openfirmware
-from tests.support.bootupdfiles import bootupd_files
+from tests.support.bootupdfiles import METADATA, bootupd_files
 from tests.unit.disk.test_prep_grub import BOOTUPD as PREP_BOOTUPD
 
 AARCH64, PPC64LE = Arch.AARCH64, Arch.PPC64LE
@@ -38,7 +38,13 @@ PPC64LE_IMAGES = {
     "metal": "raw", "metal4k": "raw", "openstack": "qcow2", "powervs": "ova.gz", "qemu": "qcow2",
 }  # fmt: skip
 PREP = openfirmware.files()
-X86_64_BOOTLOADER = tuple(oci.file(path, data) for path, data in oci.BOOTLOADER.items())
+X86_64 = tuple(oci.file(path, data) for path, data in oci.BOOTLOADER.items())
+X86_64_BOOTUPD = (
+    *(each for each in X86_64 if "i386-pc" in each[0].name),
+    *(oci.file(path, data) for path, data in bootupd_files("0.3.2", "x64").items()),
+    oci.file("usr/sbin/grub2-install"),
+    oci.file("usr/lib/bootupd/updates/BIOS.json", METADATA),
+)
 
 
 @pytest.fixture
@@ -108,14 +114,15 @@ def test_every_platform_is_planned_natively(
     assert why(plan).endswith("; natively")
 
 
+@pytest.mark.parametrize("bootupd", [False, True])
 def test_so_is_every_disk_of_x86_64_elsewhere(
-    tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+    bootupd: bool, tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """GRUB's core image for the BIOS is written by bootimg, too; the disk with large sectors has none."""
     monkeypatch.setattr(Arch, "of_machine", lambda: AARCH64)
     for name in ("metal", "metal4k", "qemu"):
         folder = tmp_path / name
-        request = request_for(folder, cache, *X86_64_BOOTLOADER, arch=Arch.X86_64)
+        request = request_for(folder, cache, *(X86_64_BOOTUPD if bootupd else X86_64), arch=Arch.X86_64)
         request = replace(request, platforms=(platform(name, Arch.X86_64),))
         assert why(make_plan(request, cache)).endswith("; natively")
 
