@@ -38,8 +38,7 @@ _SIZES_AT = 8
 _SMALLEST_DECOMPRESSOR = 0x1C
 # GRUB unpacks at 1 MiB and names no limit.  Its payloads have 0.5 MiB.
 _LARGEST_PAYLOAD = 8 * MIB
-# The decompressor has lc, lp and pb built in.  All else is named here too: a default may change by version.
-_FILTER: Mapping[str, int] = {
+FILTER: Mapping[str, int] = {
     "id": lzma.FILTER_LZMA1,
     "dict_size": 0x10000,
     "lc": 3,
@@ -50,6 +49,10 @@ _FILTER: Mapping[str, int] = {
     "nice_len": 128,
     "depth": 80,
 }
+"""How the payload is compressed.  The decompressor has lc, lp and pb built in.
+
+All else is named too, because liblzma's defaults could differ by version.
+"""
 
 
 def pc_core_image(
@@ -68,7 +71,7 @@ def pc_core_image(
     payload = kernel.image + core_objects(I386, modules, config=config, prefix=prefix)
     if len(payload) > _LARGEST_PAYLOAD:
         raise invalid(f"its kernel and modules have {len(payload)} bytes, more than {_LARGEST_PAYLOAD}")
-    packed = lzma.compress(payload, lzma.FORMAT_RAW, filters=[_FILTER])
+    packed = lzma.compress(payload, lzma.FORMAT_RAW, filters=[FILTER])
     rest = _decompressor(images[DECOMPRESSOR], len(packed), len(payload)) + packed
     core = _diskboot(images[DISKBOOT], len(rest)) + rest
     require_loadable(core)
