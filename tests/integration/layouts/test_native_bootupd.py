@@ -36,6 +36,7 @@ from bootimg.events import Events
 from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import Recipe
 from bootimg.orchestrator.basedisks.applianceimages import tool_tree_image
+from bootimg.orchestrator.mainjob import run_build
 from bootimg.orchestrator.recipes.prepare import open_layer
 from bootimg.orchestrator.recipes.recipes import make_recipes
 from bootimg.orchestrator.request import Request
@@ -136,14 +137,24 @@ class Both:
     recipe: Recipe
 
 
+def request_for(workspace: Workspace, name: str) -> Request:
+    """For one platform of x86_64."""
+    return Request(
+        reference=str(layer_of(Flavour.COREOS, Form.PLAIN)),
+        arch=Arch.X86_64,
+        platforms=(platform(name, Arch.X86_64),),
+        builds=workspace.builds,
+        accelerator="tcg",
+    )
+
+
 def both(workspace: Workspace, name: str, folder: Path) -> Both:
     """For a disk of x86_64; as data it is as for a layer of another architecture."""
-    layer = layer_of(Flavour.COREOS, Form.PLAIN)
+    request = request_for(workspace, name)
     cache, tcg = Cache(workspace.cache), Accelerator("tcg", "the tests' choice")
-    metal = platform(name, Arch.X86_64)
-    request = Request(reference=str(layer), arch=Arch.X86_64, platforms=(metal,), builds=workspace.builds)
     opened = open_layer(request, cache, Events())
-    recipe = make_recipes(request, opened, layer, "0" * 64)[metal.sector_size]
+    recipes = make_recipes(request, opened, Path(request.reference), "0" * 64)
+    recipe = recipes[request.platforms[0].sector_size]
     maker = maker_of(recipe, opened.tree, Arch.X86_64)
     assert isinstance(maker, ByBootupd)
 
@@ -226,6 +237,19 @@ def test_the_boot_code_has_the_same_sector_decompressor_and_kernel(for_the_bios:
     assert struct.unpack_from("<I", mine, 0x10) == (0,)
     assert struct.unpack_from("<I", other, 0x10) > (0,)
     assert len(theirs.partition) <= length
+
+
+@pytest.mark.boot
+def test_a_disk_with_bootupd_s_files_as_data_boots_by_the_bios(
+    workspace_: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made as on a machine of another architecture; the real bootupd on it finds all in order."""
+    request = request_for(replace(workspace_, builds=tmp_path / "builds"), "qemu")
+    with monkeypatch.context() as patch:
+        patch.setattr(Arch, "of_machine", lambda: Arch.AARCH64)
+        run_build(request, Cache(workspace_.cache), Events())
+    [image] = request.builds.glob("latest/x86_64/*.qcow2")
+    assert_well(report(image, tmp_path, Firmware.BIOS))
 
 
 def whole(entries: Sequence[Entry]) -> list[Entry]:
