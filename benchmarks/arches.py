@@ -14,12 +14,10 @@ from typing import Any
 from benchmarks.basedisks import BaseBench
 from benchmarks.figures import Figure
 from bootimg.arch import Arch
-from bootimg.cache import Cache
 from bootimg.disk.bootloaders.choice import disk_obstacle
 from tests.layer.small import small_layer
 from tests.layer.small.recipe import HERE
 from tests.support.layers import oci
-from tests.support.layers.smalllayer import keep_bootloader
 
 ROUNDS, AIM = 3, 1.1
 
@@ -44,7 +42,6 @@ class ArchBench:
         """The whole command with the layer imported and no base disk; the best of some rounds of each."""
         own = BaseBench(self.folder / arch / "own", layer, arch)
         other = BaseBench(self.folder / arch / "other", twin(layer, self.folder / arch / "twin"), Arch.X86_64)
-        keep_bootloader(other.layer, Cache(other.cache))
         for bench in (own, other):
             # The first one also imports the layer.
             _ = bench.gpt

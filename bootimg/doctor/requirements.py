@@ -131,7 +131,7 @@ def _examine(cache: Cache, events: Events, accel: str, arches: Sequence[Arch]) -
             yield _foreign_emulator(arch).check()
     yield from live_programs(arches)
     yield binding(
-        "libguestfs", "makes bootloaders", "guestfs", interpreter.PACKAGES, interpreter.guestfs_python,
+        "libguestfs", "runs the layer's bootupd", "guestfs", interpreter.PACKAGES, interpreter.guestfs_python,
         "import guestfs; v = guestfs.GuestFS(python_return_dict=True).version();"
         "print(f\"{v['major']}.{v['minor']}.{v['release']}\")", use=Use.APPLIANCE,
     )  # fmt: skip

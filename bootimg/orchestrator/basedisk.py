@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bootimg.appliance import FailureHook
+from bootimg.arch import Arch
 from bootimg.atomic import sync, write_whole
 from bootimg.cache import BASES, Cache
 from bootimg.disk.base import BaseInputs, make_base_disks
@@ -27,7 +28,7 @@ from bootimg.platform import Platform
 from bootimg.vm.probe import Accelerator
 
 # Raise this number when the same inputs give another disk than before.
-BUILDER = 6
+BUILDER = 7
 _BLOCK = 64 << 10
 
 
@@ -64,6 +65,8 @@ def _key_inputs(recipe: Recipe, layer_digest: str, tools_digest: str, way: Deplo
         "layer": layer_digest,
         "tools": tools_digest,
         "deploy": str(way),
+        # bootupd runs on a machine of its layer's architecture; elsewhere its files are written as data.
+        "machine": str(Arch.of_machine()),
     }
 
 

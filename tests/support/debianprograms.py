@@ -111,6 +111,11 @@ def native_programs(suite: str) -> DebianPrograms:
     return DebianPrograms(suite, "native", NATIVE_PROGRAMS)
 
 
+def xz_program(suite: str) -> DebianPrograms:
+    """The program xz."""
+    return DebianPrograms(suite, "xz", {"xz": "xz-utils"})
+
+
 def erofs_programs() -> DebianPrograms:
     """mkfs.erofs and dump.erofs that are new enough for every layer: those of sid."""
     return DebianPrograms("sid", "erofs", dict.fromkeys(("mkfs.erofs", "dump.erofs"), "erofs-utils"))

@@ -50,7 +50,6 @@ def test_the_figure_compares_the_best_of_each(
     )
     monkeypatch.setattr(BaseBench, "make", lambda bench: next(times))
     monkeypatch.setattr(BaseBench, "gpt", None)
-    monkeypatch.setattr(arches, "keep_bootloader", lambda *_: None)
     found = ArchBench(tmp_path).base_disk(Arch.AARCH64, layer)
     assert (found.name, round(found.value, 3)) == ("base disk of aarch64 against one of x86_64", 1.1)
     assert found.verdict == "met"

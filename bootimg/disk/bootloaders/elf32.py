@@ -1,22 +1,40 @@
-"""ELF files of 32 bits, big-endian, for PowerPC: as much of them as GRUB's images have."""
+"""ELF files of 32 bits: those that GRUB's kernels are, and those for PowerPC that its firmware starts."""
 
 from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
 
-HEADER = struct.Struct(">16sHHIIIIIHHHHHH")
+_HEADER, _SECTION = "16sHHIIIIIHHHHHH", "10I"
+HEADER = struct.Struct(f">{_HEADER}")
 PROGRAM = struct.Struct(">8I")
 """A segment: type, offset, virtual and physical address, size in the file and in memory, flags, alignment."""
-SECTION = struct.Struct(">10I")
+SECTION = struct.Struct(f">{_SECTION}")
 PROGRAM_BITS, NO_BITS = 1, 8
 """The kinds of a section with content, and of one that is zero when it is loaded."""
 ALLOCATED, EXECUTABLE = 2, 4
 """Flags of a section."""
-_IDENTITY = b"\x7fELF\x01\x02\x01".ljust(16, b"\0")
 _ABI = slice(0, 7)
-_EXECUTABLE_FILE, _POWERPC, _VERSION = 2, 20, 1
+_EXECUTABLE_FILE, _VERSION = 2, 1
 _MOST_SECTIONS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A processor: its name, its number in ELF files, and the order of bytes (> or <, as in `struct`)."""
+
+    name: str
+    number: int
+    order: str
+
+    @property
+    def identity(self) -> bytes:
+        """The 16 bytes that its files begin with."""
+        return (b"\x7fELF\x01" + (b"\x02" if self.order == ">" else b"\x01") + b"\x01").ljust(16, b"\0")
+
+
+POWERPC = Machine("PowerPC", 20, ">")
+I386 = Machine("i386", 3, "<")
 
 
 class ElfError(Exception):
@@ -41,27 +59,29 @@ class Section:
         return self.address + self.size
 
     def packed(self) -> bytes:
-        """The entry, which refers to no other section."""
+        """The entry for PowerPC, which refers to no other section."""
         return SECTION.pack(
             self.name, self.kind, self.flags, self.address, self.offset, self.size, 0, 0, self.alignment, 0
         )
 
 
-def read_sections(file: bytes) -> list[Section]:
+def read_sections(file: bytes, machine: Machine) -> list[Section]:
     """The section table; ElfError if the file is cut off, or for another processor."""
-    if len(file) < HEADER.size or file[_ABI] != _IDENTITY[_ABI]:
-        raise ElfError("is no big-endian ELF of 32 bits")
-    fields = HEADER.unpack_from(file)
-    machine, offset, width, count = fields[2], fields[6], fields[11], fields[12]
-    if machine != _POWERPC:
-        raise ElfError("is not for PowerPC")
-    if width < SECTION.size or count > _MOST_SECTIONS or offset + width * count > len(file):
+    header, entry = (struct.Struct(f"{machine.order}{fields}") for fields in (_HEADER, _SECTION))
+    if len(file) < header.size or file[_ABI] != machine.identity[_ABI]:
+        order = "big" if machine.order == ">" else "little"
+        raise ElfError(f"is no {order}-endian ELF of 32 bits")
+    fields = header.unpack_from(file)
+    number, offset, width, count = fields[2], fields[6], fields[11], fields[12]
+    if number != machine.number:
+        raise ElfError(f"is not for {machine.name}")
+    if width < entry.size or count > _MOST_SECTIONS or offset + width * count > len(file):
         raise ElfError("has no whole table of sections")
-    return [_section(file, offset + width * index) for index in range(count)]
+    return [_section(entry.unpack_from(file, offset + width * index)) for index in range(count)]
 
 
-def _section(file: bytes, at: int) -> Section:
-    name, kind, flags, address, offset, size, _, _, alignment, _ = SECTION.unpack_from(file, at)
+def _section(fields: tuple[int, ...]) -> Section:
+    name, kind, flags, address, offset, size, _, _, alignment, _ = fields
     return Section(name, kind, flags, address, offset, size, alignment)
 
 
@@ -73,20 +93,20 @@ def section_bytes(file: bytes, section: Section) -> bytes:
 
 
 def elf_header(entry: int, *, segments: int, sections: int, names: int) -> bytes:
-    """The header of a program that starts at the address `entry`.
+    """The header of a program for PowerPC that starts at the address `entry`.
 
     The table of segments follows it, then that of sections; `names` is the number of the section with names.
     """
     table = HEADER.size + segments * PROGRAM.size
     return HEADER.pack(
-        _IDENTITY, _EXECUTABLE_FILE, _POWERPC, _VERSION, entry, HEADER.size, table, 0, HEADER.size,
-        PROGRAM.size, segments, SECTION.size, sections, names,
+        POWERPC.identity, _EXECUTABLE_FILE, POWERPC.number, _VERSION, entry, HEADER.size, table, 0,
+        HEADER.size, PROGRAM.size, segments, SECTION.size, sections, names,
     )  # fmt: skip
 
 
 def is_program(start: bytes) -> bool:
-    """Whether a file that begins like this is such a program for PowerPC."""
-    if len(start) < HEADER.size or start[_ABI] != _IDENTITY[_ABI]:
+    """Whether a file that begins like this is a program for PowerPC."""
+    if len(start) < HEADER.size or start[_ABI] != POWERPC.identity[_ABI]:
         return False
     fields = HEADER.unpack_from(start)
-    return (fields[1], fields[2]) == (_EXECUTABLE_FILE, _POWERPC)
+    return (fields[1], fields[2]) == (_EXECUTABLE_FILE, POWERPC.number)

@@ -7,7 +7,6 @@ One static grub.cfg for BIOS and UEFI.  It has no menu entries of its own: `blsc
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
-from os import PathLike
 
 from bootimg.disk.bootloaders.bootloader import BOOT, Installation
 from bootimg.errors import BootimgError, ExitCode
@@ -138,20 +137,3 @@ def core_modules(available: Container[str], drivers: Sequence[str] = _BIOS) -> t
             exit_code=ExitCode.USAGE,
         )
     return (*drivers, *_MODULES, *(name for name in _OPTIONAL if name in available), bls)
-
-
-def mkimage_argv(
-    program: str | PathLike[str],
-    directory: str,
-    config: str,
-    output: str,
-    available: Container[str],
-) -> list[str | PathLike[str]]:
-    """How to make the BIOS core image `output` of the modules in `directory`.
-
-    `config` is the path of a file with `early_config()`.
-    """
-    return [
-        program, "-O", "i386-pc", "-d", directory, "-p", PREFIX, "-c", config, "-o", output,
-        *core_modules(available),
-    ]  # fmt: skip

@@ -70,8 +70,8 @@ def open_native(inputs: BaseInputs, repo: Path) -> Wanted:
 def prepare_native(inputs: BaseInputs, wanted: Wanted, made: Products | None, cache: Cache) -> Native:
     """Lay out the entries; nothing is written.
 
-    `made` is what programs of the layer made for the bootloader, see `maker_of`.  NativeUnsupportedError as
-    in `open_native`.
+    `made` is what the layer's bootupd leaves, see `bootimg.disk.native.products.choice`.
+    NativeUnsupportedError as in `open_native`.
     """
     bootloader = bootloader_of(inputs.recipe, inputs.tools, wanted.commit, made, wanted.now)
     system = lay_out(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from bootimg.disk.bootloaders.bios_grub import BOOT_FOLDER, MODULES
-from bootimg.disk.bootloaders.bootupd import brings_bootupd
+from bootimg.disk.bootloaders.bios_grub import BOOT_FOLDER, MODULES, bios_images
 from bootimg.disk.bootloaders.efi_grub import efi_payload, efi_vendors
 from bootimg.disk.bootloaders.grub import esp_stub, grub_cfg
 from bootimg.disk.bootloaders.grubmodules import is_boot_file
@@ -24,7 +23,7 @@ _EFI = "EFI"
 
 
 def bootloader_of(recipe: Recipe, tools: Tree, commit: Commit, made: Products | None, now: int) -> Products:
-    """All that the bootloader has on the disk, `made` by programs of the layer included.
+    """All that the bootloader has on the disk; `made` is what the layer's bootupd leaves, if there is one.
 
     All times are `now`, in nanoseconds.
     """
@@ -32,28 +31,31 @@ def bootloader_of(recipe: Recipe, tools: Tree, commit: Commit, made: Products | 
     if options is None:
         return Products()
     prep = is_prep(options, recipe.disk)
-    modules = payload(commit, PREP_MODULES, PREP_FOLDER, now, wanted=is_boot_file) if prep else []
-    if made is not None and brings_bootupd(tools):
-        return replace(made, boot=[*_at(made.boot, now), *modules], esp=_at(made.esp, now))
+    if made is not None:
+        modules = list(_modules(options, commit, now, prep=prep)) if made.lacks_modules else []
+        return replace(
+            made, boot=[*_at(made.boot, now), *modules], esp=_at(made.esp, now), lacks_modules=False
+        )
+    boot = [*_configuration(options, now), *_modules(options, commit, now, prep=prep)]
     if prep:
-        return Products(boot=[*_configuration(options, now), *modules], code=prep_image(tools))
+        return Products(boot=boot, code=prep_image(tools))
     has_esp = any(isinstance(each, Fat) for each in recipe.filesystems)
     return Products(
-        boot=list(boot_files(options, commit, now)),
+        boot=boot,
         esp=esp_files(options, commit, tools, now) if has_esp else (),
-        code=made.code if made is not None else None,
+        code=bios_images(tools) if options.bios is not None else None,
     )
+
+
+def _modules(options: Bootupd, commit: Commit, now: int, *, prep: bool) -> Iterator[Entry]:
+    """GRUB's modules, from the root of the boot partition; none where UEFI alone starts the disk."""
+    if options.bios is not None:
+        folder, target = (PREP_MODULES, PREP_FOLDER) if prep else (MODULES, BOOT_FOLDER)
+        yield from payload(commit, folder, target, now, wanted=is_boot_file)
 
 
 def _at(entries: Iterable[Entry], now: int) -> list[Entry]:
     return [replace(entry, mtime=now) for entry in entries]
-
-
-def boot_files(options: Bootupd, commit: Commit, now: int) -> Iterator[Entry]:
-    """GRUB's configuration and modules, from the root of the boot partition; `now` in nanoseconds."""
-    yield from _configuration(options, now)
-    if options.bios is not None:
-        yield from payload(commit, MODULES, BOOT_FOLDER, now, wanted=is_boot_file)
 
 
 def _configuration(options: Bootupd, now: int) -> Iterator[Entry]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bootimg.arch import Arch
 from bootimg.disk.bootloaders.choice import arch_unsupported
-from bootimg.disk.native.products.choice import maker_of, products_as_data
+from bootimg.disk.native.products.choice import products_as_data
 from bootimg.layer.tree.merged import Tree
 from bootimg.manifest.recipe import Recipe
 from bootimg.orchestrator.basedisks.deployway import choose_way
@@ -27,6 +27,4 @@ def refuse_foreign_layer(request: Request, recipe: Recipe, tree: Tree) -> None:
     """
     if (obstacle := choose_way(request, recipe).obstacle) is not None:
         refuse_foreign_programs(request.arch, f"programs of the layer make the disk, because {obstacle}")
-    if maker_of(recipe, tree, request.arch) is not None:
-        refuse_foreign_programs(request.arch, "programs of the layer make the bootloader")
     products_as_data(recipe, tree, request.arch, Path(tempfile.gettempdir()))

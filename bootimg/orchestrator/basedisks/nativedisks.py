@@ -54,7 +54,7 @@ def lay_out_natively(work: Work, inputs: BaseInputs, scratch: Path) -> tuple[Wan
 
 
 def _products(work: Work, inputs: BaseInputs, scratch: Path) -> Products | None:
-    """What programs of the layer make for the bootloader: kept, made in the appliance, or written as data."""
+    """What the layer's bootupd leaves: kept, made in the appliance, or written as data; None without it."""
     arch = work.request.arch
     maker = maker_of(inputs.recipe, inputs.tools, arch)
     if maker is None:

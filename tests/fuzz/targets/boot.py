@@ -16,11 +16,12 @@ from bootimg.disk.blsentry import append_options, bls_entry, remove_options, req
 from bootimg.disk.bootloaders.bios_grub import install_bios_grub
 from bootimg.disk.bootloaders.elf32 import is_program
 from bootimg.disk.bootloaders.grubmodules import with_dependencies
+from bootimg.disk.bootloaders.i386pc import pc_core_image
 from bootimg.disk.bootloaders.ieee1275 import core_image
 from bootimg.disk.bootpatch import read_boot_files
 from bootimg.disk.extents import FileSource
 from bootimg.disk.inspection import console_commands
-from bootimg.disk.native.products.bootupdstate import read_metadata, state_json
+from bootimg.disk.native.products.bootupdstate import Component, read_metadata, state_json
 from bootimg.disk.native.products.bootupdversions import behaviour_of
 from bootimg.disk.native.products.readback import boot_entries
 from bootimg.process import find
@@ -28,7 +29,7 @@ from bootimg.sizes import MIB
 from bootimg.sysroot.unsupported import NativeUnsupportedError
 from bootimg.untrusted.tree import Malformed
 from tests.fuzz.target import refusals, target
-from tests.support.arches import openfirmware
+from tests.support.arches import openfirmware, pcgrub
 from tests.support.layers.bootupdfiles import METADATA
 
 ENTRY = b"""title CoreOS 9.6
@@ -63,7 +64,7 @@ def bootupd_metadata(data: bytes, folder: Path) -> None:
     assert newest is not None
     with suppress(Malformed):
         found = read_metadata(data)
-        state = json.loads(state_json(newest, "EFI", found, {}, None))
+        state = json.loads(state_json(newest, {"EFI": Component(found, {})}, None))
         assert read_metadata(json.dumps(state["installed"]["EFI"]["meta"]).encode()) == found
 
 
@@ -126,7 +127,7 @@ def bootloader_partition(data: bytes, folder: Path) -> None:
 
 @target(lambda: [bytes(510) + b"\x55\xaa" + bytes(510) + b"\x20\x08" + b"core" * 256], runs=800)
 def bios_grub(data: bytes, folder: Path) -> None:
-    """GRUB's boot sector and core image, as a layer's grub-mkimage makes them."""
+    """GRUB's boot sector and core image, on their way to the disk."""
     disk = folder / "disk"
     disk.write_bytes(bytes(16384))
     with refusals():
@@ -141,3 +142,11 @@ def open_firmware_images(data: bytes, folder: Path) -> None:
         core_image(data, [data], config=data, prefix="(,gpt3)/grub2")
     with refusals():
         with_dependencies(["a", "b"], data.decode(errors="replace"))
+
+
+@target(lambda: [pcgrub.kernel_image(), pcgrub.DISKBOOT, pcgrub.DECOMPRESSOR], words=("\x7fELF\x01\x01\x01",))
+def bios_images(data: bytes, folder: Path) -> None:
+    """Each of the images that GRUB's core image for the BIOS is made of."""
+    for name in ("kernel.img", "diskboot.img", "lzma_decompress.img"):
+        with refusals():
+            pc_core_image({**pcgrub.FILES, name: data}, [data], config=data, prefix="(,gpt3)/grub2")

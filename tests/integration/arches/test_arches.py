@@ -12,13 +12,11 @@ from typing import Any
 import pytest
 
 from bootimg import process
-from bootimg.cache import Cache
 from bootimg.errors import ExitCode
 from tests.integration.builds.test_resume import running
 from tests.integration.conftest import Workspace
 from tests.support.layers import oci
 from tests.support.layers.smallindex import small_index
-from tests.support.layers.smalllayer import keep_bootloader
 from tests.support.registry import serving_registry
 from tests.unit.disk.test_native_base import require_native
 
@@ -36,7 +34,6 @@ def made(index: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace whose cache has the base disks of both architectures."""
     root = tmp_path_factory.mktemp("arches")
     workspace = Workspace(root / "cache", root / "builds")
-    keep_bootloader(index, Cache(workspace.cache))
     build(workspace, index)
     return workspace
 

@@ -19,10 +19,9 @@ from bootimg import process
 from bootimg.arch import Arch
 from bootimg.builds.folder import open_build
 from bootimg.builds.provenance.writing import write_provenance
-from bootimg.cache import Cache
 from bootimg.errors import ExitCode
 from tests.integration.conftest import Workspace
-from tests.support.layers.smalllayer import keep_bootloader, small_layer
+from tests.support.layers.smalllayer import small_layer
 from tests.unit.disk.test_native_base import require_native
 
 Json = dict[str, Any]
@@ -34,7 +33,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     require_native()
     root = tmp_path_factory.mktemp("rebuild")
     archive, workspace = small_layer(root / "layer"), Workspace(root / "cache", root / "builds")
-    keep_bootloader(archive, Cache(workspace.cache))
     workspace.bootimg("build", archive, "-p", "metal,qemu,gcp", "--json")
     return workspace
 

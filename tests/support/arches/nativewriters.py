@@ -16,6 +16,9 @@ from pathlib import Path
 from random import Random
 from uuid import UUID
 
+from bootimg.disk.bootloaders.bios_grub import boot_code
+from bootimg.disk.bootloaders.grub import PREFIX, early_config
+from bootimg.disk.bootloaders.i386pc import pc_core_image
 from bootimg.disk.extents import FileSource
 from bootimg.disk.filetree import Node
 from bootimg.disk.gpt import Gpt, Partition, write_gpt
@@ -27,6 +30,7 @@ from bootimg.disk.zipl.format import Run
 from bootimg.manifest.recipe import Ext4
 from bootimg.sizes import MIB
 from bootimg.sysroot.entries import directory, text
+from tests.support.arches import pcgrub
 from tests.support.xfs import xfstrees
 
 NOW = 1_700_000_000
@@ -101,6 +105,15 @@ def write_disk(path: Path) -> Path:
     return path
 
 
+def _bios(path: Path) -> Path:
+    """A boot sector and GRUB's core image for the BIOS."""
+    modules = [*pcgrub.modules().values(), pcgrub.noise(100_000)]
+    core = pc_core_image(pcgrub.FILES, modules, config=early_config().encode(), prefix=PREFIX)
+    code = boot_code(pcgrub.BOOT_IMAGE, core, MIB)
+    path.write_bytes(code.sector + code.partition)
+    return path
+
+
 def _image(disk_format: str, options: Mapping[str, str | bool]) -> Callable[[Path], Path]:
     def make(path: Path) -> Path:
         # It imports zlib-ng, which not every interpreter has.
@@ -113,10 +126,11 @@ def _image(disk_format: str, options: Mapping[str, str | bool]) -> Callable[[Pat
     return make
 
 
-WITHOUT_ZLIB_NG = ("gpt", "xfs", "ext4", "zipl")
+WITHOUT_ZLIB_NG = ("gpt", "bios", "xfs", "ext4", "zipl")
 """Those that any interpreter can write."""
 _WRITERS: Mapping[str, Callable[[Path], Path]] = {
     "gpt": write_disk,
+    "bios": _bios,
     "xfs": _xfs,
     "ext4": _ext4,
     "zipl": _zipl,

@@ -16,6 +16,8 @@ from typing import Any
 
 import zstandard
 
+from tests.support.arches import pcgrub
+
 OCI = "application/vnd.oci.image."
 LABELS = {
     "containers.bootc": "1",
@@ -28,9 +30,7 @@ KERNEL = "6.12.0-1.el9.x86_64"
 GRUB_MODULES = "usr/lib/grub/i386-pc"
 EFI_PAYLOAD = "usr/lib/efi/grub2/2.12/EFI"
 BOOTLOADER = {
-    "usr/bin/grub2-mkimage": b"program",
-    f"{GRUB_MODULES}/boot.img": bytes(510) + b"\x55\xaa",
-    f"{GRUB_MODULES}/blscfg.mod": b"module",
+    **{f"{GRUB_MODULES}/{name}": data for name, data in pcgrub.FILES.items()},
     f"{EFI_PAYLOAD}/BOOT/BOOTX64.EFI": b"MZ1",
     f"{EFI_PAYLOAD}/redhat/grubx64.efi": b"MZ2",
 }
@@ -98,6 +98,12 @@ def bootable(
             file(f"usr/lib/modules/{kernel}/initramfs.img", b"initramfs"),
         ]
     return tar(*members, *more)
+
+
+def with_bootupd() -> list[Member]:
+    """What makes the bootloader of a layer for x86_64 the one of bootupd; nothing in it can run."""
+    updates = [f"usr/lib/bootupd/updates/{name}.json" for name in ("BIOS", "EFI")]
+    return [file(path) for path in ("usr/bin/bootupctl", "usr/sbin/grub2-install", *updates)]
 
 
 def for_bootc(*without: str) -> list[Member]:

@@ -17,10 +17,7 @@ EFI = {
 
 
 def small_images(layout: oci.Layout, *, bootable: bool = True) -> dict[str, dict[str, Any]]:
-    """An image for x86_64 and one for aarch64; if not `bootable`, that of aarch64 has no bootloader.
-
-    The disks of x86_64 need code for the BIOS in the cache (`keep_bootloader` of `smalllayer`).
-    """
+    """An image for x86_64 and one for aarch64; if not `bootable`, that of aarch64 has no bootloader."""
     # mkfs.xfs makes no file system under 300 MiB: files of 40 MiB ask for a larger one.
     content = [oci.file(f"usr/share/content/{each}", b"%4d" % each * (MIB // 4)) for each in range(40)]
     more = oci.tar(*(oci.file(name, data) for name, data in FILES.items()), *content)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bootimg.arch import Arch
+from bootimg.disk.bootloaders.bios_grub import bios_images
 from bootimg.disk.native.content import read_content
 from bootimg.disk.native.products.bootupddata import bootupd_as_data
 from bootimg.disk.native.products.bootupdversions import behaviour_of
@@ -212,10 +213,81 @@ def test_what_is_not_certain_is_refused(
 
 def test_other_firmware_is_refused(tmp_path: Path) -> None:
     tools = tree(tmp_path, "0.3.2")
-    for arch, bios in ((Arch.X86_64, BiosTarget(None)), (Arch.PPC64LE, None)):
+    for arch, bios in ((AARCH64, BiosTarget(None)), (Arch.PPC64LE, None)):
         with pytest.raises(BootimgError) as error:
             bootupd_as_data(recipe(), Bootupd(static_configs=True, bios=bios), tools, arch, tmp_path)
         assert "it runs grub2-install for another firmware" in error.value.context[0]
+
+
+BIOS = {
+    **{path: data for path, data in oci.BOOTLOADER.items() if "i386-pc" in path},
+    f"{UPDATES}/BIOS.json": b'{"timestamp":"2026-01-02T03:04:05Z","version":"grub2-tools-1:2.12-1.x86_64"}',
+}
+
+
+def for_the_bios(
+    folder: Path, version: str, changes: dict[str, bytes | None] | None = None, *, static_configs: bool = True
+) -> tuple[Tree, Products]:
+    files = {**bootupd_files(version, "x64"), **BIOS, **(changes or {})}
+    members = [oci.file(path, data) for path, data in files.items() if data is not None]
+    tools = tree_of(folder, *members, bootloader=False)
+    found = recipe()
+    options = Bootupd(static_configs=static_configs, bios=BiosTarget(None))
+    return tools, bootupd_as_data(found, options, tools, Arch.X86_64, folder)
+
+
+def test_a_disk_for_uefi_and_the_bios_has_both_components(tmp_path: Path) -> None:
+    """grub2-install makes GRUB's folder before bootupd would, and takes the modules along."""
+    tools, found = for_the_bios(tmp_path, "0.3.2")
+    assert found.code == bios_images(tools)
+    assert found.lacks_modules
+    boot = {each.path.decode(): each for each in found.boot}
+    assert {path: each.mode for path, each in boot.items()} == {
+        "bootupd-state.json": 0o644,
+        "grub2": 0o755,
+        "grub2/grub.cfg": 0o600,
+        "grub2/grubenv": 0o600,
+    }
+    installed = state_of(boot)["installed"]
+    assert list(installed) == ["BIOS", "EFI"]
+    assert installed["BIOS"] == {
+        "meta": {**json.loads(BIOS[f"{UPDATES}/BIOS.json"]), "versions": None, "default-bootloader": None},
+        "filetree": None,
+        "adopted-from": None,
+    }
+    assert set(installed["EFI"]["filetree"]["children"]) == {
+        "BOOT/BOOTX64.EFI", "redhat/grubx64.efi", "redhat/shimx64.efi",
+    }  # fmt: skip
+    esp = {each.path.decode() for each in found.esp}
+    assert {"EFI/redhat/shimx64.efi", "EFI/redhat/grub.cfg"} <= esp
+
+
+@pytest.mark.parametrize(
+    ("version", "static_configs", "mode"),
+    [("0.2.27", True, 0o644), ("0.2.32", True, 0o644), ("0.3.2", True, 0o600), ("0.3.2", False, 0o644)],
+)
+def test_grub2_install_makes_grubenv_whatever_bootupd_does(
+    version: str, static_configs: bool, mode: int, tmp_path: Path
+) -> None:
+    """grub2-editenv is not asked for then."""
+    old = OLD_X86_64 if version == "0.2.27" else {}
+    changes = {"usr/bin/grub2-editenv": None, **old}
+    _, found = for_the_bios(tmp_path, version, changes, static_configs=static_configs)
+    boot = {each.path.decode(): each for each in found.boot}
+    assert (boot["grub2/grubenv"].mode, boot["grub2/grubenv"].size) == (mode, 1024)
+    assert ("grub2/grub.cfg" in boot) is static_configs
+
+
+OLD_X86_64: dict[str, bytes | None] = {
+    f"{UPDATES}/EFI/BOOT/BOOTX64.EFI": b"MZ shim",
+    f"{UPDATES}/EFI/redhat/shimx64.efi": b"MZ shim",
+}
+
+
+def test_a_layer_whose_grub_is_damaged_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BootimgError) as error:
+        for_the_bios(tmp_path, "0.3.2", {f"{oci.GRUB_MODULES}/kernel.img": b"damaged"})
+    assert error.value.id == "grub-image-invalid"
 
 
 def test_a_static_config_that_is_missing_is_named(tmp_path: Path) -> None:

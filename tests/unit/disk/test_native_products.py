@@ -15,7 +15,6 @@ from bootimg.disk.bootloaders.bootcode import BootCode
 from bootimg.disk.native.content import read_content
 from bootimg.disk.native.products.bootupd import ByBootupd
 from bootimg.disk.native.products.choice import maker_of
-from bootimg.disk.native.products.grubcore import GrubCore
 from bootimg.disk.native.products.products import Products, StartAppliance
 from bootimg.disk.native.products.store import (
     FOLDER,
@@ -24,7 +23,6 @@ from bootimg.disk.native.products.store import (
     keep_products,
     kept_products,
 )
-from bootimg.errors import BootimgError
 from bootimg.events import Events
 from bootimg.housekeeping import kept
 from bootimg.layer.tree.merged import Tree
@@ -112,25 +110,10 @@ def test_products_of_another_key_stay_and_housekeeping_knows_each(tmp_path: Path
     assert all(each.size > 6000 for each in things)
 
 
-def grub_key(folder: Path, **changes: bytes) -> str:
-    """The key of a layer's core image, with files of other content."""
-    names = {"program": "usr/bin/grub2-mkimage", "module": f"{GRUB}/blscfg.mod", "more": f"{GRUB}/xfs.mod",
-             "other": "usr/bin/other"}  # fmt: skip
-    contents = oci.BOOTLOADER | {names[name]: content for name, content in changes.items()}
-    return GrubCore(recipe(), tree(folder, contents)).key
-
-
 def tree(folder: Path, contents: dict[str, bytes], mtime: int = 1_700_000_000) -> Tree:
     folder.mkdir()
     files = [oci.file(name, content, mtime=mtime) for name, content in contents.items()]
     return tree_of(folder, *files, bootloader=False)
-
-
-def test_the_core_image_s_key_is_of_what_it_is_made_from(tmp_path: Path) -> None:
-    key = grub_key(tmp_path / "1")
-    assert grub_key(tmp_path / "2", other=b"another package") == key
-    changed = [grub_key(tmp_path / name, **{name: b"new"}) for name in ("program", "module", "more")]
-    assert len({key, *changed}) == 4
 
 
 LAYER = oci.BOOTLOADER | dict.fromkeys(BOOTUPD, b"")
@@ -192,14 +175,8 @@ def test_what_has_to_be_made(tmp_path: Path) -> None:
     no_bios = replace(found, bootloader=Bootupd(static_configs=True, bios=None))
     here = Arch.of_machine()
     foreign = next(each for each in Arch if each is not here)
-    assert isinstance(maker_of(found, own, here), GrubCore)
+    assert maker_of(found, own, here) is None
     assert isinstance(maker_of(no_bios, bootupd, here), ByBootupd)
     assert maker_of(no_bios, bootupd, foreign) is None
     assert maker_of(no_bios, own, here) is None
     assert maker_of(replace(found, bootloader=None), bootupd, here) is None
-
-
-def test_a_layer_without_grub_has_no_key(tmp_path: Path) -> None:
-    with pytest.raises(BootimgError) as error:
-        _ = GrubCore(recipe(), layer(tmp_path, without=GRUB)).key
-    assert error.value.id == "bootloader-missing"

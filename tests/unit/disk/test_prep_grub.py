@@ -30,6 +30,7 @@ from bootimg.manifest.recipe import BiosTarget, Bootupd, Recipe
 from bootimg.sizes import MIB
 from bootimg.sysroot.entries import Entry
 from tests.support.arches import openfirmware
+from tests.support.arches.grubkernels import changed
 from tests.support.layers import oci
 from tests.support.layers.bootupdfiles import bootupd_files
 from tests.unit.disk.test_bootloaders import installation, recipe
@@ -125,9 +126,7 @@ def test_a_long_chain_of_needs_ends() -> None:
 
 
 def changed_kernel(number: int, place: int, value: object) -> bytes:
-    sections: list[list[object]] = [list(each) for each in openfirmware.SECTIONS]
-    sections[number][place] = value
-    return openfirmware.kernel_image([tuple(each) for each in sections])  # type: ignore[misc]
+    return openfirmware.kernel_image(changed(number, place, value))
 
 
 @pytest.mark.parametrize(
@@ -274,7 +273,7 @@ def test_what_bootupd_leaves_is_data_on_every_machine(
     assert as_data(found, tools, tmp_path) == written
     assert found.bootloader is not None
     loose = replace(found, bootloader=replace(found.bootloader, static_configs=False))
-    assert [*as_data(loose, tools, tmp_path)] == ["bootupd-state.json", "grub2"]
+    assert [*as_data(loose, tools, tmp_path)] == ["bootupd-state.json", "grub2", "grub2/grubenv"]
 
 
 def layer_without_bootupd(folder: Path) -> Tree:

@@ -20,7 +20,7 @@ from bootimg.orchestrator.request import Request
 from bootimg.platform import platform, platforms
 from tests.support.arches import openfirmware
 from tests.support.layers import oci
-from tests.support.layers.bootupdfiles import bootupd_files
+from tests.support.layers.bootupdfiles import METADATA, bootupd_files
 from tests.unit.disk.test_prep_grub import BOOTUPD as PREP_BOOTUPD
 
 AARCH64, PPC64LE = Arch.AARCH64, Arch.PPC64LE
@@ -39,6 +39,13 @@ PPC64LE_IMAGES = {
     "metal": "raw", "metal4k": "raw", "openstack": "qcow2", "powervs": "ova.gz", "qemu": "qcow2",
 }  # fmt: skip
 PREP = openfirmware.files()
+X86_64 = tuple(oci.file(path, data) for path, data in oci.BOOTLOADER.items())
+X86_64_BOOTUPD = (
+    *(each for each in X86_64 if "i386-pc" in each[0].name),
+    *(oci.file(path, data) for path, data in bootupd_files("0.3.2", "x64").items()),
+    oci.file("usr/sbin/grub2-install"),
+    oci.file("usr/lib/bootupd/updates/BIOS.json", METADATA),
+)
 
 
 @pytest.fixture
@@ -73,7 +80,7 @@ def request_for(
 
 
 def images_of(arch: Arch) -> dict[str, str]:
-    return IMAGES if arch is AARCH64 else PPC64LE_IMAGES
+    return PPC64LE_IMAGES if arch is PPC64LE else IMAGES
 
 
 def why(plan: Plan) -> str:
@@ -106,6 +113,19 @@ def test_every_platform_is_planned_natively(
         [f"rhcos-{version}-ostree.{arch}.ociarchive", *images]
     )
     assert why(plan).endswith("; natively")
+
+
+@pytest.mark.parametrize("bootupd", [False, True])
+def test_so_is_every_disk_of_x86_64_elsewhere(
+    bootupd: bool, tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GRUB's core image for the BIOS is written by bootimg, too; the disk with large sectors has none."""
+    monkeypatch.setattr(Arch, "of_machine", lambda: AARCH64)
+    for name in ("metal", "metal4k", "qemu"):
+        folder = tmp_path / name
+        request = request_for(folder, cache, *(X86_64_BOOTUPD if bootupd else X86_64), arch=Arch.X86_64)
+        request = replace(request, platforms=(platform(name, Arch.X86_64),))
+        assert why(make_plan(request, cache)).endswith("; natively")
 
 
 def test_what_a_known_bootupd_leaves_is_data(tmp_path: Path, cache: Cache) -> None:

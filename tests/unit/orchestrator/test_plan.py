@@ -56,13 +56,24 @@ def layout(tmp_path: Path) -> oci.Layout:
 
 @pytest.fixture
 def request_(layout: oci.Layout, tmp_path: Path) -> Request:
+    return request_for(layout, tmp_path)
+
+
+def request_for(layout: oci.Layout, folder: Path) -> Request:
     return Request(
         reference=str(layout.path),
         arch=Arch.X86_64,
         platforms=(platform("qemu", Arch.X86_64),),
-        builds=tmp_path / "builds",
+        builds=folder / "builds",
         accelerator="tcg",
     )
+
+
+def request_of(folder: Path, *more: oci.Member) -> Request:
+    """A request for a layer with these files too."""
+    layout = oci.Layout(folder / "image")
+    layout.add([oci.bootable(*more)])
+    return request_for(layout, folder)
 
 
 @pytest.fixture
@@ -210,8 +221,8 @@ def put(request: Request, name: str, data: bytes, *, size: int) -> None:
 
 def test_times_are_those_of_the_last_build(request_: Request, read: Cache) -> None:
     others = {"fetch": 50.0, "import": 20.0, "archive": 1.0, "qemu": 4.0}
-    Timings(read, "tcg").remember({**others, "base-native-with-bootloader": 80.0})
-    Timings(read, "kvm").remember({"base-native-with-bootloader": 5.0})
+    Timings(read, "tcg").remember({**others, "base-native": 80.0})
+    Timings(read, "kvm").remember({"base-native": 5.0})
     plan = make_plan(request_, read)
     # What is in the cache takes no time.
     assert (plan.seconds, plan.unknown) == (105.0, ())
@@ -219,25 +230,31 @@ def test_times_are_those_of_the_last_build(request_: Request, read: Cache) -> No
 
 
 @pytest.mark.parametrize("way", [DeployWay.APPLIANCE, DeployWay.LAYER, DeployWay.NATIVE])
-def test_each_way_to_the_base_disk_has_its_own_time(way: DeployWay, request_: Request, read: Cache) -> None:
+@pytest.mark.parametrize(("bootupd", "native"), [(False, 5.0), (True, 40.0)])
+def test_each_way_to_the_base_disk_has_its_own_time(
+    bootupd: bool, native: float, way: DeployWay, tmp_path: Path, cache: Cache
+) -> None:
+    """Natively, the appliance runs the layer's bootupd before."""
+    request = request_of(tmp_path / "other", *(oci.with_bootupd() if bootupd else []))
+    open_tree(fetch(request.reference, arch=request.arch, cache=cache, events=Events()), cache, Events())
     times = {
         "base-native-with-bootloader": 40.0,
         "base-native": 5.0,
         "base-appliance": 90.0,
         "base-layer": 200.0,
     }
-    Timings(read, "tcg").remember(times)
-    wanted = {DeployWay.APPLIANCE: 90.0, DeployWay.LAYER: 200.0, DeployWay.NATIVE: 40.0}
-    survey = Survey(replace(request_, deploy=way), inspect(request_.reference, request_.arch), None, read)
+    Timings(cache, "tcg").remember(times)
+    wanted = {DeployWay.APPLIANCE: 90.0, DeployWay.LAYER: 200.0, DeployWay.NATIVE: native}
+    survey = Survey(replace(request, deploy=way), inspect(request.reference, request.arch), None, cache)
     base = next(each for each in steps_of(survey.request).making if each.name == "base")
     # The layer is not read: what it needs beside the way asked for is not known.
     assert survey.seconds("base", base.way(survey)) == (5.0 if way is DeployWay.NATIVE else wanted[way])
     if way is not DeployWay.LAYER:
-        assert step(make_plan(survey.request, read), "base").seconds == wanted[way]
+        assert step(make_plan(survey.request, cache), "base").seconds == wanted[way]
 
 
 def test_what_never_ran_is_said(request_: Request, read: Cache) -> None:
-    Timings(read, "tcg").remember({"import": 20.0, "archive": 1.0, "base-native-with-bootloader": 70.0})
+    Timings(read, "tcg").remember({"import": 20.0, "archive": 1.0, "base-native": 70.0})
     plan = make_plan(request_, read)
     assert duration(plan) == "more than 91 s (first run of qemu)"
     assert summary(plan).startswith("2 artifacts, more than 91 s (first run of qemu), ")
@@ -329,27 +346,25 @@ def test_why_there_is_no_base_disk(request_: Request, read: Cache) -> None:
 def test_the_native_way_is_planned_or_the_reason_why_not(
     request_: Request, tmp_path: Path, cache: Cache
 ) -> None:
-    bootupd = [oci.file("usr/bin/bootupctl"), oci.file("usr/sbin/grub2-install")]
-    bootupd += [oci.file(f"usr/lib/bootupd/updates/{name}.json") for name in ("BIOS", "EFI")]
-    for number, files in enumerate(([], bootupd)):
-        layout = oci.Layout(tmp_path / str(number))
-        layout.add([oci.bootable(*files)])
-        image = fetch(str(layout.path), arch=request_.arch, cache=cache, events=Events())
+    for number, (files, expected) in enumerate(
+        [([], "; natively"), (oci.with_bootupd(), "natively, the appliance makes the bootloader first")]
+    ):
+        native = replace(request_of(tmp_path / str(number), *files), deploy=DeployWay.NATIVE)
+        image = fetch(native.reference, arch=native.arch, cache=cache, events=Events())
         tree = open_tree(image, cache, Events())
-        native = replace(request_, reference=str(layout.path), deploy=DeployWay.NATIVE)
-        expected = "natively, the appliance makes the bootloader first"
-        assert step(make_plan(native, cache), "base").why.endswith(expected)
+        first = make_plan(native, cache)
+        assert step(first, "base").why.endswith(expected)
         recipes = make_recipes(native, open_layer(native, cache, Events()), Path("layer"), "0" * 64)
         maker = maker_of(recipes[512], tree, Arch.X86_64)
-        assert maker is not None
-        first = make_plan(native, cache)
-        keep_products(cache, maker.key, Products())
+        assert (maker is not None) == bool(files)
+        if maker is not None:
+            keep_products(cache, maker.key, Products())
         later = make_plan(native, cache)
         assert step(later, "base").why.endswith("; natively")
         appliance = make_plan(replace(native, deploy=DeployWay.APPLIANCE), cache)
         assert step(appliance, "base").why.endswith("by the appliance: --deploy appliance")
         needs = [each.need for plan in (later, first, appliance) for each in plan.spaces[:1]]
-        assert needs[0] < needs[1] == needs[2]
+        assert needs[0] < needs[2] == needs[1 if files else 2]
 
 
 def test_a_layer_without_its_bootloader_is_refused_before_it_is_imported(

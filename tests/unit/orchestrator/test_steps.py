@@ -63,6 +63,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
 }
 TREES: Mapping[str, bytes] = {
     "good": oci.bootable(*map(oci.file, PROGRAMS)),
+    "bootupd": oci.bootable(*map(oci.file, PROGRAMS), *oci.with_bootupd()),
     "impure": oci.bootable(*map(oci.file, PROGRAMS), oci.file("usr/bin/oc")),
     "no-kernel": oci.bootable(kernels=()),
     "no-programs": oci.bootable(),
@@ -445,19 +446,21 @@ def test_what_the_machine_lacks_is_told_before_a_layer_is_fetched(
         (f"{APPLIANCE}.require_system", "qemu-missing"),
     ],
 )
-def test_what_makes_a_bootloader_is_asked_for_when_the_layer_is_read(
+def test_what_runs_the_layer_s_bootupd_is_asked_for_when_the_layer_is_read(
     place: str, id: str, tmp_path: Path, layers: Mapping[tuple[str, Arch], Path]
 ) -> None:
-    """The first build with a bootloader needs the appliance; a build whose bootloader is kept does not."""
+    """Its first build needs the appliance; a build whose bootloader is kept, or without bootupd, does not."""
 
     def missing(*words: object) -> None:
         raise BootimgError(id, "it is not there")
 
-    request, cache = request_for(tmp_path, layers["good", X86]), Cache(tmp_path / "cache")
+    request, cache = request_for(tmp_path, layers["bootupd", X86]), Cache(tmp_path / "cache")
+    own = request_for(tmp_path / "own", layers["good", X86])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(place, missing)
         assert isinstance(planned(request, cache), Plan)
         assert built(request, cache) == planned(request, cache) == id
+        assert built(own, cache) is None
         layer = open_layer(request, cache, Events())
         recipe = make_recipes(request, layer, Path("layer"), "0" * 64)[512]
         maker = maker_of(recipe, layer.tree, request.arch)

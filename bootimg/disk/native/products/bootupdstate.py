@@ -56,6 +56,14 @@ class Installed:
     sha512: str
 
 
+@dataclass(frozen=True, slots=True)
+class Component:
+    """What the state file has of a component: metadata, and the files of EFI by their path below EFI."""
+
+    found: Metadata
+    files: Mapping[str, Installed] | None = None
+
+
 def read_metadata(data: bytes) -> Metadata:
     """The update metadata of a component; Malformed says what is wrong with it."""
     fields = parse_object(data)
@@ -77,25 +85,23 @@ def own_metadata(version: str, seconds: int) -> Metadata:
     return Metadata(datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), version)
 
 
-def state_json(
-    behaviour: Behaviour,
-    component: str,
-    found: Metadata,
-    files: Mapping[str, Installed] | None,
-    static: Metadata | None,
-) -> bytes:
-    """The state file of a disk with one component; the `files` of EFI by their path below EFI on the ESP."""
-    content = {
-        "meta": _metadata(behaviour, found),
-        "filetree": None if files is None else {"children": _tree(behaviour, files)},
-        "adopted-from": None,
-    }
+def state_json(behaviour: Behaviour, components: Mapping[str, Component], static: Metadata | None) -> bytes:
+    """The state file of a disk with these components, by their names: BIOS, EFI."""
     state = {
-        "installed": {component: content},
+        "installed": {name: _component(behaviour, components[name]) for name in sorted(components)},
         "pending": None,
         "static-configs": _metadata(behaviour, static) if static is not None else None,
     }
     return json.dumps(state, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _component(behaviour: Behaviour, component: Component) -> Json:
+    files = component.files
+    return {
+        "meta": _metadata(behaviour, component.found),
+        "filetree": None if files is None else {"children": _tree(behaviour, files)},
+        "adopted-from": None,
+    }
 
 
 def _metadata(behaviour: Behaviour, found: Metadata) -> Json:

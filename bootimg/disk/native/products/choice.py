@@ -1,4 +1,4 @@
-"""Which products a disk needs that programs of the layer make, or would make on a machine of their own."""
+"""What a disk has of the layer's bootupd, and who makes it: bootupd itself, or bootimg as data."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from bootimg.disk.bootloaders.bootupd import brings_bootupd
 from bootimg.disk.bootloaders.prep_grub import is_prep
 from bootimg.disk.native.products.bootupd import ByBootupd
 from bootimg.disk.native.products.bootupddata import bootupd_as_data
-from bootimg.disk.native.products.grubcore import GrubCore
 from bootimg.disk.native.products.products import Maker, Products
 from bootimg.layer.tree.merged import Tree
-from bootimg.manifest.recipe import Recipe
+from bootimg.manifest.recipe import Bootupd, Recipe
 
 
 def maker_of(recipe: Recipe, tools: Tree, arch: Arch) -> Maker | None:
     """What makes them; None where nothing of the layer has to run, or could run."""
     options = recipe.bootloader
-    if options is None or is_prep(options, recipe.disk) or _is_foreign_bootupd(tools, arch):
+    if options is None or not brings_bootupd(tools) or _as_data(recipe, options, arch):
         return None
-    if brings_bootupd(tools):
-        return ByBootupd(recipe, options, tools)
-    return GrubCore(recipe, tools) if options.bios is not None else None
+    return ByBootupd(recipe, options, tools)
 
 
 def products_as_data(recipe: Recipe, tools: Tree, arch: Arch, folder: Path) -> Products | None:
@@ -33,10 +30,9 @@ def products_as_data(recipe: Recipe, tools: Tree, arch: Arch, folder: Path) -> P
     options = recipe.bootloader
     if options is None or not brings_bootupd(tools):
         return None
-    if is_prep(options, recipe.disk) or _is_foreign_bootupd(tools, arch):
-        return bootupd_as_data(recipe, options, tools, arch, folder)
-    return None
+    return bootupd_as_data(recipe, options, tools, arch, folder) if _as_data(recipe, options, arch) else None
 
 
-def _is_foreign_bootupd(tools: Tree, arch: Arch) -> bool:
-    return arch is not Arch.of_machine() and brings_bootupd(tools)
+def _as_data(recipe: Recipe, options: Bootupd, arch: Arch) -> bool:
+    """Whether what bootupd leaves is written without running it."""
+    return arch is not Arch.of_machine() or is_prep(options, recipe.disk)

@@ -17,12 +17,14 @@ from bootimg.sysroot.entries import Entry
 class Products:
     """Files of /boot and of the ESP, from the root of each, and the code that stands outside of both.
 
-    Directories come before what they hold.  The entries have no times and no labels.
+    Directories come before what they hold.  The entries have no times and no labels.  `lacks_modules` says
+    that GRUB's modules belong in /boot too: they are the layer's files as they are.
     """
 
     boot: Sequence[Entry] = ()
     esp: Sequence[Entry] = ()
     code: Placement | None = None
+    lacks_modules: bool = False
 
 
 StartAppliance = Callable[[Sequence[Drive]], AbstractContextManager[Appliance]]
