@@ -8,14 +8,30 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bootimg import process
+from bootimg.arch import Arch
+from tests.layer import emulation
 from tests.layer.recipe import HERE, SOURCE_DATE_EPOCH, UnsupportedError
 
+_NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 
-def run_as_root(module: str, arguments: Sequence[str | Path], *, timeout: float = 1800) -> bytes:
-    """Run a module of this package as root of its own mount and process namespaces; returns its stdout."""
-    argv = [*_unshare(), "--", sys.executable, "-m", f"tests.layer.{module}", *map(str, arguments)]
+# Emulated, dracut runs for minutes, and longer on a busy machine.
+_HOURS = 3 * 3600
+
+
+def run_as_root(module: str, arguments: Sequence[str | Path], arch: Arch | None = None) -> bytes:
+    """Run a module of this package as root of its own mount and process namespaces; returns its stdout.
+
+    Programs of `arch` run there, if it is not this machine's.
+    """
+    argv = [*as_root(arch), sys.executable, "-m", f"tests.layer.{module}", *map(str, arguments)]
     env = {"SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH), "PYTHONDONTWRITEBYTECODE": "1"}
-    return process.run(argv, env=env, cwd=HERE.parent.parent, timeout=timeout).stdout
+    return process.run(argv, env=env, cwd=HERE.parent.parent, timeout=_HOURS).stdout
+
+
+def as_root(arch: Arch | None) -> tuple[str, ...]:
+    """The words before a command that is to run in such namespaces; its folder is this repository's."""
+    emulated = emulation.entered(arch) if arch else ()
+    return (*emulated, *_NAMESPACES, "--") if emulated else (*_unshare(), "--")
 
 
 def check_privileges() -> None:
@@ -30,4 +46,4 @@ def check_privileges() -> None:
 
 def _unshare() -> tuple[str, ...]:
     rootless = () if os.geteuid() == 0 else ("--map-root-user", "--map-auto")
-    return ("unshare", "--mount", "--pid", "--fork", "--kill-child", *rootless)
+    return (*_NAMESPACES, *rootless)
