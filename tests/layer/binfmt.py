@@ -1,6 +1,6 @@
 """Lets the kernel hand programs of an architecture to an emulator.
 
-    python -m tests.layer.binfmt FOLDER EMULATOR MACHINE COMMAND…
+    python binfmt.py FOLDER EMULATOR MACHINE COMMAND…
 
 MACHINE is e_machine of the ELF header (System V ABI), in hex and in the architecture's byte order.
 

@@ -45,7 +45,7 @@ def build(request: Request, *, refresh: bool = False) -> Path:
     recipe = _recipe(request)
     if not refresh and (archive := _kept(request, recipe)):
         return archive
-    check_privileges()
+    check_privileges(request.arch)
     for name in needed_tools(request):
         tools.tool(name)
     with store.locked(store.layers()):

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bootimg import process
-from tests.layer.recipe import HERE, SOURCE_DATE_EPOCH, Recipe, UnsupportedError
+from tests.layer.recipe import SOURCE_DATE_EPOCH, Recipe, UnsupportedError
 
 _FALLBACK = {
     "Debian": "http://deb.debian.org/debian",
@@ -165,7 +165,6 @@ def bootstrap(recipe: Recipe, mirror: Mirror, output: Path, before: Sequence[str
                 recipe.suite, str(output), *mirror.sources(recipe),
             ],
             env={"SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH)},
-            cwd=HERE.parent.parent,
             timeout=_HOURS,
         )  # fmt: skip
 

@@ -13,27 +13,26 @@ from tests.layer import store
 from tests.layer.debian import find_mirror, proxy_options
 from tests.layer.recipe import HERE
 
-# Debian 13's is the first that is linked statically under its plain name.
+# It is linked statically: it runs in a chroot that has nothing of this machine's.
 _SUITE, _PACKAGE = "trixie", "qemu-user"
 _ROOTLESS = ("unshare", "--map-root-user", "--map-auto", "--mount", "--")
 # e_machine of the ELF header, as binfmt.py takes it.
 _MACHINES = {Arch.AARCH64: "b700"}
-_PYTHON = (sys.executable, "-m")
 
 
 def entered(arch: Arch) -> tuple[str, ...]:
-    """The words before a command that runs where programs of `arch` run; its folder is this repository's."""
+    """The words before a command that runs where programs of `arch` run; none if they run anyway."""
     return () if runs_here(arch) else namespace(emulator(arch), arch)
 
 
 def namespace(program: Path, arch: Arch) -> tuple[str, ...]:
     """The words before a command that runs where `program` gets what is of `arch`."""
-    users = (
-        (*_PYTHON, "tests.layer.usernamespace", "unshare", "--mount", "--")
-        if os.geteuid() == 0
-        else _ROOTLESS
-    )
-    return (*users, *_PYTHON, "tests.layer.binfmt", str(_place("binfmt_misc")), str(program), _MACHINES[arch])
+    users = (*_script("usernamespace.py"), "unshare", "--mount", "--") if os.geteuid() == 0 else _ROOTLESS
+    return (*users, *_script("binfmt.py"), str(_place("binfmt_misc")), str(program), _MACHINES[arch])
+
+
+def _script(name: str) -> tuple[str, ...]:
+    return (sys.executable, "-I", str(HERE / name))
 
 
 def _place(name: str) -> Path:
@@ -59,7 +58,7 @@ def why_not(arch: Arch) -> str | None:
         return f"programs of {arch} cannot be emulated on {Arch.of_machine()}"
     if process.find("mmdebstrap") is None:
         return "mmdebstrap is not installed"
-    tried = process.run([*namespace(Path("/bin/true"), arch), "true"], check=False, cwd=HERE.parent.parent)
+    tried = process.run([*namespace(Path("/bin/true"), arch), "true"], check=False)
     if tried.returncode:
         said = tried.stderr.decode(errors="replace")[-200:].strip()
         return f"programs of {arch} need binfmt_misc in a user namespace (Linux 6.7): {said}"
@@ -74,7 +73,7 @@ def emulator(arch: Arch) -> Path:
 
 
 def _fetch(arch: Arch, output: Path) -> None:
-    """Out of a package that has the emulators of forty architectures."""
+    """Out of a package that has forty emulators."""
     root = output.with_name(f"{output.name}.root")
     options = (f"--aptopt={option}" for option in ("Apt::Install-Recommends false", *proxy_options()))
     try:

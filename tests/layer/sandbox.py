@@ -29,19 +29,21 @@ def run_as_root(module: str, arguments: Sequence[str | Path], arch: Arch | None 
 
 
 def as_root(arch: Arch | None) -> tuple[str, ...]:
-    """The words before a command that is to run in such namespaces; its folder is this repository's."""
+    """The words before a command that is to run in such namespaces."""
     emulated = emulation.entered(arch) if arch else ()
     return (*emulated, *_NAMESPACES, "--") if emulated else (*_unshare(), "--")
 
 
-def check_privileges() -> None:
-    """Say what to do where an ordinary user cannot have a range of user ids."""
+def check_privileges(arch: Arch) -> None:
+    """Say what to do where an ordinary user cannot have a range of ids, or why `arch` does not run here."""
     if os.geteuid() != 0 and process.run([*_unshare(), "--", "true"], check=False).returncode:
         raise UnsupportedError(
             "an ordinary user needs user namespaces and a range in /etc/subuid and /etc/subgid "
             "(package uidmap) to make the stand-in layer; else make it once with sudo, with the same "
             "BOOTIMG_TEST_CACHE"
         )
+    if reason := emulation.why_not(arch):
+        raise UnsupportedError(reason)
 
 
 def _unshare() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What root does to be root of a user namespace: `python -m tests.layer.usernamespace COMMAND…`.
+"""What root does to be root of a user namespace: `python usernamespace.py COMMAND…`.
 
 `unshare` of util-linux leaves the ids to newuidmap, which gives root none unless /etc/subuid says so.
 """
@@ -20,8 +20,9 @@ def main() -> None:
     entered, told = os.pipe()
     if (child := os.fork()) == 0:
         # Only a process that stayed outside may map more than one id.
-        os.read(entered, 1)
-        _write_maps(own)
+        os.close(told)
+        if os.read(entered, 1):
+            _write_maps(own)
         os._exit(0)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_CLONE_NEWUSER):

@@ -10,7 +10,6 @@ import pytest
 from bootimg import process
 from bootimg.arch import Arch
 from tests.layer import emulation
-from tests.layer.recipe import HERE
 
 AARCH64 = Arch.AARCH64
 pytestmark = pytest.mark.skipif(
@@ -33,9 +32,9 @@ def test_only_programs_of_the_architecture_go_to_the_emulator_and_only_inside(
         pytest.skip(reason)
     own, other = program(tmp_path / "own", b"\xb7\x00"), program(tmp_path / "other", b"\x16\x00")
     inside = emulation.namespace(Path("/bin/echo"), AARCH64)
-    done = process.run([*inside, own, "a-word"], cwd=HERE.parent.parent)
+    done = process.run([*inside, own, "a-word"])
     assert done.stdout.decode().split() == [str(own), str(own), "a-word"]
-    assert process.run([*inside, other], check=False, cwd=HERE.parent.parent).returncode
+    assert process.run([*inside, other], check=False).returncode
     if not emulation.runs_here(AARCH64):
         with pytest.raises(OSError, match="Exec format error"):
             subprocess.run([own], check=False)
@@ -49,7 +48,7 @@ def test_what_runs_there_may_give_files_to_other_users(
         pytest.skip(reason)
     inside = emulation.namespace(Path("/bin/true"), AARCH64)
     words = ("sh", "-c", 'id -u && touch "$0" && chown 42:43 "$0" && stat -c %u:%g "$0"', tmp_path / "file")
-    done = process.run([*inside, *words], cwd=HERE.parent.parent)
+    done = process.run([*inside, *words])
     assert done.stdout.split() == [b"0", b"42:43"]
 
 
