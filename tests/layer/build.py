@@ -8,12 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.layer import chunked, composefs, coreos, debian, derived, encapsulated, packing, store, tools
+from bootimg.arch import Arch
+from tests.layer import (
+    chunked,
+    composefs,
+    coreos,
+    debian,
+    derived,
+    emulation,
+    encapsulated,
+    packing,
+    store,
+    tools,
+)
 from tests.layer.content import Content, opened
 from tests.layer.debian import say
 from tests.layer.progress import timed
 from tests.layer.recipe import HERE, ROOTFS, Flavour, Form, Recipe, Request, Variant, read_recipe
-from tests.layer.sandbox import check_privileges, run_as_root
+from tests.layer.sandbox import as_root, check_privileges, run_as_root
 
 _PACKING = ("content.py", "contract.py", "oci.py", "packing.py", "rpmdb.py", "tree.py")
 _SOURCES = {
@@ -30,10 +42,10 @@ def build(request: Request, *, refresh: bool = False) -> Path:
     `refresh` looks which versions Debian has now; else those of the last time are used again.
     """
     request.check()
-    recipe = read_recipe(request.flavour, request.variant)
+    recipe = _recipe(request)
     if not refresh and (archive := _kept(request, recipe)):
         return archive
-    check_privileges()
+    check_privileges(request.arch)
     for name in needed_tools(request):
         tools.tool(name)
     with store.locked(store.layers()):
@@ -50,11 +62,20 @@ def needed_tools(request: Request) -> tuple[str, ...]:
 
 
 def why_not(request: Request) -> str | None:
-    """Why a layer cannot be had here, as far as its compiled tools go; None if it is there or can be made."""
-    if _kept(request, read_recipe(request.flavour, request.variant)):
+    """Why a layer cannot be had here, as far as its compiled tools and its architecture go.
+
+    None if it is there or can be made.
+    """
+    if _kept(request, _recipe(request)):
         return None
+    if reason := emulation.why_not(request.arch):
+        return reason
     needed = needed_tools(request)
     return tools.why_not(*needed) if needed else None
+
+
+def _recipe(request: Request) -> Recipe:
+    return read_recipe(request.flavour, request.variant, request.arch)
 
 
 def _kept(request: Request, recipe: Recipe) -> Path | None:
@@ -72,7 +93,7 @@ def _known(recipe: Recipe) -> Path:
 
 
 def _asked(recipe: Recipe) -> str:
-    asked = [recipe.packages, recipe.excluded, recipe.included, recipe.suite, recipe.grub_pin]
+    asked = [recipe.arch, recipe.packages, recipe.excluded, recipe.included, recipe.suite, recipe.grub_pin]
     return store.key(asked, store.source("debian.py"))
 
 
@@ -115,11 +136,16 @@ def _make_packages(recipe: Recipe, refresh: bool) -> Path:
     say(f"asking {mirror.main} which versions there are")
     versions = debian.resolve_versions(recipe, mirror)
     path = _packages_path(recipe, versions)
-    with timed(f"{len(versions)} packages, GRUB {versions['grub-pc-bin']}"):
-        store.made(path, lambda output: debian.bootstrap(recipe, mirror, output))
+    with timed(f"{len(versions)} packages, GRUB {versions[recipe.grub_package]}"):
+        store.made(path, lambda output: _bootstrap(recipe, mirror, output))
     known.unlink(missing_ok=True)
     store.made(known, lambda output: _write_json(output, versions))
     return path
+
+
+def _bootstrap(recipe: Recipe, mirror: debian.Mirror, output: Path) -> None:
+    before = () if emulation.runs_here(recipe.arch) else as_root(recipe.arch)
+    debian.bootstrap(recipe, mirror, output, before)
 
 
 def _write_json(path: Path, document: object) -> None:
@@ -143,11 +169,11 @@ def _make_converted(flavour: Flavour, recipe: Recipe, packages: Path) -> Path:
         return path
     folders = [tools.location(name) for name in recipe.tools]
     with timed(f"tree of a CoreOS layer ({flavour}), initramfs"):
-        return store.made(path, lambda output: _convert(flavour, packages, output, folders))
+        return store.made(path, lambda output: _convert(flavour, recipe.arch, packages, output, folders))
 
 
-def _convert(flavour: Flavour, packages: Path, output: Path, folders: list[Path]) -> None:
-    run_as_root("convert", [packages, output, flavour, *folders])
+def _convert(flavour: Flavour, arch: Arch, packages: Path, output: Path, folders: list[Path]) -> None:
+    run_as_root("convert", [packages, output, flavour, arch, *folders], arch)
 
 
 def _change(converted: Path, output: Path) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bootimg.arch import Arch
 from tests.layer import contract, rpmdb
 from tests.layer.recipe import Recipe, Request, Variant
 from tests.layer.tree import Node, Tree, file_node, put, read_tree
@@ -71,7 +72,7 @@ class Content:
         for path, content in contract.files(request).items():
             xattrs = {"user.mime_type": "application/json"} if path.endswith(".json") else {}
             put(described, path, file_node(path, content, xattrs=xattrs))
-        put(described, rpmdb.PATH, rpmdb_node(versions))
+        put(described, rpmdb.PATH, rpmdb_node(versions, request.arch))
         return described
 
 
@@ -83,9 +84,9 @@ def opened(recipe: Recipe, tree: Path) -> Iterator[Content]:
         yield Content(recipe, read_tree(archive, lambda path: True), input_hash)
 
 
-def rpmdb_node(versions: Mapping[str, rpmdb.Evr]) -> Node:
+def rpmdb_node(versions: Mapping[str, rpmdb.Evr], arch: Arch = Arch.X86_64) -> Node:
     """The RPM database that lists these versions."""
-    return file_node(rpmdb.PATH, rpmdb.make_rpmdb(versions))
+    return file_node(rpmdb.PATH, rpmdb.make_rpmdb(versions, arch))
 
 
 def rebuilt(versions: Mapping[str, rpmdb.Evr], package: str) -> dict[str, rpmdb.Evr]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from bootimg.arch import Arch
 from tests.layer.recipe import Request
 
 NAME = "Stand-in CoreOS"
+
+_PLATFORMS = ("applehv", "aws", "azure", "gcp", "hetzner", "hyperv", "openstack", "oraclecloud", "qemu")
 
 _SERIAL = ["serial --speed=115200", "terminal_input serial console", "terminal_output serial console"]
 _SERIAL_1 = ["serial --unit=1 --speed=115200", "terminal_input serial", "terminal_output serial"]
@@ -77,8 +80,16 @@ def image_json() -> dict[str, object]:
     }
 
 
-def platforms_json() -> dict[str, dict[str, list[str]]]:
-    """x86_64's console settings by platform."""
+def serial_platforms_json(console: str) -> dict[str, dict[str, list[str]]]:
+    """Console settings by platform where a serial port has one name on all of them."""
+    arguments = ["console=tty0", f"console={console},115200n8"]
+    return {name: {"kernel_arguments": arguments} for name in _PLATFORMS}
+
+
+def platforms_json(arch: Arch = Arch.X86_64) -> dict[str, dict[str, list[str]]]:
+    """Console settings by platform."""
+    if arch is not Arch.X86_64:
+        return serial_platforms_json(arch.row.hardware.console)
 
     def settings(kernel: list[str], grub: list[str] | None = None) -> dict[str, list[str]]:
         return ({"grub_commands": grub} if grub else {}) | {"kernel_arguments": kernel}
@@ -98,5 +109,5 @@ def files(request: Request) -> Mapping[str, bytes]:
     return {
         "usr/lib/os-release": os_release(request).encode(),
         f"{folder}/image.json": json.dumps(image_json(), indent=2).encode() + b"\n",
-        f"{folder}/platforms.json": json.dumps(platforms_json(), indent=2).encode() + b"\n",
+        f"{folder}/platforms.json": json.dumps(platforms_json(request.arch), indent=2).encode() + b"\n",
     }

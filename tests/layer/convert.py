@@ -1,6 +1,6 @@
 """The package tree becomes the tree of a CoreOS layer.
 
-    python -m tests.layer.convert IN.tar OUT.tar FLAVOUR TOOL…
+    python -m tests.layer.convert IN.tar OUT.tar FLAVOUR ARCH TOOL…
 
 Runs as root of a mount namespace (see sandbox.py): programs of the tree run in a chroot.  What depends
 on the version asked for (os-release, image.json, the RPM database) is not done here.
@@ -17,9 +17,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 
+from bootimg.arch import Arch
 from tests.layer import coreos
 from tests.layer.chroot import chroot, chroot_mounts, copy_over, debian_version, run
-from tests.layer.recipe import ROOTFS, SOURCE_DATE_EPOCH, Flavour, Recipe, read_recipe
+from tests.layer.recipe import ROOTFS, SOURCE_DATE_EPOCH, Flavour, Recipe, efi_name, read_recipe
 
 _TAR = ("tar", "--numeric-owner", "--xattrs", "--xattrs-include=*", "--format=posix")
 # The key is not a secret: it is the one RHEL's kernel package uses, and libkcapi and fipscheck after it.
@@ -28,8 +29,8 @@ _HMAC_KEY = b"orboDeJITITejsirpADONivirpUkvarP"
 
 def main() -> None:
     """Convert the tar file of the first argument into that of the second."""
-    source, output, *folders = map(Path, [*sys.argv[1:3], *sys.argv[4:]])
-    recipe = read_recipe(Flavour(sys.argv[3]))
+    source, output, *folders = map(Path, [*sys.argv[1:3], *sys.argv[5:]])
+    recipe = read_recipe(Flavour(sys.argv[3]), arch=Arch(sys.argv[4]))
     root = Path(mkdtemp(prefix="tree.", dir=output.parent))
     try:
         run(*_TAR, "--extract", "--exclude=./dev/*", "--file", source, "--directory", root)
@@ -94,21 +95,21 @@ def move_selinux_store(root: Path) -> None:
 
 def place_efi(root: Path, recipe: Recipe) -> None:
     """What goes onto the ESP: shim as Debian signed it, and a GRUB that knows blscfg, unsigned."""
-    vendor = recipe.vendor
+    vendor, name = recipe.vendor, efi_name(recipe.arch)
     shim = root / "usr/lib/efi/shim" / debian_version(root, "shim-signed") / "EFI"
-    grub = Path("usr/lib/efi/grub2") / debian_version(root, "grub-efi-amd64-bin") / "EFI" / vendor
+    grub = Path("usr/lib/efi/grub2") / debian_version(root, recipe.grub_package) / "EFI" / vendor
     for folder in (shim / "BOOT", shim / vendor, root / grub):
         folder.mkdir(parents=True)
     signed = root / "usr/lib/shim"
-    shutil.copy(signed / "shimx64.efi.signed", shim / "BOOT/BOOTX64.EFI")
-    shutil.copy(signed / "fbx64.efi.signed", shim / "BOOT/fbx64.efi")
-    shutil.copy(signed / "shimx64.efi.signed", shim / vendor / "shimx64.efi")
-    shutil.copy(signed / "mmx64.efi.signed", shim / vendor / "mmx64.efi")
-    entry = f"shimx64.efi,{vendor},,Boot entry of {vendor}\n"
-    (shim / vendor / "BOOTX64.CSV").write_bytes(b"\xff\xfe" + entry.encode("utf-16-le"))
+    shutil.copy(signed / f"shim{name}.efi.signed", shim / f"BOOT/BOOT{name.upper()}.EFI")
+    shutil.copy(signed / f"fb{name}.efi.signed", shim / f"BOOT/fb{name}.efi")
+    shutil.copy(signed / f"shim{name}.efi.signed", shim / vendor / f"shim{name}.efi")
+    shutil.copy(signed / f"mm{name}.efi.signed", shim / vendor / f"mm{name}.efi")
+    entry = f"shim{name}.efi,{vendor},,Boot entry of {vendor}\n"
+    (shim / vendor / f"BOOT{name.upper()}.CSV").write_bytes(b"\xff\xfe" + entry.encode("utf-16-le"))
     with chroot_mounts(root):
-        chroot(root, "grub-mkimage", "--format=x86_64-efi", f"--prefix=/EFI/{vendor}",
-                f"--output=/{grub}/grubx64.efi", *recipe.efi_modules)  # fmt: skip
+        chroot(root, "grub-mkimage", f"--format={recipe.efi_formats[recipe.arch]}", f"--prefix=/EFI/{vendor}",
+                f"--output=/{grub}/grub{name}.efi", *recipe.efi_modules)  # fmt: skip
 
 
 def name_grub_programs(root: Path) -> None:
@@ -120,6 +121,8 @@ def name_grub_programs(root: Path) -> None:
 
 def place_isolinux(root: Path, recipe: Recipe) -> None:
     """The programs that start an ISO by BIOS, where Fedora's package has them; the others go."""
+    if not recipe.isolinux:
+        return
     target = root / "usr/share/syslinux"
     target.mkdir()
     for folder, names in recipe.isolinux.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,10 @@ _FALLBACK = {
     "Debian": "http://deb.debian.org/debian",
     "Debian-Security": "http://deb.debian.org/debian-security",
 }
+# Emulated, the scripts of packages run for half an hour, and longer on a busy machine.
+_HOURS = 3 * 3600
+# The kernel knows the emulator already, and root of a user namespace may not mount sysfs.
+_EMULATED = ("--skip=check/qemu", "--skip=chroot/mount/sys")
 _INSTALLED = re.compile(r"^Inst (\S+) (?:\[\S+\] )?\((\S+) ", re.MULTILINE)
 
 
@@ -105,7 +109,8 @@ def _private_apt(root: Path, recipe: Recipe, mirror: Mirror) -> Path:
     (root / "sources.list").write_text("\n".join(mirror.sources(recipe)) + "\n")
     (root / "preferences").write_text(preferences(recipe))
     options = {
-        "APT::Architecture": "amd64",
+        "APT::Architecture": recipe.arch.row.names.debian,
+        "APT::Architectures": recipe.arch.row.names.debian,
         "APT::Sandbox::User": "root",
         "Acquire::Languages": "none",
         "Dir::State": root,
@@ -127,7 +132,7 @@ def _private_apt(root: Path, recipe: Recipe, mirror: Mirror) -> Path:
 
 def check_grub(versions: Mapping[str, str], recipe: Recipe) -> None:
     """Refuse a GRUB older than the first with the command blscfg."""
-    found = versions.get("grub-pc-bin", "0")
+    found = versions.get(recipe.grub_package, "0")
     if _numbers(found) < _numbers(recipe.grub_minimum):
         raise UnsupportedError(f"GRUB {found} has no blscfg; {recipe.grub_minimum} or newer is needed")
 
@@ -137,8 +142,11 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.match(r"[\d.]*", upstream)[0].strip(".").split("."))  # type: ignore[index]
 
 
-def bootstrap(recipe: Recipe, mirror: Mirror, output: Path) -> None:
-    """Write the package tree as a tar file."""
+def bootstrap(recipe: Recipe, mirror: Mirror, output: Path, before: Sequence[str] = ()) -> None:
+    """Write the package tree as a tar file.
+
+    The words `before` mmdebstrap start it where the packages' programs run, if they do not anyway.
+    """
     for program in ("mmdebstrap", "apt-get"):
         process.require(program, packages="mmdebstrap, apt and debian-archive-keyring")
     with TemporaryDirectory(prefix="stand-in-debian.") as name:
@@ -148,7 +156,8 @@ def bootstrap(recipe: Recipe, mirror: Mirror, output: Path) -> None:
         pins.write_text(preferences(recipe))
         process.run(
             [
-                "mmdebstrap", "--quiet", "--format=tar", "--variant=essential", "--architectures=amd64",
+                *before, "mmdebstrap", "--quiet", "--format=tar", "--variant=essential",
+                f"--architectures={recipe.arch.row.names.debian}", *(_EMULATED if before else ()),
                 f"--include={','.join(recipe.packages)}",
                 *(f"--aptopt={option}" for option in ("Apt::Install-Recommends false", *proxy_options())),
                 *(f"--dpkgopt={option}" for option in _dpkg_options(recipe)),
@@ -156,7 +165,7 @@ def bootstrap(recipe: Recipe, mirror: Mirror, output: Path) -> None:
                 recipe.suite, str(output), *mirror.sources(recipe),
             ],
             env={"SOURCE_DATE_EPOCH": str(SOURCE_DATE_EPOCH)},
-            timeout=3600,
+            timeout=_HOURS,
         )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import zstandard
 
+from bootimg.arch import Arch
 from tests.layer.recipe import SOURCE_DATE_EPOCH
 from tests.layer.tree import Change, write_change
 
@@ -91,11 +92,16 @@ def write_layer(change: Change, compression: Compression, blobs: Path, comment: 
 
 
 def write_archive(
-    layers: Sequence[Blob], labels: Mapping[str, str], created: str, blobs: Path, output: Path
+    layers: Sequence[Blob],
+    labels: Mapping[str, str],
+    created: str,
+    blobs: Path,
+    output: Path,
+    arch: Arch = Arch.X86_64,
 ) -> None:
     """Write config and manifest beside the layers, then all as an OCI archive; `created` is RFC 3339."""
     config = {
-        "architecture": "amd64",
+        "architecture": arch.oci,
         "os": "linux",
         "created": created,
         "config": {"Labels": dict(sorted(labels.items())), "Cmd": ["/sbin/init"]},

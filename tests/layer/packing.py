@@ -22,7 +22,7 @@ def pack(request: Request, content: Content, packages: Path, blobs: Path, output
     """Write the archive; `packages` is the tar file of Debian's packages, the lowest layer."""
     with tarfile.open(packages) as archive:
         layers = _layers(request, content, read_tree(archive, _in_base_layer), blobs)
-    write_archive(layers, content.labels(request), CREATED, blobs, output)
+    write_archive(layers, content.labels(request), CREATED, blobs, output, request.arch)
 
 
 def _in_base_layer(path: str) -> bool:

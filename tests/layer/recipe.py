@@ -7,8 +7,11 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
+
+from bootimg.arch import Arch
 
 HERE = Path(__file__).parent
 ROOTFS = HERE / "rootfs"
@@ -70,6 +73,7 @@ class Request:
     form: Form = Form.PLAIN
     variant: Variant = Variant.BASE
     version: str = ""
+    arch: Arch = Arch.X86_64
 
     @property
     def full_version(self) -> str:
@@ -87,18 +91,26 @@ class Request:
     @property
     def file_name(self) -> str:
         """The archive's name, as CoreOS builds name theirs."""
-        return f"rhcos-{self.full_version}-ostree.x86_64.ociarchive"
+        return f"rhcos-{self.full_version}-ostree.{self.arch}.ociarchive"
 
     def check(self) -> None:
-        """Refuse a version that is none."""
+        """Refuse a version that is none, and what is not made of an architecture."""
         if not self.rhel_version:
             raise UnsupportedError("no version")
+        if self.arch is Arch.X86_64:
+            return
+        if self.arch.value not in _table()["architecture"]:
+            raise UnsupportedError(f"{self.arch} has a small layer only")
+        plain = (Flavour.DEBIAN, Form.PLAIN)
+        if (self.flavour, self.form) != plain or self.variant is Variant.COMPOSEFS:
+            raise UnsupportedError(f"the layer of {self.arch} is the flavour debian in the form plain")
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """recipe.toml, typed."""
+    """recipe.toml, typed, for one architecture."""
 
+    arch: Arch
     suite: str
     grub_suite: str
     grub_minimum: str
@@ -116,29 +128,45 @@ class Recipe:
     masked_generators: tuple[str, ...]
     vendor: str
     efi_modules: tuple[str, ...]
+    efi_formats: Mapping[str, str]
     isolinux: Mapping[str, Sequence[str]]
     rpms: Mapping[str, str]
     tools: tuple[str, ...] = ()
     tool_rpms: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def grub_package(self) -> str:
+        """The package of GRUB's modules for UEFI."""
+        return f"grub-efi-{self.arch.row.names.debian}-bin"
+
 
 @cache
-def read_recipe(flavour: Flavour = Flavour.DEBIAN, variant: Variant = Variant.BASE) -> Recipe:
+def read_recipe(
+    flavour: Flavour = Flavour.DEBIAN, variant: Variant = Variant.BASE, arch: Arch = Arch.X86_64
+) -> Recipe:
     """The recipe of a flavour's variant."""
-    recipe = _debian() if flavour is Flavour.DEBIAN else _coreos(_debian())
+    recipe = _debian(arch) if flavour is Flavour.DEBIAN else _coreos(_debian(arch))
     return _composefs(recipe) if variant is Variant.COMPOSEFS else recipe
 
 
-def _debian() -> Recipe:
-    table = tomllib.loads((HERE / "recipe.toml").read_text())
-    debian = table["debian"]
+@cache
+def _table() -> Mapping[str, Any]:
+    return tomllib.loads((HERE / "recipe.toml").read_text())
+
+
+def _debian(arch: Arch) -> Recipe:
+    table = _table()
+    debian, own = table["debian"], table["architecture"][arch.value]
+    named = partial(str.format, debian=arch.row.names.debian, efi=efi_name(arch))
+    rpms = {named(rpm): named(package) for rpm, package in table["rpms"].items()}
     return Recipe(
+        arch=arch,
         suite=debian["suite"],
         grub_suite=debian["grub_suite"],
         grub_minimum=debian["grub_minimum"],
         grub_pin=debian["grub_pin"],
         keyring=Path(debian["keyring"]),
-        packages=tuple(name for group in table["packages"].values() for name in group),
+        packages=(*(named(name) for group in table["packages"].values() for name in group), *own["packages"]),
         excluded=_patterns(table["exclude"]),
         included=_patterns(table["include"]),
         links=table["links"],
@@ -150,9 +178,17 @@ def _debian() -> Recipe:
         masked_generators=tuple(table["mask"]["generators"]),
         vendor=table["grub"]["vendor"],
         efi_modules=tuple(table["grub"]["efi_modules"]),
-        isolinux=table["isolinux"],
-        rpms=table["rpms"],
+        efi_formats=table["grub"]["efi_formats"],
+        isolinux=own.get("isolinux", {}),
+        rpms=rpms | own.get("rpms", {}),
     )
+
+
+def efi_name(arch: Arch) -> str:
+    """How the names of the architecture's EFI programs end."""
+    if arch.row.uefi is None:
+        raise UnsupportedError(f"{arch} has no UEFI")
+    return arch.row.uefi.name
 
 
 def _coreos(debian: Recipe) -> Recipe:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bootimg import process
+from bootimg.arch import Arch
 from tests.layer.recipe import SOURCE_DATE_EPOCH
 
 PATH = "usr/share/rpm/rpmdb.sqlite"
@@ -46,8 +47,8 @@ def _field(line: str) -> tuple[str, str]:
     return name, value
 
 
-def make_rpmdb(packages: Mapping[str, Evr]) -> bytes:
-    """The content of rpmdb.sqlite after rpm has installed `packages`."""
+def make_rpmdb(packages: Mapping[str, Evr], arch: Arch = Arch.X86_64) -> bytes:
+    """The content of rpmdb.sqlite after rpm has installed `packages`, all of one architecture."""
     for program in ("rpmbuild", "rpm"):
         process.require(program, packages="rpm (Debian) or rpm-build (Fedora)")
     with TemporaryDirectory(prefix="stand-in-rpm.") as name:
@@ -63,7 +64,7 @@ def make_rpmdb(packages: Mapping[str, Evr]) -> bytes:
         }
         define = [word for key, value in defines.items() for word in ("--define", f"{key} {value}")]
         process.run(
-            ["rpmbuild", "-bb", "--target=x86_64-linux", *define, str(folder / "stand-in.spec")], env=env
+            ["rpmbuild", "-bb", f"--target={arch}-linux", *define, str(folder / "stand-in.spec")], env=env
         )
         rpms = sorted(folder.glob("rpms/**/*.rpm"))
         database = ["rpm", f"--dbpath={folder}/db", "--define", "_db_backend sqlite"]

@@ -57,10 +57,10 @@ def up(arch: Arch) -> str:
     return rf"stand-in is up on {arch}"
 
 
-def build(workspace: Workspace, arch: Arch, *names: str) -> Built:
-    """Images of the architecture's small layer for these platforms."""
+def build(workspace: Workspace, arch: Arch, *names: str, layer: Path | None = None) -> Built:
+    """Images for these platforms, of a layer of the architecture: of its small one if none is given."""
     words = ("--arch", arch.value, "-p", ",".join(names), "--json")
-    done = workspace.bootimg("build", small_layer(arch), *words)
+    done = workspace.bootimg("build", layer or small_layer(arch), *words)
     return Built(workspace, json.loads(done.stdout))
 
 

@@ -45,11 +45,11 @@ def path_with_maker() -> str:
     return f"{programs.folder()}:{os.environ['PATH']}"
 
 
-def build_live(root: Path, arch: Arch) -> Built:
-    """The live media of the architecture's small layer, in a folder."""
+def build_live(root: Path, arch: Arch, layer: Path | None = None) -> Built:
+    """The live media, in a folder, of a layer of the architecture: of its small one if none is given."""
     workspace = Workspace(root / "cache", root / "builds")
     words = ("--arch", arch.value, "-p", "live", "--json")
-    done = workspace.bootimg("build", small_layer(arch), *words, PATH=path_with_maker())
+    done = workspace.bootimg("build", layer or small_layer(arch), *words, PATH=path_with_maker())
     return Built(workspace, json.loads(done.stdout))
 
 

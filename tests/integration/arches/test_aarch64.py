@@ -37,21 +37,9 @@ PLATFORMS = (
 
 
 @pytest.fixture(scope="module")
-def aarch64(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    root = tmp_path_factory.mktemp("aarch64")
-    return Workspace(root / "cache", root / "builds")
-
-
-@pytest.fixture(scope="module")
-def built(aarch64: Workspace) -> Built:
+def built(own: Workspace) -> Built:
     """The small layer's image for QEMU."""
-    return build(aarch64, AARCH64, "qemu")
-
-
-@pytest.fixture
-def disk(built: Built, tmp_path: Path) -> Path:
-    """A copy that the guest may write to."""
-    return Path(shutil.copyfile(built.artifact("qemu"), tmp_path / "disk.qcow2"))
+    return build(own, AARCH64, "qemu")
 
 
 def test_nothing_is_wrong_with_the_build(built: Built) -> None:
@@ -59,13 +47,13 @@ def test_nothing_is_wrong_with_the_build(built: Built) -> None:
 
 
 @pytest.fixture(scope="module")
-def with_bootupd(aarch64: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Built:
+def with_bootupd(own: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The image of the layer with bootupd, which cannot run here."""
-    own = Workspace(aarch64.cache, tmp_path_factory.mktemp("bootupd"))
+    other = Workspace(own.cache, tmp_path_factory.mktemp("bootupd"))
     layer = small_layer(AARCH64, bootupd=True)
-    done = own.bootimg("build", layer, "--arch", "aarch64", "-p", "qemu", "--json")
+    done = other.bootimg("build", layer, "--arch", "aarch64", "-p", "qemu", "--json")
     assert b"appliance" not in done.stderr
-    return Built(own, json.loads(done.stdout))
+    return Built(other, json.loads(done.stdout))
 
 
 def test_the_disk_has_what_bootupd_would_leave(with_bootupd: Built, tmp_path: Path) -> None:
@@ -120,10 +108,10 @@ def test_ignition_runs_once_and_the_root_grows(disk: Path, tmp_path: Path) -> No
 
 @pytest.mark.boot
 @pytest.mark.matrix
-def test_a_disk_with_sectors_of_4096_bytes_boots(aarch64: Workspace, tmp_path: Path) -> None:
-    check_large_sectors(aarch64, tmp_path, AARCH64)
+def test_a_disk_with_sectors_of_4096_bytes_boots(own: Workspace, tmp_path: Path) -> None:
+    check_large_sectors(own, tmp_path, AARCH64)
 
 
 @pytest.mark.matrix
-def test_every_platform_of_the_architecture_is_made_and_verified(aarch64: Workspace, tmp_path: Path) -> None:
-    check_compressed(check_platforms(aarch64, tmp_path, AARCH64, PLATFORMS), AARCH64)
+def test_every_platform_of_the_architecture_is_made_and_verified(own: Workspace, tmp_path: Path) -> None:
+    check_compressed(check_platforms(own, tmp_path, AARCH64, PLATFORMS), AARCH64)

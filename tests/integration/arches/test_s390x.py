@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -50,15 +49,9 @@ say "end=end"
 
 
 @pytest.fixture(scope="module")
-def s390x(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    root = tmp_path_factory.mktemp("s390x")
-    return Workspace(root / "cache", root / "builds")
-
-
-@pytest.fixture(scope="module")
-def built(s390x: Workspace) -> Built:
+def built(own: Workspace) -> Built:
     """The small layer's image for QEMU."""
-    return build(s390x, S390X, "qemu")
+    return build(own, S390X, "qemu")
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +68,6 @@ def qemu() -> Program:
         pytest.skip(reason)
     line = process.run([programs.folder() / system_name(S390X), "--version"]).stdout.decode()
     return Program(programs.folder() / system_name(S390X), parse_version(line), line)
-
-
-@pytest.fixture
-def disk(built: Built, tmp_path: Path) -> Path:
-    """A copy that the guest may write to."""
-    return Path(shutil.copyfile(built.artifact("qemu"), tmp_path / "disk.qcow2"))
 
 
 def test_nothing_is_wrong_with_the_build(built: Built) -> None:
@@ -131,17 +118,17 @@ def test_zipl_itself_writes_the_same_bytes(disk: Path, tmp_path: Path, qemu: Pro
 
 @pytest.mark.boot
 @pytest.mark.matrix
-def test_a_disk_with_sectors_of_4096_bytes_boots(s390x: Workspace, tmp_path: Path) -> None:
-    check_large_sectors(s390x, tmp_path, S390X)
+def test_a_disk_with_sectors_of_4096_bytes_boots(own: Workspace, tmp_path: Path) -> None:
+    check_large_sectors(own, tmp_path, S390X)
 
 
 @pytest.mark.matrix
-def test_every_platform_of_the_architecture_is_made_and_verified(s390x: Workspace, tmp_path: Path) -> None:
-    whole = check_platforms(s390x, tmp_path, S390X, PLATFORMS)
+def test_every_platform_of_the_architecture_is_made_and_verified(own: Workspace, tmp_path: Path) -> None:
+    whole = check_platforms(own, tmp_path, S390X, PLATFORMS)
     records = set()
     for key in PLATFORMS:
         if key != "kubevirt":
-            shown = s390x.bootimg("inspect", whole.artifact(key), "--json")
+            shown = own.bootimg("inspect", whole.artifact(key), "--json")
             records.add(json.loads(shown.stdout)["zipl"]["arguments"][-2])
     assert records == {f"ignition.platform.id={each}" for each in ("ibmcloud", "metal", "openstack", "qemu")}
     check_compressed(whole, S390X)

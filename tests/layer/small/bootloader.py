@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bootimg import process
 from bootimg.arches.row import BootloaderKind
-from tests.layer.recipe import Recipe
+from tests.layer.recipe import Recipe, efi_name
 from tests.layer.small.recipe import SmallRecipe
 from tests.layer.small.written import write_files
 from tests.layer.tree import Tree, file_node, put, select
@@ -23,16 +23,15 @@ def place_bootloader(tree: Tree, recipe: SmallRecipe, debian: Recipe, work: Path
 
 def _place_efi(tree: Tree, recipe: SmallRecipe, debian: Recipe, work: Path) -> None:
     """What goes onto the ESP: shim as Debian signed it, and a GRUB that knows blscfg, unsigned."""
-    name, vendor = recipe.efi_name, debian.vendor
-    assert name is not None
-    folder = f"usr/lib/grub/{recipe.grub_format}"
+    name, vendor, target = efi_name(recipe.arch), debian.vendor, debian.efi_formats[recipe.arch]
+    folder = f"usr/lib/grub/{target}"
     write_files(select(tree, lambda path: path.startswith(folder)), work / "root")
     modules = [each for each in debian.efi_modules if f"{folder}/{each}.mod" in tree]
     grub = work / "grub.efi"
     program = process.find("grub2-mkimage") or process.require("grub-mkimage", packages="grub-common")
     process.run(
         [
-            program, f"--format={recipe.grub_format}", f"--directory={work / 'root' / folder}",
+            program, f"--format={target}", f"--directory={work / 'root' / folder}",
             f"--prefix=/EFI/{vendor}", f"--output={grub}", *modules,
         ]
     )  # fmt: skip

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from bootimg.arch import Arch
 from tests.layer import store
 from tests.layer.progress import timed
-from tests.layer.recipe import DEFAULT_VERSION, Recipe, read_recipe
+from tests.layer.recipe import DEFAULT_VERSION, ROOTFS, Recipe, read_recipe
 from tests.layer.small.bootupd import bootupd_files
-from tests.layer.small.convert import convert
+from tests.layer.small.convert import SHARED, convert
 from tests.layer.small.pack import pack
 from tests.layer.small.packages import packages_path, unpack_packages
 from tests.layer.small.recipe import HERE, SmallRecipe, read_small_recipe, rootfs_of
@@ -33,6 +33,7 @@ def small_layer(arch: Arch = Arch.AARCH64, *, bootupd: bool = False) -> Path:
         HERE / "init",
         HERE / "live",
         *(path for path in (HERE / "rootfs", rootfs_of(arch)) if path.exists()),
+        *(ROOTFS / name for name in SHARED),
         *sources,
     )
     path = store.layers() / key / f"rhcos-{DEFAULT_VERSION}-ostree.{arch}.ociarchive"

@@ -20,7 +20,7 @@ from tests.layer.small.written import write_files
 from tests.layer.tree import Node, Tree, file_node, put, read_tree, select
 
 # What else the full layer has is for dracut, or for services that the small one lacks.
-_SHARED = (
+SHARED = (
     "etc/issue",
     "usr/lib/ostree/prepare-root.conf",
     "usr/lib/systemd/system.conf.d/50-slow-machines.conf",
@@ -110,7 +110,7 @@ def _accounts(tree: Tree) -> None:
 
 def _files(tree: Tree, recipe: SmallRecipe) -> None:
     own = [(root, _below(root)) for root in (HERE / "rootfs", rootfs_of(recipe.arch))]
-    for root, paths in ((ROOTFS, _SHARED), *own):
+    for root, paths in ((ROOTFS, SHARED), *own):
         for path in paths:
             source = root / path
             if source.is_symlink():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from tests.layer import contract
@@ -15,7 +14,6 @@ from tests.layer.small.recipe import SmallRecipe
 from tests.layer.tree import Change, Tree, file_node, put
 
 _FOLDER = "usr/share/coreos-assembler"
-_PLATFORMS = ("applehv", "aws", "azure", "gcp", "hetzner", "hyperv", "openstack", "oraclecloud", "qemu")
 
 
 def pack(content: Converted, recipe: SmallRecipe, blobs: Path, output: Path) -> None:
@@ -41,14 +39,10 @@ def pack(content: Converted, recipe: SmallRecipe, blobs: Path, output: Path) -> 
 
 def _described(tree: Tree, recipe: SmallRecipe) -> Tree:
     documents: dict[str, object] = {"image.json": contract.image_json() | {"size": 3}}
-    if recipe.console is not None:
-        documents["platforms.json"] = {name: _console(recipe.console) for name in _PLATFORMS}
+    if recipe.has_consoles:
+        documents["platforms.json"] = contract.platforms_json(recipe.arch)
     described = dict(tree)
     for name, document in documents.items():
         path = f"{_FOLDER}/{name}"
         put(described, path, file_node(path, json.dumps(document, indent=2).encode() + b"\n"))
     return described
-
-
-def _console(console: str) -> Mapping[str, list[str]]:
-    return {"kernel_arguments": ["console=tty0", f"console={console},115200n8"]}

@@ -21,16 +21,14 @@ def rootfs_of(arch: Arch) -> Path:
 class SmallRecipe:
     """What the layer of one architecture is made of.
 
-    `suite` is Debian's.  `console` is None where coreos-assembler's table of
-    platforms has no entry of the architecture.
+    `suite` is Debian's.  Without `has_consoles` coreos-assembler's table of platforms has no entry of
+    the architecture.
     """
 
     arch: Arch
     suite: str
     packages: tuple[str, ...]
-    console: str | None
-    grub_format: str | None
-    efi_name: str | None
+    has_consoles: bool
     removed: tuple[str, ...]
     removed_patterns: tuple[str, ...]
     removed_modules: tuple[str, ...]
@@ -47,9 +45,7 @@ def read_small_recipe(arch: Arch, debian: Recipe) -> SmallRecipe:
         arch=arch,
         suite=debian.grub_suite if own.get("newest") else debian.suite,
         packages=(*(name for group in table["packages"].values() for name in group), *own["packages"]),
-        console=own.get("console"),
-        grub_format=own.get("grub_format"),
-        efi_name=own.get("efi_name"),
+        has_consoles=own["has_consoles"],
         removed=(*table["remove"]["paths"], *own["removed"]),
         removed_patterns=tuple(table["remove"]["patterns"]),
         removed_modules=tuple(table["remove"]["modules"]),

@@ -14,6 +14,7 @@ import pytest
 import zstandard
 
 from bootimg import process
+from bootimg.arch import Arch
 from tests.layer import (
     Flavour,
     Form,
@@ -70,6 +71,39 @@ def test_only_the_composefs_variant_has_another_recipe() -> None:
     assert other.rpms.items() - base.rpms.items() == {("composefs-libs", "libcomposefs1")}
 
 
+def test_a_foreign_layer_has_its_own_kernel_and_no_bios() -> None:
+    own, foreign = read_recipe(), read_recipe(arch=Arch.AARCH64)
+    assert set(own.packages) ^ set(foreign.packages) == {
+        "linux-image-amd64", "linux-image-arm64", "grub-efi-amd64-bin", "grub-efi-arm64-bin", "grub-pc-bin",
+        "isolinux", "syslinux-common",
+    }  # fmt: skip
+    assert (foreign.rpms["grub2-efi-aa64"], foreign.rpms["shim-aa64"]) == (
+        "grub-efi-arm64-bin",
+        "shim-signed",
+    )
+    assert set(foreign.rpms.values()) <= {*own.rpms.values(), "linux-image-arm64", "grub-efi-arm64-bin"}
+    assert not foreign.isolinux
+    request = Request(arch=Arch.AARCH64)
+    assert request.file_name == f"rhcos-{DEFAULT_VERSION}-ostree.aarch64.ociarchive"
+    platforms = json.loads(contract.files(request)["usr/share/coreos-assembler/platforms.json"])
+    assert platforms["qemu"] == {"kernel_arguments": ["console=tty0", "console=ttyAMA0,115200n8"]}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request(arch=Arch.S390X),
+        Request(Flavour.COREOS, arch=Arch.AARCH64),
+        Request(form=Form.ENCAPSULATED, arch=Arch.AARCH64),
+        Request(variant=Variant.COMPOSEFS, arch=Arch.AARCH64),
+    ],
+)
+def test_what_is_not_made_of_a_foreign_architecture_is_refused(request_: Request) -> None:
+    Request(arch=Arch.AARCH64, variant=Variant.CHANGED).check()
+    with pytest.raises(UnsupportedError, match=request_.arch):
+        request_.check()
+
+
 def test_version_invariants_of_labels_and_os_release() -> None:
     request = Request()
     labels = contract.labels(request, "6.12", "0" * 64)
@@ -106,10 +140,10 @@ def test_only_grubs_suite_may_be_past_its_date() -> None:
 )
 def test_grub_has_to_know_blscfg(version: str, good: bool) -> None:
     if good:
-        debian.check_grub({"grub-pc-bin": version}, read_recipe())
+        debian.check_grub({"grub-efi-amd64-bin": version}, read_recipe())
     else:
         with pytest.raises(UnsupportedError, match="blscfg"):
-            debian.check_grub({"grub-pc-bin": version}, read_recipe())
+            debian.check_grub({"grub-efi-amd64-bin": version}, read_recipe())
 
 
 @pytest.mark.parametrize(
@@ -132,13 +166,14 @@ def test_dpkg_status() -> None:
 
 
 @pytest.mark.skipif(not process.find("rpmbuild"), reason="rpmbuild is not installed")
-def test_rpm_reads_the_database(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arch", [Arch.X86_64, Arch.AARCH64])
+def test_rpm_reads_the_database(arch: Arch, tmp_path: Path) -> None:
     packages = {"kernel": Evr(0, "6.12.117", "1"), "shim-x64": Evr(1, "16.1", "2~deb13u1")}
     database = tmp_path / "rpmdb.sqlite"
-    database.write_bytes(rpmdb.make_rpmdb(packages))
+    database.write_bytes(rpmdb.make_rpmdb(packages, arch))
     query = ["rpm", f"--dbpath={tmp_path}", "-qa", "--qf", "%{NAME} %{EPOCH} %{EVR} %{ARCH}\n"]
     listed = process.run(query).stdout.decode().splitlines()
-    assert sorted(listed) == ["kernel 0 0:6.12.117-1 x86_64", "shim-x64 1 1:16.1-2~deb13u1 x86_64"]
+    assert sorted(listed) == [f"kernel 0 0:6.12.117-1 {arch}", f"shim-x64 1 1:16.1-2~deb13u1 {arch}"]
     with sqlite3.connect(database) as connection:
         assert connection.execute("select count(*) from Packages").fetchone() == (2,)
 
@@ -182,7 +217,7 @@ def test_an_archive_holds_what_its_digests_say(tmp_path: Path) -> None:
     change = Change(make(a=b"1"), removed=("d/gone",), opaque=("o",))
     layers = [write_layer(change, each, blobs, each) for each in Compression]
     output = tmp_path / "x.ociarchive"
-    write_archive(layers, {"containers.bootc": "1"}, "2026-11-01T00:00:00Z", blobs, output)
+    write_archive(layers, {"containers.bootc": "1"}, "2026-11-01T00:00:00Z", blobs, output, Arch.AARCH64)
     with tarfile.open(output) as archive:
         found = {m.name: archive.extractfile(m).read() for m in archive}  # type: ignore[union-attr]
     index = json.loads(found["index.json"])
@@ -191,6 +226,7 @@ def test_an_archive_holds_what_its_digests_say(tmp_path: Path) -> None:
         data = found[f"blobs/sha256/{blob['digest'][7:]}"]
         assert (len(data), hashlib.sha256(data).hexdigest()) == (blob["size"], blob["digest"][7:])
     config = json.loads(found[f"blobs/sha256/{manifest['config']['digest'][7:]}"])
+    assert config["architecture"] == "arm64"
     packed = found[f"blobs/sha256/{layers[1].digest[7:]}"]
     plain = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(packed)).read()
     assert config["rootfs"]["diff_ids"][1] == f"sha256:{hashlib.sha256(plain).hexdigest()}"
