@@ -14,8 +14,13 @@ from typing import Any
 from benchmarks.elapsed import Elapsed, measured_settled
 from benchmarks.programs import run_python
 from bootimg.arch import Arch
+from bootimg.cache import Cache
 from bootimg.disk.extents import FileSource
 from bootimg.disk.gpt import Gpt, read_gpt
+from bootimg.events import Events
+from bootimg.layer.fetching.fetch import fetch
+from bootimg.layer.tree.merged import open_tree
+from bootimg.layer.tree.tooltree import write_tool_tree
 
 STEPS = ("tools", "appliance", "filesystems", "deploy", "bootloader", "finish")
 """The steps within `base`, in their order."""
@@ -46,7 +51,7 @@ class BaseBench:
     def gpt(self) -> Gpt:
         """The disk's partition table: it imports the layer and makes a first base disk.
 
-        The first also makes what serves later layers as well: the appliance, and the bootloader.
+        The first also makes what serves later layers as well: the bootloader of a layer with bootupd.
         """
         with FileSource(Path(self._build()["kept"]["base"])) as source:
             return read_gpt(source)
@@ -57,10 +62,13 @@ class BaseBench:
         return next(self.cache.glob("bases/*/disk.raw"))
 
     def tree(self) -> Path:
-        """The layer's unpacked tree, as in a container, from the image of our tool tree."""
-        [image] = self.cache.glob("tooltrees/*.squashfs")
-        tree = self.folder / "tree"
-        subprocess.run(["unsquashfs", "-q", "-n", "-d", tree, image], check=True, capture_output=True)
+        """The layer's unpacked tree, as in a container."""
+        cache, events = Cache(self.cache), Events()
+        image = fetch(str(self.layer), arch=self.arch, cache=cache, events=events)
+        packed, tree = self.folder / "tree.squashfs", self.folder / "tree"
+        write_tool_tree(open_tree(image, cache, events), packed)
+        subprocess.run(["unsquashfs", "-q", "-n", "-d", tree, packed], check=True, capture_output=True)
+        packed.unlink()
         return tree
 
     def make(self) -> Made:

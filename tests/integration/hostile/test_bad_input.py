@@ -603,10 +603,18 @@ def test_no_space_for_the_qcow2(built: Built, layer: Path, mounted: Mount) -> No
 @pytest.mark.matrix
 @pytest.mark.parametrize("options", [(), APPLIANCE], ids=["native", "appliance"])
 def test_no_space_for_the_base_disk(
-    built: Built, layer: Path, tmp_path: Path, mounted: Mount, options: Sequence[str]
+    built: Built,
+    layer: Path,
+    tmp_path: Path,
+    mounted: Mount,
+    options: Sequence[str],
+    request: pytest.FixtureRequest,
 ) -> None:
     """The virtual machine is not left hanging on a disk that cannot grow."""
     place = Place(tmp_path)
+    if options:
+        # Its cache is the same, and has the layer's image for the appliance then.
+        request.getfixturevalue("by_appliance")
     subprocess.run(["cp", "-al", built.workspace.cache, place.cache], check=True)
     subprocess.run(["rm", "-rf", place.cache / "bases"], check=True)
     # In the appliance the layer's image lies beside the disk; the cache may have those of other layers.
