@@ -11,6 +11,9 @@ from bootimg.errors import BootimgError
 from bootimg.secex import ignitionkey
 from bootimg.secex.ignitionkey import make_key_pair, require_memory_folder
 
+# Too long to be in encrypted bytes by chance.
+CONFIG = b'{"ignition": {"version": "3.4.0"}}'
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> list[process.Argument]:
@@ -28,7 +31,7 @@ def test_what_the_public_key_encrypts_the_private_one_decrypts(
     pair = make_key_pair("Secure Execution (secex) 9.6")
     assert sorted(require_memory_folder().iterdir()) == before
     (tmp_path / "public").write_bytes(pair.public)
-    (tmp_path / "config").write_bytes(b"{}")
+    (tmp_path / "config").write_bytes(CONFIG)
     words: list[process.Argument] = [
         "--recipient-file",
         tmp_path / "public",
@@ -37,9 +40,9 @@ def test_what_the_public_key_encrypts_the_private_one_decrypts(
         "--encrypt",
     ]
     process.run([*home, *words, tmp_path / "config"])
-    assert b"{}" not in (tmp_path / "encrypted").read_bytes()
+    assert CONFIG not in (tmp_path / "encrypted").read_bytes()
     process.run([*home, "--import"], input=pair.private)
-    assert process.run([*home, "--decrypt", tmp_path / "encrypted"]).stdout == b"{}"
+    assert process.run([*home, "--decrypt", tmp_path / "encrypted"]).stdout == CONFIG
     shown = process.run([*home, "--list-keys", "--with-colons"]).stdout.decode().split("\n")
     key = next(line for line in shown if line.startswith("pub:")).split(":")
     # 4096 bits of RSA, for encryption (and, as every primary key, for certification).
