@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,20 +29,23 @@ def azurite_program() -> Path:
     packages.mkdir(parents=True, exist_ok=True)
     folder = packages / f"azurite-{VERSION}"
     with locked(packages):
-        if not folder.is_dir():
-            _install(npm, folder)
+        if not folder.is_dir() and (reason := _failure(npm, folder)):
+            pytest.skip(f"npm cannot install Azurite here: {reason}")
     return folder / "node_modules" / ".bin" / "azurite-blob"
 
 
-def _install(npm: str, folder: Path) -> None:
+@cache
+def _failure(npm: str, folder: Path) -> str | None:
+    """Install it; returns npm's words if it fails, which without a network takes npm minutes."""
     partial = folder.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     argv: list[str | Path] = [npm, "install", "--prefix", partial, "--no-save", "--no-audit", "--no-fund",
                               "--ignore-scripts", "--omit=optional", f"azurite@{VERSION}"]  # fmt: skip
     done = subprocess.run(argv, capture_output=True, text=True, timeout=900)
     if done.returncode:
-        pytest.skip(f"npm cannot install Azurite here: {done.stderr[-300:]}")
+        return done.stderr[-300:]
     partial.rename(folder)
+    return None
 
 
 def connection_string(url: str) -> str:
