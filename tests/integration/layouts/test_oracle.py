@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,13 +76,18 @@ def both(
         pytest.skip("mounts the disks on this machine: needs root")
     flavour, form, variant, sector = request.param
     layer, folder = layer_of(flavour, form, variant), tmp_path_factory.mktemp("both")
+    kept = {*workspace.cache.glob("bases/*")}
     theirs, ours = (made(workspace, folder / way, layer, sector, way) for way in ("appliance", "native"))
-    return Both(
+    found = Both(
         variant,
         facts_of_disk(theirs, sector, folder / "theirs"),
         facts_of_disk(ours, sector, folder / "ours"),
         (start_of(theirs), start_of(ours)),
     )
+    # All disks of the matrix would be fifty gigabytes.
+    for each in {folder, theirs.parent, ours.parent} - kept:
+        shutil.rmtree(each)
+    return found
 
 
 def test_the_root_is_the_appliance_s(both: Both) -> None:
