@@ -11,19 +11,14 @@ import pytest
 from tests.integration.clouds.aliyun.site import SETTINGS, Site
 from tests.integration.clouds.commands import invoke
 from tests.integration.clouds.site import retire
+from tests.support.clouds.faultproxy import FAULTS as PASSING_FAULTS
 from tests.support.clouds.faultproxy import Fault, Request
 from tests.support.clouds.killedverbs import killed_after_record
 from tests.support.clouds.strictaliyun import HOME
 
 OTHER = "eu-central-1"
 THROTTLED = b'{"Code": "Throttling.User", "Message": "slowly", "RequestId": "1"}'
-FAULTS = {
-    "429": Fault(429, {"Content-Type": "application/json"}, body=THROTTLED),
-    "503": Fault(503),
-    "lost request": Fault(drop="before"),
-    "lost answer": Fault(drop="after"),
-    "cut answer": Fault(drop="middle"),
-}
+FAULTS = PASSING_FAULTS | {"429": Fault(429, {"Content-Type": "application/json"}, body=THROTTLED)}
 
 
 def first_time(fault: Fault) -> Callable[[Request], Fault | None]:

@@ -12,15 +12,7 @@ from bootimg_uploaders.ibm import objects
 
 from bootimg.errors import ExitCode
 from tests.integration.clouds.ibm.site import HOME, Site
-from tests.support.clouds.faultproxy import Fault, Request
-
-FAULTS = {
-    "429": Fault(429, {"Retry-After": "1"}),
-    "503": Fault(503),
-    "lost request": Fault(drop="before"),
-    "lost answer": Fault(drop="after"),
-    "cut answer": Fault(drop="middle"),
-}
+from tests.support.clouds.faultproxy import FAULTS, Fault, Request
 
 
 def first_time(fault: Fault) -> Callable[[Request], Fault | None]:
