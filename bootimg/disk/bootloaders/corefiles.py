@@ -53,6 +53,15 @@ def read_core_files(tree: Tree, folder: GrubFolder, choose: Callable[[Set[str]],
     )
 
 
+def image_invalid(firmware: str, path: str, what: str) -> BootimgError:
+    """The error for files of GRUB, in the folder `path`, that make no core image for a firmware."""
+    return BootimgError(
+        "grub-image-invalid",
+        f"GRUB for {firmware} cannot be installed: {what}",
+        hint=f"the layer's GRUB modules ({path}) may be damaged or of another version",
+    )
+
+
 def _missing(folder: GrubFolder, names: list[str]) -> BootimgError:
     return BootimgError(
         "bootloader-missing",

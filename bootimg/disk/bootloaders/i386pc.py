@@ -14,7 +14,7 @@ import struct
 from collections.abc import Mapping, Sequence
 
 from bootimg.disk.bootloaders.bootcode import SECTOR
-from bootimg.disk.bootloaders.corefiles import KERNEL
+from bootimg.disk.bootloaders.corefiles import KERNEL, image_invalid
 from bootimg.disk.bootloaders.coreobjects import core_objects
 from bootimg.disk.bootloaders.elf32 import I386, ElfError
 from bootimg.disk.bootloaders.grubkernel import Kernel, load_kernel
@@ -86,11 +86,7 @@ def require_loadable(core: bytes) -> None:
 
 def invalid(what: str) -> BootimgError:
     """The error for files of GRUB that make no core image."""
-    return BootimgError(
-        "grub-image-invalid",
-        f"GRUB for the BIOS cannot be installed: {what}",
-        hint="the layer's GRUB modules (usr/lib/grub/i386-pc) may be damaged or of another version",
-    )
+    return image_invalid("the BIOS", "usr/lib/grub/i386-pc", what)
 
 
 def _require_place(kernel: Kernel) -> None:

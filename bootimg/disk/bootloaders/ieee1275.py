@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bootimg.disk.bootloaders.corefiles import image_invalid
 from bootimg.disk.bootloaders.coreobjects import core_objects
 from bootimg.disk.bootloaders.elf32 import (
     HEADER,
@@ -49,11 +50,7 @@ def core_image(kernel: bytes, modules: Sequence[bytes], *, config: bytes, prefix
 
 def invalid(what: str) -> BootimgError:
     """The error for files of GRUB that make no core image."""
-    return BootimgError(
-        "grub-image-invalid",
-        f"GRUB for Open Firmware cannot be installed: {what}",
-        hint="the layer's GRUB modules (usr/lib/grub/powerpc-ieee1275) may be damaged or of another version",
-    )
+    return image_invalid("Open Firmware", "usr/lib/grub/powerpc-ieee1275", what)
 
 
 def _elf(kernel: Kernel, objects: bytes) -> bytes:
