@@ -24,7 +24,7 @@ _FLAGS = "FP"
 
 
 def main() -> None:
-    """Register the emulator and become the command; the folder is where binfmt_misc is mounted as long."""
+    """Register the emulator and become the command.  binfmt_misc is mounted on the folder meanwhile."""
     folder, emulator, machine, *command = sys.argv[1:]
     try:
         subprocess.run(["mount", "-t", "binfmt_misc", "none", folder], check=True)
