@@ -108,7 +108,8 @@ def disturb(run: Run, stage: str, step: str, way: Way) -> str:
     if way is Way.DELETED:
         run.kubectl("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force")
     else:
-        kill_step(_states(pod)[f"step-{step}"]["containerID"].removeprefix("containerd://"))
+        container = _states(pod)[f"step-{step}"]["containerID"].removeprefix("containerd://")
+        kill_step(container, run.kubectl.space)
     return str(pod["metadata"]["uid"])
 
 

@@ -6,13 +6,13 @@ import os
 import re
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.cluster.machine.waiting import PATIENCE
+from tests.cluster.machine.space import Space
+from tests.cluster.machine.waiting import wait_for
 from tests.support.processes import parent_of
 
 _EVERY = 0.3
@@ -70,13 +70,10 @@ def _processor(group: Path) -> float:
     return int(found[1]) / 1e6 if found else 0.0
 
 
-def kill_step(name: str) -> None:
+def kill_step(name: str, space: Space) -> None:
     """Kill what a step runs, by its container's id; Tekton's first process stays, and reports it."""
-    last = time.monotonic() + PATIENCE
     # A container runs before Tekton's process has started the step in it.
-    while not _kill_children(name):
-        assert time.monotonic() < last, f"nothing was started in the container {name}"
-        time.sleep(0.1)
+    wait_for(f"the step in the container {name}", lambda: _kill_children(name), space, every=0.1)
 
 
 def _kill_children(name: str) -> bool:
